@@ -1,0 +1,55 @@
+# A thin front door: no logic here, every line is a command one can type.
+.PHONY: help setup demo test check differential bench golden generate format lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: $(STAMP) ## install everything that is locked into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "uv>=0.9,<1"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $(STAMP)
+
+demo: setup ## the whole story on this machine; KEEP=1 leaves it running
+	$(BIN)/python -m examples.lending.story $(if $(KEEP),--keep)
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup ## format, lint, types, layer contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+
+differential: setup ## reference decision against the real Envoy; N cases (default 10000)
+	$(BIN)/python -m tests.envoy.differential --cases $(or $(N),10000)
+
+bench: setup ## every figure, a table and build/bench.json
+	$(BIN)/python -m bench
+
+golden: setup ## rewrite the golden files; read the diff before you commit it
+	$(BIN)/python -m pytest tests/golden --update-golden
+
+generate: setup ## CRDs and the generated reference pages
+	$(BIN)/python -m docs.generate
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --group demo --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build .gatereeve

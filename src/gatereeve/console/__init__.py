@@ -1,0 +1,4 @@
+"""The web console.
+
+Comes with a later issue; holds nothing yet.
+"""

@@ -1,0 +1,4 @@
+"""Verdicts to remedies; rollout steps.
+
+Comes with a later issue; holds nothing yet.
+"""

@@ -1,0 +1,5 @@
+"""Where documents come from: folders now, Kubernetes later.
+
+A source delivers immutable Worlds and keeps the last good form of a document that no longer parses.
+It decides nothing.
+"""
