@@ -1,0 +1,301 @@
+"""What one Gate is served: its snapshot, with the last good form of whatever a gate rejected.
+
+`GateState` remembers three things beside the snapshot: what gates of this Gate acknowledged (`good`,
+the two newest contents per name), what they rejected, and endpoints that came on the fast path. From
+these `build_view` makes the `View` that sessions bring to the gates. Rejections count for all
+replicas of a Gate, so that a gate which restarts, or a new one, starts with the last good.
+
+Rules of the view (knowledge: xDS, last good; design P2):
+1. Content that was rejected is not served again until it changes; the newest acknowledged content
+   of that name stands in for it.
+2. Routes and filter configurations of a listener whose new form was rejected stay at their last
+   good form too: new routes under an old listener could miss a filter that protects them.
+3. Whatever a last good form needs is kept. While a listener, route or filter configuration is at
+   its last good form, no cluster, endpoint or secret is removed.
+4. Rejected content without a known good form is left alone: what a gate holds, it keeps.
+
+No I/O and no clock. All methods are called from one event loop.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from gatereeve.proxy.xds import snapshot as snap
+from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS, TYPES
+
+_GOOD_FORMS: Final = 2  # the newest may itself be rejected by another gate of the same Gate
+_PASSED_FORMS: Final = 16
+_REFERRING: Final = (LDS, ECDS, SRDS, RDS)
+_FROZEN_WITH_LISTENER: Final = frozenset({RDS, SRDS, ECDS})
+
+Good = dict[snap.TypeUrl, dict[str, tuple[snap.Resource, ...]]]
+"""Acknowledged contents per type and name, newest first, at most two."""
+
+Rejected = dict[snap.TypeUrl, dict[str, frozenset[str]]]
+"""Rejected versions per type and name."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TypeView:
+    """One type as served. Compared by identity: an equal successor is the same object.
+
+    suppressed: names whose content in the snapshot is not the content served.
+    kept: those of them without a known good form; they are in `resources` under no content.
+    """
+
+    resources: snap.Resources
+    versions: Mapping[str, str]
+    suppressed: frozenset[str]
+    kept: frozenset[str]
+    version: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """What a gate is to hold: `version` is that of the snapshot it comes from."""
+
+    version: snap.ConfigHash
+    types: Mapping[snap.TypeUrl, TypeView]
+
+    def is_whole(self) -> bool:
+        """Whether everything in the snapshot is served as it stands there."""
+        return not any(of_type.suppressed for of_type in self.types.values())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Fast:
+    """Endpoints newer than the snapshot, and the versions they replaced."""
+
+    resource: snap.Resource
+    passed: tuple[str, ...]
+
+
+class GateState:
+    """Everything remembered about one Gate; see the module."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.view: View | None = None
+        self.snapshot: snap.Snapshot | None = None
+        self._good: Good = {}
+        self._rejected: Rejected = {}
+        self._fast: dict[str, Fast] = {}
+
+    def publish(self, snapshot: snap.Snapshot) -> bool:
+        """Serve a snapshot from now on; False when its content is what is served already."""
+        before = self.view
+        self._fast = _still_newer(self._fast, self.snapshot, snapshot)
+        self.snapshot = snapshot
+        self._rejected = _still_wanted(self._rejected, snapshot)
+        self._rebuild()
+        return self.view is not before
+
+    def set_endpoints(self, name: str, resource: snap.Resource) -> bool:
+        """Serve endpoints that are newer than the snapshot; False when it has no such endpoints."""
+        if self.snapshot is None or name not in self.snapshot.of(EDS):
+            return False
+        old = self._fast.get(name)
+        replaced = old.resource if old else self.snapshot.of(EDS)[name]
+        if replaced.version != resource.version:
+            passed = (*(old.passed if old else ()), replaced.version)[-_PASSED_FORMS:]
+            self._fast[name] = Fast(resource=resource, passed=passed)
+            self._rebuild()
+        return True
+
+    def acknowledged(self, type_url: snap.TypeUrl, resources: Iterable[snap.Resource]) -> None:
+        """Note what a gate accepted."""
+        forms = self._good.setdefault(type_url, {})
+        for resource in resources:
+            old = forms.get(resource.name, ())
+            if not old or old[0].version != resource.version:
+                rest = (form for form in old if form.version != resource.version)
+                forms[resource.name] = (resource, *rest)[:_GOOD_FORMS]
+
+    def reject(self, type_url: snap.TypeUrl, versions: Mapping[str, str]) -> None:
+        """Serve these contents (name → version) no more, until the snapshot has others."""
+        rejected = self._rejected.setdefault(type_url, {})
+        forms = self._good.setdefault(type_url, {})
+        for name, version in versions.items():
+            rejected[name] = rejected.get(name, frozenset()) | {version}
+            forms[name] = tuple(form for form in forms.get(name, ()) if form.version != version)
+        self._rebuild()
+
+    def last_good(self) -> snap.Snapshot | None:
+        """What is served now, for keeping over a restart: the last good form of each resource."""
+        if self.view is None:
+            return None
+        return snap.Snapshot(
+            version=self.view.version,
+            resources={
+                type_url: {
+                    name: self._good.get(type_url, {}).get(name, (resource,))[0]
+                    for name, resource in of_type.resources.items()
+                    if self._good.get(type_url, {}).get(name)
+                }
+                for type_url, of_type in self.view.types.items()
+            },
+        )
+
+    def remember(self, last_good: snap.Snapshot) -> None:
+        """Take over what gates had acknowledged before this process began."""
+        for type_url, resources in last_good.resources.items():
+            forms = self._good.setdefault(type_url, {})
+            for name, resource in resources.items():
+                forms.setdefault(name, (resource,))
+
+    def _rebuild(self) -> None:
+        if self.snapshot is None:
+            return
+        wanted = dict(self.snapshot.resources)
+        if self._fast:
+            newer = {name: fast.resource for name, fast in self._fast.items()}
+            wanted[EDS] = {**wanted[EDS], **newer}
+        self.view = build_view(
+            self.snapshot.version, wanted, self._good, self._rejected, before=self.view
+        )
+        for type_url, forms in self._good.items():
+            served = self.view.types[type_url]
+            for name in forms.keys() - served.versions.keys() - served.kept:
+                del forms[name]
+
+
+def build_view(
+    version: snap.ConfigHash,
+    wanted: Mapping[snap.TypeUrl, snap.Resources],
+    good: Good,
+    rejected: Rejected,
+    *,
+    before: View | None,
+) -> View:
+    """What to serve of `wanted`; the steps are the rules of the module.
+
+    Returns `before` itself when nothing differs, and its TypeViews where a type does not differ.
+    """
+    served: dict[snap.TypeUrl, dict[str, snap.Resource]] = {}
+    suppressed: dict[snap.TypeUrl, set[str]] = {}
+    for type_url, versions in rejected.items():  # 1
+        _stand_in(type_url, versions, wanted, good, served, suppressed)
+    frozen = {  # 2
+        need
+        for listener in suppressed.get(LDS, ())
+        for form in good.get(LDS, {}).get(listener, ())[:1]
+        for need in form.needs
+        if need[0] in _FROZEN_WITH_LISTENER
+    }
+    for type_url, name in frozen:
+        forms = good.get(type_url, {}).get(name)
+        current = wanted.get(type_url, {}).get(name)
+        if forms and (current is None or forms[0].version != current.version):
+            _copy(served, wanted, type_url)[name] = forms[0]
+            suppressed.setdefault(type_url, set()).add(name)
+    _keep_needed(wanted, good, served, suppressed)  # 3
+    types = {
+        type_url: _type_view(
+            served.get(type_url, wanted.get(type_url, {})),
+            suppressed.get(type_url, set()),
+            before.types[type_url] if before else None,
+        )
+        for type_url in TYPES
+    }
+    if before and before.version == version and all(types[t] is before.types[t] for t in TYPES):
+        return before
+    return View(version=version, types=types)
+
+
+def _copy(
+    served: dict[snap.TypeUrl, dict[str, snap.Resource]],
+    wanted: Mapping[snap.TypeUrl, snap.Resources],
+    type_url: snap.TypeUrl,
+) -> dict[str, snap.Resource]:
+    if type_url not in served:
+        served[type_url] = dict(wanted.get(type_url, {}))
+    return served[type_url]
+
+
+def _stand_in(
+    type_url: snap.TypeUrl,
+    versions: Mapping[str, frozenset[str]],
+    wanted: Mapping[snap.TypeUrl, snap.Resources],
+    good: Good,
+    served: dict[snap.TypeUrl, dict[str, snap.Resource]],
+    suppressed: dict[snap.TypeUrl, set[str]],
+) -> None:
+    for name, bad in versions.items():
+        current = wanted.get(type_url, {}).get(name)
+        if current is None or current.version not in bad:
+            continue
+        suppressed.setdefault(type_url, set()).add(name)
+        forms = good.get(type_url, {}).get(name)
+        if forms:
+            _copy(served, wanted, type_url)[name] = forms[0]
+        else:
+            del _copy(served, wanted, type_url)[name]
+
+
+def _keep_needed(
+    wanted: Mapping[snap.TypeUrl, snap.Resources],
+    good: Good,
+    served: dict[snap.TypeUrl, dict[str, snap.Resource]],
+    suppressed: Mapping[snap.TypeUrl, set[str]],
+) -> None:
+    keep: set[snap.Need] = set()
+    if any(suppressed.get(type_url) for type_url in _REFERRING):
+        keep.update((type_url, name) for type_url in (CDS, EDS, SDS) for name in good.get(type_url, {}))
+    for type_url, names in suppressed.items():
+        for name in names:
+            for form in good.get(type_url, {}).get(name, ())[:1]:
+                keep.update(form.needs)
+    for type_url, name in keep:
+        forms = good.get(type_url, {}).get(name)
+        if forms and name not in wanted.get(type_url, {}):
+            _copy(served, wanted, type_url)[name] = forms[0]
+
+
+def _type_view(
+    resources: snap.Resources, suppressed: set[str], before: TypeView | None
+) -> TypeView:
+    if before and before.resources is resources and before.suppressed == suppressed:
+        return before
+    versions = {name: resource.version for name, resource in resources.items()}
+    if before and before.versions == versions and before.suppressed == suppressed:
+        return before
+    return TypeView(
+        resources=resources,
+        versions=versions,
+        suppressed=frozenset(suppressed),
+        kept=frozenset(name for name in suppressed if name not in versions),
+        version=snap.type_version(resources),
+    )
+
+
+def _still_newer(
+    fast: dict[str, Fast], old: snap.Snapshot | None, new: snap.Snapshot
+) -> dict[str, Fast]:
+    """The fast endpoints that a new snapshot has not caught up with.
+
+    A snapshot compiled from an older look at the world carries the endpoints they replaced; it
+    must not bring these back.
+    """
+    before = old.of(EDS) if old else {}
+    kept = {}
+    for name, entry in fast.items():
+        now = new.of(EDS).get(name)
+        if now is None or now.version == entry.resource.version:
+            continue
+        unchanged = name in before and before[name].version == now.version
+        if unchanged or now.version in entry.passed:
+            kept[name] = entry
+    return kept
+
+
+def _still_wanted(rejected: Rejected, snapshot: snap.Snapshot) -> Rejected:
+    """The rejections that still concern the snapshot: those of the content it has."""
+    return {
+        type_url: {
+            name: bad
+            for name, bad in names.items()
+            if name in snapshot.of(type_url) and snapshot.of(type_url)[name].version in bad
+        }
+        for type_url, names in rejected.items()
+    }
