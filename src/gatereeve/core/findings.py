@@ -1,0 +1,171 @@
+"""Findings: diagnoses of the documents, as data. And the one registry of their codes.
+
+The same value becomes the CLI line, the SARIF result, the status condition, the admission answer,
+the console row and the ledger fact. Nothing here raises for what a user wrote, formats for a
+terminal, or knows what a document is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NewType
+
+from gatereeve.core.refs import Origin, Where
+
+FindingCode = NewType("FindingCode", str)
+
+
+class Severity(IntEnum):
+    """error: something is not served or not in force · warning: served, look at it · info."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One diagnosis. `message` says what is wrong, `hint` what would be right.
+
+    origin: the document and place; None when a file holds no readable document.
+    where: file and line; filled by the source, so equal documents give equal findings but for it.
+    """
+
+    code: FindingCode
+    message: str
+    hint: str
+    origin: Origin | None = None
+    where: Where | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return REGISTRY[self.code].severity
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A registered code: its severity and one sentence for the reference page."""
+
+    code: FindingCode
+    severity: Severity
+    about: str
+
+
+def order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors first, then by place, code and message; duplicates removed."""
+    return tuple(
+        sorted(
+            set(findings),
+            key=lambda f: (
+                -f.severity,
+                str(f.where) if f.where else "",
+                str(f.origin) if f.origin else "",
+                f.code,
+                f.message,
+            ),
+        )
+    )
+
+
+def _registry(*rows: tuple[str, Severity, str]) -> dict[FindingCode, Code]:
+    return {
+        FindingCode(code): Code(FindingCode(code), severity, about) for code, severity, about in rows
+    }
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+REGISTRY: dict[FindingCode, Code] = _registry(
+    # reading
+    ("unreadable-file", _E, "A file could not be read, or is too large."),
+    ("yaml-syntax", _E, "A file is not YAML. Its last good documents stay in force."),
+    ("duplicate-key", _E, "A mapping has the same key twice; which one was meant is not ours to guess."),
+    ("not-an-object", _E, "A YAML document is not a Kubernetes object with apiVersion, kind and metadata.name."),
+    ("unknown-kind", _E, "A kind (or version of a kind) that nothing here reads."),
+    ("unknown-field", _E, "A field that the kind does not have. The document is not used: what it meant is unknown."),
+    ("invalid-field", _E, "A field has the wrong type or an impossible value. The document is not used."),
+    ("missing-field", _E, "A required field is absent. The document is not used."),
+    ("duplicate-name", _E, "Two documents with the same kind, namespace and name. Neither is used."),
+    ("invalid-name", _E, "A name or namespace that Kubernetes would refuse."),
+    ("last-good-kept", _W, "A document no longer parses; its last good form stays in force."),
+    ("too-many-documents", _E, "A folder or file beyond the bounds; what is beyond is not read."),
+    ("missing-file", _E, "A document names a file that cannot be read; what depends on it is refused."),
+    # gate and identity
+    ("no-gate", _E, "There are routes but no Gate document, so nothing is served."),
+    ("gate-conflict", _E, "Two Gates want the same address and port, or one class; the first by name wins."),
+    ("weak-tls", _W, "A TLS floor below 1.2, or plain HTTP allowed for governed hosts."),
+    ("jwks-invalid", _E, "A key set that is unreadable, empty, or holds symmetric or weak keys. Its provider admits nobody."),
+    ("jwks-unavailable", _E, "A key set has not been retrieved yet; until then its provider admits nobody."),
+    ("jwks-uri-refused", _E, "A key set may not be retrieved from there: not https, a private address, or another host."),
+    ("api-key-invalid", _E, "An API key Secret is missing, empty, or holds a key that is weak or used twice."),
+    ("client-ca-invalid", _E, "A client CA that is no certificate; the gate asks for no client certificate."),
+    ("geoip-invalid", _E, "A GeoIP database that cannot be read; it yields no region."),
+    ("provider-unknown", _E, "A rule or source names an identity provider that the Gate does not have."),
+    ("region-unknown", _W, "A region that no region source of the Gate can yield and no group names."),
+    ("header-trusted-everywhere", _W, "A region or purpose header is believed from every address."),
+    # hosts and routes
+    ("host-not-granted", _E, "A namespace claims a host or path without a HostGrant. The route is not served."),
+    ("route-conflict", _E, "Another route owns this host, path and match; this one is not served."),
+    ("route-unreachable", _W, "A route can never be chosen because a more specific or earlier one takes everything."),
+    ("class-unknown", _I, "An Ingress or Gateway of a class that is not ours is left alone."),
+    ("class-ambiguous", _E, "Annotation and ingressClassName disagree. The Ingress is not served."),
+    ("annotation-refused", _E, "An annotation of another controller that would change security is not honoured; the route is refused."),
+    ("annotation-ignored", _W, "An annotation of another controller that has no effect here."),
+    ("path-refused", _E, "A path that has no canonical form: dot segments, encoded slashes, `;`, control characters."),
+    ("pattern-refused", _E, "A regular expression beyond the RE2 bounds, or in a place that decides about access."),
+    ("host-invalid", _E, "A host that is no DNS name."),
+    ("parent-not-found", _E, "A parentRef names no Gateway or listener of ours."),
+    ("parent-not-allowed", _E, "The listener does not admit routes from this namespace or kind."),
+    ("listener-invalid", _E, "A Gateway listener that cannot be served: protocol, port or TLS."),
+    ("listener-conflict", _E, "Two listeners with the same port and host."),
+    ("no-matching-host", _E, "Route and listener have no host in common."),
+    ("filter-unsupported", _E, "A route filter that is not supported; the rule answers 500 rather than without it."),
+    ("backend-not-found", _E, "A backend names nothing that exists; its share of the traffic answers 500."),
+    ("backend-kind-unknown", _E, "A backend of a kind that nothing here serves; its share answers 500."),
+    ("backend-not-granted", _E, "A backend in another namespace without a ReferenceGrant; its share answers 500."),
+    ("backend-port-unknown", _E, "The Service has no such port."),
+    ("backend-address-refused", _E, "An endpoint address that may not be reached: loopback of the cluster, link-local, metadata service."),
+    ("no-endpoints", _W, "A backend has no ready endpoint; requests answer 503 until it has."),
+    ("external-name-refused", _E, "A Service of type ExternalName is no backend."),
+    ("tls-secret-invalid", _E, "A TLS Secret that is missing, of another type, unparsable, or expired. Its hosts get no certificate."),
+    ("tls-host-mismatch", _W, "A certificate whose names do not cover the host."),
+    ("secret-not-granted", _E, "A Secret in another namespace without a ReferenceGrant."),
+    ("service-behind-model", _I, "A route names a Service behind a model and is governed like one that names the model."),
+    ("service-behind-models", _E, "A Service stands behind several models, so a route to it cannot be governed and is refused."),
+    ("hidden-path-to-model", _E, "A Service that is no model's backend reaches the addresses of a model. The route is refused."),
+    # governance
+    ("model-not-found", _E, "A document names a Model that does not exist."),
+    ("version-not-found", _E, "A document names a ModelVersion that does not exist."),
+    ("model-prohibited", _E, "A model of risk class prohibited never routes."),
+    ("model-unrouted", _I, "A Model that no route reaches."),
+    ("model-unversioned", _E, "A Model without a version: requests answer 503."),
+    ("path-outside-protocol", _E, "An exact route path that is no operation of the model's protocol."),
+    ("strict-audit-unavailable", _E, "audit: strict needs the durable recorder, which this gate does not have; the model answers 503."),
+    ("version-unapproved", _W, "A version lacks a required approval and gets no traffic."),
+    ("version-rejected", _W, "A reviewer rejected this version; it gets no traffic."),
+    ("version-duplicate", _E, "Two ModelVersions of one model carry the same version; neither is served."),
+    ("version-changed", _W, "An approval was given for another digest: the version changed after it was approved."),
+    ("approval-expired", _W, "An approval has expired and no longer counts."),
+    ("approval-self", _E, "The author of a version cannot approve it."),
+    ("approval-not-independent", _E, "The risk reviewer must be somebody else than the owner's approver."),
+    ("approval-role-unknown", _W, "An approval whose role the model's risk class does not ask for."),
+    ("approval-foreign", _E, "An approval in another namespace than the version it names."),
+    ("policy-empty", _E, "A policy without a rule says nothing; it is refused rather than guessed at."),
+    ("policy-broken", _E, "A policy of this namespace cannot be read, so the models that it names are refused."),
+    ("policy-matches-nothing", _W, "A policy whose models or selector match no Model."),
+    ("no-allow-rule", _W, "No enforced allow rule names this model: every request is refused."),
+    ("anonymous-allowed", _W, "A rule admits anonymous callers, in so many words."),
+    ("operation-not-in-protocol", _W, "A rule names an operation that the model's protocol does not have."),
+    ("limit-invalid", _E, "A limit that no token bucket can keep."),
+    ("rollout-conflict", _E, "Two Rollouts for one model; the first by name is in force."),
+    ("rollout-no-candidate", _E, "No version of the rollout may be served: requests answer 503."),
+    ("rollout-version-dropped", _W, "A version in the rollout is not eligible; its share goes to the others."),
+    ("rollout-sticky-body", _E, "stickyBy needs an attribute that the gate can hash: a header or the principal."),
+    ("residency-unlawful", _W, "A version stands in no region that is lawful for some callers; for them it is no candidate."),
+    ("residency-nowhere", _E, "No version stands in a lawful region: requests of those callers answer 503."),
+    ("grant-overlap", _I, "Two HostGrants give the same host to different namespaces."),
+    # proxy
+    ("gate-rejected", _E, "The gate refused a part of the configuration; the last good part stays in force."),
+)
