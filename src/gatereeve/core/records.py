@@ -123,7 +123,7 @@ class LossRecord(
 Record: TypeAlias = RequestRecord | ChangeRecord | LossRecord
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
-_DECODER = msgspec.json.Decoder(RequestRecord | ChangeRecord | LossRecord)
+_DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:

@@ -1,0 +1,364 @@
+"""The documents of governance: HostGrant, Model, ModelVersion, Approval, AccessPolicy, Rollout.
+
+Each spec says what a person decided; none of them is interpreted here. Design sections 4 and 5.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from gatereeve.api.spec import (
+    HeaderName,
+    Host,
+    Identifier,
+    Label,
+    Name,
+    Region,
+    Spec,
+    Text,
+    Token,
+)
+
+Operation = Literal["infer", "stream", "embeddings", "metadata", "health"]
+OPERATIONS: tuple[Operation, ...] = ("infer", "stream", "embeddings", "metadata", "health")
+
+Protocol = Literal["openai", "kserve-v1", "kserve-v2", "json"]
+RiskClass = Literal["minimal", "limited", "high", "prohibited"]
+Role = Literal["owner", "risk", "privacy", "security"]
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*\Z", max_length=1024)]
+
+
+class LabelSelector(Spec):
+    """Labels that must all be there. An empty selector selects nothing: say `all: true` instead."""
+
+    match_labels: dict[str, str] = Field(default_factory=dict, max_length=16)
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> LabelSelector:
+        if not self.match_labels and not self.all:
+            msg = "an empty selector selects nothing; write all: true to select everything"
+            raise ValueError(msg)
+        return self
+
+
+class HostGrantSpec(Spec):
+    """Which namespaces may claim which hosts and paths.
+
+    hosts: exact names, `*.suffix` (grants every host beneath it and the wildcard itself), or `*`.
+    paths: prefixes by whole segments.
+    """
+
+    namespace_selector: LabelSelector
+    hosts: Annotated[tuple[Host | Literal["*"], ...], Field(min_length=1, max_length=256)]
+    paths: Annotated[tuple[PathPrefix, ...], Field(min_length=1, max_length=64)] = ("/",)
+
+
+class ModelField(Spec):
+    """One thing known about requests or answers: where it stands and what role it has."""
+
+    name: Token
+    location: Literal["request-header", "request-body", "response-body", "response-header"] = (
+        "request-body"
+    )
+    path: Annotated[str, Field(min_length=1, max_length=256)]
+    role: Literal["feature", "protected", "decision", "score", "subject"]
+
+
+class Residency(Spec):
+    """Where data of some callers may be processed. The first entry that names the caller decides.
+
+    from: regions or groups of callers; `*` for everybody, also those without a known region.
+    process: regions or groups in which a version may stand for them.
+    """
+
+    from_: Annotated[
+        tuple[Region | Literal["*"], ...], Field(alias="from", min_length=1, max_length=64)
+    ]
+    process: Annotated[tuple[Region, ...], Field(min_length=1, max_length=64)]
+
+
+class PayloadPolicy(Spec):
+    """Whether bodies are kept, and for how long. Kept by a later part; nothing is kept by default."""
+
+    keep: Literal["none"] = "none"
+
+
+class ModelSpec(Spec):
+    """A governed model: what it is, what it is for and who answers for it."""
+
+    owner: Identifier
+    purpose: Text
+    description: Text | None = None
+    risk_class: RiskClass
+    task: Text | None = None
+    protocol: Protocol
+    served_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")] | None = None
+    profiles: Annotated[tuple[Label, ...], Field(max_length=16)] = ()
+    data_categories: Annotated[tuple[Label, ...], Field(max_length=32)] = ()
+    fields: Annotated[tuple[ModelField, ...], Field(max_length=256)] = ()
+    audit: Literal["observe", "recorded", "strict"] = "recorded"
+    payloads: PayloadPolicy = PayloadPolicy()
+    residency: Annotated[tuple[Residency, ...], Field(max_length=32)] = ()
+    review_interval_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class Artifact(Spec):
+    """What was built: its digest, where it is, and its signature if it has one."""
+
+    digest: Digest
+    uri: Text | None = None
+    signature: Text | None = None
+
+
+class ServiceBackend(Spec):
+    """A Service in the version's namespace."""
+
+    service: Name
+    port: Annotated[int, Field(ge=1, le=65535)] | Name
+
+
+class Endpoint(Spec):
+    """An address of a server, for folders without Services."""
+
+    address: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}\Z")]
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class HealthCheck(Spec):
+    """Active health check over HTTP; 200 is healthy."""
+
+    path: PathPrefix
+    interval_seconds: Annotated[int, Field(ge=1, le=300)] = 5
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 1
+    unhealthy_after: Annotated[int, Field(ge=1, le=10)] = 2
+    healthy_after: Annotated[int, Field(ge=1, le=10)] = 1
+
+
+class Bounds(Spec):
+    """What one version is asked to bear, per gate."""
+
+    connections: Annotated[int, Field(ge=1, le=100000)] = 1024
+    pending_requests: Annotated[int, Field(ge=1, le=100000)] = 1024
+    requests: Annotated[int, Field(ge=1, le=100000)] = 1024
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+class ModelVersionSpec(Spec):
+    """One immutable candidate. Its digest, over this whole spec, is what approvals bind to.
+
+    Exactly one of backend and endpoints. author: who made it; may not approve it.
+    """
+
+    model: Name
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
+    author: Identifier
+    artifact: Artifact
+    card: Text | None = None
+    region: Region
+    backend: ServiceBackend | None = None
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1, max_length=1000)] | None = None
+    health: HealthCheck | None = None
+    bounds: Bounds = Bounds()
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelVersionSpec:
+        if (self.backend is None) == (self.endpoints is None):
+            msg = "exactly one of backend and endpoints is required"
+            raise ValueError(msg)
+        return self
+
+
+class ApprovalSubject(Spec):
+    """What is decided about. The digest binds: another digest is another thing."""
+
+    kind: Literal["ModelVersion"] = "ModelVersion"
+    name: Name
+    digest: Digest
+
+
+class ApprovalSpec(Spec):
+    """One person's decision on one digest."""
+
+    subject: ApprovalSubject
+    role: Role
+    decision: Literal["approve", "reject"]
+    approver: Identifier
+    expires: AwareDatetime | None = None
+    reason: Text
+
+
+class Subject(Spec):
+    """Whom a rule is about. Exactly one.
+
+    principal: `provider/id`. group: `provider/group`. provider: everybody it identifies.
+    anonymous: callers without a credential, in so many words.
+    """
+
+    principal: (
+        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}\Z")] | None
+    ) = None
+    group: (
+        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}\Z")] | None
+    ) = None
+    provider: Label | None = None
+    anonymous: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Subject:
+        given = (self.principal, self.group, self.provider, self.anonymous)
+        if sum(x is not None for x in given) != 1:
+            msg = "exactly one of principal, group, provider and anonymous is required"
+            raise ValueError(msg)
+        return self
+
+
+class RequestLimit(Spec):
+    """At most `count` requests per `seconds`, per principal (per address for anonymous callers)."""
+
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
+    seconds: Annotated[int, Field(ge=1, le=86400)] = 60
+
+
+class Limits(Spec):
+    """Limits of one allow rule. Each principal has its own bucket."""
+
+    requests: RequestLimit | None = None
+
+
+class Conditions(Spec):
+    """What a rule asks of a request. A condition left out asks nothing; all given must hold."""
+
+    name: Label | None = None
+    subjects: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=256)] | None = None
+    regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=256)] | None = None
+    purposes: Annotated[tuple[Token, ...], Field(min_length=1, max_length=64)] | None = None
+    operations: Annotated[tuple[Operation, ...], Field(min_length=1, max_length=5)] | None = None
+
+
+class DenyRule(Conditions):
+    """Refuses whatever matches. At least one condition."""
+
+    @model_validator(mode="after")
+    def _asks(self) -> DenyRule:
+        if not (self.subjects or self.regions or self.purposes or self.operations):
+            msg = "a deny rule without a condition would deny everything; remove the allow rules instead"
+            raise ValueError(msg)
+        return self
+
+
+class AllowRule(Conditions):
+    """Admits whatever matches. Subjects are required: access is given to somebody."""
+
+    subjects: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=256)]
+    limits: Limits | None = None
+
+
+class AccessPolicySpec(Spec):
+    """Who may do what from where, for models of the same namespace.
+
+    Exactly one of models and selector. mode shadow: only recorded, never enforced.
+    """
+
+    models: Annotated[tuple[Name, ...], Field(min_length=1, max_length=256)] | None = None
+    selector: LabelSelector | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+    deny: Annotated[tuple[DenyRule, ...], Field(max_length=128)] = ()
+    allow: Annotated[tuple[AllowRule, ...], Field(max_length=128)] = ()
+
+    @model_validator(mode="after")
+    def _one(self) -> AccessPolicySpec:
+        if (self.models is None) == (self.selector is None):
+            msg = "exactly one of models and selector is required"
+            raise ValueError(msg)
+        return self
+
+
+class VersionMatch(Spec):
+    """Callers who meet a certain version. All given conditions must hold; at least one.
+
+    headers: exact values; a caller chooses them, so they choose, they do not protect.
+    """
+
+    name: Label | None = None
+    groups: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None = None
+    regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=64)] | None = None
+    headers: dict[HeaderName, Annotated[str, Field(max_length=256)]] | None = None
+    version: Token
+
+    @model_validator(mode="after")
+    def _asks(self) -> VersionMatch:
+        if not (self.groups or self.regions or self.headers):
+            msg = "a match without a condition would take everything; use split"
+            raise ValueError(msg)
+        for group in self.groups or ():
+            if "/" not in group:
+                msg = f"a group is written provider/group, not {group!r}"
+                raise ValueError(msg)
+        return self
+
+
+class Share(Spec):
+    """A version's share of the callers, in ten-thousandths."""
+
+    version: Token
+    weight: Annotated[int, Field(ge=0, le=10000)]
+
+
+class StickyBy(Spec):
+    """What keeps a caller on one version. `subject`: the Model's field of role subject, when it is
+    a request header; callers without it are kept by principal, anonymous ones by address."""
+
+    attribute: Literal["principal", "subject"] = "principal"
+
+
+class Mirror(Spec):
+    """A copy of the requests to another version; its answers are thrown away."""
+
+    version: Token
+    percent: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class RolloutSpec(Spec):
+    """Which version answers: explicit match rules first, then the sticky split.
+
+    fallback: answers when no candidate is left or the chosen version has no healthy endpoint.
+    """
+
+    model: Name
+    match: Annotated[tuple[VersionMatch, ...], Field(max_length=64)] = ()
+    split: Annotated[tuple[Share, ...], Field(min_length=1, max_length=32)]
+    sticky_by: StickyBy = StickyBy()
+    mirror: Mirror | None = None
+    fallback: Token | None = None
+
+    @model_validator(mode="after")
+    def _shares(self) -> RolloutSpec:
+        versions = [share.version for share in self.split]
+        if len(set(versions)) != len(versions):
+            msg = "a version stands twice in split"
+            raise ValueError(msg)
+        if sum(share.weight for share in self.split) == 0:
+            msg = "all shares are 0"
+            raise ValueError(msg)
+        return self
+
+
+__all__ = [
+    "OPERATIONS",
+    "AccessPolicySpec",
+    "AllowRule",
+    "ApprovalSpec",
+    "DenyRule",
+    "HostGrantSpec",
+    "ModelSpec",
+    "ModelVersionSpec",
+    "Operation",
+    "Protocol",
+    "RolloutSpec",
+    "Subject",
+]

@@ -1,0 +1,297 @@
+"""Kubernetes' own kinds as we read them: Ingress, Service, Secret, Gateway API and their kin.
+
+Only the fields we act on; the rest is Kubernetes' business and ignored (unlike our own kinds).
+Ingress networking.k8s.io/v1, discovery.k8s.io/v1, gateway.networking.k8s.io/v1 (v1.6).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gatereeve.api.spec import Lenient
+
+Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
+class NamespaceSpec(Lenient):
+    """A namespace; its labels stand in the metadata."""
+
+
+class TypedRef(Lenient):
+    """`backend.resource` and its like; an absent apiGroup is the core group."""
+
+    api_group: str | None = None
+    kind: str
+    name: str
+
+
+class ServiceBackendPort(Lenient):
+    name: str | None = None
+    number: PortNumber | None = None
+
+
+class IngressServiceBackend(Lenient):
+    name: str
+    port: ServiceBackendPort = ServiceBackendPort()
+
+
+class IngressBackend(Lenient):
+    service: IngressServiceBackend | None = None
+    resource: TypedRef | None = None
+
+
+class HTTPIngressPath(Lenient):
+    path: str = "/"
+    path_type: Literal["Exact", "Prefix", "ImplementationSpecific"]
+    backend: IngressBackend
+
+
+class HTTPIngressRuleValue(Lenient):
+    paths: tuple[HTTPIngressPath, ...]
+
+
+class IngressRule(Lenient):
+    host: str | None = None
+    http: HTTPIngressRuleValue | None = None
+
+
+class IngressTLS(Lenient):
+    hosts: tuple[str, ...] = ()
+    secret_name: str | None = None
+
+
+class IngressSpec(Lenient):
+    ingress_class_name: str | None = None
+    default_backend: IngressBackend | None = None
+    rules: tuple[IngressRule, ...] = ()
+    tls: tuple[IngressTLS, ...] = ()
+
+
+class IngressClassSpec(Lenient):
+    controller: str | None = None
+
+
+class ServicePort(Lenient):
+    name: str | None = None
+    port: PortNumber
+    target_port: int | str | None = None
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+
+
+class ServiceSpec(Lenient):
+    type: str = "ClusterIP"
+    cluster_ip: Annotated[str | None, Field(alias="clusterIP")] = None
+    external_name: str | None = None
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] | None = None
+
+
+class EndpointConditions(Lenient):
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class SliceEndpoint(Lenient):
+    addresses: tuple[str, ...]
+    conditions: EndpointConditions = EndpointConditions()
+    zone: str | None = None
+
+
+class EndpointPort(Lenient):
+    name: str | None = None
+    port: PortNumber | None = None
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+
+
+class EndpointSliceSpec(Lenient):
+    """An EndpointSlice has no spec; this is its body beside the metadata."""
+
+    address_type: Literal["IPv4", "IPv6", "FQDN"]
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class SecretSpec(Lenient):
+    """A Secret's body. Values of `data` are base64; never printed, hashed into no public text."""
+
+    type: str = "Opaque"
+    data: dict[str, str] = Field(default_factory=dict, repr=False)
+    string_data: dict[str, str] = Field(default_factory=dict, repr=False)
+
+
+class GatewayClassSpec(Lenient):
+    controller_name: str
+
+
+class GroupKind(Lenient):
+    group: str | None = None
+    kind: str
+
+
+class NamespaceSelectorSpec(Lenient):
+    match_labels: dict[str, str] = Field(default_factory=dict)
+    match_expressions: tuple[dict[str, object], ...] = ()
+
+
+class RouteNamespaces(Lenient):
+    from_: Annotated[Literal["All", "Same", "Selector", "None"], Field(alias="from")] = "Same"
+    selector: NamespaceSelectorSpec | None = None
+
+
+class AllowedRoutes(Lenient):
+    namespaces: RouteNamespaces = RouteNamespaces()
+    kinds: tuple[GroupKind, ...] = ()
+
+
+class SecretObjectReference(Lenient):
+    group: str = ""
+    kind: str = "Secret"
+    name: str
+    namespace: str | None = None
+
+
+class GatewayTLS(Lenient):
+    mode: Literal["Terminate", "Passthrough"] = "Terminate"
+    certificate_refs: tuple[SecretObjectReference, ...] = ()
+
+
+class Listener(Lenient):
+    name: str
+    hostname: str | None = None
+    port: PortNumber
+    protocol: str
+    tls: GatewayTLS | None = None
+    allowed_routes: AllowedRoutes = AllowedRoutes()
+
+
+class GatewaySpec(Lenient):
+    gateway_class_name: str
+    listeners: tuple[Listener, ...] = ()
+
+
+class ParentReference(Lenient):
+    group: str = "gateway.networking.k8s.io"
+    kind: str = "Gateway"
+    namespace: str | None = None
+    name: str
+    section_name: str | None = None
+    port: PortNumber | None = None
+
+
+class HTTPPathMatch(Lenient):
+    type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
+    value: str = "/"
+
+
+class HTTPValueMatch(Lenient):
+    """A header or query parameter match."""
+
+    type: Literal["Exact", "RegularExpression"] = "Exact"
+    name: str
+    value: str
+
+
+class HTTPRouteMatch(Lenient):
+    path: HTTPPathMatch = HTTPPathMatch()
+    headers: tuple[HTTPValueMatch, ...] = ()
+    query_params: tuple[HTTPValueMatch, ...] = ()
+    method: str | None = None
+
+
+class HTTPHeader(Lenient):
+    name: str
+    value: str
+
+
+class HTTPHeaderFilter(Lenient):
+    set: tuple[HTTPHeader, ...] = ()
+    add: tuple[HTTPHeader, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class HTTPPathModifier(Lenient):
+    type: Literal["ReplaceFullPath", "ReplacePrefixMatch"]
+    replace_full_path: str | None = None
+    replace_prefix_match: str | None = None
+
+
+class HTTPRequestRedirect(Lenient):
+    scheme: Literal["http", "https"] | None = None
+    hostname: str | None = None
+    path: HTTPPathModifier | None = None
+    port: PortNumber | None = None
+    status_code: int = 302
+
+
+class HTTPURLRewrite(Lenient):
+    hostname: str | None = None
+    path: HTTPPathModifier | None = None
+
+
+class BackendObjectReference(Lenient):
+    group: str = ""
+    kind: str = "Service"
+    name: str
+    namespace: str | None = None
+    port: PortNumber | None = None
+
+
+class HTTPRequestMirror(Lenient):
+    backend_ref: BackendObjectReference
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class HTTPRouteFilter(Lenient):
+    type: str
+    request_header_modifier: HTTPHeaderFilter | None = None
+    response_header_modifier: HTTPHeaderFilter | None = None
+    request_redirect: HTTPRequestRedirect | None = None
+    url_rewrite: Annotated[HTTPURLRewrite | None, Field(alias="urlRewrite")] = None
+    request_mirror: HTTPRequestMirror | None = None
+
+
+class HTTPBackendRef(BackendObjectReference):
+    weight: Weight = 1
+    filters: tuple[HTTPRouteFilter, ...] = ()
+
+
+class HTTPRouteTimeouts(Lenient):
+    request: str | None = None
+    backend_request: str | None = None
+
+
+class HTTPRouteRule(Lenient):
+    name: str | None = None
+    matches: tuple[HTTPRouteMatch, ...] = (HTTPRouteMatch(),)
+    filters: tuple[HTTPRouteFilter, ...] = ()
+    backend_refs: tuple[HTTPBackendRef, ...] = ()
+    timeouts: HTTPRouteTimeouts | None = None
+
+
+class HTTPRouteSpec(Lenient):
+    parent_refs: tuple[ParentReference, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
+
+
+class ReferenceGrantFrom(Lenient):
+    group: str
+    kind: str
+    namespace: str
+
+
+class ReferenceGrantTo(Lenient):
+    group: str
+    kind: str
+    name: str | None = None
+
+
+class ReferenceGrantSpec(Lenient):
+    from_: Annotated[tuple[ReferenceGrantFrom, ...], Field(alias="from")]
+    to: tuple[ReferenceGrantTo, ...]

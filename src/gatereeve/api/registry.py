@@ -1,0 +1,100 @@
+"""Every kind that is read: API group and versions, kind, scope, spec type, and its place in a World.
+
+One table, in documentation order; parsing, CRD generation, the reference pages and tests walk it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from gatereeve.api import gate, governance, kube
+from gatereeve.core.refs import GATEREEVE_GROUP
+
+Body = Literal["spec", "body"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """body: whether the content stands under `spec` or beside the metadata. world: World's field."""
+
+    group: str
+    versions: tuple[str, ...]
+    kind: str
+    plural: str
+    namespaced: bool
+    spec: type[BaseModel]
+    world: str
+    body: Body = "spec"
+    short: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        return self.group == GATEREEVE_GROUP
+
+
+_NET, _GW = "networking.k8s.io", "gateway.networking.k8s.io"
+
+
+def _ours(
+    kind: str, plural: str, spec: type[BaseModel], world: str, *short: str, cluster: bool = False
+) -> Kind:
+    return Kind(
+        group=GATEREEVE_GROUP, versions=("v1alpha1",), kind=kind, plural=plural,
+        namespaced=not cluster, spec=spec, world=world, short=short,
+    )  # fmt: skip
+
+
+def _kube(
+    group: str,
+    versions: tuple[str, ...],
+    kind: str,
+    spec: type[BaseModel],
+    world: str,
+    *,
+    cluster: bool = False,
+    body: Body = "spec",
+) -> Kind:
+    return Kind(
+        group=group, versions=versions, kind=kind, plural="", namespaced=not cluster,
+        spec=spec, world=world, body=body,
+    )  # fmt: skip
+
+
+KINDS: tuple[Kind, ...] = (
+    _ours("Gate", "gates", gate.GateSpec, "gates", cluster=True),
+    _ours("HostGrant", "hostgrants", governance.HostGrantSpec, "host_grants", "hg", cluster=True),
+    _ours("Model", "models", governance.ModelSpec, "models"),
+    _ours("ModelVersion", "modelversions", governance.ModelVersionSpec, "model_versions", "mv"),
+    _ours("Approval", "approvals", governance.ApprovalSpec, "approvals"),
+    _ours("AccessPolicy", "accesspolicies", governance.AccessPolicySpec, "access_policies", "ap"),
+    _ours("Rollout", "rollouts", governance.RolloutSpec, "rollouts"),
+    _kube("", ("v1",), "Namespace", kube.NamespaceSpec, "namespaces", cluster=True),
+    _kube(_NET, ("v1",), "Ingress", kube.IngressSpec, "ingresses"),
+    _kube(_NET, ("v1",), "IngressClass", kube.IngressClassSpec, "ingress_classes", cluster=True),
+    _kube("", ("v1",), "Service", kube.ServiceSpec, "services"),
+    _kube(
+        "discovery.k8s.io",
+        ("v1",),
+        "EndpointSlice",
+        kube.EndpointSliceSpec,
+        "endpoint_slices",
+        body="body",
+    ),
+    _kube("", ("v1",), "Secret", kube.SecretSpec, "secrets", body="body"),
+    _kube(
+        _GW,
+        ("v1", "v1beta1"),
+        "GatewayClass",
+        kube.GatewayClassSpec,
+        "gateway_classes",
+        cluster=True,
+    ),
+    _kube(_GW, ("v1", "v1beta1"), "Gateway", kube.GatewaySpec, "gateways"),
+    _kube(_GW, ("v1", "v1beta1"), "HTTPRoute", kube.HTTPRouteSpec, "http_routes"),
+    _kube(_GW, ("v1", "v1beta1"), "ReferenceGrant", kube.ReferenceGrantSpec, "reference_grants"),
+)
+
+BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in KINDS}

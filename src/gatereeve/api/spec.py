@@ -1,0 +1,78 @@
+"""What every kind builds on: frozen types in Kubernetes' spelling, and bounded field types.
+
+Unknown fields are errors here and become `unknown-field` findings in `parse`; a document with one
+is not used, because what it meant is unknown. The grammars match whole strings (`fullmatch`), so
+no newline or quote ever reaches a proxy's configuration.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+
+class Spec(BaseModel):
+    """Base of every spec and part: frozen, camelCase outside, unknown fields refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        strict=False,
+    )
+
+
+class Lenient(BaseModel):
+    """Base of foreign kinds (Service, Ingress, …), which carry fields that are not our business."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+
+_S = StringConstraints
+
+Name = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z", max_length=253)]
+"""An object name: DNS-1123 subdomain."""
+
+Label = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z", max_length=63)]
+"""A DNS-1123 label: namespaces, provider names, rule names."""
+
+Host = Annotated[
+    str,
+    _S(
+        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*\Z",
+        max_length=253,
+    ),
+]
+"""A host, or `*.` and a host."""
+
+HeaderName = Annotated[str, _S(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}\Z")]
+"""A header name without underscores: `x_user` and `x-user` must not be confused."""
+
+Text = Annotated[str, _S(max_length=1024)]
+
+Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})\Z", max_length=255)]
+"""An identifier without white space, quotes or control characters: versions, purposes, claims."""
+
+Identifier = Annotated[str, _S(pattern=r"^[^\x00-\x20\x7f\"\\]{1,255}\Z", max_length=255)]
+"""An id or group as an identity provider issues it: no white space, control characters, quotes."""
+
+ClaimPath = Annotated[
+    str, _S(pattern=r"^[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+){0,7}\Z", max_length=200)
+]
+"""A claim; `.` descends into objects."""
+
+Region = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?\Z", max_length=32)]
+"""A region or region group, lower case: `de`, `eu`, `us-east`."""
+
+RelativeFile = Annotated[str, _S(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\Z", max_length=512)]
+"""A file beside the documents, without `..` at its start; `parse` refuses `..` anywhere."""

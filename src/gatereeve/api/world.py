@@ -1,0 +1,140 @@
+"""The World: one immutable set of documents, as a source saw it at one instant.
+
+A `Doc` that did not change keeps its identity from one World to the next, so pure functions may be
+cached by the documents they read. Holds what was read, and what could not be read; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Generic, TypeAlias, TypeVar
+
+from gatereeve.api import gate, governance, kube
+from gatereeve.core import refs
+from gatereeve.core.findings import Finding
+
+S_co = TypeVar("S_co", covariant=True)
+
+Key: TypeAlias = tuple[str, str]
+"""(namespace, name); namespace is "" for cluster kinds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """metadata, as far as it matters. created is None for documents from a folder."""
+
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    created: datetime | None = None
+    uid: str = ""
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Doc(Generic[S_co]):
+    """One document. Equal by identity: a changed document is another one.
+
+    digest: over apiVersion, kind and spec (for kinds without spec: the body), not over metadata.
+    lines: path inside the document (`spec.allow[0]`) to line; "" is the document itself.
+    """
+
+    ref: refs.Ref
+    meta: Meta
+    spec: S_co
+    digest: str
+    file: str = ""
+    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def where(self, path: str = "") -> refs.Where | None:
+        """File and line of `path`, or of its nearest enclosing place; None outside files."""
+        if not self.file:
+            return None
+        while path and path not in self.lines:
+            cut = max(path.rfind("."), path.rfind("["))
+            path = path[:cut] if cut > 0 else ""
+        return refs.Where(self.file, self.lines.get(path, 0))
+
+    def origin(self, path: str = "") -> refs.Origin:
+        return refs.Origin(self.ref, path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A document that cannot be used and has no last good form.
+
+    models: the model names it speaks of, as far as they can be made out; None when they cannot.
+    """
+
+    ref: refs.Ref
+    models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeoTable:
+    """What a GeoIP database says: (CIDR, lower-case ISO country), without overlaps, sorted."""
+
+    entries: tuple[tuple[str, str], ...]
+
+
+GateDoc: TypeAlias = Doc[gate.GateSpec]
+HostGrantDoc: TypeAlias = Doc[governance.HostGrantSpec]
+ModelDoc: TypeAlias = Doc[governance.ModelSpec]
+ModelVersionDoc: TypeAlias = Doc[governance.ModelVersionSpec]
+ApprovalDoc: TypeAlias = Doc[governance.ApprovalSpec]
+AccessPolicyDoc: TypeAlias = Doc[governance.AccessPolicySpec]
+RolloutDoc: TypeAlias = Doc[governance.RolloutSpec]
+NamespaceDoc: TypeAlias = Doc[kube.NamespaceSpec]
+IngressDoc: TypeAlias = Doc[kube.IngressSpec]
+IngressClassDoc: TypeAlias = Doc[kube.IngressClassSpec]
+ServiceDoc: TypeAlias = Doc[kube.ServiceSpec]
+EndpointSliceDoc: TypeAlias = Doc[kube.EndpointSliceSpec]
+SecretDoc: TypeAlias = Doc[kube.SecretSpec]
+GatewayClassDoc: TypeAlias = Doc[kube.GatewayClassSpec]
+GatewayDoc: TypeAlias = Doc[kube.GatewaySpec]
+HTTPRouteDoc: TypeAlias = Doc[kube.HTTPRouteSpec]
+ReferenceGrantDoc: TypeAlias = Doc[kube.ReferenceGrantSpec]
+
+AnyDoc: TypeAlias = Doc[object]
+
+
+def _none() -> Mapping[Key, Doc[object]]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class World:
+    """Everything a compilation may read. Mappings are in key order.
+
+    at: the instant for which validity windows are judged (UTC); the only notion of time.
+    files: bytes of the files that documents name, by their path in the folder; absent = unreadable.
+    jwks: key sets that were retrieved, by URI; absent = not retrieved yet.
+    geo: tables of the GeoIP databases that documents name.
+    findings: what reading found. broken: documents that are named but cannot be used.
+    """
+
+    at: datetime
+    gates: Mapping[Key, GateDoc] = field(default_factory=dict)
+    host_grants: Mapping[Key, HostGrantDoc] = field(default_factory=dict)
+    models: Mapping[Key, ModelDoc] = field(default_factory=dict)
+    model_versions: Mapping[Key, ModelVersionDoc] = field(default_factory=dict)
+    approvals: Mapping[Key, ApprovalDoc] = field(default_factory=dict)
+    access_policies: Mapping[Key, AccessPolicyDoc] = field(default_factory=dict)
+    rollouts: Mapping[Key, RolloutDoc] = field(default_factory=dict)
+    namespaces: Mapping[Key, NamespaceDoc] = field(default_factory=dict)
+    ingresses: Mapping[Key, IngressDoc] = field(default_factory=dict)
+    ingress_classes: Mapping[Key, IngressClassDoc] = field(default_factory=dict)
+    services: Mapping[Key, ServiceDoc] = field(default_factory=dict)
+    endpoint_slices: Mapping[Key, EndpointSliceDoc] = field(default_factory=dict)
+    secrets: Mapping[Key, SecretDoc] = field(default_factory=dict)
+    gateway_classes: Mapping[Key, GatewayClassDoc] = field(default_factory=dict)
+    gateways: Mapping[Key, GatewayDoc] = field(default_factory=dict)
+    http_routes: Mapping[Key, HTTPRouteDoc] = field(default_factory=dict)
+    reference_grants: Mapping[Key, ReferenceGrantDoc] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    jwks: Mapping[str, str] = field(default_factory=dict)
+    geo: Mapping[str, GeoTable] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    broken: tuple[Broken, ...] = ()
