@@ -23,13 +23,13 @@ from gatereeve.api.spec import (
 )
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?\Z")]
+Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?$")]
 
 
 class Address(Spec):
     """Where a listener binds. `host` is an address of this machine."""
 
-    host: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}\Z")] = "0.0.0.0"  # noqa: S104 - a gate faces the world
+    host: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}$")] = "0.0.0.0"  # noqa: S104 - a gate faces the world
     port: Port
 
 
@@ -52,7 +52,7 @@ class FileOrSecretKey(Spec):
 
     file: RelativeFile | None = None
     secret: SecretRef | None = None
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+\Z")] | None = None
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$")] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> FileOrSecretKey:
@@ -65,7 +65,7 @@ class FileOrSecretKey(Spec):
 class JwksUri(Spec):
     """A key set behind https. `allowPrivate` admits private addresses, in so many words."""
 
-    uri: Annotated[str, Field(pattern=r"^https?://[^\s\"'\\]{1,500}\Z")]
+    uri: Annotated[str, Field(pattern=r"^https?://[^\s\"'\\]{1,500}$")]
     refresh_seconds: Annotated[int, Field(ge=10, le=86400)] = 300
     allow_private: bool = False
     ca: FileOrSecretKey | None = None
@@ -97,7 +97,7 @@ class JwtProvider(Spec):
     """Bearer tokens of one issuer. Audiences are required: a token for somebody else is no token."""
 
     name: Label
-    issuer: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x20\x7f\"\\]+\Z")]
+    issuer: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x20\x7f\"\\]+$")]
     audiences: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=16)]
     jwks: Jwks
     claims: Claims = Claims()
@@ -109,7 +109,7 @@ class ApiKey(Spec):
 
     id: Identifier
     secret: SecretRef
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+\Z")] = "key"
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$")] = "key"
     groups: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
 
 
@@ -126,9 +126,9 @@ class CertificateIdentity(Spec):
 
     id: Identifier
     uri: (
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f\"\\]{1,400}\Z")] | None
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f\"\\]{1,400}$")] | None
     ) = None
-    dns: Annotated[str, Field(pattern=r"^[a-zA-Z0-9.-]{1,253}\Z")] | None = None
+    dns: Annotated[str, Field(pattern=r"^[a-zA-Z0-9.-]{1,253}$")] | None = None
     groups: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
 
     @model_validator(mode="after")

@@ -28,8 +28,8 @@ Protocol = Literal["openai", "kserve-v1", "kserve-v2", "json"]
 RiskClass = Literal["minimal", "limited", "high", "prohibited"]
 Role = Literal["owner", "risk", "privacy", "security"]
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}\Z")]
-PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*\Z", max_length=1024)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*$", max_length=1024)]
 
 
 class LabelSelector(Spec):
@@ -97,7 +97,7 @@ class ModelSpec(Spec):
     risk_class: RiskClass
     task: Text | None = None
     protocol: Protocol
-    served_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")] | None = None
+    served_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
     profiles: Annotated[tuple[Label, ...], Field(max_length=16)] = ()
     data_categories: Annotated[tuple[Label, ...], Field(max_length=32)] = ()
     fields: Annotated[tuple[ModelField, ...], Field(max_length=256)] = ()
@@ -125,7 +125,7 @@ class ServiceBackend(Spec):
 class Endpoint(Spec):
     """An address of a server, for folders without Services."""
 
-    address: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}\Z")]
+    address: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}$")]
     port: Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -155,7 +155,7 @@ class ModelVersionSpec(Spec):
     """
 
     model: Name
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     author: Identifier
     artifact: Artifact
     card: Text | None = None
@@ -200,10 +200,10 @@ class Subject(Spec):
     """
 
     principal: (
-        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}\Z")] | None
+        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}$")] | None
     ) = None
     group: (
-        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}\Z")] | None
+        Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}$")] | None
     ) = None
     provider: Label | None = None
     anonymous: Literal[True] | None = None

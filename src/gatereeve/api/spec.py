@@ -1,7 +1,7 @@
 """What every kind builds on: frozen types in Kubernetes' spelling, and bounded field types.
 
 Unknown fields are errors here and become `unknown-field` findings in `parse`; a document with one
-is not used, because what it meant is unknown. The grammars match whole strings (`fullmatch`), so
+is not used, because what it meant is unknown. Patterns are Rust regexes, where `$` is the end of the text and nothing else, so
 no newline or quote ever reaches a proxy's configuration.
 """
 
@@ -40,39 +40,39 @@ class Lenient(BaseModel):
 
 _S = StringConstraints
 
-Name = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z", max_length=253)]
+Name = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", max_length=253)]
 """An object name: DNS-1123 subdomain."""
 
-Label = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z", max_length=63)]
+Label = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
 """A DNS-1123 label: namespaces, provider names, rule names."""
 
 Host = Annotated[
     str,
     _S(
-        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*\Z",
+        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$",
         max_length=253,
     ),
 ]
 """A host, or `*.` and a host."""
 
-HeaderName = Annotated[str, _S(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}\Z")]
+HeaderName = Annotated[str, _S(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}$")]
 """A header name without underscores: `x_user` and `x-user` must not be confused."""
 
 Text = Annotated[str, _S(max_length=1024)]
 
-Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})\Z", max_length=255)]
+Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})$", max_length=255)]
 """An identifier without white space, quotes or control characters: versions, purposes, claims."""
 
-Identifier = Annotated[str, _S(pattern=r"^[^\x00-\x20\x7f\"\\]{1,255}\Z", max_length=255)]
+Identifier = Annotated[str, _S(pattern=r"^[^\x00-\x20\x7f\"\\]{1,255}$", max_length=255)]
 """An id or group as an identity provider issues it: no white space, control characters, quotes."""
 
 ClaimPath = Annotated[
-    str, _S(pattern=r"^[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+){0,7}\Z", max_length=200)
+    str, _S(pattern=r"^[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+){0,7}$", max_length=200)
 ]
 """A claim; `.` descends into objects."""
 
-Region = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?\Z", max_length=32)]
+Region = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$", max_length=32)]
 """A region or region group, lower case: `de`, `eu`, `us-east`."""
 
-RelativeFile = Annotated[str, _S(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\Z", max_length=512)]
+RelativeFile = Annotated[str, _S(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$", max_length=512)]
 """A file beside the documents, without `..` at its start; `parse` refuses `..` anywhere."""
