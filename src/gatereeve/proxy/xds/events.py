@@ -1,15 +1,16 @@
 """What the xDS server tells its owner: events as they happen, and the status of each gate.
 
 Plain values and one Protocol; the names follow the xDS protocol. `gate` is the name of a Gate
-document (`node.cluster`), `node` one Envoy that serves it (`node.id`). Wall-clock times are the
-owner's business: events carry none, a status says for how long.
+document (`node.cluster`), `node` one Envoy that serves it (`node.id`).
 """
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import Protocol
 
-from gatereeve.proxy.xds.snapshot import ConfigHash, TypeUrl
+from gatereeve.core.refs import ConfigHash
+from gatereeve.proxy.xds.snapshot import TypeUrl
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +96,14 @@ class GateStatus:
     published: the version served to it, None before the first. settled: the newest snapshot whose
     content it accepted whole. acked: per type, the content hash it accepted last.
     suppressed: content of the snapshot that is not served because a gate rejected it, as
-    (type, name). last_nack stays until the Gate is served whole again. for_s: seconds since it
-    connected or disconnected.
+    (type, name). last_nack stays until the Gate is served whole again. since: when it connected or
+    disconnected.
     """
 
     gate: str
     node: str
     connected: bool
-    for_s: float
+    since: datetime.datetime
     build: str
     published: ConfigHash | None
     settled: ConfigHash | None

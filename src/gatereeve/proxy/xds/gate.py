@@ -21,6 +21,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from gatereeve.core import refs
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS, TYPES
 
@@ -55,7 +56,7 @@ class TypeView:
 class View:
     """What a gate is to hold: `version` is that of the snapshot it comes from."""
 
-    version: snap.ConfigHash
+    version: refs.ConfigHash
     types: Mapping[snap.TypeUrl, TypeView]
 
     def is_whole(self) -> bool:
@@ -161,7 +162,7 @@ class GateState:
 
 
 def build_view(
-    version: snap.ConfigHash,
+    version: refs.ConfigHash,
     wanted: Mapping[snap.TypeUrl, snap.Resources],
     good: Good,
     rejected: Rejected,

@@ -21,8 +21,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
+from gatereeve.core import refs
+
 TypeUrl = NewType("TypeUrl", str)
-ConfigHash = NewType("ConfigHash", str)
 
 CDS: Final = TypeUrl("type.googleapis.com/envoy.config.cluster.v3.Cluster")
 EDS: Final = TypeUrl("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment")
@@ -84,7 +85,7 @@ class Snapshot:
     Every resource stands under its own name. Types left out are empty.
     """
 
-    version: ConfigHash
+    version: refs.ConfigHash
     resources: Mapping[TypeUrl, Resources]
 
     def of(self, type_url: TypeUrl) -> Resources:
@@ -123,7 +124,7 @@ def type_url_of(message: Any) -> TypeUrl:
     return TypeUrl(f"type.googleapis.com/{message.DESCRIPTOR.full_name}")
 
 
-def snapshot_of(version: ConfigHash, messages: Iterable[Any]) -> Snapshot:
+def snapshot_of(version: refs.ConfigHash, messages: Iterable[Any]) -> Snapshot:
     """Make a Snapshot of Envoy messages of any served types, in any order.
 
     Raises ValueError for a type that is not served, a message without a name, or two messages of

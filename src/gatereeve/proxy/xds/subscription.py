@@ -11,6 +11,7 @@ No I/O, no clock, no order between types.
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from gatereeve.core import refs
 from gatereeve.proxy.xds import gate
 from gatereeve.proxy.xds import snapshot as snap
 
@@ -30,7 +31,7 @@ class Sent:
     resources: tuple[snap.Resource, ...]
     removed: tuple[str, ...]
     answered: frozenset[str]
-    snapshot: snap.ConfigHash
+    snapshot: refs.ConfigHash
 
 
 class Subscription:
@@ -61,8 +62,8 @@ class Subscription:
         relisted = bool(held) and self.type_url in snap.WILDCARD_TYPES and asked <= held.keys()
         self.wildcard = not asked or _WILDCARD in asked or relisted
         self.owes_first_answer = self.wildcard and not held
-        self.held = dict(held)
         self.names = asked - {_WILDCARD}
+        self.held = {name: version for name, version in held.items() if self.wants(name)}
         self.owed = self.names - held.keys()
         self._forget()
 

@@ -1,0 +1,1 @@
+"""The test suites; see docs/contributing/testing.md for what each pins."""

@@ -1,0 +1,1 @@
+"""Features over the real xDS wire."""
