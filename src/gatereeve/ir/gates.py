@@ -1,0 +1,73 @@
+"""One gate, whole: the root of the IR, and its content hash.
+
+Everything is in one total order (`compile.order`), so that equal documents give equal bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gatereeve.core.refs import ConfigHash, Origin
+from gatereeve.ir.access import Access
+from gatereeve.ir.clusters import Cluster
+from gatereeve.ir.identity import Attributes, Identity
+from gatereeve.ir.routes import VirtualHost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """chain: PEM, leaf first. key: PEM; redacted in every dump. hosts: names it is shown for.
+
+    hosts empty: the default certificate of its listener.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    chain: str
+    key: str = field(repr=False)
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One address. hosts: names of the virtual hosts it serves, in order.
+
+    protocol https: `certificates` by SNI; tls_min: the floor.
+    """
+
+    name: str
+    protocol: Literal["http", "https"]
+    address: str
+    port: int
+    tls_min: Literal["1.0", "1.1", "1.2", "1.3"]
+    certificates: tuple[Certificate, ...]
+    hosts: tuple[VirtualHost, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """All that one gate must do. access: sorted by model; clusters: by name.
+
+    hash: over everything else, so equality of hashes is equality of behaviour.
+    """
+
+    name: str
+    region: str
+    hash: ConfigHash
+    listeners: tuple[Listener, ...]
+    identity: Identity
+    attributes: Attributes
+    access: tuple[Access, ...]
+    clusters: tuple[Cluster, ...]
+    trusted_hops: int
+    max_body_bytes: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ir:
+    """All gates of a World, by name."""
+
+    gates: tuple[Gate, ...] = ()
