@@ -1,0 +1,465 @@
+"""A model on a gate: its plan (who may, which versions), and the route rows where it is mounted.
+
+The plan is made once per gate and model; `model_rows` then writes one block of rows for every
+operation of the model's protocol, in the order in which they must be tried: residency classes,
+in each the rollout's match rules, then the sticky split. What is no operation is refused.
+Everything that could not be decided is a refusing row with a reason, never a missing one (P2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gatereeve.api.world import ModelDoc, ModelVersionDoc, RolloutDoc
+from gatereeve.compile.access import expand_regions, group_match
+from gatereeve.compile.operations import Call, calls
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.refs import Origin, PolicyHash
+from gatereeve.ir.access import Access, InGroup
+from gatereeve.ir.clusters import Cluster, Endpoint, EndpointGroup, EndpointSet, HealthCheck
+from gatereeve.ir.routes import (
+    Forward,
+    Governance,
+    HeaderEdit,
+    Match,
+    Mirror,
+    PathMatch,
+    PathRewrite,
+    Refuse,
+    Route,
+    Share,
+    StickyAddress,
+    StickyHeader,
+    StickyKey,
+    StickyPrincipal,
+    ValueMatch,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An eligible version with its servers."""
+
+    version: str
+    region: str
+    doc: ModelVersionDoc
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawfulClass:
+    """Callers from `regions` (lower case; empty: everybody else) may meet `versions`."""
+
+    regions: tuple[str, ...]
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelPlan:
+    """All that is decided about one model on one gate. Equal by identity, so it can be a memo key.
+
+    refuse: a code with which every operation is refused, or None. known: every version that
+    exists, eligible or not. classes: residency classes in order; the first that fits decides.
+    """
+
+    key: tuple[str, str]
+    protocol: str
+    doc: ModelDoc
+    served_name: str
+    access: Access
+    policy: PolicyHash
+    refuse: str | None
+    known: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    classes: tuple[LawfulClass, ...]
+    rollout: RolloutDoc | None
+    region_groups: Mapping[str, tuple[str, ...]]
+    next_change: datetime | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """Where a route puts a model. `path` is exact or prefix; the other matches hold for every row.
+
+    pinned: versions that a named Service stands behind; None leaves the choice to the rollout.
+    """
+
+    path: PathMatch
+    methods: tuple[str, ...] = ()
+    headers: tuple[ValueMatch, ...] = ()
+    query: tuple[ValueMatch, ...] = ()
+    rewrite: PathRewrite | None = None
+    rewrite_host: str | None = None
+    request_headers: HeaderEdit = HeaderEdit()
+    response_headers: HeaderEdit = HeaderEdit()
+    timeout_s: float | None = None
+    pinned: tuple[str, ...] | None = None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """routes: in order. shared: rows that give way, without a word, to another model's."""
+
+    routes: tuple[Route, ...]
+    shared: tuple[Route, ...]
+    clusters: tuple[Cluster, ...]
+    findings: tuple[Finding, ...]
+
+
+def lawful_classes(
+    model: ModelDoc, candidates: tuple[Candidate, ...], groups: Mapping[str, tuple[str, ...]]
+) -> tuple[LawfulClass, ...]:
+    """Residency as classes of callers; without residency one class for everybody.
+
+    Callers that no entry names may be served nowhere (P3), hence the last, empty class.
+    """
+    if not model.spec.residency:
+        return (LawfulClass(regions=(), versions=tuple(c.version for c in candidates)),)
+    classes: list[LawfulClass] = []
+    for entry in model.spec.residency:
+        process = set(expand_regions(entry.process, groups))
+        lawful = tuple(c.version for c in candidates if c.region in process)
+        named = tuple(region for region in entry.from_ if region != "*")
+        if named:
+            classes.append(LawfulClass(regions=expand_regions(named, groups), versions=lawful))
+        if "*" in entry.from_:
+            return (*classes, LawfulClass(regions=(), versions=lawful))
+    return (*classes, LawfulClass(regions=(), versions=()))
+
+
+def model_rows(plan: ModelPlan, mount: Mount) -> Rows:
+    """The rows of one mounted model.
+
+    Findings: path-outside-protocol when an exact path is no operation, pattern-refused for regex.
+    """
+    if mount.path.kind == "regex":
+        return _refused(plan, mount, "pattern-refused", "a model cannot be mounted by a pattern")
+    clusters: dict[str, Cluster] = {}
+    routes: list[Route] = []
+    shared: list[Route] = []
+    served = calls(plan.protocol, plan.served_name, plan.known)
+    under_path = any(_is_under(call.path, mount.path.value) for call in served if not call.server)
+    for call in served:
+        placed = _place(call, mount, under_path=under_path)
+        if placed is None:
+            continue
+        path, rewrite = placed
+        rows = _call_rows(plan, mount, call, path, rewrite, clusters)
+        (shared if call.server else routes).extend(rows)
+    if not routes:
+        return _refused(
+            plan, mount, "path-outside-protocol",
+            f"{mount.path.value} is no operation of {plan.doc.ref.short} ({plan.protocol})",
+        )  # fmt: skip
+    shared += _closing_rows(plan, mount, routes)
+    return Rows(
+        routes=tuple(routes),
+        shared=tuple(shared),
+        clusters=tuple(clusters[name] for name in sorted(clusters)),
+        findings=(),
+    )
+
+
+def _is_under(path: str, prefix: str) -> bool:
+    return prefix == "/" or path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def _place(
+    call: Call, mount: Mount, *, under_path: bool
+) -> tuple[PathMatch, PathRewrite | None] | None:
+    """The request path of a call at this mount, and how it becomes the standard path again.
+
+    A mount path above the protocol's own paths (`/`, `/v2`) leaves them as they are; any other
+    path is a place of its own and is taken off. A rewrite of the route's author is followed.
+    """
+    base = mount.path.value
+    if call.prefix:  # json: the route's path is the model's path
+        return mount.path, mount.rewrite
+    if mount.rewrite is not None:
+        if mount.rewrite.kind == "full":
+            return (mount.path, mount.rewrite) if mount.rewrite.value == call.path else None
+        target = mount.rewrite.value
+        if not _is_under(call.path, target):
+            return None
+        path = base.rstrip("/") + "/" + call.path[len(target.rstrip("/")) :].lstrip("/")
+        return _exact(mount, path.rstrip("/") or "/", call.path)
+    if under_path:
+        return _exact(mount, call.path, call.path) if _is_under(call.path, base) else None
+    return _exact(mount, base.rstrip("/") + call.path, call.path)
+
+
+def _exact(mount: Mount, path: str, standard: str) -> tuple[PathMatch, PathRewrite | None] | None:
+    if mount.path.kind == "exact" and path != mount.path.value:
+        return None
+    rewrite = None if path == standard else PathRewrite(kind="full", value=standard)
+    return PathMatch(kind="exact", value=path), rewrite
+
+
+def _call_rows(
+    plan: ModelPlan,
+    mount: Mount,
+    call: Call,
+    path: PathMatch,
+    rewrite: PathRewrite | None,
+    clusters: dict[str, Cluster],
+) -> list[Route]:
+    headers = mount.headers if call.header is None else (*mount.headers, call.header)
+    base = Match(
+        path=path,
+        methods=mount.methods,
+        headers=headers,
+        query=mount.query,
+        body_model=(plan.served_name,) if call.by_body else None,
+        body_stream=call.stream,
+    )
+    rows: list[Route] = []
+    for number, lawful in enumerate(plan.classes):
+        choices = _choices(plan, mount, call, lawful)
+        for choice in choices:
+            name = _row_name(plan, call, number if len(plan.classes) > 1 else None, choice.rule)
+            match = replace(base, groups=choice.groups, regions=choice.regions,
+                            headers=headers + choice.headers)  # fmt: skip
+            action = _action(plan, mount, call, choice, lawful, rewrite, clusters)
+            rows.append(
+                Route(
+                    name=name,
+                    match=match,
+                    action=action,
+                    governance=_governance(plan, call, choice.rule),
+                    origin=choice.origin or mount.origin,
+                )
+            )
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """One way to choose versions: conditions, and the shares; no shares means refusal."""
+
+    rule: str
+    shares: tuple[tuple[str, int], ...]
+    groups: tuple[InGroup, ...] = ()
+    regions: tuple[str, ...] = ()
+    headers: tuple[ValueMatch, ...] = ()
+    origin: Origin | None = None
+
+
+def _choices(plan: ModelPlan, mount: Mount, call: Call, lawful: LawfulClass) -> list[_Choice]:
+    """Design section 5.5, for one residency class: requested, match rules, split, fallback."""
+    open_versions = [v for v in lawful.versions if mount.pinned is None or v in mount.pinned]
+    if plan.refuse is not None:
+        return [_Choice(rule="refused", shares=(), regions=lawful.regions)]
+    if call.requested is not None:
+        shares = ((call.requested, 1),) if call.requested in open_versions else ()
+        return [_Choice(rule="requested", shares=shares, regions=lawful.regions)]
+    rollout = plan.rollout
+    if rollout is None or mount.pinned is not None:
+        shares = ((open_versions[0], 1),) if len(open_versions) == 1 else ()
+        return [_Choice(rule="default", shares=shares, regions=lawful.regions)]
+    found: list[_Choice] = []
+    for index, rule in enumerate(rollout.spec.match):
+        if rule.version not in open_versions:
+            continue
+        regions = lawful.regions
+        if rule.regions is not None:
+            asked = expand_regions(rule.regions, plan.region_groups)
+            regions = tuple(r for r in asked if not lawful.regions or r in lawful.regions)
+            if not regions:
+                continue
+        found.append(
+            _Choice(
+                rule=rule.name or f"match[{index}]",
+                shares=((rule.version, 1),),
+                groups=tuple(group_match(group) for group in rule.groups or ()),
+                regions=regions,
+                headers=tuple(
+                    ValueMatch(name=name.lower(), kind="exact", value=value)
+                    for name, value in sorted((rule.headers or {}).items())
+                ),
+                origin=rollout.origin(f"spec.match[{index}]"),
+            )
+        )
+    shares = tuple(
+        (s.version, s.weight) for s in rollout.spec.split if s.weight and s.version in open_versions
+    )
+    if shares:
+        found.append(_Choice(rule="split", shares=shares, regions=lawful.regions,
+                             origin=rollout.origin("spec.split")))  # fmt: skip
+    else:
+        fallback = rollout.spec.fallback
+        alone = ((fallback, 1),) if fallback in open_versions and fallback is not None else ()
+        found.append(_Choice(rule="fallback", shares=alone, regions=lawful.regions,
+                             origin=rollout.origin("spec.fallback")))  # fmt: skip
+    return found
+
+
+def _action(
+    plan: ModelPlan,
+    mount: Mount,
+    call: Call,
+    choice: _Choice,
+    lawful: LawfulClass,
+    rewrite: PathRewrite | None,
+    clusters: dict[str, Cluster],
+) -> Forward | Refuse:
+    if not choice.shares:
+        return Refuse(code=plan.refuse or "no-eligible-version")
+    by_version = {c.version: c for c in plan.candidates}
+    fallback = _fallback(plan, call, lawful, mount)
+    shares = []
+    for version, weight in choice.shares:
+        chain = [by_version[version]]
+        if fallback is not None and fallback.version != version:
+            chain.append(fallback)
+        cluster = _cluster(plan, tuple(chain))
+        clusters[cluster.name] = cluster
+        shares.append(Share(cluster=cluster.name, version=version, weight=weight))
+    timeout = max(by_version[v].doc.spec.bounds.timeout_seconds for v, _ in choice.shares)
+    return Forward(
+        shares=tuple(shares),
+        sticky=_sticky(plan),
+        mirrors=_mirrors(plan, call, lawful, mount, clusters),
+        rewrite=rewrite,
+        rewrite_host=mount.rewrite_host,
+        request_headers=mount.request_headers,
+        response_headers=mount.response_headers,
+        timeout_s=mount.timeout_s if mount.timeout_s is not None else timeout,
+        streaming=call.operation == "stream",
+    )
+
+
+def _fallback(plan: ModelPlan, call: Call, lawful: LawfulClass, mount: Mount) -> Candidate | None:
+    """The lawful fallback version; a version that was asked for by name has none."""
+    if plan.rollout is None or call.requested is not None or mount.pinned is not None:
+        return None
+    wanted = plan.rollout.spec.fallback
+    return next(
+        (c for c in plan.candidates if c.version == wanted and wanted in lawful.versions), None
+    )
+
+
+def _mirrors(
+    plan: ModelPlan,
+    call: Call,
+    lawful: LawfulClass,
+    mount: Mount,
+    clusters: dict[str, Cluster],
+) -> tuple[Mirror, ...]:
+    """A mirrored request is processing like any other: only to an eligible, lawful version."""
+    if plan.rollout is None or plan.rollout.spec.mirror is None or mount.pinned is not None:
+        return ()
+    if call.operation in ("metadata", "health"):
+        return ()
+    mirror = plan.rollout.spec.mirror
+    for candidate in plan.candidates:
+        if candidate.version == mirror.version and candidate.version in lawful.versions:
+            cluster = _cluster(plan, (candidate,))
+            clusters[cluster.name] = cluster
+            return (Mirror(cluster=cluster.name, percent=mirror.percent),)
+    return ()
+
+
+def _sticky(plan: ModelPlan) -> tuple[StickyKey, ...]:
+    keys: list[StickyKey] = []
+    if plan.rollout is not None and plan.rollout.spec.sticky_by.attribute == "subject":
+        header = subject_header(plan.doc)
+        if header is not None:
+            keys.append(StickyHeader(name=header))
+    return (*keys, StickyPrincipal(), StickyAddress())
+
+
+def subject_header(model: ModelDoc) -> str | None:
+    """The request header that names the data subject, in lower case, if the Model has one."""
+    for field in model.spec.fields:
+        if field.role == "subject" and field.location == "request-header":
+            return field.path.lower()
+    return None
+
+
+def _cluster(plan: ModelPlan, chain: tuple[Candidate, ...]) -> Cluster:
+    first = chain[0]
+    name = f"model/{plan.key[0]}/{plan.key[1]}/" + ">".join(c.version for c in chain)
+    spec = first.doc.spec
+    health = spec.health
+    return Cluster(
+        name=name,
+        model=plan.doc.ref.short,
+        version=first.version,
+        endpoints=EndpointSet(
+            cluster=name,
+            groups=tuple(EndpointGroup(version=c.version, endpoints=c.endpoints) for c in chain),
+        ),
+        protocol="http1",
+        health=None
+        if health is None
+        else HealthCheck(
+            path=health.path,
+            interval_s=health.interval_seconds,
+            timeout_s=health.timeout_seconds,
+            unhealthy_after=health.unhealthy_after,
+            healthy_after=health.healthy_after,
+        ),
+        max_connections=spec.bounds.connections,
+        max_pending=spec.bounds.pending_requests,
+        max_requests=spec.bounds.requests,
+        origin=first.doc.origin(),
+    )
+
+
+def _governance(plan: ModelPlan, call: Call, rule: str) -> Governance:
+    return Governance(
+        model=plan.doc.ref.short,
+        protocol=plan.doc.spec.protocol,
+        operation=call.operation,
+        audit=plan.doc.spec.audit,
+        policy=plan.policy,
+        route_rule=rule,
+        requested=call.requested or None,
+    )
+
+
+def _row_name(plan: ModelPlan, call: Call, lawful: int | None, rule: str) -> str:
+    parts = [plan.doc.ref.short, call.operation, call.path or "*"]
+    if call.requested is not None:
+        parts.append(f"@{call.requested}")
+    if lawful is not None:
+        parts.append(f"residency[{lawful}]")
+    return ":".join([*parts, rule])
+
+
+def _closing_rows(plan: ModelPlan, mount: Mount, routes: list[Route]) -> list[Route]:
+    """What lies at the mount and is no operation is refused, and so is a body that names no model."""
+    rows: list[Route] = []
+    if plan.protocol == "openai":
+        for path in sorted({r.match.path.value for r in routes if r.match.body_model is not None}):
+            rows.append(_refusal(plan, mount, PathMatch(kind="exact", value=path), "unknown-model"))
+    if mount.path.kind == "prefix" and plan.protocol != "json":
+        rows.append(_refusal(plan, mount, mount.path, "unknown-operation"))
+    return rows
+
+
+def _refusal(plan: ModelPlan, mount: Mount, path: PathMatch, code: str) -> Route:
+    """A refusing row without governance: it tells nobody anything about the model."""
+    return Route(
+        name=f"{plan.protocol}:{code}:{path.value}",
+        match=Match(path=path, methods=mount.methods, headers=mount.headers, query=mount.query),
+        action=Refuse(code=code),
+        governance=None,
+        origin=mount.origin,
+    )
+
+
+def _refused(plan: ModelPlan, mount: Mount, code: str, message: str) -> Rows:
+    path = mount.path if mount.path.kind != "regex" else None
+    rows = () if path is None else (_refusal(plan, mount, path, "unknown-operation"),)
+    finding = Finding(
+        code=FindingCode(code),
+        message=message,
+        hint="mount it at `/`, at a prefix of its own, or at one of its operations' paths",
+        origin=mount.origin,
+    )
+    return Rows(routes=(), shared=rows, clusters=(), findings=(finding,))

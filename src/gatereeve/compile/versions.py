@@ -1,0 +1,153 @@
+"""Which versions of a model may be served at all: approvals, digests, expiry, duplicates.
+
+Region and rollout come later; here a version is a candidate or it is not. An approval counts when
+its digest is the version's digest, it has not expired at `World.at`, and its approver did not
+author the version. One rejection is enough to keep a version out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatereeve.api.world import ApprovalDoc, Doc, ModelDoc, ModelVersionDoc
+from gatereeve.core.findings import Finding, FindingCode
+
+REQUIRED_ROLES: dict[str, tuple[str, ...]] = {
+    "minimal": (),
+    "limited": ("owner",),
+    "high": ("owner", "risk"),
+}
+"""Design section 4. `prohibited` is absent: nothing makes it eligible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The versions of one model that may be served, by version, and what was found.
+
+    next_change: the next instant at which an approval expires, or None.
+    """
+
+    eligible: tuple[ModelVersionDoc, ...]
+    next_change: datetime | None
+    findings: tuple[Finding, ...]
+
+
+def judge_versions(
+    model: ModelDoc,
+    versions: tuple[ModelVersionDoc, ...],
+    approvals: tuple[ApprovalDoc, ...],
+    at: datetime,
+) -> Judged:
+    """The eligible versions of `model`.
+
+    versions, approvals: those that name the model or one of its versions, in any order.
+    """
+    findings: list[Finding] = []
+    expiries = [
+        a.spec.expires for a in approvals if a.spec.expires is not None and a.spec.expires > at
+    ]
+    counts = Counter(v.spec.version for v in versions)
+    eligible: list[ModelVersionDoc] = []
+    for version in sorted(versions, key=lambda v: (v.spec.version, v.ref)):
+        if counts[version.spec.version] > 1:
+            findings.append(
+                _finding(version, "version-duplicate", "spec.version",
+                         f"another ModelVersion of {model.ref.short} is also version {version.spec.version}",
+                         "a version is immutable and unique: give the newer one a new version")
+            )  # fmt: skip
+            continue
+        mine = tuple(a for a in approvals if a.spec.subject.name == version.ref.name)
+        if _is_approved(model, version, mine, at, findings):
+            eligible.append(version)
+    return Judged(
+        eligible=tuple(eligible),
+        next_change=min(expiries, default=None),
+        findings=tuple(findings),
+    )
+
+
+def _is_approved(
+    model: ModelDoc,
+    version: ModelVersionDoc,
+    approvals: tuple[ApprovalDoc, ...],
+    at: datetime,
+    findings: list[Finding],
+) -> bool:
+    required = REQUIRED_ROLES.get(model.spec.risk_class)
+    if required is None:
+        return False
+    valid = [a for a in approvals if _counts(version, a, at, findings)]
+    rejections = [a for a in valid if a.spec.decision == "reject"]
+    if rejections:
+        first = min(rejections, key=lambda a: a.ref)
+        findings.append(
+            _finding(version, "version-rejected", "",
+                     f"{first.spec.approver} rejected version {version.spec.version}: {first.spec.reason}",
+                     "mend what was found and submit a new version")
+        )  # fmt: skip
+        return False
+    by_role = {
+        role: {a.spec.approver for a in valid if a.spec.role == role}
+        for role in ("owner", "risk", "privacy", "security")
+    }
+    missing = [role for role in required if not by_role[role]]
+    if missing:
+        findings.append(
+            _finding(version, "version-unapproved", "",
+                     f"version {version.spec.version} lacks the approval of: {', '.join(missing)}",
+                     f"an Approval with subject.digest {version.digest} and role {missing[0]} is needed")
+        )  # fmt: skip
+        return False
+    if "risk" in required and not _independent(by_role["owner"], by_role["risk"]):
+        findings.append(
+            _finding(version, "approval-not-independent", "",
+                     f"version {version.spec.version}: owner and risk were approved by the same person",
+                     "let somebody else review the risk")
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _independent(owners: set[str], reviewers: set[str]) -> bool:
+    """Whether two different people can be named for the two roles."""
+    return any(owner != reviewer for owner in owners for reviewer in reviewers)
+
+
+def _counts(
+    version: ModelVersionDoc, approval: ApprovalDoc, at: datetime, findings: list[Finding]
+) -> bool:
+    spec = approval.spec
+    if spec.subject.digest != version.digest:
+        findings.append(
+            _finding(approval, "version-changed", "spec.subject.digest",
+                     f"{version.ref} now has digest {version.digest}, not the one that {spec.approver} decided on",
+                     "look at the version as it is now and decide again")
+        )  # fmt: skip
+        return False
+    if spec.expires is not None and spec.expires <= at:
+        findings.append(
+            _finding(approval, "approval-expired", "spec.expires",
+                     f"the approval of {spec.approver} expired at {spec.expires.isoformat()}",
+                     "review the version again")
+        )  # fmt: skip
+        return False
+    if spec.decision == "approve" and spec.approver == version.spec.author:
+        findings.append(
+            _finding(approval, "approval-self", "spec.approver",
+                     f"{spec.approver} is the author of {version.ref.short}",
+                     "let somebody else decide")
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _finding(doc: Doc[object], code: str, path: str, message: str, hint: str) -> Finding:
+    return Finding(
+        code=FindingCode(code),
+        message=message,
+        hint=hint,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )
