@@ -64,7 +64,11 @@ def compile_access(
                 _finding(policy, "policy-empty", "spec", "the policy has neither deny nor allow rules",
                          "say who may do what, or delete the policy")
             )  # fmt: skip
-        for verb, given in (("deny", policy.spec.deny), ("allow", policy.spec.allow)):
+        both: tuple[tuple[str, tuple[api.DenyRule | api.AllowRule, ...]], ...] = (
+            ("deny", policy.spec.deny),
+            ("allow", policy.spec.allow),
+        )
+        for verb, given in both:
             for index, rule in enumerate(given):
                 compiled = _rule(
                     model, policy, verb, index, rule, identity, attributes, groups, findings

@@ -254,12 +254,12 @@ def _choices(plan: ModelPlan, mount: Mount, call: Call, lawful: LawfulClass) -> 
     if plan.refuse is not None:
         return [_Choice(rule="refused", shares=(), regions=lawful.regions)]
     if call.requested is not None:
-        shares = ((call.requested, 1),) if call.requested in open_versions else ()
-        return [_Choice(rule="requested", shares=shares, regions=lawful.regions)]
+        wanted = call.requested if call.requested in open_versions else None
+        return [_Choice(rule="requested", shares=_whole(wanted), regions=lawful.regions)]
     rollout = plan.rollout
     if rollout is None or mount.pinned is not None:
-        shares = ((open_versions[0], 1),) if len(open_versions) == 1 else ()
-        return [_Choice(rule="default", shares=shares, regions=lawful.regions)]
+        only = open_versions[0] if len(open_versions) == 1 else None
+        return [_Choice(rule="default", shares=_whole(only), regions=lawful.regions)]
     found: list[_Choice] = []
     for index, rule in enumerate(rollout.spec.match):
         if rule.version not in open_versions:
@@ -291,10 +291,14 @@ def _choices(plan: ModelPlan, mount: Mount, call: Call, lawful: LawfulClass) -> 
                              origin=rollout.origin("spec.split")))  # fmt: skip
     else:
         fallback = rollout.spec.fallback
-        alone = ((fallback, 1),) if fallback in open_versions and fallback is not None else ()
-        found.append(_Choice(rule="fallback", shares=alone, regions=lawful.regions,
+        alone = fallback if fallback in open_versions else None
+        found.append(_Choice(rule="fallback", shares=_whole(alone), regions=lawful.regions,
                              origin=rollout.origin("spec.fallback")))  # fmt: skip
     return found
+
+
+def _whole(version: str | None) -> tuple[tuple[str, int], ...]:
+    return () if version is None else ((version, 1),)
 
 
 def _action(

@@ -309,6 +309,7 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ),
     ("limit-invalid", _E, "A limit that no token bucket can keep."),
     ("rollout-conflict", _E, "Two Rollouts for one model; the first by name is in force."),
+    ("rollout-missing", _E, "Several versions are eligible and no Rollout says which answers: requests answer 503."),
     ("rollout-no-candidate", _E, "No version of the rollout may be served: requests answer 503."),
     (
         "rollout-version-dropped",
