@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from gatereeve.api.world import (
@@ -26,7 +28,7 @@ from gatereeve.compile.access import compile_access, policies_for
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.memo import Memo
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
-from gatereeve.compile.versions import Judged, judge_versions
+from gatereeve.compile.versions import judge_versions
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.refs import PolicyHash
 from gatereeve.ir.clusters import Endpoint
@@ -123,88 +125,94 @@ def _broken(world: World) -> tuple[dict[Key, str], dict[str, str]]:
     return by_model, everywhere
 
 
-def plan_models(
-    world: World,
-    gate: GateDoc,
-    gathered: Gathered,
-    *,
-    identity: Identity,
-    attributes: Attributes,
-    resolve: Resolve,
-    memo: Memo,
-) -> dict[Key, ModelPlan]:
-    """The plan of every model on this gate, by key.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scope:
+    """What a gate brings to every plan. Equal by identity: take it from `scope_of`."""
 
-    identity and attributes must be the same objects as long as they are equal (see `compiler`).
-    """
+    gate: GateDoc
+    identity: Identity
+    attributes: Attributes
+    groups: Mapping[str, tuple[str, ...]]
+
+
+def scope_of(gate: GateDoc, identity: Identity, attributes: Attributes, memo: Memo) -> Scope:
+    """The same Scope object as long as gate, identity and attributes are equal."""
     groups = {g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups}
+    return memo.get(
+        ("scope", gate, identity, attributes),
+        lambda: Scope(gate=gate, identity=identity, attributes=attributes, groups=groups),
+    )
+
+
+def plan_models(
+    world: World, scope: Scope, gathered: Gathered, *, resolve: Resolve, memo: Memo
+) -> dict[Key, ModelPlan]:
+    """The plan of every model on this gate, by key."""
     plans: dict[Key, ModelPlan] = {}
-    scope = (gate, id(identity), id(attributes))
     for key, model in world.models.items():
-        policies = gathered.policies.get(key[0], ())
-        mine = memo.get(
-            ("policies", model, policies), lambda m=model, p=policies: policies_for(m, p)
-        )
+        candidates = gathered.policies.get(key[0], ())
         approvals = gathered.approvals.get(key, ())
         versions = gathered.versions.get(key, ())
-        servers = tuple(resolve(version) for version in versions)
-        expired = tuple(
-            a.spec.expires is not None and a.spec.expires <= world.at for a in approvals
-        )
-        rollouts = gathered.rollouts.get(key, ())
-        broken = gathered.broken.get(key) or gathered.broken_everywhere.get(key[0])
-        plans[key] = memo.get(
-            ("plan", scope, model, versions, approvals, expired, mine, rollouts, servers, broken),
-            lambda k=key, m=model, v=versions, s=servers, a=approvals, p=mine, r=rollouts, b=broken: (
-                _plan(
-                    k,
-                    m,
-                    judge_versions(m, v, a, world.at),
-                    v,
-                    dict(zip(v, s, strict=True)),
-                    p,
-                    r,
-                    b,
-                    approvals=a,
-                    gate=gate,
-                    identity=identity,
-                    attributes=attributes,
-                    groups=groups,
-                )  # fmt: skip
+        inputs = Inputs(
+            model=model,
+            versions=versions,
+            servers=tuple(resolve(version) for version in versions),
+            approvals=approvals,
+            expired=tuple(
+                a.spec.expires is not None and a.spec.expires <= world.at for a in approvals
             ),
+            policies=memo.get(
+                ("policies", model, candidates), partial(policies_for, model, candidates)
+            ),
+            rollouts=gathered.rollouts.get(key, ()),
+            broken=gathered.broken.get(key) or gathered.broken_everywhere.get(key[0]),
         )
+        plans[key] = memo.get(("plan", scope, inputs), partial(_plan, key, scope, inputs, world.at))
     return plans
 
 
-def _plan(
-    key: Key,
-    model: ModelDoc,
-    judged: Judged,
-    versions: tuple[ModelVersionDoc, ...],
-    servers: Mapping[ModelVersionDoc, tuple[Endpoint, ...]],
-    policies: tuple[AccessPolicyDoc, ...],
-    rollouts: tuple[RolloutDoc, ...],
-    broken: str | None,
-    *,
-    approvals: tuple[ApprovalDoc, ...],
-    gate: GateDoc,
-    identity: Identity,
-    attributes: Attributes,
-    groups: Mapping[str, tuple[str, ...]],
-) -> ModelPlan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Every document one plan reads; servers and expired go with versions and approvals."""
+
+    model: ModelDoc
+    versions: tuple[ModelVersionDoc, ...]
+    servers: tuple[tuple[Endpoint, ...], ...]
+    approvals: tuple[ApprovalDoc, ...]
+    expired: tuple[bool, ...]
+    policies: tuple[AccessPolicyDoc, ...]
+    rollouts: tuple[RolloutDoc, ...]
+    broken: str | None
+
+
+def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
+    model, versions, rollouts = inputs.model, inputs.versions, inputs.rollouts
+    judged = judge_versions(model, versions, inputs.approvals, at)
     access, findings = compile_access(
-        model, policies, identity=identity, attributes=attributes, groups=groups
+        model,
+        inputs.policies,
+        identity=scope.identity,
+        attributes=scope.attributes,
+        groups=scope.groups,
     )
+    servers = dict(zip(versions, inputs.servers, strict=True))
     candidates = tuple(
         Candidate(version=v.spec.version, region=v.spec.region, doc=v, endpoints=servers[v])
         for v in judged.eligible
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
-    refuse, problems = _refusal(model, versions, broken)
-    classes = lawful_classes(model, candidates, groups)
-    inputs: tuple[Doc[object], ...] = (gate, model, *versions, *approvals, *policies, *rollouts)
+    refuse, problems = _refusal(model, versions, inputs.broken)
+    classes = lawful_classes(model, candidates, scope.groups)
+    read: tuple[Doc[object], ...] = (
+        scope.gate,
+        model,
+        *versions,
+        *inputs.approvals,
+        *inputs.policies,
+        *rollouts,
+    )
     eligible = ",".join(c.version for c in candidates)
-    policy = combine([d.digest for d in inputs] + [value_hash(access), eligible, refuse or ""])
+    policy = combine([d.digest for d in read] + [value_hash(access), eligible, refuse or ""])
     return ModelPlan(
         key=key,
         protocol=model.spec.protocol,
@@ -217,14 +225,14 @@ def _plan(
         candidates=candidates,
         classes=classes,
         rollout=rollout,
-        region_groups=groups,
+        region_groups=scope.groups,
         next_change=judged.next_change,
         findings=(
             *judged.findings,
             *findings,
             *problems,
             *_rollout_findings(model, rollouts, candidates),
-            *_residency_findings(model, candidates, versions, groups),
+            *_residency_findings(model, candidates, versions, scope.groups),
             *_endpoint_findings(candidates),
         ),
     )
