@@ -26,7 +26,7 @@ from gatereeve.api.world import (
 )
 from gatereeve.compile.access import compile_access, policies_for
 from gatereeve.compile.digests import combine, value_hash
-from gatereeve.compile.memo import Memo
+from gatereeve.core.memo import Memo
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
 from gatereeve.compile.versions import judge_versions
 from gatereeve.core.findings import Finding, FindingCode
