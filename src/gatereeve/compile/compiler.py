@@ -1,0 +1,138 @@
+"""`compile(world)`: documents in, what every gate must do out, with all findings.
+
+The second hop of a change. Pure and whole: everything is rebuilt from the World each time; what did
+not change is taken from the memo, which may be empty. Wrong documents become findings and drop out
+as refusals; nothing here raises for what a user wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from gatereeve.api.world import GateDoc, World
+from gatereeve.compile import digests, routing
+from gatereeve.compile.identity import compile_attributes, compile_identity
+from gatereeve.compile.plans import Gathered, gather, plan_models, scope_of
+from gatereeve.core import findings
+from gatereeve.core.memo import Memo
+from gatereeve.core.refs import ConfigHash
+from gatereeve.ir.gates import Gate, Ir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """ir: what the gates must do. findings: all diagnoses, errors first.
+
+    next_change: the next instant at which the same documents compile to something else (an
+    approval expires), or None.
+    """
+
+    ir: Ir
+    findings: tuple[findings.Finding, ...]
+    next_change: datetime | None
+
+
+def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 - the field's word
+    """Compile a World.
+
+    memo: what earlier compilations of the same process computed; it changes the time, never the
+    result. Deterministic: equal documents give equal bytes, whatever their order was.
+    """
+    memo = memo or Memo()
+    gathered = gather(world)
+    index = routing.index_world(world)
+    found: list[findings.Finding] = [*world.findings, *gathered.findings, *index.findings]
+    changes: list[datetime] = []
+    gates: list[Gate] = []
+    for doc in world.gates.values():
+        gate, problems, next_changes = _compile_gate(world, doc, gathered, index, memo)
+        gates.append(gate)
+        found.extend(problems)
+        changes.extend(next_changes)
+    if not world.gates and (world.ingresses or world.http_routes):
+        found.append(_no_gate())
+    memo.sweep()
+    return Compiled(
+        ir=Ir(gates=tuple(gates)),
+        findings=findings.order(found),
+        next_change=min(changes, default=None),
+    )
+
+
+def _compile_gate(
+    world: World, doc: GateDoc, gathered: Gathered, index: routing.Index, memo: Memo
+) -> tuple[Gate, list[findings.Finding], list[datetime]]:
+    identity, found = compile_identity(world, doc)
+    attributes, more = compile_attributes(world, doc)
+    scope = scope_of(doc, identity, attributes, memo)
+    plans = plan_models(
+        world, scope, gathered, resolve=partial(routing.resolve_version, index), memo=memo
+    )
+    routed = routing.route_gate(index, doc, plans, memo)
+    problems = [*found, *more, *routed.findings]
+    for plan in plans.values():
+        problems.extend(plan.findings)
+    used = {row.governance.model for row in _rows(routed) if row.governance is not None}
+    gate = Gate(
+        name=doc.ref.name,
+        region=doc.spec.region,
+        hash=ConfigHash(""),
+        listeners=routed.listeners,
+        identity=scope.identity,
+        attributes=scope.attributes,
+        access=tuple(p.access for p in plans.values() if p.access.model in used),
+        clusters=routed.clusters,
+        trusted_hops=doc.spec.trusted_hops,
+        max_body_bytes=doc.spec.max_body_bytes,
+        origin=doc.origin(),
+    )
+    changes = [p.next_change for p in plans.values() if p.next_change is not None]
+    return replace(gate, hash=hash_gate(gate, memo)), problems, changes
+
+
+def _rows(routed: routing.RoutedGate) -> Iterable[routing.Route]:
+    for listener in routed.listeners:
+        for host in listener.hosts:
+            yield from host.routes
+
+
+def hash_gate(gate: Gate, memo: Memo) -> ConfigHash:
+    """The content hash of everything in `gate` but its hash; parts are cached by identity."""
+    parts = [digests.value_hash((gate.name, gate.region, gate.identity, gate.attributes,
+                                 gate.trusted_hops, gate.max_body_bytes))]  # fmt: skip
+    for listener in gate.listeners:
+        parts.append(digests.value_hash(replace(listener, hosts=())))
+        parts.extend(_part_hash(host, memo) for host in listener.hosts)
+    parts.extend(_part_hash(access, memo) for access in gate.access)
+    parts.extend(_part_hash(cluster, memo) for cluster in gate.clusters)
+    return ConfigHash(digests.combine(parts))
+
+
+def _part_hash(part: object, memo: Memo) -> str:
+    return memo.get(("hash", Same(part)), partial(digests.value_hash, part))
+
+
+class Same:
+    """A memo key that compares by identity what compares by value, and keeps it alive."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _no_gate() -> findings.Finding:
+    return findings.Finding(
+        code=findings.FindingCode("no-gate"),
+        message="there are routes, but no Gate document",
+        hint="add a Gate: it says where to listen, who identifies callers and which classes it serves",
+    )
