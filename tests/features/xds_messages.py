@@ -32,7 +32,7 @@ def over_ads(fetch_timeout_s: int = 15) -> Any:
     )
 
 
-def cluster(name: str, *, connect_ms: int = 1000) -> Any:
+def cluster(name: str, *, connect_ms: int = 500) -> Any:
     """A cluster whose endpoints come by EDS under its own name."""
     return cluster_pb2.Cluster(
         name=name,

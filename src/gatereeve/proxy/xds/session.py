@@ -34,7 +34,13 @@ _AFTER_LISTENERS: Final = frozenset({ECDS, SRDS, RDS})
 _REFERRING: Final = (CDS, LDS, ECDS, SRDS, RDS)
 _REMOVALS: Final = ((LDS,), (SRDS, RDS, ECDS), (CDS,), (EDS, SDS))
 _PART: Final = "~"
-"""Ends the version of a response after which more of its type follows."""
+"""Ends the version of a response after which more of its type follows.
+
+`system_version_info` is what Envoy reports per type (CDS, LDS) and per route configuration, so it
+says: with this response the gate has all of the type's content of that hash. A response with a
+single named resource carries that resource's own version instead, which is what `activation` wants
+to read about a route configuration.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,7 @@ class Session:
             unanswered = subscription.unanswered(served)
             if additions or unanswered or (may_add and subscription.owes_first_answer):
                 return self._send(subscription, view, additions, unanswered)
-        return self._remove(view, now)
+        return self._remove(view, now) or self._relabel(view)
 
     def wake_at(self, now: float) -> float | None:
         """When, after now, `respond` may have something to send by itself; None: never."""
@@ -220,10 +226,13 @@ class Session:
         names = tuple(_fitting(served, additions, self._discipline.response_bytes))
         resources = tuple(served.resources[name] for name in names)
         is_part = len(names) < len(subscription.additions(served)) or bool(subscription.batches)
+        version = served.version + (_PART if is_part else "")
+        if len(resources) == 1 and subscription.type_url not in snap.WILDCARD_TYPES:
+            version = resources[0].version
         self._nonces += 1
         sent = Sent(
             nonce=f"{self._nonces:x}",
-            version=served.version + (_PART if is_part else ""),
+            version=version,
             resources=resources,
             removed=removed,
             answered=frozenset(subscription.owed & {*names, *removed}),
@@ -258,6 +267,17 @@ class Session:
                     return self._send(subscription, view, (), names)
             if any(self._due(type_url, extra.get(type_url, ()), now) for type_url in stage):
                 return None  # on its way; what it may refer to waits
+        return None
+
+    def _relabel(self, view: gate.View) -> Any | None:
+        """Tell the gate that it has all of a new version, where only removals are still to come."""
+        for type_url in (CDS, LDS):
+            subscription = self.subscriptions.get(type_url)
+            if subscription is None or subscription.outstanding or not subscription.label:
+                continue
+            served = view.types[type_url]
+            if subscription.label != served.version and not subscription.additions(served):
+                return self._send(subscription, view, (), ())
         return None
 
     def _due(self, type_url: snap.TypeUrl, names: tuple[str, ...], now: float) -> tuple[str, ...]:

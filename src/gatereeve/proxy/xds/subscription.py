@@ -49,6 +49,8 @@ class Subscription:
         self.outstanding: Sent | None = None
         self.batches: list[frozenset[str]] = []
         """After a rejection that named nobody: the names to try by themselves, in turn."""
+        self.label = ""
+        """The version of the newest response on this stream."""
         self._seen: gate.TypeView | None = None
         self._missing: tuple[str, ...] = ()
 
@@ -131,6 +133,7 @@ class Subscription:
     def sending(self, sent: Sent) -> None:
         """Note a response as outstanding."""
         self.outstanding = sent
+        self.label = sent.version
         self.owes_first_answer = False
         self.owed -= sent.answered
         self._forget()

@@ -1,0 +1,122 @@
+"""Whether a gate really runs what was published: asked of the gate, not concluded from an ACK.
+
+An ACK says that Envoy accepted a configuration, not that it is warmed and in use (knowledge: xDS 3).
+`is_active` asks the admin socket: which versions the cluster and listener managers report and
+whether anything is still warming, and which version each route configuration, secret and filter
+configuration has. Cheap questions first; a full look only where these leave doubt.
+
+What Envoy 1.40 reports over delta (found by experiment, held by tests/envoy/test_xds_envoy.py):
+`…cds.version_text`, `…lds.version_text` are the response's `system_version_info`, likewise
+`http.*.rds.<name>.version_text` of the response that carried that route configuration; the entries
+of `/config_dump` carry each resource's own version.
+"""
+
+import asyncio
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from gatereeve.core import errors, refs
+from gatereeve.proxy import admin
+from gatereeve.proxy.xds import snapshot as snap
+
+_POLL_S: Final = 0.01
+_WHOLE: Final = r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
+_WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
+_RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the admin must report for a snapshot to be active.
+
+    clusters, listeners: content hash of the type. routes, secrets, filters: version per name.
+    """
+
+    version: refs.ConfigHash
+    clusters: str
+    listeners: str
+    routes: Mapping[str, str]
+    secrets: Mapping[str, str]
+    filters: Mapping[str, str]
+
+
+def expected_of(snapshot: snap.Snapshot) -> Expected:
+    """What a gate reports once it runs the snapshot whole."""
+    return Expected(
+        version=snapshot.version,
+        clusters=snap.type_version(snapshot.of(snap.CDS)),
+        listeners=snap.type_version(snapshot.of(snap.LDS)),
+        routes=_versions(snapshot.of(snap.RDS)),
+        secrets=_versions(snapshot.of(snap.SDS)),
+        filters=_versions(snapshot.of(snap.ECDS)),
+    )
+
+
+async def is_active(gate: admin.Admin, expected: Expected) -> bool:
+    """Whether the gate runs the expected versions now. Raises ProxyError when it cannot be asked.
+
+    Endpoints are not compared: they change on their own, faster than snapshots.
+    """
+    texts = await gate.texts(_WHOLE)
+    if texts.get("cluster_manager.cds.version_text") != expected.clusters:
+        return False
+    if texts.get("listener_manager.lds.version_text") != expected.listeners:
+        return False
+    if any((await gate.gauges(_WARMING)).values()):
+        return False
+    reported = {
+        match.group(1): version for text, version in texts.items() if (match := _RDS_TEXT.match(text))
+    }
+    if not expected.routes.items() <= reported.items():
+        mask = "version_info,route_config.name"
+        entries = await gate.config("dynamic_route_configs", mask)
+        running = {entry["route_config"]["name"]: entry["version_info"] for entry in entries}
+        if not expected.routes.items() <= running.items():
+            return False
+    return await _runs_secrets(gate, expected) and await _runs_filters(gate, expected)
+
+
+async def wait_active(gate: admin.Admin, expected: Expected, *, timeout_s: float = 10.0) -> None:
+    """Return once the gate runs the expected versions.
+
+    Raises ProxyTimeoutError when it does not within the deadline, for example because it rejected a
+    part (see `AdsServer.status`) or does not answer.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not await _answers_active(gate, expected):
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        raise errors.ProxyTimeoutError(
+            f"the gate did not run {expected.version} within {timeout_s:g} s",
+            hint="`gatereeve status` shows what it rejected, if anything",
+        ) from error
+
+
+async def _answers_active(gate: admin.Admin, expected: Expected) -> bool:
+    try:
+        return await is_active(gate, expected)
+    except errors.ProxyTimeoutError:
+        return False  # it may be restarting; the deadline decides
+
+
+async def _runs_secrets(gate: admin.Admin, expected: Expected) -> bool:
+    if not expected.secrets:
+        return True
+    entries = await gate.config("dynamic_active_secrets", "name,version_info")
+    running = {entry["name"]: entry.get("version_info", "") for entry in entries}
+    return expected.secrets.items() <= running.items()
+
+
+async def _runs_filters(gate: admin.Admin, expected: Expected) -> bool:
+    if not expected.filters:
+        return True
+    entries = await gate.config("ecds_filters", "version_info,ecds_filter.name")
+    running = {entry["ecds_filter"]["name"]: entry.get("version_info", "") for entry in entries}
+    return expected.filters.items() <= running.items()
+
+
+def _versions(resources: snap.Resources) -> dict[str, str]:
+    return {name: resource.version for name, resource in resources.items()}

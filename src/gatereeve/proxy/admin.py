@@ -1,0 +1,80 @@
+"""The admin interface of one gate, over its Unix socket.
+
+The only place that speaks to it. Reads state and starts drains; never changes configuration (xDS
+does) or runtime. httpx's errors end here.
+
+Source: Envoy v1.40 documentation, "Administration interface".
+"""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+
+from gatereeve.core import errors
+
+
+class Admin:
+    """A connection to a gate's admin socket. `async with` closes it; calls may run concurrently."""
+
+    def __init__(self, socket: pathlib.Path, *, timeout_s: float = 5.0) -> None:
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=False),  # noqa: S501  # no TLS on it
+            base_url="http://admin",
+            timeout=timeout_s,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._client.aclose()
+
+    async def is_ready(self) -> bool:
+        """Whether the gate is live: started, and its first configuration warmed."""
+        try:
+            return (await self._client.get("/ready")).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
+        """GET. Raises ProxyTimeoutError when the gate does not answer, ProxyError when it refuses."""
+        return await self._call("GET", path, parameters)
+
+    async def post(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
+        """POST; raises as `get`."""
+        return await self._call("POST", path, parameters)
+
+    async def gauges(self, pattern: str) -> dict[str, int]:
+        """Counters and gauges whose names match a regular expression."""
+        body = await self.get("/stats", {"filter": pattern, "format": "json"})
+        return {
+            entry["name"]: entry["value"]
+            for entry in json.loads(body)["stats"]
+            if isinstance(entry.get("value"), int)
+        }
+
+    async def texts(self, pattern: str) -> dict[str, str]:
+        """Text readouts whose names match a regular expression."""
+        parameters = {"filter": pattern, "type": "TextReadouts", "format": "json"}
+        body = await self.get("/stats", parameters)
+        return {entry["name"]: entry["value"] for entry in json.loads(body)["stats"]}
+
+    async def config(self, resource: str, mask: str) -> list[dict[str, Any]]:
+        """One list of `/config_dump` (as `dynamic_active_clusters`), cut down to `mask`."""
+        body = await self.get("/config_dump", {"resource": resource, "mask": mask})
+        found: list[dict[str, Any]] = json.loads(body).get("configs", [])
+        return found
+
+    async def _call(self, method: str, path: str, parameters: Mapping[str, str] | None) -> bytes:
+        try:
+            response = await self._client.request(method, path, params=parameters)
+        except httpx.TimeoutException as error:
+            raise errors.ProxyTimeoutError(f"the gate's admin did not answer {path}") from error
+        except httpx.HTTPError as error:
+            raise errors.ProxyTimeoutError(f"the gate's admin cannot be reached: {error}") from error
+        if response.status_code != httpx.codes.OK:
+            raise errors.ProxyError(f"the gate's admin answered {response.status_code} to {path}")
+        return response.content
