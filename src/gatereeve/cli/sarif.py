@@ -1,0 +1,64 @@
+"""Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gatereeve import __version__
+from gatereeve.core.findings import REGISTRY, Finding, Severity
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def to_sarif(findings: Iterable[Finding]) -> dict[str, object]:
+    """One run with its rules and results."""
+    found = list(findings)
+    codes = sorted({f.code for f in found})
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": REGISTRY[code].about},
+            "helpUri": f"https://gatereeve.dev/findings/{code}",
+            "defaultConfiguration": {"level": _LEVELS[REGISTRY[code].severity]},
+        }
+        for code in codes
+    ]
+    return {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "gatereeve",
+                        "version": __version__,
+                        "informationUri": "https://gatereeve.dev",
+                        "rules": rules,
+                    }
+                },
+                "results": [_result(f, codes.index(f.code)) for f in found],
+            }
+        ],
+    }
+
+
+def _result(finding: Finding, rule: int) -> dict[str, object]:
+    text = finding.message + (f". {finding.hint}" if finding.hint else "")
+    result: dict[str, object] = {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": text},
+    }
+    location: dict[str, object] = {}
+    if finding.where is not None:
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": finding.where.file},
+            "region": {"startLine": max(finding.where.line, 1)},
+        }
+    if finding.origin is not None:
+        location["logicalLocations"] = [{"fullyQualifiedName": str(finding.origin)}]
+    if location:
+        result["locations"] = [location]
+    return result

@@ -1,0 +1,53 @@
+"""IR and Envoy configuration as YAML for people, with every secret redacted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import yaml
+
+from gatereeve.ir.gates import Gate
+from gatereeve.proxy import envoy
+
+_SECRET_FIELDS = frozenset({"secret", "key"})
+
+
+def dump_ir(gate: Gate) -> str:
+    """One gate in our own words; defaults (None, empty, False) left out."""
+    return yaml.dump(
+        _plain(gate), Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True
+    )
+
+
+def dump_envoy(gate: Gate) -> str:
+    """One gate as the xDS resources that its Envoy gets."""
+    return envoy.dump_snapshot(gate)
+
+
+def _plain(value: object, field: str = "") -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        found: dict[str, object] = {}
+        kind = type(value).__name__
+        if kind in _TAGGED:
+            found["is"] = kind
+        for item in dataclasses.fields(value):
+            part = getattr(value, item.name)
+            if item.name == "origin":
+                found["origin"] = str(part)
+            elif item.name in _SECRET_FIELDS and not item.repr:
+                found[item.name] = "(redacted)"
+            elif part not in (None, (), "", False) or kind in _TAGGED:
+                found[item.name] = _plain(part, item.name)
+        return found
+    if isinstance(value, tuple):
+        return [_plain(item, field) for item in value]
+    return value
+
+
+_TAGGED = frozenset(
+    {
+        "Forward", "Redirect", "Refuse", "IsPrincipal", "InGroup", "FromProvider", "IsAnonymous",
+        "StickyHeader", "StickyPrincipal", "StickyAddress", "ClaimSource", "HeaderSource", "CidrSource",
+    }
+)  # fmt: skip
+"""Types that stand beside others in one place, so the dump says which one it is."""

@@ -1,0 +1,137 @@
+"""One local Envoy per Gate: started when the Gate appears, drained when it goes.
+
+Which Envoys run follows from the compiled gates; what they serve comes over xDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from gatereeve.core.errors import ProxyError
+from gatereeve.core.protocols import Clock
+from gatereeve.ir.gates import Gate
+from gatereeve.proxy import bootstrap, local
+from gatereeve.proxy.admin import Admin
+from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.settings import Settings
+from gatereeve.runtime.supervise import Supervisor
+
+_LOG = logging.getLogger(__name__)
+
+
+def envoy_version() -> str:
+    """The version of the Envoy that `up` would start. Raises ProxyError when there is none."""
+    return asyncio.run(local.find_envoy()).version
+
+
+@dataclass(slots=True, kw_only=True)
+class ProxyState:
+    """What is known about one process; for status."""
+
+    pid: int | None = None
+    restarts: int = 0
+    ready: bool = False
+
+
+class Fleet:
+    """The Envoys of this machine. `follow` is told which gates there are."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        binary: local.EnvoyBinary,
+        supervisor: Supervisor,
+        clock: Clock,
+    ) -> None:
+        self.states: dict[str, ProxyState] = {}
+        self.control_plane: ControlPlane | None = None
+        self._settings = settings
+        self._binary = binary
+        self._supervisor = supervisor
+        self._clock = clock
+        self._stops: dict[str, asyncio.Event] = {}
+        self._ended: dict[str, asyncio.Event] = {}
+
+    def follow(self, gates: tuple[Gate, ...]) -> None:
+        """Start what is new, stop what is gone."""
+        wanted = {gate.name for gate in gates}
+        for name in wanted - self._stops.keys():
+            self._stops[name], self._ended[name] = asyncio.Event(), asyncio.Event()
+            self._supervisor.once(f"envoy {name}", partial(self._run, name))
+        for name in self._stops.keys() - wanted:
+            self._stops.pop(name).set()
+
+    async def stop(self) -> None:
+        """Drain and end every Envoy; returns when none is left."""
+        ended = list(self._ended.values())
+        for name in list(self._stops):
+            self._stops.pop(name).set()
+        for event in ended:
+            await event.wait()
+
+    async def _run(self, name: str) -> None:
+        stop, ended = self._stops[name], self._ended[name]
+        state = self.states[name] = ProxyState()
+        settings = self._local_settings(name)
+        try:
+            async with local.LocalEnvoy(
+                settings, clock=self._clock, observer=_observer(state)
+            ) as process:
+                await process.wait_ready(self._settings.startup_s)
+                state.ready = True
+                async with Admin(settings.admin) as admin, asyncio.TaskGroup() as tasks:
+                    proving = tasks.create_task(self._prove(name, admin), name=f"prove {name}")
+                    await stop.wait()
+                    proving.cancel()
+        finally:
+            self.states.pop(name, None)
+            ended.set()
+            self._ended.pop(name, None)
+
+    async def _prove(self, name: str, admin: Admin) -> None:
+        if self.control_plane is None:
+            raise ProxyError("the fleet was started before its control plane")
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.control_plane.prove(name, admin)
+
+    def _local_settings(self, name: str) -> local.LocalSettings:
+        paths = self._settings.state
+        run_dir = paths.gate_directory(name)
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        admin = paths.admin_socket(name)
+        message = bootstrap.build(
+            bootstrap.BootstrapSettings(
+                gate=name,
+                replica="local",
+                xds=bootstrap.Upstream(socket=paths.xds_socket),
+                admin=admin,
+                connections=self._settings.max_connections,
+            )
+        )
+        return local.LocalSettings(
+            binary=self._binary.path,
+            bootstrap=bootstrap.to_json(message),
+            run_dir=run_dir,
+            admin=admin,
+            concurrency=self._settings.concurrency,
+            drain_s=self._settings.drain_s,
+        )
+
+
+def _observer(state: ProxyState) -> local.EnvoyObserver:
+    def observe(event: local.EnvoyEvent, /) -> None:
+        if isinstance(event, local.Started):
+            state.pid = event.pid
+        elif isinstance(event, local.Died):
+            state.pid = None
+            state.restarts += 1
+            _LOG.warning("envoy ended with %s; again in %.1f s", event.code, event.restart_in_s)
+        else:
+            state.pid = None
+
+    return observe

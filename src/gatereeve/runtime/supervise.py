@@ -1,0 +1,79 @@
+"""Tasks under supervision: each has a name and an owner, and none dies unseen.
+
+One of the three places that catch everything (house style 4.5): a task that fails is logged with
+its stack and counted, and what it stood for falls to the safe side, which is to keep what is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from time import monotonic
+
+_LOG = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The real clock; the only reader of time in the control plane."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+class Supervisor:
+    """Runs named tasks in one TaskGroup. A task that must not end is started again with back-off.
+
+    failures: how often each named task failed, for status and metrics.
+    """
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failures: dict[str, int] = {}
+
+    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run `run` for as long as the supervisor lives; after a failure, again."""
+        self._start(name, self._forever(name, run))
+
+    def once(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run `run` once; a failure is logged and counted, and nothing else stops."""
+        self._start(name, self._guarded(name, run))
+
+    def cancel(self) -> None:
+        """End every task. The TaskGroup waits for them."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _start(self, name: str, work: Awaitable[object]) -> None:
+        async def body() -> None:
+            await work
+
+        task = self._group.create_task(body(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forever(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        delay_s = 0.1
+        while True:
+            started = monotonic()
+            if await self._guarded(name, run):
+                return
+            delay_s = 0.1 if monotonic() - started > 60 else min(delay_s * 2, 10.0)
+            await asyncio.sleep(delay_s)
+
+    async def _guarded(self, name: str, run: Callable[[], Awaitable[None]]) -> bool:
+        """Whether `run` ended by itself."""
+        try:
+            await run()
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - one of the three catch-alls
+            self.failures[name] = self.failures.get(name, 0) + 1
+            _LOG.exception("task %s failed; what it kept stays as it is", name)
+            return False
+        return True
