@@ -1,8 +1,8 @@
 """What every kind builds on: frozen types in Kubernetes' spelling, and bounded field types.
 
 Unknown fields are errors here and become `unknown-field` findings in `parse`; a document with one
-is not used, because what it meant is unknown. Patterns are Rust regexes, where `$` is the end of the text and nothing else, so
-no newline or quote ever reaches a proxy's configuration.
+is not used, because what it meant is unknown. Patterns are Rust regexes, where `$` is the end of
+the text and nothing else, so no newline or quote ever reaches a proxy's configuration.
 """
 
 from __future__ import annotations
@@ -75,4 +75,4 @@ Region = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$", max_
 """A region or region group, lower case: `de`, `eu`, `us-east`."""
 
 RelativeFile = Annotated[str, _S(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$", max_length=512)]
-"""A file beside the documents, without `..` at its start; `parse` refuses `..` anywhere."""
+"""A file beside the documents; the source refuses `..` in it and links that leave the folder."""

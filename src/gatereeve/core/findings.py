@@ -60,7 +60,7 @@ def order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             set(findings),
             key=lambda f: (
                 -f.severity,
-                str(f.where) if f.where else "",
+                (f.where.file, f.where.line) if f.where else ("", 0),
                 str(f.origin) if f.origin else "",
                 f.code,
                 f.message,
@@ -93,6 +93,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "A YAML document is not a Kubernetes object with apiVersion, kind and metadata.name.",
     ),
     ("unknown-kind", _E, "A kind (or version of a kind) that nothing here reads."),
+    ("foreign-kind", _I, "A kind of another API group that nothing here reads; it has no effect."),
+    (
+        "document-too-large",
+        _E,
+        "A document beyond the bounds of size, depth or expanded aliases. It is not read.",
+    ),
     (
         "unknown-field",
         _E,
@@ -309,7 +315,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ),
     ("limit-invalid", _E, "A limit that no token bucket can keep."),
     ("rollout-conflict", _E, "Two Rollouts for one model; the first by name is in force."),
-    ("rollout-missing", _E, "Several versions are eligible and no Rollout says which answers: requests answer 503."),
+    (
+        "rollout-missing",
+        _E,
+        "Several versions are eligible and no Rollout says which answers: requests answer 503.",
+    ),
     ("rollout-no-candidate", _E, "No version of the rollout may be served: requests answer 503."),
     (
         "rollout-version-dropped",

@@ -1,0 +1,242 @@
+"""Text to documents: one file in, `Parsed` out, with a finding for everything that is not right.
+
+Pure, and total: any text gives a result, never an exception and never silence. A stretch between
+two `---` is parsed by itself and keeps its result for as long as its text stays the same, so a
+`Doc` that did not change keeps its identity. Reading follows `registry`; what the documents mean
+is not this module's business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gatereeve.api import document, registry, yaml
+from gatereeve.api.world import AnyDoc, Broken
+from gatereeve.core import findings, refs
+
+MAX_DOCUMENTS = 100_000
+"""Of one file."""
+
+_SALVAGE_TRIES = 24
+_SALVAGE_CHARACTERS = 64 * 1024
+_KIND = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?([A-Za-z]{1,63})", re.MULTILINE)
+_NAMESPACE = re.compile(r"^\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """What one stretch of a file holds. key: hash of its text. before: lines above it.
+
+    unreadable: there may be documents in it whose names cannot be made out.
+    kept: last good documents that stand in for those.
+    """
+
+    key: bytes
+    before: int
+    docs: tuple[AnyDoc, ...] = ()
+    findings: tuple[findings.Finding, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    unreadable: bool = False
+    kept: tuple[AnyDoc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parsed:
+    """What one file holds, in its order."""
+
+    file: str
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def docs(self) -> Iterator[AnyDoc]:
+        return (doc for part in self.parts for doc in part.docs)
+
+    @property
+    def kept(self) -> Iterator[AnyDoc]:
+        return (doc for part in self.parts for doc in part.kept)
+
+    @property
+    def findings(self) -> Iterator[findings.Finding]:
+        return (finding for part in self.parts for finding in part.findings)
+
+    @property
+    def broken(self) -> Iterator[Broken]:
+        return (broken for part in self.parts for broken in part.broken)
+
+
+def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
+    """The documents of `text`.
+
+    file: the path that findings show. previous: the file as it was; unchanged parts are taken over.
+    Findings of reading: see `core.findings`. At most MAX_DOCUMENTS documents are read.
+    """
+    if file.endswith(".json"):
+        text = yaml.from_json(text)
+    known = {part.key: part for part in previous.parts} if previous is not None else {}
+    parts: list[Part] = []
+    documents = 0
+    for chunk in yaml.split(text):
+        if documents >= MAX_DOCUMENTS:
+            parts.append(_too_many(file, chunk.before))
+            break
+        part = _part(chunk, file, known)
+        documents += len(part.docs) + len(part.broken)
+        parts.append(part)
+    return Parsed(file=file, parts=tuple(parts))
+
+
+def unreadable(file: str, code: str, message: str, hint: str, *, line: int = 0) -> Parsed:
+    """A file that cannot be read at all; whatever it held may be kept by `keep_last_good`."""
+    finding = findings.Finding(
+        code=findings.FindingCode(code), message=message, hint=hint, where=refs.Where(file, line)
+    )
+    return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,), unreadable=True),))
+
+
+def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
+    """`parsed` with the documents of `previous` that an unreadable stretch may still hold.
+
+    Documents that can be told apart are not kept here: those that became invalid are replaced by
+    `assemble`, those that are gone are gone.
+    """
+    hurt = next((i for i, part in enumerate(parsed.parts) if part.unreadable), None)
+    if hurt is None or previous is None:
+        return parsed
+    present = {doc.ref for doc in parsed.docs} | {broken.ref for broken in parsed.broken}
+    kept = tuple(doc for doc in (*previous.docs, *previous.kept) if doc.ref not in present)
+    if not kept:
+        return parsed
+    kinds = {doc.ref.kind for doc in kept}
+    part = parsed.parts[hurt]
+    first = part.findings[0].where if part.findings else refs.Where(parsed.file)
+    part = dataclasses.replace(
+        part,
+        kept=kept,
+        findings=(*part.findings, *(_kept_finding(doc.ref, first) for doc in kept)),
+        broken=tuple(b for b in part.broken if b.ref.name or b.ref.kind not in kinds),
+    )
+    parts = (*parsed.parts[:hurt], part, *parsed.parts[hurt + 1 :])
+    return dataclasses.replace(parsed, parts=parts)
+
+
+def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:
+    return findings.Finding(
+        code=findings.FindingCode("last-good-kept"),
+        message=f"{ref} stays in force as it was last good",
+        hint="mend the file; to withdraw the document, delete it",
+        origin=refs.Origin(ref),
+        where=where,
+    )
+
+
+def _too_many(file: str, before: int) -> Part:
+    finding = findings.Finding(
+        code=findings.FindingCode("too-many-documents"),
+        message=f"the file has more than {MAX_DOCUMENTS} documents; what follows is not read",
+        hint="divide it into several files",
+        where=refs.Where(file, before + 1),
+    )
+    return Part(key=b"", before=before, findings=(finding,), unreadable=True)
+
+
+def _part(chunk: yaml.Chunk, file: str, known: dict[bytes, Part]) -> Part:
+    text = chunk.text.encode("utf-8", "surrogatepass")
+    key = hashlib.blake2b(text, digest_size=16).digest()
+    old = known.get(key)
+    if old is not None:
+        old = dataclasses.replace(old, kept=()) if old.kept else old
+        if not old.unreadable:
+            return old if old.before == chunk.before else _moved(old, chunk.before - old.before)
+    return _read(chunk, file, key)
+
+
+def _moved(part: Part, by: int) -> Part:
+    """The same part `by` lines further down: new documents, for a place is part of a document."""
+    return dataclasses.replace(
+        part,
+        before=part.before + by,
+        docs=tuple(
+            dataclasses.replace(doc, lines=doc.lines.shifted(by))
+            if isinstance(doc.lines, yaml.Lines)
+            else doc
+            for doc in part.docs
+        ),
+        findings=tuple(
+            dataclasses.replace(item, where=refs.Where(item.where.file, item.where.line + by))
+            if item.where is not None
+            else item
+            for item in part.findings
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Gathered:
+    docs: list[AnyDoc] = field(default_factory=list)
+    findings: list[findings.Finding] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    nameless: bool = False
+
+    def take(self, outcomes: Iterable[document.Outcome]) -> None:
+        for outcome in outcomes:
+            self.findings.extend(outcome.findings)
+            if outcome.doc is not None:
+                self.docs.append(outcome.doc)
+            if outcome.broken is not None:
+                self.broken.append(outcome.broken)
+            self.nameless = self.nameless or outcome.nameless
+
+
+def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
+    trees, problem = yaml.read(chunk.text)
+    found = _Gathered()
+    found.take(document.read(tree, file, chunk.before) for tree in trees)
+    lost = False
+    if problem is not None:
+        read = {doc.ref for doc in found.docs} | {broken.ref for broken in found.broken}
+        salvaged = [b for b in _salvage(chunk.text, problem.line) if b.ref not in read]
+        found.broken.extend(salvaged)
+        lost = not salvaged or any(not broken.ref.name for broken in salvaged)
+        found.findings.append(
+            findings.Finding(
+                code=findings.FindingCode(problem.code),
+                message=problem.message,
+                hint=problem.hint,
+                origin=None if lost else refs.Origin(salvaged[0].ref),
+                where=refs.Where(file, chunk.before + problem.line),
+            )
+        )
+    return Part(
+        key=key,
+        before=chunk.before,
+        docs=tuple(found.docs),
+        findings=tuple(found.findings),
+        broken=tuple(found.broken),
+        unreadable=lost or found.nameless,
+    )
+
+
+def _salvage(text: str, line: int) -> list[Broken]:
+    """Which of our documents stand in text that is not YAML, read from what precedes the error.
+
+    Closed on doubt: a policy that cannot be read must not look like a policy that is not there.
+    """
+    if refs.GATEREEVE_GROUP not in text:
+        return []
+    rows = text[:_SALVAGE_CHARACTERS].split("\n")[: line - 1]
+    for end in range(len(rows), max(0, len(rows) - _SALVAGE_TRIES), -1):
+        trees, problem = yaml.read("\n".join(rows[:end]))
+        if problem is None:
+            named = [b for tree in trees if (b := document.named(tree)) is not None]
+            if named:
+                return named
+    kind = _KIND.search(text)
+    if kind is None or (refs.GATEREEVE_GROUP, kind[1]) not in registry.BY_KIND:
+        return []
+    namespace = _NAMESPACE.search(text)
+    ref = refs.Ref(refs.GATEREEVE_GROUP, kind[1], namespace[1] if namespace else "", "")
+    return [Broken(ref=ref)]
