@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from pydantic import BaseModel
 
 from gatereeve.api import gate, governance, kube, registry
-from gatereeve.api.parse import Parsed
+from gatereeve.api.parsed import Parsed
 from gatereeve.api.world import AnyDoc, Broken, Doc, GeoTable, Key, World
 from gatereeve.core import findings, refs
 

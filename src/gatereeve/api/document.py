@@ -442,7 +442,7 @@ def _digest(head: tuple[str, str], spec: BaseModel) -> str:
     So a document has one digest in a folder and in a cluster that filled the defaults in.
     """
     content = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    said = {"apiVersion": head[0], "kind": head[1], "spec": content}
+    said: dict[str, canonical.Json] = {"apiVersion": head[0], "kind": head[1], "spec": content}
     try:
         return canonical.digest(said)
     except ValueError:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gatereeve.api import document, registry, yaml
+from gatereeve.api.assemble import assemble
+from gatereeve.api.parsed import Parsed, Part, keep_last_good, unreadable
 from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.core import findings, refs
 
@@ -25,47 +27,6 @@ _SALVAGE_TRIES = 24
 _SALVAGE_CHARACTERS = 64 * 1024
 _KIND = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?([A-Za-z]{1,63})", re.MULTILINE)
 _NAMESPACE = re.compile(r"^\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """What one stretch of a file holds. key: hash of its text. before: lines above it.
-
-    unreadable: there may be documents in it whose names cannot be made out.
-    kept: last good documents that stand in for those.
-    """
-
-    key: bytes
-    before: int
-    docs: tuple[AnyDoc, ...] = ()
-    findings: tuple[findings.Finding, ...] = ()
-    broken: tuple[Broken, ...] = ()
-    unreadable: bool = False
-    kept: tuple[AnyDoc, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Parsed:
-    """What one file holds, in its order."""
-
-    file: str
-    parts: tuple[Part, ...] = ()
-
-    @property
-    def docs(self) -> Iterator[AnyDoc]:
-        return (doc for part in self.parts for doc in part.docs)
-
-    @property
-    def kept(self) -> Iterator[AnyDoc]:
-        return (doc for part in self.parts for doc in part.kept)
-
-    @property
-    def findings(self) -> Iterator[findings.Finding]:
-        return (finding for part in self.parts for finding in part.findings)
-
-    @property
-    def broken(self) -> Iterator[Broken]:
-        return (broken for part in self.parts for broken in part.broken)
 
 
 def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
@@ -87,50 +48,6 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
         documents += len(part.docs) + len(part.broken)
         parts.append(part)
     return Parsed(file=file, parts=tuple(parts))
-
-
-def unreadable(file: str, code: str, message: str, hint: str, *, line: int = 0) -> Parsed:
-    """A file that cannot be read at all; whatever it held may be kept by `keep_last_good`."""
-    finding = findings.Finding(
-        code=findings.FindingCode(code), message=message, hint=hint, where=refs.Where(file, line)
-    )
-    return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,), unreadable=True),))
-
-
-def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
-    """`parsed` with the documents of `previous` that an unreadable stretch may still hold.
-
-    Documents that can be told apart are not kept here: those that became invalid are replaced by
-    `assemble`, those that are gone are gone.
-    """
-    hurt = next((i for i, part in enumerate(parsed.parts) if part.unreadable), None)
-    if hurt is None or previous is None:
-        return parsed
-    present = {doc.ref for doc in parsed.docs} | {broken.ref for broken in parsed.broken}
-    kept = tuple(doc for doc in (*previous.docs, *previous.kept) if doc.ref not in present)
-    if not kept:
-        return parsed
-    kinds = {doc.ref.kind for doc in kept}
-    part = parsed.parts[hurt]
-    first = part.findings[0].where if part.findings else refs.Where(parsed.file)
-    part = dataclasses.replace(
-        part,
-        kept=kept,
-        findings=(*part.findings, *(_kept_finding(doc.ref, first) for doc in kept)),
-        broken=tuple(b for b in part.broken if b.ref.name or b.ref.kind not in kinds),
-    )
-    parts = (*parsed.parts[:hurt], part, *parsed.parts[hurt + 1 :])
-    return dataclasses.replace(parsed, parts=parts)
-
-
-def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("last-good-kept"),
-        message=f"{ref} stays in force as it was last good",
-        hint="mend the file; to withdraw the document, delete it",
-        origin=refs.Origin(ref),
-        where=where,
-    )
 
 
 def _too_many(file: str, before: int) -> Part:
@@ -240,3 +157,14 @@ def _salvage(text: str, line: int) -> list[Broken]:
     namespace = _NAMESPACE.search(text)
     ref = refs.Ref(refs.GATEREEVE_GROUP, kind[1], namespace[1] if namespace else "", "")
     return [Broken(ref=ref)]
+
+
+__all__ = [
+    "MAX_DOCUMENTS",
+    "Parsed",
+    "Part",
+    "assemble",
+    "keep_last_good",
+    "parse_text",
+    "unreadable",
+]
