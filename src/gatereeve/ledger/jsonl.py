@@ -1,0 +1,281 @@
+"""The first store of records: canonical JSON lines in segment files, behind `protocols.Recorder`.
+
+One writer at a time (a lock the kernel gives back when the process dies), append only, a new segment
+every 64 MiB. An append that fails is taken back to the last whole line; a line that was torn by a
+kill is found at the next opening, moved aside to `…torn` and noted as a LossRecord, never silently
+dropped. It proves nothing about tampering: the ledger that replaces it does; the record stays.
+
+    directory/records/lock              who writes
+    directory/records/000001.jsonl      records, one per line
+    directory/records/000001.jsonl.torn what a kill left half-written
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from pathlib import Path
+
+import msgspec
+
+from gatereeve.core import canonical, errors, protocols, records
+from gatereeve.ledger import disk, segments
+
+ROTATE_BYTES = 64 * 1024 * 1024
+MAX_RECORDS = 10_000
+EVERY_GATE = "*"
+"""Stands in a LossRecord where the store cannot know whose record was lost."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Segment:
+    """The open one. size: bytes of whole lines. torn: more than that may be in the file."""
+
+    number: int
+    descriptor: int
+    size: int
+    torn: bool = False
+
+
+class JsonLines:
+    """Made by `open_store`. Keeps the contract of `protocols.Recorder`.
+
+    After a failed `sync` nobody knows what is durable: every further call raises until the
+    directory is opened anew, which looks at what is really there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        files: disk.Disk,
+        lock: int,
+        segment: _Segment,
+        rotate_bytes: int,
+    ) -> None:
+        self._directory = directory
+        self._disk = files
+        self._lock = lock
+        self._segment = segment
+        self._rotate_bytes = rotate_bytes
+        self._unsound: str | None = None
+
+    def append(self, given: Sequence[records.Record]) -> None:
+        """Keep `given`. Raises RecordError and keeps none of them, ValueError beyond MAX_RECORDS."""
+        if len(given) > MAX_RECORDS:
+            raise ValueError(f"{len(given)} records in one call; at most {MAX_RECORDS}")
+        if not given:
+            return
+        self._check_sound()
+        data = b"".join([records.encode(record) + b"\n" for record in given])
+        with _translated(self._directory, "could not be stored"):
+            self._mend()
+            if self._segment.size and self._segment.size + len(data) > self._rotate_bytes:
+                self._rotate()
+            self._write(data)
+
+    def sync(self) -> None:
+        """Return when all records appended so far would survive a power cut."""
+        self._check_sound()
+        with _translated(self._directory, "are not known to be durable"):
+            self._sync()
+
+    def close(self) -> None:
+        """Sync and let go of the directory. A second call does nothing."""
+        if self._unsound == _CLOSED:
+            return
+        unsound, self._unsound = self._unsound, _CLOSED
+        with (
+            _translated(self._directory, "are not known to be durable"),
+            contextlib.ExitStack() as each,
+        ):
+            each.callback(self._disk.close, self._lock)
+            each.callback(self._disk.close, self._segment.descriptor)
+            if unsound is None:
+                self._disk.sync(self._segment.descriptor)
+
+    def _write(self, data: bytes) -> None:
+        segment, left = self._segment, memoryview(data)
+        segment.torn = True
+        try:
+            while left:
+                left = left[self._disk.write(segment.descriptor, bytes(left)) :]
+        except OSError:
+            with contextlib.suppress(OSError):  # the next call tries again before it writes
+                self._mend()
+            raise
+        segment.size += len(data)
+        segment.torn = False
+
+    def _mend(self) -> None:
+        """Cut what a failed write left behind the last whole line."""
+        if self._segment.torn:
+            self._disk.truncate(self._segment.descriptor, self._segment.size)
+            self._segment.torn = False
+
+    def _rotate(self) -> None:
+        self._sync()
+        number = self._segment.number + 1
+        fresh = _open_segment(self._directory, number, self._disk)
+        full, self._segment = self._segment, fresh
+        self._disk.close(full.descriptor)
+
+    def _sync(self) -> None:
+        try:
+            self._disk.sync(self._segment.descriptor)
+        except OSError as error:
+            # The kernel may have dropped the pages and would answer "durable" if asked again.
+            self._unsound = f"an earlier sync failed: {error.strerror or error}"
+            raise
+
+    def _check_sound(self) -> None:
+        if self._unsound is not None:
+            raise errors.RecordError(
+                f"records in {self._directory} cannot be stored: {self._unsound}",
+                hint="open the directory anew",
+            )
+
+
+_CLOSED = "the store is closed"
+
+
+def open_store(
+    directory: Path,
+    clock: protocols.Clock,
+    *,
+    files: disk.Disk | None = None,
+    rotate_bytes: int = ROTATE_BYTES,
+) -> JsonLines:
+    """Open `directory` for writing, making it if need be, and clear up what a kill left torn.
+
+    files: None for the operating system's. rotate_bytes: a segment grows no larger, unless a single
+    call is larger.
+    Raises RecordError when another process writes there or the directory cannot be used.
+    """
+    files = files or disk.OsDisk()
+    with contextlib.ExitStack() as undo, _translated(directory, "cannot be kept here"):
+        (directory / segments.RECORDS).mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = files.open_append(directory / segments.RECORDS / "lock")
+        undo.callback(files.close, lock)
+        _take(directory, lock, files)
+        number = max(segments.segment_numbers(directory), default=1)
+        segment = _open_segment(directory, number, files)
+        undo.callback(files.close, segment.descriptor)
+        store = JsonLines(directory, files, lock, segment, rotate_bytes)
+        _clear_torn_end(directory, store, segment, files, clock)
+        undo.pop_all()
+    return store
+
+
+def _take(directory: Path, lock: int, files: disk.Disk) -> None:
+    try:
+        files.lock(lock)
+    except BlockingIOError as error:
+        writer = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+        raise errors.RecordError(
+            f"another process (pid {writer}) writes records in {directory}",
+            hint="stop it, or choose another state directory",
+        ) from error
+    files.truncate(lock, 0)
+    files.write(lock, f"{os.getpid()}\n".encode())
+
+
+def _open_segment(directory: Path, number: int, files: disk.Disk) -> _Segment:
+    path = segments.segment_path(directory, number)
+    descriptor = files.open_append(path)
+    try:
+        files.sync_directory(path.parent)
+    except OSError:
+        files.close(descriptor)
+        raise
+    return _Segment(number=number, descriptor=descriptor, size=path.stat().st_size)
+
+
+def _clear_torn_end(
+    directory: Path, store: JsonLines, segment: _Segment, files: disk.Disk, clock: protocols.Clock
+) -> None:
+    """Move what is no line at the end of the segment aside and note it, once, whatever ends us.
+
+    1. Copy the torn end to `….torn.new`, durably. 2. Cut the segment. 3. Store the note, durably.
+    4. Rename the copy. The next opening goes on where a kill or an error stopped this one.
+    """
+    path = segments.segment_path(directory, segment.number)
+    fresh = path.with_name(f"{path.name}.torn.new")
+    data = path.read_bytes()
+    whole = _whole_bytes(data)
+    torn = data[whole:]
+    kept = fresh.read_bytes() if fresh.exists() else None
+    if not torn and kept is None:
+        return
+    if torn and (kept is None or torn.startswith(kept)):
+        _write_durably(fresh, torn, files)  # 1, or 1 again
+        kept = torn
+    # Else `torn` is our own note, half-written by an opening that ended in step 3.
+    files.truncate(segment.descriptor, whole)  # 2
+    segment.size = whole
+    aside = next(name for name in _names(path) if not name.exists())
+    store.append((_note(kept or b"", aside.name, clock),))  # 3
+    store.sync()
+    files.rename(fresh, aside)  # 4
+    files.sync_directory(path.parent)
+
+
+def _note(torn: bytes, kept_in: str, clock: protocols.Clock) -> records.LossRecord:
+    # The same torn end gives the same id: should it be noted twice, it is counted once.
+    identity = f"{kept_in}:{canonical.sha256(torn)}"
+    return records.LossRecord(
+        record_id=str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
+        gate=EVERY_GATE,
+        node=EVERY_GATE,
+        at=clock.now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        lost=torn.count(b"\n") + (not torn.endswith(b"\n")),
+        reason=f"torn by the end of a writer before it was stored; kept in {kept_in}",
+    )
+
+
+def _whole_bytes(data: bytes) -> int:
+    """How many bytes from the start end in a line that is JSON."""
+    end = data.rfind(b"\n") + 1
+    while end:
+        begin = data.rfind(b"\n", 0, end - 1) + 1
+        # Only JSON is asked for: a record of a newer version must not be taken for torn.
+        with contextlib.suppress(msgspec.DecodeError):
+            msgspec.json.decode(data[begin:end], type=dict[str, msgspec.Raw])
+            return end
+        end = begin
+    return 0
+
+
+def _write_durably(path: Path, data: bytes, files: disk.Disk) -> None:
+    descriptor = files.open_append(path)
+    try:
+        files.truncate(descriptor, 0)
+        left = memoryview(data)
+        while left:
+            left = left[files.write(descriptor, bytes(left)) :]
+        files.sync(descriptor)
+    finally:
+        files.close(descriptor)
+    files.sync_directory(path.parent)
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path.with_name(f"{path.name}.torn")
+    number = 2
+    while True:
+        yield path.with_name(f"{path.name}.torn.{number}")
+        number += 1
+
+
+@contextlib.contextmanager
+def _translated(directory: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise errors.RecordError(
+            f"records {what}: {error.strerror or error} ({directory})",
+            hint="free space or mend the disk; what was stored before is kept",
+        ) from error
