@@ -1,0 +1,50 @@
+"""Golden folders: `in.yaml` compiles to `findings.yaml`, `ir.yaml` and, where it is there, `envoy.yaml`.
+
+One folder per case, `tests/golden/<feature>/<case>/`; the first line of `in.yaml` says what it
+shows. Nothing is injected: what a case needs stands in its `in.yaml`. `make golden` rewrites.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gatereeve.api import parse
+from gatereeve.cli.check import to_json
+from gatereeve.compile import compiler
+from gatereeve.runtime.dump import dump_envoy, dump_ir
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent for path in HERE.glob("*/*/in.yaml"))
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
+def test_golden(case: Path, *, update_golden: bool) -> None:
+    text = (case / "in.yaml").read_text()
+    assert text.startswith("# "), "the first line says what the case shows"
+    world = parse.assemble([parse.parse_text(text, "in.yaml")], at=AT)
+    compiled = compiler.compile(world)
+    found = {
+        "findings.yaml": yaml.safe_dump(
+            [{k: v for k, v in to_json(f).items() if v is not None} for f in compiled.findings],
+            sort_keys=False,
+            width=120,
+        ),
+        "ir.yaml": "".join(dump_ir(gate) for gate in compiled.ir.gates),
+    }
+    if (case / "envoy.yaml").exists():
+        found["envoy.yaml"] = "".join(dump_envoy(gate) for gate in compiled.ir.gates)
+    for name, actual in found.items():
+        path = case / name
+        if update_golden:
+            path.write_text(actual)
+        assert path.exists(), f"{path} is missing; `make golden` writes it"
+        assert actual == path.read_text(), f"{path} differs; `make golden` and read the diff"
+
+
+def test_there_are_cases() -> None:
+    assert CASES
