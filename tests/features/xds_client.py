@@ -120,8 +120,11 @@ class XdsClient:
         return extra
 
     async def ended(self) -> tuple[grpc.StatusCode, str]:
-        """Wait for the end of the stream: its status and text."""
+        """Wait for the end of the stream: its status and text. Responses before it are dropped."""
         async with asyncio.timeout(DEADLINE_S):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                while await self._call.read() is not grpc.aio.EOF:
+                    pass
             code = await self._call.code()
             return code, await self._call.details()
 
@@ -188,7 +191,7 @@ class Follower:
 
     async def until(self, goal: Mapping[str, Mapping[str, str]]) -> None:
         """Take responses until exactly `goal` is held (types that are not in it do not count)."""
-        while any(self.held.get(type_url, {}) != dict(goal[type_url]) for type_url in goal):
+        while any(self.held.get(type_url, {}) != goal[type_url] for type_url in goal):
             await self.step()
 
 

@@ -122,6 +122,14 @@ class GateState:
             forms[name] = tuple(form for form in forms.get(name, ()) if form.version != version)
         self._rebuild()
 
+    def settled(self) -> None:
+        """A gate holds all of the view: nothing refers any more to what is not in it."""
+        if self.view is None:
+            return
+        for type_url, forms in self._good.items():
+            for name in forms.keys() - self.view.types[type_url].versions.keys():
+                del forms[name]
+
     def last_good(self) -> snap.Snapshot | None:
         """What is served now, for keeping over a restart: the last good form of each resource."""
         if self.view is None:
@@ -155,10 +163,6 @@ class GateState:
         self.view = build_view(
             self.snapshot.version, wanted, self._good, self._rejected, before=self.view
         )
-        for type_url, forms in self._good.items():
-            served = self.view.types[type_url]
-            for name in forms.keys() - served.versions.keys() - served.kept:
-                del forms[name]
 
 
 def build_view(

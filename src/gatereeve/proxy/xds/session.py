@@ -153,6 +153,8 @@ class Session:
             return False
         if any(view.types[t].versions and t not in self.subscriptions for t in (CDS, LDS)):
             return False
+        if any(subscription.owes_first_answer for subscription in self.subscriptions.values()):
+            return False
         if not all(self._has_all(type_url, view) for type_url in self.subscriptions):
             return False
         return not self._unwarmed_in(view) and all(
@@ -186,11 +188,12 @@ class Session:
         )
 
     def _has_all(self, type_url: snap.TypeUrl, view: gate.View) -> bool:
-        """Whether nothing of a type is on its way or still to add; true if not asked for."""
+        """Whether no content of a type is on its way or still to add; true if not asked for."""
         subscription = self.subscriptions.get(type_url)
-        return subscription is None or (
-            subscription.outstanding is None and not subscription.additions(view.types[type_url])
-        )
+        if subscription is None:
+            return True
+        on_its_way = subscription.outstanding is not None and subscription.outstanding.resources
+        return not on_its_way and not subscription.additions(view.types[type_url])
 
     def _holds(self, need: snap.Need) -> bool:
         subscription = self.subscriptions.get(need[0])

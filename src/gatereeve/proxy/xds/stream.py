@@ -150,6 +150,7 @@ class Stream:
                 raise self._refusal
             now = self.clock.monotonic()
             view = self.state.view
+            self._note_settled(view)  # before the removals that follow it
             timeouts = self.session.barrier_timeouts
             response = self.session.respond(view, now) if view else None
             self.counters.barrier_timeouts += self.session.barrier_timeouts - timeouts
@@ -158,7 +159,6 @@ class Stream:
                 self.counters.resources += len(response.resources)
                 await self.context.write(response)
                 continue
-            self._note_settled(view)
             wake_at = self.session.wake_at(now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if wake_at is None else wake_at - now):
@@ -203,6 +203,7 @@ class Stream:
             return
         if self.session.is_settled(view):
             self.record.settled = view.version
+            self.state.settled()
             self.observer(
                 events.Settled(
                     gate=self.identity.gate, node=self.identity.node, version=view.version
