@@ -1,0 +1,22 @@
+"""Worlds from YAML text, for tests of everything behind parsing."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime
+
+from gatereeve.api import parse
+from gatereeve.api.assemble import assemble
+from gatereeve.api.world import World
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def world_of(*texts: str, at: datetime = AT) -> World:
+    """The World of these documents; each text is one file, indentation is removed."""
+    parsed = [parse.parse_text(textwrap.dedent(text), f"{n}.yaml") for n, text in enumerate(texts)]
+    return assemble(parsed, at=at)
+
+
+def codes(findings: object) -> set[str]:
+    return {str(f.code) for f in findings}  # type: ignore[attr-defined]  # any iterable of findings

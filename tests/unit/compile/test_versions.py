@@ -1,0 +1,129 @@
+"""Which versions may be served: approvals bind to digests, expire, and need independent people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gatereeve.api.world import World
+from gatereeve.compile.versions import Judged, judge_versions
+from tests.support.worlds import codes, world_of
+
+MODEL = """
+apiVersion: gatereeve.dev/v1alpha1
+kind: Model
+metadata: {name: credit, namespace: lending}
+spec: {owner: credit-team, purpose: lending, riskClass: %s, protocol: json}
+---
+apiVersion: gatereeve.dev/v1alpha1
+kind: ModelVersion
+metadata: {name: credit-v1, namespace: lending}
+spec:
+  model: credit
+  version: "1.0"
+  author: mia
+  artifact: {digest: "sha256:%s"}
+  region: de
+  endpoints: [{address: 127.0.0.1, port: 9001}]
+"""
+
+APPROVAL = """
+apiVersion: gatereeve.dev/v1alpha1
+kind: Approval
+metadata: {name: %(name)s, namespace: lending}
+spec:
+  subject: {name: credit-v1, digest: "%(digest)s"}
+  role: %(role)s
+  decision: %(decision)s
+  approver: %(approver)s
+  expires: "%(expires)s"
+  reason: looked at it
+"""
+
+
+def documents(risk: str) -> str:
+    return MODEL % (risk, "a" * 64)
+
+
+def digest(risk: str) -> str:
+    return world_of(documents(risk)).model_versions["lending", "credit-v1"].digest
+
+
+def approval(risk: str, **changes: str) -> str:
+    values = {
+        "name": "a",
+        "digest": digest(risk),
+        "role": "owner",
+        "decision": "approve",
+        "approver": "olga",
+        "expires": "2027-01-01T00:00:00Z",
+    }
+    return APPROVAL % (values | changes)
+
+
+def judge(world: World) -> Judged:
+    return judge_versions(
+        world.models["lending", "credit"],
+        tuple(world.model_versions.values()),
+        tuple(world.approvals.values()),
+        world.at,
+    )
+
+
+def test_a_minimal_model_needs_no_approval() -> None:
+    judged = judge(world_of(documents("minimal")))
+    assert [v.spec.version for v in judged.eligible] == ["1.0"]
+
+
+def test_a_limited_model_needs_its_owner() -> None:
+    assert not judge(world_of(documents("limited"))).eligible
+    assert judge(world_of(documents("limited"), approval("limited"))).eligible
+
+
+def test_a_high_risk_model_needs_an_independent_reviewer() -> None:
+    owner = approval("high", name="o")
+    same = approval("high", name="r", role="risk")
+    other = approval("high", name="r", role="risk", approver="rita")
+    assert not judge(world_of(documents("high"), owner)).eligible
+    refused = judge(world_of(documents("high"), owner, same))
+    assert codes(refused.findings) == {"approval-not-independent"}
+    assert judge(world_of(documents("high"), owner, other)).eligible
+
+
+def test_a_prohibited_model_has_no_eligible_version_whatever_is_approved() -> None:
+    world = world_of(documents("prohibited"), approval("prohibited"))
+    assert not judge(world).eligible
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"digest": "sha256:" + "b" * 64}, "version-changed"),
+        ({"expires": "2026-10-31T00:00:00Z"}, "approval-expired"),
+        ({"approver": "mia"}, "approval-self"),
+        ({"decision": "reject"}, "version-rejected"),
+    ],
+)
+def test_an_approval_that_does_not_count(change: dict[str, str], code: str) -> None:
+    judged = judge(world_of(documents("limited"), approval("limited", **change)))
+    assert not judged.eligible
+    assert code in codes(judged.findings)
+
+
+def test_one_rejection_outweighs_every_approval() -> None:
+    yes = approval("limited", name="yes")
+    no = approval("limited", name="no", decision="reject", role="privacy", approver="paul")
+    assert not judge(world_of(documents("limited"), yes, no)).eligible
+
+
+def test_two_documents_with_one_version_are_both_out() -> None:
+    twin = documents("minimal").split("---")[1].replace("credit-v1", "credit-other")
+    judged = judge(world_of(documents("minimal"), twin))
+    assert not judged.eligible
+    assert codes(judged.findings) == {"version-duplicate"}
+
+
+def test_the_next_expiry_is_known() -> None:
+    judged = judge(world_of(documents("limited"), approval("limited")))
+    assert judged.next_change == datetime(2027, 1, 1, tzinfo=UTC)
