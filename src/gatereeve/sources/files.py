@@ -1,0 +1,221 @@
+"""A folder of documents as a source of Worlds.
+
+Remembers what it read: an unchanged file is not read again and its documents keep their identity.
+What can no longer be read stays as it was last good; what was removed is removed. Knows nothing of
+notifications (`watch`) and nothing of networks (`jwks`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from gatereeve.api import parse, parsed
+from gatereeve.api.assemble import assemble
+from gatereeve.api.world import World
+from gatereeve.core import errors, findings, protocols
+from gatereeve.sources import listing, named
+
+_NO_KEY_SETS: Mapping[str, str] = MappingProxyType({})
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A file as it was last read. held: documents seemed to vanish, which the next look decides."""
+
+    stamp: listing.Stamp | None
+    parsed: parsed.Parsed
+    held: bool = False
+
+
+class FolderSource:
+    """Reads one folder, again and again. One caller at a time; reading blocks.
+
+    jwks: retrieved key sets by URI, looked at whenever a World is made.
+    revision: rises whenever a World differs from the one before in more than its instant.
+    """
+
+    def __init__(
+        self, folder: Path, clock: protocols.Clock, *, jwks: Mapping[str, str] = _NO_KEY_SETS
+    ) -> None:
+        self.folder = folder
+        self.revision = 0
+        self._clock = clock
+        self._jwks = jwks
+        self._library = named.Library(folder)
+        self._listing = listing.Listing()
+        self._known: dict[str, _Known] = {}
+        self._named: frozenset[str] = frozenset()
+        self._world: World | None = None
+
+    @property
+    def unsettled(self) -> frozenset[Path]:
+        """Files that seemed to lose documents when last read; they want a second look soon."""
+        return frozenset(self.folder / path for path, known in self._known.items() if known.held)
+
+    def read(self, changed: Collection[Path] | None = None) -> World:
+        """The World as the folder is now.
+
+        changed: what may have changed, absolute or relative to the folder; None looks at everything.
+        A document that vanishes from a file in `changed` is held until that file is looked at once
+        more, because it may just be being written.
+        Raises SourceError when the folder cannot be listed and never could. When it vanishes later,
+        that is a finding and the last documents stay.
+        """
+        paths = None if changed is None else {self._relative(path) for path in changed}
+        partly = paths is not None and self._world is not None and all(map(self._is_plain, paths))
+        gone = [] if partly else self._scan()
+        looks = self._looks(paths if partly else None)
+        for path, stamp in looks.items():
+            self._look(path, stamp, hold=changed is not None)
+        world = self._assemble([*self._listing.found, *gone])
+        if self._world is None or not _same(self._world, world):
+            self.revision += 1
+        self._world = world
+        return world
+
+    def _relative(self, path: Path) -> str:
+        try:
+            return path.relative_to(self.folder).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def _is_plain(self, path: str) -> bool:
+        """Whether looking at this one path is enough: a known file, or a new ordinary one."""
+        if path in self._known or path in self._named:
+            return True
+        full = self.folder / path
+        return (
+            listing.may_hold_documents(path)
+            and not full.is_symlink()
+            and not full.is_dir()
+            and listing.inside(self.folder, path)
+        )
+
+    def _scan(self) -> list[findings.Finding]:
+        """Lists the folder anew; a finding when it is not there any more."""
+        try:
+            self._listing = listing.scan(self.folder)
+        except OSError as error:
+            if self._world is None:
+                raise errors.SourceError(
+                    f"{self.folder} cannot be listed: {error.strerror}",
+                    hint="name an existing folder that this process may read",
+                ) from error
+            self._listing = listing.Listing(lost=[""])
+            return [
+                listing.problem(
+                    "unreadable-file",
+                    ".",
+                    f"the folder cannot be listed: {error.strerror}",
+                    "bring it back; until then the last good documents stay in force",
+                )
+            ]
+        return []
+
+    def _looks(self, paths: Collection[str] | None) -> dict[str, listing.Stamp | None]:
+        """The files to look at, by path, as they are now; None for those that are gone."""
+        if paths is not None:
+            self._listing.found = [
+                f for f in self._listing.found if f.where is None or f.where.file not in paths
+            ]
+            return {path: listing.look(self.folder, path) for path in sorted(paths)}
+        lost = tuple(f"{below}/" if below else "" for below in self._listing.lost)
+        looks: dict[str, listing.Stamp | None] = {
+            path: None for path in self._known if not (lost and path.startswith(lost))
+        }
+        looks.update(self._listing.files)
+        return looks
+
+    def _look(self, path: str, stamp: listing.Stamp | None, *, hold: bool) -> None:
+        before = self._known.get(path)
+        if before is not None and before.stamp == stamp and not before.held:
+            return
+        if stamp is None:
+            after = parsed.Parsed(file=path)
+        else:
+            stamp, after = self._load(path, stamp, before.parsed if before else None)
+        if before is not None:
+            after = parsed.keep_last_good(after, before.parsed)
+            if hold and not (before.held and before.stamp == stamp):
+                holding = parsed.hold_lost(after, before.parsed)
+                if holding is not None:
+                    self._known[path] = _Known(stamp=stamp, parsed=holding, held=True)
+                    return
+        if stamp is None:
+            self._known.pop(path, None)
+        else:
+            self._known[path] = _Known(stamp=stamp, parsed=after)
+
+    def _load(
+        self, path: str, stamp: listing.Stamp, previous: parsed.Parsed | None
+    ) -> tuple[listing.Stamp | None, parsed.Parsed]:
+        """One file, read between two looks that agree, so that it is not half of two versions."""
+        for _ in range(_ATTEMPTS):
+            result = self._read_file(path, previous)
+            again = listing.look(self.folder, path)
+            if again == stamp or again is None:
+                break
+            stamp = again
+        return stamp, result
+
+    def _read_file(self, path: str, previous: parsed.Parsed | None) -> parsed.Parsed:
+        try:
+            data = named.read_bounded(self.folder / path, listing.MAX_FILE_BYTES)
+        except OSError as error:
+            return parsed.unreadable(
+                path,
+                "unreadable-file",
+                f"the file cannot be read: {error.strerror}",
+                "check its rights and its size",
+            )
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            return parsed.unreadable(
+                path,
+                "unreadable-file",
+                f"the file is not UTF-8 (byte {error.start})",
+                "save it as UTF-8",
+                line=data.count(b"\n", 0, error.start) + 1,
+            )
+        return parse.parse_text(text, path, previous)
+
+    def _assemble(self, found: list[findings.Finding]) -> World:
+        world = assemble(
+            [self._known[path].parsed for path in sorted(self._known)],
+            at=self._clock.now(),
+            jwks=dict(self._jwks),
+            previous=self._world,
+        )
+        files = self._library.read(world.gates.values())
+        self._named = frozenset(files.named)
+        meant = {file for file in files.named if self._holds_nothing(file)}
+        found = [
+            *found,
+            *files.found,
+            *(f for f in world.findings if f.where is None or f.where.file not in meant),
+        ]
+        return dataclasses.replace(
+            world, files=files.files, geo=files.geo, findings=findings.order(found)
+        )
+
+    def _holds_nothing(self, path: str) -> bool:
+        """A key set in a .json file is no document, and no broken one either."""
+        known = self._known.get(path)
+        return known is not None and not any(
+            part.docs or part.broken or part.kept for part in known.parsed.parts
+        )
+
+
+def _same(one: World, other: World) -> bool:
+    """Whether two Worlds differ in nothing but their instant; documents compare by identity."""
+    return all(
+        getattr(one, item.name) == getattr(other, item.name)
+        for item in dataclasses.fields(World)
+        if item.name != "at"
+    )
