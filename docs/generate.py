@@ -58,7 +58,7 @@ def refusals_page() -> str:
         "# Refusals\n",
         "Every answer that the gate gives in a model's stead.",
         "The body is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `code` and",
-        "`record_id`; routes of OpenAI models answer `{\"error\": {…}}` with the same code.\n",
+        '`record_id`; routes of OpenAI models answer `{"error": {…}}` with the same code.\n',
         "| code | status | meaning |\n|---|---|---|",
     ]
     lines += [f"| `{r.code}` | {r.status} | {r.about} |" for r in REFUSALS.values()]

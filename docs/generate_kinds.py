@@ -28,7 +28,9 @@ def kinds_page() -> str:
         scope = "namespaced" if kind.namespaced else "cluster-scoped"
         lines.append(f"## {kind.kind}\n\n{scope}\n\n{_doc(kind.spec)}\n")
         for path, part in _parts(kind.spec, "spec"):
-            lines.append(f"**`{path}`** {_doc(part) if part is not kind.spec else ''}\n".rstrip() + "\n")
+            lines.append(
+                f"**`{path}`** {_doc(part) if part is not kind.spec else ''}\n".rstrip() + "\n"
+            )
             lines.append("| field | type | default |\n|---|---|---|")
             lines += [_row(name, field) for name, field in part.model_fields.items()]
             lines.append("")

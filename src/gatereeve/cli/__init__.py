@@ -17,6 +17,7 @@ from gatereeve.cli import (
     explain,
     status,
     tail,
+    trial,
     up,
     version,
     who_can,
@@ -40,6 +41,7 @@ app.command("who-can")(who_can.who_can)
 app.command("digest")(digest.digest)
 app.command("status")(status.status)
 app.command("tail")(tail.tail)
+app.command("trial-certificate")(trial.certificate)
 app.command("version")(version.version)
 
 

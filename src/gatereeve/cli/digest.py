@@ -35,7 +35,12 @@ def digest(
         return
     if as_json:
         rows = [
-            {"name": d.ref.short, "model": d.spec.model, "version": d.spec.version, "digest": d.digest}
+            {
+                "name": d.ref.short,
+                "model": d.spec.model,
+                "version": d.spec.version,
+                "digest": d.digest,
+            }
             for d in found
         ]
         typer.echo(json.dumps(rows, indent=2))

@@ -10,16 +10,21 @@ import typer
 from rich.table import Table
 
 from gatereeve.cli.terminal import OUT
-from gatereeve.runtime.control import ask_now
+from gatereeve.runtime.control import wait_current
 from gatereeve.runtime.settings import state_paths
 
 
 def status(
-    state: Annotated[Path | None, typer.Option(help="The state directory of the running gatereeve.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="The state directory of the running gatereeve.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Wait up to so many seconds until every gate runs what it should.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show which gate runs which configuration. Exit code 1 when one does not run what it should."""
-    found: dict[str, Any] = ask_now(state_paths(state).control_socket)
+    found: dict[str, Any] = wait_current(state_paths(state).control_socket, wait)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:

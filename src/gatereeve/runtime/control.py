@@ -61,6 +61,25 @@ async def ask(socket: Path) -> dict[str, object]:
     return found
 
 
-def ask_now(socket: Path) -> dict[str, object]:
-    """`ask`, for commands."""
-    return asyncio.run(ask(socket))
+def wait_current(socket: Path, timeout_s: float) -> dict[str, object]:
+    """The status as soon as every gate runs what it should, or when `timeout_s` has passed.
+
+    Raises what `ask` raises when nothing answers until then.
+    """
+    return asyncio.run(_wait_current(socket, timeout_s))
+
+
+async def _wait_current(socket: Path, timeout_s: float) -> dict[str, object]:
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        late = asyncio.get_running_loop().time() >= deadline
+        try:
+            found = await ask(socket)
+        except SettingsError:
+            if late:
+                raise
+        else:
+            gates = found.get("gates")
+            if late or (isinstance(gates, list) and gates and all(g["current"] for g in gates)):
+                return found
+        await asyncio.sleep(0.05)
