@@ -28,7 +28,7 @@ APPLICANT: Mapping[str, float | str] = {
     "age": 45,
     "education_years": 14,
     "hours_per_week": 45,
-    "capital_gain": 7000,
+    "capital_gain": 0,
     "capital_loss": 0,
     "workclass": "Private",
     "occupation": "Exec-managerial",
