@@ -20,6 +20,7 @@ from gatereeve.core import findings
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
 from gatereeve.ir.gates import Gate, Ir
+from gatereeve.ir.routes import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
     """
     memo = memo or Memo()
     gathered = gather(world)
-    index = routing.index_world(world)
+    index = routing.index_world(world, memo)
     found: list[findings.Finding] = [*world.findings, *gathered.findings, *index.findings]
     changes: list[datetime] = []
     gates: list[Gate] = []
@@ -71,7 +72,7 @@ def _compile_gate(
     plans = plan_models(
         world, scope, gathered, resolve=partial(routing.resolve_version, index), memo=memo
     )
-    routed = routing.route_gate(index, doc, plans, memo)
+    routed = routing.route_gate(index, doc, plans)
     problems = [*found, *more, *routed.findings]
     for plan in plans.values():
         problems.extend(plan.findings)
@@ -93,7 +94,7 @@ def _compile_gate(
     return replace(gate, hash=hash_gate(gate, memo)), problems, changes
 
 
-def _rows(routed: routing.RoutedGate) -> Iterable[routing.Route]:
+def _rows(routed: routing.RoutedGate) -> Iterable[Route]:
     for listener in routed.listeners:
         for host in listener.hosts:
             yield from host.routes

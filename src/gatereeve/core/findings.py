@@ -210,6 +210,21 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "A route filter that is not supported; the rule answers 500 rather than without it.",
     ),
     (
+        "rule-invalid",
+        _E,
+        "A match, filter or timeout with a value that no gate can keep; what it stands in answers 500 or is not served.",
+    ),
+    (
+        "backend-mix",
+        _E,
+        "A rule mixes Models with Services, or several Models that the request cannot tell apart; it answers 500.",
+    ),
+    (
+        "weights-ignored",
+        _W,
+        "Weights between Models are not kept: the request names the model, its Rollout weighs versions.",
+    ),
+    (
         "backend-not-found",
         _E,
         "A backend names nothing that exists; its share of the traffic answers 500.",
@@ -238,6 +253,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "A TLS Secret that is missing, of another type, unparsable, or expired. Its hosts get no certificate.",
     ),
     ("tls-host-mismatch", _W, "A certificate whose names do not cover the host."),
+    (
+        "tls-unavailable",
+        _E,
+        "A route that needs TLS has none: no certificate, no https address, or plain HTTP only on a governed host.",
+    ),
     ("secret-not-granted", _E, "A Secret in another namespace without a ReferenceGrant."),
     (
         "service-behind-model",

@@ -1,0 +1,145 @@
+"""What a backend's name means: a model, an ordinary Service, or nothing that may be served.
+
+P1 holds here. A Service that stands behind a version is the model; one that stands behind several
+models, or reaches an address of a model by another name, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gatereeve.api.world import Key
+from gatereeve.compile import references, services
+from gatereeve.compile.claims import Backend, Claim
+from gatereeve.compile.models import ModelPlan
+from gatereeve.compile.services import Problem, Servers
+from gatereeve.core.refs import GATEREEVE_GROUP
+
+Plans: TypeAlias = Mapping[Key, ModelPlan]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToModel:
+    """pinned: versions that the named Service stands behind. service: its name, or None."""
+
+    plan: ModelPlan
+    pinned: tuple[str, ...] | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToServers:
+    """An ordinary Service."""
+
+    servers: Servers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nowhere:
+    """governed: it was meant for a model, so its host must not be plain HTTP either."""
+
+    problem: Problem
+    governed: bool
+
+
+Target: TypeAlias = ToModel | ToServers | Nowhere
+"""Compares by the identity of plans and servers, so it can be part of a memo key."""
+
+
+def resolve(
+    claim: Claim,
+    backend: Backend,
+    *,
+    plans: Plans,
+    found: services.ServiceIndex,
+    grants: references.GrantsByNamespace,
+) -> Target:
+    """What `backend` of `claim` is. Never raises; what cannot be served is `Nowhere`."""
+    if backend.problem is not None:
+        return Nowhere(problem=backend.problem, governed=backend.kind == "Model")
+    doc = claim.doc
+    if backend.namespace != doc.ref.namespace and not references.is_permitted(
+        grants,
+        references.Reference(
+            from_group=doc.ref.group,
+            from_kind=doc.ref.kind,
+            from_namespace=doc.ref.namespace,
+            to_group=GATEREEVE_GROUP if backend.kind == "Model" else "",
+            to_kind=backend.kind,
+            to_namespace=backend.namespace,
+            to_name=backend.name,
+        ),
+    ):
+        return _nowhere(
+            "backend-not-granted",
+            f"no ReferenceGrant in {backend.namespace} lets {doc.ref.kind}s of {doc.ref.namespace} reach {backend.kind} {backend.name}",
+            f"ask the owner of {backend.namespace} for a ReferenceGrant",
+            governed=backend.kind == "Model",
+        )
+    if backend.kind == "Model":
+        return _model(backend, plans)
+    return _service(backend, plans, found)
+
+
+def _nowhere(code: str, message: str, hint: str, *, governed: bool) -> Nowhere:
+    return Nowhere(problem=Problem(code=code, message=message, hint=hint), governed=governed)
+
+
+def _model(backend: Backend, plans: Plans) -> Target:
+    plan = plans.get((backend.namespace, backend.name))
+    if plan is None:
+        return _nowhere(
+            "model-not-found",
+            f"there is no Model {backend.namespace}/{backend.name}",
+            "create the Model, or correct the name",
+            governed=True,
+        )
+    return ToModel(plan=plan)
+
+
+def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Target:
+    key = (backend.namespace, backend.name)
+    versions = found.behind.get(key)
+    if versions:
+        models = sorted({version.spec.model for version in versions})
+        if len(models) > 1:
+            return _nowhere(
+                "service-behind-models",
+                f"Service {backend.name} stands behind the models {', '.join(models)}",
+                "name the Model, or give each model a Service of its own",
+                governed=True,
+            )
+        plan = plans.get((backend.namespace, models[0]))
+        if plan is None:
+            return _nowhere(
+                "model-not-found",
+                f"Service {backend.name} stands behind Model {backend.namespace}/{models[0]}, which does not exist",
+                "create the Model: what serves a model is governed or refused",
+                governed=True,
+            )
+        pinned = tuple(sorted({version.spec.version for version in versions}))
+        everything = set(plan.known) <= set(pinned)
+        return ToModel(plan=plan, pinned=None if everything else pinned, service=backend.name)
+    unreadable = found.unreadable.get(backend.namespace)
+    if unreadable is not None:
+        return _nowhere(
+            "hidden-path-to-model",
+            f"{unreadable} cannot be read and may stand on Service {backend.name}",
+            "mend that document; until then no Service of the namespace is served past it",
+            governed=True,
+        )
+    servers = services.resolve(found, backend.namespace, backend.name, backend.port)
+    if isinstance(servers, Problem):
+        return Nowhere(problem=servers, governed=False)
+    hidden = servers.reaches & found.model_servers.keys() if servers.reaches else None
+    if hidden:
+        address, port = min(hidden)
+        return _nowhere(
+            "hidden-path-to-model",
+            f"Service {backend.name} reaches {address}:{port}, where model {found.model_servers[address, port]} answers",
+            "name the Model, or a Service that reaches other servers",
+            governed=True,
+        )
+    return ToServers(servers=servers)

@@ -1,0 +1,143 @@
+"""Which certificate a host is shown: the oldest claim with a valid Secret that covers the host.
+
+A Secret in another namespace needs a ReferenceGrant. A certificate that does not cover its host is
+not used: the host then has the Gate's default certificate, or none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatereeve.api.world import GateDoc, Key, SecretDoc
+from gatereeve.compile import references, tls
+from gatereeve.compile.claims import AnyDoc, CertificateClaim, finding
+from gatereeve.compile.services import Problem
+from gatereeve.core.findings import Finding
+from gatereeve.core.memo import Memo
+from gatereeve.ir.gates import Certificate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Where key pairs come from: Secrets, grants to reach them, and the instant that counts."""
+
+    secrets: Mapping[Key, SecretDoc]
+    grants: references.GrantsByNamespace
+    at: datetime
+    memo: Memo
+
+    def key_pair(self, doc: AnyDoc, namespace: str, name: str) -> tls.KeyPair | Problem:
+        """The valid key pair that `doc` may use, or why there is none."""
+        own = not doc.ref.namespace  # a Gate belongs to the cluster and names any namespace
+        reference = references.Reference(
+            from_group=doc.ref.group, from_kind=doc.ref.kind, from_namespace=doc.ref.namespace,
+            to_group="", to_kind="Secret", to_namespace=namespace, to_name=name,
+        )  # fmt: skip
+        if not own and not references.is_permitted(self.grants, reference):
+            return Problem(
+                code="secret-not-granted",
+                message=f"no ReferenceGrant in {namespace} lets {doc.ref.kind}s of {doc.ref.namespace} use Secret {name}",
+                hint=f"ask the owner of {namespace} for a ReferenceGrant",
+            )
+        secret = self.secrets.get((namespace, name))
+        if secret is None:
+            return Problem(
+                code="tls-secret-invalid",
+                message=f"there is no Secret {namespace}/{name}" if name else "no Secret is named",
+                hint="create a Secret of type kubernetes.io/tls, or correct the name",
+            )
+        pair = self.memo.get(("tls.read", secret), lambda: tls.read(secret))
+        if isinstance(pair, Problem):
+            return pair
+        return pair.problem(self.at) or pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """default: shown to whoever names no host that has its own. Absent: such handshakes fail."""
+
+    by_host: Mapping[str, tls.KeyPair]
+    default: tls.KeyPair | None
+    findings: tuple[Finding, ...]
+
+    def has(self, host: str) -> bool:
+        """Whether a client that asks for `host` gets a certificate at all."""
+        return self.default is not None or host in self.by_host
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """One per Secret, by name, with its hosts in order; the default one has no hosts."""
+        hosts: defaultdict[tls.KeyPair, list[str]] = defaultdict(list)
+        for host, pair in self.by_host.items():
+            hosts[pair].append(host)
+        found = [_certificate(pair, tuple(sorted(names))) for pair, names in hosts.items()]
+        if self.default is not None:
+            found.append(_certificate(self.default, ()))
+        return tuple(sorted(found, key=lambda c: c.name))
+
+
+def _certificate(pair: tls.KeyPair, hosts: tuple[str, ...]) -> Certificate:
+    short = pair.secret.ref.short
+    return Certificate(
+        name=short if hosts else f"default/{short}",
+        hosts=hosts,
+        chain=pair.chain,
+        key=pair.key,
+        origin=pair.secret.origin(),
+    )
+
+
+def choose(
+    gate: GateDoc, hosts: Iterable[str], claims: Iterable[CertificateClaim], secrets: Secrets
+) -> Chosen:
+    """The certificates of one gate for `hosts`.
+
+    Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
+    """
+    findings: list[Finding] = []
+    usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)
+    for claim in sorted(claims, key=lambda c: (c.place, c.host)):
+        pair = secrets.key_pair(claim.doc, claim.namespace, claim.name)
+        if isinstance(pair, Problem):
+            findings.append(finding(claim.doc, pair.code, claim.where, pair.message, pair.hint))
+            continue
+        usable[claim.host].append(pair)
+        if claim.host != "*" and not pair.covers(claim.host):
+            findings.append(
+                finding(claim.doc, "tls-host-mismatch", claim.where,
+                        f"{pair.secret.ref} covers {', '.join(pair.names) or 'no name'}, not {claim.host}",
+                        "use a certificate whose subject alternative names cover the host")
+            )  # fmt: skip
+    by_host = {}
+    for host in hosts:
+        wildcard = "*." + host.partition(".")[2]
+        for pair in (*usable.get(host, ()), *usable.get(wildcard, ())):
+            if host != "*" and pair.covers(host):
+                by_host[host] = pair
+                break
+    return Chosen(
+        by_host=by_host,
+        default=_default(gate, usable, secrets, findings),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def _default(
+    gate: GateDoc,
+    usable: Mapping[str, list[tls.KeyPair]],
+    secrets: Secrets,
+    findings: list[Finding],
+) -> tls.KeyPair | None:
+    """The Gate's own default; without one, the oldest that was claimed for every host."""
+    reference = gate.spec.tls.default_certificate
+    if reference is None:
+        return next(iter(usable.get("*", ())), None)
+    pair = secrets.key_pair(gate, reference.namespace, reference.name)
+    if isinstance(pair, Problem):
+        findings.append(
+            finding(gate, pair.code, "spec.tls.defaultCertificate", pair.message, pair.hint)
+        )
+        return None
+    return pair

@@ -1,0 +1,134 @@
+"""Claims: what routes of every kind ask for, in one form, before anybody has won.
+
+An Ingress path or an HTTPRoute match is one `Claim`; an `Entry` puts it on a host. What it forwards
+to is still a name: `backends` resolves it, `rows` turns it into rows, `vhosts` decides who wins.
+Claims compare by identity and are made once per document, so they are memo keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from gatereeve.api.world import Doc
+from gatereeve.compile.order import Place
+from gatereeve.compile.services import Problem
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.ir.routes import HeaderEdit, PathMatch, PathRewrite, Redirect, ValueMatch
+
+Protocol: TypeAlias = Literal["http", "https"]
+AnyDoc: TypeAlias = Doc[object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Backend:
+    """What a rule forwards to, by name. problem: why it cannot be, whatever else is there.
+
+    port: of the Service; None for Models and where the rule leaves it open. path: place in the
+    document.
+    """
+
+    kind: Literal["Service", "Model"]
+    namespace: str
+    name: str
+    port: int | str | None
+    weight: int
+    path: str
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MirrorTo:
+    """A copy of `percent` of the requests to a Service."""
+
+    backend: Backend
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rule:
+    """What happens to requests that match. broken: it answers 500, since it cannot be kept whole.
+
+    timeout_s: None leaves it to the backend. Exactly one of redirect and backends has a meaning.
+    """
+
+    backends: tuple[Backend, ...] = ()
+    redirect: Redirect | None = None
+    rewrite: PathRewrite | None = None
+    rewrite_host: str | None = None
+    request_headers: HeaderEdit = HeaderEdit()
+    response_headers: HeaderEdit = HeaderEdit()
+    mirrors: tuple[MirrorTo, ...] = ()
+    timeout_s: float | None = None
+    broken: bool = False
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claim:
+    """One match of one rule of one document. where: its place in the document."""
+
+    doc: AnyDoc
+    where: str
+    place: Place
+    path: PathMatch
+    methods: tuple[str, ...] = ()
+    headers: tuple[ValueMatch, ...] = ()
+    query: tuple[ValueMatch, ...] = ()
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """A claim on a host of one gate, over the protocols that its parents offer.
+
+    single_label: `*` of the host stands for exactly one label (Ingress).
+    """
+
+    gate: str
+    host: str
+    single_label: bool
+    protocols: tuple[Protocol, ...]
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CertificateClaim:
+    """A Secret that a document wants to be shown for `host` (`*`: for whoever asks for no host)."""
+
+    gate: str
+    host: str
+    doc: AnyDoc
+    where: str
+    place: Place
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claimed:
+    """All that one document claims."""
+
+    entries: tuple[Entry, ...] = ()
+    certificates: tuple[CertificateClaim, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def finding(doc: AnyDoc, code: str, path: str, message: str, hint: str) -> Finding:
+    """A finding about `path` of `doc`, with its line."""
+    return Finding(
+        code=FindingCode(code),
+        message=message,
+        hint=hint,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )
+
+
+def not_granted(doc: AnyDoc, path: str, host: str, route_path: str) -> Finding:
+    """host-not-granted, worded in one place."""
+    return finding(
+        doc, "host-not-granted", path,
+        f"namespace {doc.ref.namespace} has no HostGrant for {host} {route_path}",
+        "ask whoever owns the host for a HostGrant that selects this namespace",
+    )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Who may claim which host and path: HostGrants, looked up by namespace.
+
+A namespace claims nothing without a grant, whatever it routes to. A grant of a host grants that
+name; `*.suffix` grants the wildcard and every name beneath it; `*` grants every host, and is the
+only one that grants the catch-all. Paths are prefixes by whole segments.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gatereeve.api.world import HostGrantDoc, NamespaceDoc, World
+from gatereeve.compile import grammar
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.memo import Memo
+from gatereeve.ir.routes import PathMatch
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+_Paths = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Granted:
+    """What some grants give. Equal by identity, so it can be a memo key.
+
+    exact: host to path prefixes. suffixes: `suffix` of `*.suffix` to path prefixes. any: of `*`.
+    """
+
+    exact: Mapping[str, _Paths]
+    suffixes: Mapping[str, _Paths]
+    any: _Paths
+
+    def prefixes(self, host: str) -> _Paths:
+        """Path prefixes that these grants give on `host` (a name, `*.suffix` or `*`)."""
+        if host == "*":
+            return self.any
+        found = [*self.any, *self.exact.get(host, ())]
+        rest = host.removeprefix("*.")
+        if host != rest:
+            found += self.suffixes.get(rest, ())
+        while "." in rest:
+            rest = rest.split(".", 1)[1]
+            found += self.suffixes.get(rest, ())
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grants:
+    """What one namespace may claim: by its labels, and by grants to everybody."""
+
+    own: Granted
+    everybody: Granted
+
+    def has_host(self, host: str) -> bool:
+        """Whether some path of `host` is granted."""
+        return bool(self.own.prefixes(host) or self.everybody.prefixes(host))
+
+    def covers(self, host: str, path: PathMatch) -> bool:
+        """Whether `path` on `host` is granted. A pattern is covered by a grant of every path only."""
+        for prefix in (*self.own.prefixes(host), *self.everybody.prefixes(host)):
+            if prefix == "/":
+                return True
+            if path.kind != "regex" and grammar.is_under(path.value.rstrip("/") or "/", prefix):
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GrantIndex:
+    """All HostGrants, by one of the labels that they ask for. everybody: those with `all: true`."""
+
+    by_label: Mapping[tuple[str, str], tuple[HostGrantDoc, ...]]
+    everybody: Granted
+    findings: tuple[Finding, ...]
+
+
+def index(world: World, memo: Memo) -> GrantIndex:
+    """One pass over the HostGrants. Findings: path-refused, grant-overlap."""
+    docs = tuple(world.host_grants[key] for key in sorted(world.host_grants))
+    return memo.get(("hosts.index", docs), lambda: _index(docs))
+
+
+def _index(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
+    by_label: defaultdict[tuple[str, str], list[HostGrantDoc]] = defaultdict(list)
+    everybody = []
+    for doc in docs:
+        selector = doc.spec.namespace_selector
+        if selector.match_labels:
+            by_label[_rarest(selector.match_labels)].append(doc)
+        elif selector.all:
+            everybody.append(doc)
+    findings = [finding for doc in docs for finding in _path_findings(doc)]
+    return GrantIndex(
+        by_label={label: tuple(grants) for label, grants in by_label.items()},
+        everybody=_granted(everybody),
+        findings=(*findings, *_overlaps(docs)),
+    )
+
+
+def _rarest(labels: Mapping[str, str]) -> tuple[str, str]:
+    """The label to index by: the namespace's own name selects one, any other may select many."""
+    if NAME_LABEL in labels:
+        return NAME_LABEL, labels[NAME_LABEL]
+    return min(labels.items())
+
+
+def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
+    """A namespace's labels; its name label is its name, whatever a document says."""
+    return {**(doc.meta.labels if doc is not None else {}), NAME_LABEL: namespace}
+
+
+def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo: Memo) -> Grants:
+    """What `namespace` may claim; the same object as long as grants and labels are the same."""
+    labels = labels_of(namespace, doc)
+    selected = tuple(
+        grant
+        for label in labels.items()
+        for grant in index.by_label.get(label, ())
+        if all(labels.get(k) == v for k, v in grant.spec.namespace_selector.match_labels.items())
+    )
+    return memo.get(
+        ("hosts.grants", selected, index.everybody),
+        lambda: Grants(own=_granted(selected), everybody=index.everybody),
+    )
+
+
+def _granted(docs: Iterable[HostGrantDoc]) -> Granted:
+    exact: defaultdict[str, set[str]] = defaultdict(set)
+    suffixes: defaultdict[str, set[str]] = defaultdict(set)
+    anything: set[str] = set()
+    for doc in docs:
+        paths = {p for text in doc.spec.paths if (p := grammar.canonical_path(text, "prefix"))}
+        for host in doc.spec.hosts:
+            if host == "*":
+                anything |= paths
+            elif host.startswith("*."):
+                suffixes[host[2:]] |= paths
+            else:
+                exact[host] |= paths
+    return Granted(
+        exact={host: tuple(sorted(paths)) for host, paths in exact.items()},
+        suffixes={host: tuple(sorted(paths)) for host, paths in suffixes.items()},
+        any=tuple(sorted(anything)),
+    )
+
+
+def _path_findings(doc: HostGrantDoc) -> list[Finding]:
+    return [
+        _finding(doc, "path-refused", f"spec.paths[{number}]",
+                 f"{text!r} has no canonical form and grants nothing",
+                 "write a path without empty or dot segments, `;` and needless escapes")
+        for number, text in enumerate(doc.spec.paths)
+        if grammar.canonical_path(text, "prefix") is None
+    ]  # fmt: skip
+
+
+def _overlaps(docs: tuple[HostGrantDoc, ...]) -> list[Finding]:
+    """Equal hosts with equal paths in grants that select differently. Nested hosts are intended."""
+    first: dict[tuple[str, str], HostGrantDoc] = {}
+    findings = []
+    for doc in docs:
+        for host_number, host in enumerate(doc.spec.hosts):
+            for path in doc.spec.paths:
+                other = first.setdefault((host, path.rstrip("/")), doc)
+                if (
+                    other is not doc
+                    and other.spec.namespace_selector != doc.spec.namespace_selector
+                ):
+                    findings.append(
+                        _finding(doc, "grant-overlap", f"spec.hosts[{host_number}]",
+                                 f"HostGrant {other.ref.short} also grants {host} {path}",
+                                 "fine if both are meant to share it: identical routes go to the older document")
+                    )  # fmt: skip
+    return findings
+
+
+def _finding(doc: HostGrantDoc, code: str, path: str, message: str, hint: str) -> Finding:
+    return Finding(
+        code=FindingCode(code),
+        message=message,
+        hint=hint,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )

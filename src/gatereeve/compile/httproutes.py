@@ -1,0 +1,358 @@
+"""HTTPRoute documents to claims: parents, hosts, matches, filters, weighted backends.
+
+Gateway API v1. A route is attached to the listeners of its parents that admit it; it claims the
+hosts that it has in common with them, and only those that its own namespace is granted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+
+from gatereeve.api import kube
+from gatereeve.api.world import HTTPRouteDoc
+from gatereeve.compile import gateways, grammar
+from gatereeve.compile.claims import (
+    Backend,
+    CertificateClaim,
+    Claim,
+    Claimed,
+    Entry,
+    Protocol,
+    Rule,
+    finding,
+    not_granted,
+)
+from gatereeve.compile.filters import read_filters, read_timeout
+from gatereeve.compile.gateways import GROUP, Attached, Binding
+from gatereeve.compile.hosts import Grants
+from gatereeve.compile.order import age
+from gatereeve.compile.services import Problem
+from gatereeve.core.findings import Finding
+from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.ir.routes import PathMatch, ValueMatch
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def parents_of(
+    doc: HTTPRouteDoc,
+    bindings: Mapping[tuple[str, str], Binding],
+    foreign: frozenset[tuple[str, str]],
+) -> tuple[Binding | bool | None, ...]:
+    """What each parentRef names, as a memo key: a Binding, True for a foreign one, None for nothing.
+
+    foreign: Gateways of classes that are not ours.
+    """
+    found: list[Binding | bool | None] = []
+    for reference in doc.spec.parent_refs:
+        key = (reference.namespace or doc.ref.namespace, reference.name)
+        ours = reference.kind == "Gateway" and reference.group == GROUP
+        found.append(True if not ours or key in foreign else bindings.get(key))
+    return tuple(found)
+
+
+def compile_http_route(
+    doc: HTTPRouteDoc,
+    parents: tuple[Binding | bool | None, ...],
+    grants: Grants,
+    labels: Mapping[str, str],
+) -> Claimed:
+    """What one HTTPRoute claims, on every gate that its parents are on.
+
+    parents: from `parents_of`. grants, labels: of the route's namespace.
+    Findings: parent-not-found, parent-not-allowed, no-matching-host, host-invalid,
+    host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
+    """
+    findings: list[Finding] = []
+    attached: list[tuple[Binding, Attached]] = []
+    for number, parent in enumerate(parents):
+        if not isinstance(parent, bool):
+            attached += _attached(doc, number, parent, labels, findings)
+    hosts = _hosts(doc, attached, findings)
+    if not hosts:
+        return Claimed(findings=tuple(findings))
+    claims = _claims(doc, findings)
+    entries: list[Entry] = []
+    for (gate, host), protocols in sorted(hosts.items()):
+        for claim in claims:
+            if grants.covers(host, claim.path):
+                entries.append(
+                    Entry(gate=gate, host=host, single_label=False,
+                          protocols=tuple(sorted(protocols)), claim=claim)
+                )  # fmt: skip
+            else:
+                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+    return Claimed(
+        entries=tuple(entries),
+        certificates=tuple(_certificates(attached, {e.host for e in entries}, findings)),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def _attached(
+    doc: HTTPRouteDoc,
+    number: int,
+    binding: Binding | None,
+    labels: Mapping[str, str],
+    findings: list[Finding],
+) -> list[tuple[Binding, Attached]]:
+    at = f"spec.parentRefs[{number}]"
+    reference = doc.spec.parent_refs[number]
+    named = [
+        listener
+        for listener in (binding.listeners if binding is not None else ())
+        if reference.section_name in (None, listener.name)
+        and reference.port in (None, listener.port)
+    ]
+    if binding is None or not named:
+        findings.append(
+            finding(doc, "parent-not-found", at,
+                    f"there is no Gateway {reference.name} of ours with such a listener",
+                    "name a Gateway whose class this gate serves; check namespace, sectionName and port")
+        )  # fmt: skip
+        return []
+    admitted = [x for x in named if gateways.admits(x, binding.doc, labels)]
+    if not admitted:
+        findings.append(
+            finding(doc, "parent-not-allowed", at,
+                    f"{binding.doc.ref} does not admit HTTPRoutes of namespace {doc.ref.namespace}",
+                    "ask its owner to allow this namespace in allowedRoutes")
+        )  # fmt: skip
+    return [(binding, listener) for listener in admitted]
+
+
+def _hosts(
+    doc: HTTPRouteDoc, attached: list[tuple[Binding, Attached]], findings: list[Finding]
+) -> dict[tuple[str, str], set[Protocol]]:
+    """(gate, host) to the protocols over which it is asked for."""
+    wanted = []
+    for number, host in enumerate(doc.spec.hostnames):
+        if grammar.is_host(host):
+            wanted.append(host)
+        else:
+            findings.append(
+                finding(doc, "host-invalid", f"spec.hostnames[{number}]", f"{host!r} is no DNS name",
+                        "write a host name in lower case, or `*.` and one, without port")
+            )  # fmt: skip
+    if not doc.spec.hostnames:
+        wanted = ["*"]
+    hosts: defaultdict[tuple[str, str], set[Protocol]] = defaultdict(set)
+    for binding, listener in attached:
+        for host in wanted:
+            common = gateways.common_host(listener.host, host)
+            if common is not None:
+                hosts[binding.gate, common].add(listener.protocol)
+    if attached and wanted and not hosts:
+        findings.append(
+            finding(doc, "no-matching-host", "spec.hostnames",
+                    "the route and its listeners have no host in common",
+                    "use a host that the listener's hostname covers")
+        )  # fmt: skip
+    return hosts
+
+
+def _claims(doc: HTTPRouteDoc, findings: list[Finding]) -> list[Claim]:
+    claims = []
+    for number, given in enumerate(doc.spec.rules or (kube.HTTPRouteRule(),)):
+        at = f"spec.rules[{number}]"
+        rule = _rule(doc, at, given, findings)
+        for position, match in enumerate(given.matches or (kube.HTTPRouteMatch(),)):
+            where = f"{at}.matches[{position}]" if given.matches else at
+            claim = _claim(doc, where, (number, position), match, rule, findings)
+            if claim is not None:
+                claims.append(claim)
+    return claims
+
+
+def _rule(doc: HTTPRouteDoc, at: str, given: kube.HTTPRouteRule, findings: list[Finding]) -> Rule:
+    found = read_filters(doc, at, given, partial(_backend, doc))
+    timeout_s = read_timeout(doc, at, given.timeouts, found)
+    backends = tuple(
+        _weighted(doc, f"{at}.backendRefs[{n}]", ref) for n, ref in enumerate(given.backend_refs)
+    )
+    if found.redirect is None and not found.broken and not any(b.weight for b in backends):
+        findings.append(
+            finding(doc, "backend-not-found", at, "the rule names no backend with a weight above 0",
+                    "add a backendRef, or a RequestRedirect filter")
+        )  # fmt: skip
+    findings += found.findings
+    return Rule(
+        backends=backends,
+        redirect=found.redirect,
+        rewrite=found.rewrite,
+        rewrite_host=found.rewrite_host,
+        request_headers=found.request_headers,
+        response_headers=found.response_headers,
+        mirrors=tuple(found.mirrors),
+        timeout_s=timeout_s,
+        broken=found.broken,
+        path=at,
+    )
+
+
+def _weighted(doc: HTTPRouteDoc, path: str, ref: kube.HTTPBackendRef) -> Backend:
+    """A backendRef; filters of its own are not supported, so its share answers 500."""
+    backend = _backend(doc, ref, ref.weight, path)
+    if not ref.filters or backend.problem is not None:
+        return backend
+    return Backend(
+        kind=backend.kind, namespace=backend.namespace, name=backend.name, port=backend.port,
+        weight=backend.weight, path=path,
+        problem=Problem(
+            code="filter-unsupported",
+            message="filters of a single backend are not supported",
+            hint="put the filters on the rule",
+        ),
+    )  # fmt: skip
+
+
+def _backend(
+    doc: HTTPRouteDoc, ref: kube.BackendObjectReference, weight: int, path: str
+) -> Backend:
+    namespace = ref.namespace or doc.ref.namespace
+    problem = None
+    kind = (ref.group, ref.kind)
+    if kind not in (("", "Service"), (GATEREEVE_GROUP, "Model")):
+        problem = Problem(
+            code="backend-kind-unknown",
+            message=f"nothing here serves {ref.kind} of group {ref.group!r}",
+            hint=f"name a Service, or kind Model of group {GATEREEVE_GROUP}",
+        )
+    elif ref.kind == "Service" and ref.port is None:
+        problem = Problem(
+            code="backend-port-unknown",
+            message=f"the backend names no port of Service {ref.name}",
+            hint="give the Service's port number",
+        )
+    return Backend(
+        kind="Model" if kind == (GATEREEVE_GROUP, "Model") else "Service",
+        namespace=namespace, name=ref.name, port=ref.port, weight=weight, path=path,
+        problem=problem,
+    )  # fmt: skip
+
+
+def _claim(
+    doc: HTTPRouteDoc,
+    where: str,
+    place: tuple[int, int],
+    match: kube.HTTPRouteMatch,
+    rule: Rule,
+    findings: list[Finding],
+) -> Claim | None:
+    """A match as a claim. One that cannot be kept is not served: it would match something else."""
+    before = len(findings)
+    path = _path(doc, where, match.path, findings)
+    headers = _values(doc, where, "headers", match.headers, findings)
+    query = _values(doc, where, "queryParams", match.query_params, findings)
+    if match.method is not None and match.method not in _METHODS:
+        findings.append(
+            finding(doc, "rule-invalid", f"{where}.method", f"method {match.method!r} is not served",
+                    f"one of {', '.join(sorted(_METHODS))}")
+        )  # fmt: skip
+    if path is None or len(findings) > before:
+        return None
+    return Claim(
+        doc=doc,
+        where=where,
+        place=(age(doc), *place),
+        path=path,
+        methods=() if match.method is None else (match.method,),
+        headers=headers,
+        query=query,
+        rule=rule,
+    )
+
+
+def _path(
+    doc: HTTPRouteDoc, where: str, given: kube.HTTPPathMatch, findings: list[Finding]
+) -> PathMatch | None:
+    if given.type == "RegularExpression":
+        pattern = grammar.bounded_pattern(given.value)
+        if pattern is None:
+            findings.append(_pattern_refused(doc, f"{where}.path", given.value))
+            return None
+        return PathMatch(kind="regex", value=pattern)
+    exact = given.type == "Exact"
+    value = grammar.canonical_path(given.value, "exact" if exact else "prefix")
+    if value is None:
+        findings.append(
+            finding(doc, "path-refused", f"{where}.path", f"{given.value!r} has no canonical form",
+                    "write a path without empty or dot segments, `;`, backslashes and needless escapes")
+        )  # fmt: skip
+        return None
+    return PathMatch(kind="exact" if exact else "prefix", value=value)
+
+
+def _pattern_refused(doc: HTTPRouteDoc, path: str, text: str) -> Finding:
+    return finding(
+        doc, "pattern-refused", path, f"the pattern {text[:80]!r} is beyond what is read safely",
+        f"at most {grammar.MAX_PATTERN} characters of literals, classes, groups, alternatives and repetitions up to {grammar.MAX_REPEAT}",
+    )  # fmt: skip
+
+
+def _values(
+    doc: HTTPRouteDoc,
+    where: str,
+    part: str,
+    given: tuple[kube.HTTPValueMatch, ...],
+    findings: list[Finding],
+) -> tuple[ValueMatch, ...]:
+    """Header or query matches, sorted; of several with one name the first counts (Gateway API)."""
+    found: dict[str, ValueMatch] = {}
+    for number, value in enumerate(given):
+        path = f"{where}.{part}[{number}]"
+        name = grammar.header_name(value.name) if part == "headers" else value.name
+        if name is None or (part != "headers" and not grammar.is_query_name(name)):
+            findings.append(
+                finding(doc, "rule-invalid", path, f"{value.name!r} cannot be matched",
+                        "letters, digits and `-` for headers; hosts stand in spec.hostnames")
+            )  # fmt: skip
+            continue
+        if value.type == "RegularExpression":
+            pattern = grammar.bounded_pattern(value.value)
+            if pattern is None:
+                findings.append(_pattern_refused(doc, path, value.value))
+                continue
+            found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
+        elif not grammar.is_value(value.value):
+            findings.append(
+                finding(doc, "rule-invalid", path, "the value is not visible text",
+                        "ASCII without control characters")
+            )  # fmt: skip
+        else:
+            found.setdefault(name, ValueMatch(name=name, kind="exact", value=value.value))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _certificates(
+    attached: list[tuple[Binding, Attached]],
+    hosts: set[str],
+    findings: list[Finding],
+) -> list[CertificateClaim]:
+    """The listeners' certificates, for the hosts that this route claims through them.
+
+    A Gateway shows a certificate only for hosts that its own namespace is granted.
+    """
+    claims = []
+    for binding, listener in attached:
+        at = f"spec.listeners[{listener.position}]"
+        for host in sorted(hosts) if listener.certificates else ():
+            if gateways.common_host(listener.host, host) != host:
+                continue
+            if not binding.grants.has_host(host):
+                findings.append(not_granted(binding.doc, at, host, "(certificate)"))
+                continue
+            claims += [
+                CertificateClaim(
+                    gate=binding.gate, host=host, doc=binding.doc,
+                    where=f"{at}.tls.certificateRefs[{number}]",
+                    place=(age(binding.doc), listener.position, number),
+                    namespace=ref.namespace or binding.doc.ref.namespace,
+                    # another kind of object is no Secret; an empty name resolves to nothing
+                    name=ref.name if (ref.group, ref.kind) == ("", "Secret") else "",
+                )
+                for number, ref in enumerate(listener.certificates)
+            ]  # fmt: skip
+    return claims

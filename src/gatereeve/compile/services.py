@@ -1,0 +1,315 @@
+"""Services and EndpointSlices: which servers stand behind a name, and which of them are models'.
+
+An endpoint counts when it is ready; while none is, those that still serve while terminating do.
+Addresses are vetted (`addresses`). This index also knows every address of every model version, so
+that a route to an ordinary Service that reaches one is found (P1).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gatereeve.api import kube
+from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc, World
+from gatereeve.compile import addresses
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.memo import Memo
+from gatereeve.ir.clusters import Endpoint
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+_HTTP2 = frozenset({"kubernetes.io/h2c", "h2c", "http2", "grpc"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a backend cannot be used: a finding without its place, which the route knows."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Servers:
+    """One port of one Service. Equal by identity, so it can be a memo key.
+
+    endpoints: sorted, usable. reaches: every address, usable or not. findings: about the Service's
+    own documents.
+    """
+
+    service: ServiceDoc
+    port: int
+    endpoints: tuple[Endpoint, ...]
+    protocol: Literal["http1", "http2"]
+    reaches: frozenset[addresses.Server]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServiceIndex:
+    """Everything about Services in one World.
+
+    behind: the versions that a Service stands behind. model_servers: address to `namespace/name`
+    of the model that answers there. unreadable: namespaces with a ModelVersion that cannot be
+    read, so that it is not known which Service it meant.
+    """
+
+    services: Mapping[Key, ServiceDoc]
+    slices: Mapping[Key, tuple[EndpointSliceDoc, ...]]
+    behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
+    model_servers: Mapping[addresses.Server, str]
+    unreadable: Mapping[str, str]
+    memo: Memo
+
+
+def index(world: World, memo: Memo) -> ServiceIndex:
+    """One pass over Services, EndpointSlices and ModelVersions."""
+    slices: defaultdict[Key, list[EndpointSliceDoc]] = defaultdict(list)
+    for key in sorted(world.endpoint_slices):
+        doc = world.endpoint_slices[key]
+        name = doc.meta.labels.get(SERVICE_LABEL)
+        if name:
+            slices[key[0], name].append(doc)
+    behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
+    for key in sorted(world.model_versions):
+        version = world.model_versions[key]
+        if version.spec.backend is not None:
+            behind[key[0], version.spec.backend.service].append(version)
+    partial = ServiceIndex(
+        services=world.services,
+        slices={key: tuple(docs) for key, docs in slices.items()},
+        behind={key: tuple(docs) for key, docs in behind.items()},
+        model_servers={},
+        unreadable={
+            broken.ref.namespace: str(broken.ref)
+            for broken in world.broken
+            if broken.ref.kind == "ModelVersion"
+        },
+        memo=memo,
+    )
+    return ServiceIndex(
+        services=partial.services,
+        slices=partial.slices,
+        behind=partial.behind,
+        model_servers=_model_servers(world, partial),
+        unreadable=partial.unreadable,
+        memo=memo,
+    )
+
+
+def _model_servers(world: World, found: ServiceIndex) -> dict[addresses.Server, str]:
+    """Every address of every version: its endpoints, all ports behind its Service, and its VIP."""
+    servers: dict[addresses.Server, str] = {}
+    for key in sorted(world.model_versions):
+        version = world.model_versions[key]
+        model = f"{key[0]}/{version.spec.model}"
+        for server in _servers_of(version, found):
+            servers.setdefault(server, model)
+    return servers
+
+
+def _servers_of(version: ModelVersionDoc, found: ServiceIndex) -> tuple[addresses.Server, ...]:
+    backend = version.spec.backend
+    if backend is None:
+        return found.memo.get(
+            ("services.endpoints", version),
+            lambda: tuple(
+                addresses.server(e.address, e.port) for e in version.spec.endpoints or ()
+            ),
+        )
+    key = (version.ref.namespace, backend.service)
+    service, slices = found.services.get(key), found.slices.get(key, ())
+    return found.memo.get(
+        ("services.all_servers", service, slices), lambda: _all_servers(service, slices)
+    )
+
+
+def _all_servers(
+    service: ServiceDoc | None, slices: tuple[EndpointSliceDoc, ...]
+) -> tuple[addresses.Server, ...]:
+    servers = [
+        addresses.server(address, port)
+        for doc in slices
+        for endpoint in doc.spec.endpoints
+        for address in endpoint.addresses
+        for port in _all_ports(service, doc)
+    ]
+    if service is not None and service.spec.cluster_ip not in (None, "", "None"):
+        servers += [
+            addresses.server(str(service.spec.cluster_ip), port.port) for port in service.spec.ports
+        ]
+    return tuple(servers)
+
+
+def _all_ports(service: ServiceDoc | None, doc: EndpointSliceDoc) -> tuple[int, ...]:
+    """Every port that the slice or, where the slice leaves it open, the Service names."""
+    given = {port.port for port in doc.spec.ports if port.port is not None}
+    if service is not None:
+        given |= {p.target_port for p in service.spec.ports if isinstance(p.target_port, int)}
+    return tuple(sorted(given))
+
+
+def version_endpoints(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Endpoint, ...]:
+    """The usable servers of a version, sorted; empty when there is none (see `version_problem`)."""
+    backend = version.spec.backend
+    if backend is None:
+        return found.memo.get(("services.version_endpoints", version), lambda: _vetted(version)[0])
+    servers = resolve(found, version.ref.namespace, backend.service, backend.port)
+    return () if isinstance(servers, Problem) else servers.endpoints
+
+
+def version_findings(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Finding, ...]:
+    """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
+    backend = version.spec.backend
+    if backend is None:
+        return found.memo.get(("services.version_findings", version), lambda: _vetted(version)[1])
+    servers = resolve(found, version.ref.namespace, backend.service, backend.port)
+    if not isinstance(servers, Problem):
+        return tuple(f for f in servers.findings if f.code != "no-endpoints")
+    path = "spec.backend"
+    return (
+        Finding(
+            code=FindingCode(servers.code),
+            message=servers.message,
+            hint=servers.hint,
+            origin=version.origin(path),
+            where=version.where(path),
+        ),
+    )
+
+
+def _vetted(version: ModelVersionDoc) -> tuple[tuple[Endpoint, ...], tuple[Finding, ...]]:
+    usable, findings = set(), []
+    for number, endpoint in enumerate(version.spec.endpoints or ()):
+        address = addresses.normal(endpoint.address)
+        if address is None:
+            path = f"spec.endpoints[{number}].address"
+            findings.append(
+                Finding(
+                    code=FindingCode("backend-address-refused"),
+                    message=f"{endpoint.address} may not be reached",
+                    hint=_ADDRESS_HINT,
+                    origin=version.origin(path),
+                    where=version.where(path),
+                )
+            )
+        else:
+            usable.add((address, endpoint.port))
+    return tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)), tuple(findings)
+
+
+_ADDRESS_HINT = "give the address of a server; link-local, unspecified, multicast and metadata addresses are none"
+
+
+def resolve(
+    found: ServiceIndex, namespace: str, name: str, port: int | str | None
+) -> Servers | Problem:
+    """The servers of one port of a Service.
+
+    port: number or name of a port of the Service; None is allowed when it has only one.
+    The same object as long as the Service and its slices are the same.
+    """
+    service = found.services.get((namespace, name))
+    if service is None:
+        return Problem(
+            code="backend-not-found",
+            message=f"there is no Service {namespace}/{name}",
+            hint="create the Service, or correct the name",
+        )
+    slices = found.slices.get((namespace, name), ())
+    return found.memo.get(
+        ("services.resolve", service, slices, port), lambda: _resolve(service, slices, port)
+    )
+
+
+def _resolve(
+    service: ServiceDoc, slices: tuple[EndpointSliceDoc, ...], port: int | str | None
+) -> Servers | Problem:
+    if service.spec.type == "ExternalName":
+        return Problem(
+            code="external-name-refused",
+            message=f"{service.ref} is an ExternalName: whoever owns that name would decide where requests go",
+            hint="use a Service with EndpointSlices",
+        )
+    chosen = _port(service, port)
+    if chosen is None:
+        return Problem(
+            code="backend-port-unknown",
+            message=f"{service.ref} has no TCP port {'of its own' if port is None else repr(port)}",
+            hint=f"it has: {', '.join(str(p.name or p.port) for p in service.spec.ports) or 'none'}",
+        )
+    findings: list[Finding] = []
+    usable: set[tuple[str, int]] = set()
+    reaches: set[addresses.Server] = set()
+    still_serving = not any(_is_ready(e) for doc in slices for e in doc.spec.endpoints)
+    for doc in slices:
+        number = _slice_port(chosen, doc)
+        if number is None:
+            continue
+        for position, endpoint in enumerate(doc.spec.endpoints):
+            takes = _is_ready(endpoint) or (still_serving and _is_serving(endpoint))
+            for text in endpoint.addresses:
+                reaches.add(addresses.server(text, number))
+                address = None if doc.spec.address_type == "FQDN" else addresses.normal(text)
+                if address is None:
+                    findings.append(_refused_address(doc, f"endpoints[{position}]", text))
+                elif takes:
+                    usable.add((address, number))
+    if not usable:
+        findings.append(_no_endpoints(service))
+    return Servers(
+        service=service,
+        port=chosen.port,
+        endpoints=tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)),
+        protocol="http2" if (chosen.app_protocol or "").lower() in _HTTP2 else "http1",
+        reaches=frozenset(reaches),
+        findings=tuple(findings),
+    )
+
+
+def _port(service: ServiceDoc, port: int | str | None) -> kube.ServicePort | None:
+    ports = [p for p in service.spec.ports if p.protocol == "TCP"]
+    if port is None:
+        return ports[0] if len(ports) == 1 else None
+    return next((p for p in ports if port == (p.port if isinstance(port, int) else p.name)), None)
+
+
+def _slice_port(chosen: kube.ServicePort, doc: EndpointSliceDoc) -> int | None:
+    """The slice's number for a Service port: by name; a slice port without number means any."""
+    target = chosen.target_port if isinstance(chosen.target_port, int) else None
+    for port in doc.spec.ports:
+        if port.protocol == "TCP" and (port.name or "") == (chosen.name or ""):
+            return port.port if port.port is not None else target or chosen.port
+    return None
+
+
+def _is_ready(endpoint: kube.SliceEndpoint) -> bool:
+    return endpoint.conditions.ready is not False and endpoint.conditions.terminating is not True
+
+
+def _is_serving(endpoint: kube.SliceEndpoint) -> bool:
+    return endpoint.conditions.serving is True and endpoint.conditions.terminating is True
+
+
+def _refused_address(doc: EndpointSliceDoc, path: str, text: str) -> Finding:
+    return Finding(
+        code=FindingCode("backend-address-refused"),
+        message=f"{text} may not be reached",
+        hint=_ADDRESS_HINT,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )
+
+
+def _no_endpoints(service: ServiceDoc) -> Finding:
+    return Finding(
+        code=FindingCode("no-endpoints"),
+        message=f"{service.ref} has no ready endpoint",
+        hint=f"start its pods; in a folder, add an EndpointSlice with the label {SERVICE_LABEL}: {service.ref.name}",
+        origin=service.origin(),
+        where=service.where(),
+    )
