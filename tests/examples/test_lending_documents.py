@@ -12,6 +12,8 @@ import pytest
 from examples.lending import pki, prepare
 
 from gatereeve.api import parse
+from gatereeve.compile import compiler
+from gatereeve.runtime import folders
 
 PORTS = prepare.Ports(
     https=20001, http=20002, credit_v1=20003, credit_v2=20004, credit_v3=20005, assistant=20006
@@ -50,6 +52,20 @@ def test_nothing_secret_is_committed() -> None:
 
 def test_the_prepared_documents_can_be_read(prepared: prepare.Prepared) -> None:
     assert problems(prepared.documents) == []
+
+
+def test_the_prepared_documents_compile(prepared: prepare.Prepared) -> None:
+    compiled = compiler.compile(folders.read_folder(prepared.documents))
+    assert {finding.code for finding in compiled.findings} == {
+        "version-unapproved",  # v3, on purpose
+        "service-behind-model",  # the side door, on purpose
+    }
+    hosts = [host for gate in compiled.ir.gates for li in gate.listeners for host in li.hosts]
+    assert {(host.host, host.tls) for host in hosts} == {
+        ("credit.lending.example", "redirect"),
+        ("chat.lending.example", "redirect"),
+        ("side-door.lending.example", "redirect"),
+    }
 
 
 def test_every_placeholder_is_filled(prepared: prepare.Prepared) -> None:
