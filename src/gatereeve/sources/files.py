@@ -8,10 +8,10 @@ notifications (`watch`) and nothing of networks (`jwks`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from gatereeve.api import parse, parsed
 from gatereeve.api.assemble import assemble
@@ -19,8 +19,15 @@ from gatereeve.api.world import World
 from gatereeve.core import errors, findings, protocols
 from gatereeve.sources import listing, named
 
-_NO_KEY_SETS: Mapping[str, str] = MappingProxyType({})
 _ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieved:
+    """What came over the network. jwks: as in `World`. found: what could not be retrieved."""
+
+    jwks: Mapping[str, str] = field(default_factory=dict)
+    found: tuple[findings.Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +40,25 @@ class _Known:
 
 
 class FolderSource:
-    """Reads one folder, again and again. One caller at a time; reading blocks.
+    """Reads one folder, again and again. Reading blocks; one caller at a time, others wait.
 
-    jwks: retrieved key sets by URI, looked at whenever a World is made.
+    retrieved: asked for whenever a World is made, in the thread that reads.
     revision: rises whenever a World differs from the one before in more than its instant.
     """
 
     def __init__(
-        self, folder: Path, clock: protocols.Clock, *, jwks: Mapping[str, str] = _NO_KEY_SETS
+        self,
+        folder: Path,
+        clock: protocols.Clock,
+        *,
+        retrieved: Callable[[], Retrieved] = Retrieved,
     ) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self.revision = 0
         self._clock = clock
-        self._jwks = jwks
-        self._library = named.Library(folder)
+        self._retrieved = retrieved
+        self._lock = threading.Lock()
+        self._library = named.Library(self.folder)
         self._listing = listing.Listing()
         self._known: dict[str, _Known] = {}
         self._named: frozenset[str] = frozenset()
@@ -66,6 +78,10 @@ class FolderSource:
         Raises SourceError when the folder cannot be listed and never could. When it vanishes later,
         that is a finding and the last documents stay.
         """
+        with self._lock:
+            return self._read(changed)
+
+    def _read(self, changed: Collection[Path] | None) -> World:
         paths = None if changed is None else {self._relative(path) for path in changed}
         partly = paths is not None and self._world is not None and all(map(self._is_plain, paths))
         gone = [] if partly else self._scan()
@@ -85,16 +101,14 @@ class FolderSource:
             return path.as_posix()
 
     def _is_plain(self, path: str) -> bool:
-        """Whether looking at this one path is enough: a known file, or a new ordinary one."""
+        """Whether looking at this one path is enough: it neither is nor was a folder or a link."""
         if path in self._known or path in self._named:
             return True
         full = self.folder / path
-        return (
-            listing.may_hold_documents(path)
-            and not full.is_symlink()
-            and not full.is_dir()
-            and listing.inside(self.folder, path)
-        )
+        if full.is_symlink() or full.is_dir():
+            return False
+        below = f"{path}/"
+        return not any(known.startswith(below) for known in self._known)
 
     def _scan(self) -> list[findings.Finding]:
         """Lists the folder anew; a finding when it is not there any more."""
@@ -186,10 +200,11 @@ class FolderSource:
         return parse.parse_text(text, path, previous)
 
     def _assemble(self, found: list[findings.Finding]) -> World:
+        retrieved = self._retrieved()
         world = assemble(
             [self._known[path].parsed for path in sorted(self._known)],
             at=self._clock.now(),
-            jwks=dict(self._jwks),
+            jwks=retrieved.jwks,
             previous=self._world,
         )
         files = self._library.read(world.gates.values())
@@ -198,6 +213,7 @@ class FolderSource:
         found = [
             *found,
             *files.found,
+            *retrieved.found,
             *(f for f in world.findings if f.where is None or f.where.file not in meant),
         ]
         return dataclasses.replace(

@@ -1,0 +1,200 @@
+"""One guarded HTTPS GET of a small document whose address somebody wrote into a Gate.
+
+The name is resolved here, every address is judged, and the connection goes to a judged address, so
+a name cannot lead elsewhere after it was looked at. No redirects, no proxies of the environment, no
+compression; bounded in bytes and time. Source: knowledge of ISTIO-SECURITY-2026-006 (JWKS as SSRF).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import httpx
+
+MAX_BYTES = 256 * 1024
+TIMEOUT_S = 10.0
+_MAX_ADDRESSES = 4
+
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""Host and port to addresses, as text. Raises OSError when there are none."""
+
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class RefusedError(Exception):
+    """The address may not be retrieved from; trying again does not help."""
+
+
+class UnavailableError(Exception):
+    """It did not work this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What to get. ca: PEM of the only authorities that count, None for the public ones."""
+
+    uri: str
+    allow_private: bool = False
+    ca: bytes | None = None
+
+
+async def system_resolve(host: str, port: int) -> list[str]:
+    """The addresses of `host` as this machine resolves it, in its order of preference."""
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+async def fetch(target: Target, resolve: Resolve = system_resolve) -> bytes:
+    """The body of a 200 answer, at most MAX_BYTES, within TIMEOUT_S.
+
+    Raises RefusedError for a URI or address that is not allowed, UnavailableError for the rest.
+    """
+    url = _allowed_url(target)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            addresses = await _addresses(url, target, resolve)
+            return await _first(url, target, addresses)
+    except TimeoutError as error:
+        raise UnavailableError(f"no complete answer within {TIMEOUT_S:.0f} s") from error
+
+
+def is_public(address: Ip) -> bool:
+    """Whether everybody may reach it: global unicast, and no service of a cloud's platform."""
+    return all(
+        a.is_global and not a.is_multicast and not a.is_reserved and a not in _METADATA
+        for a in _meanings(address)
+    )
+
+
+def is_reachable(address: Ip) -> bool:
+    """What may be reached when private addresses are allowed: never link-local or metadata."""
+    return not any(
+        a.is_link_local or a.is_multicast or a.is_unspecified or a in _METADATA
+        for a in _meanings(address)
+    )
+
+
+def _meanings(address: Ip) -> tuple[Ip, ...]:
+    """The address, and the IPv4 address that an IPv6 address carries."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address.teredo is not None:
+        inner = address.teredo[1]
+    if inner is None and address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is None:
+        return (address,)
+    return (inner,) if address.ipv4_mapped is not None else (address, inner)
+
+
+def _allowed_url(target: Target) -> httpx.URL:
+    try:
+        url = httpx.URL(target.uri)
+    except httpx.InvalidURL as error:
+        raise RefusedError(f"it is no URL: {error}") from error
+    if url.scheme != "https" and not (url.scheme == "http" and target.allow_private):
+        raise RefusedError("it is not https")
+    if url.userinfo:
+        raise RefusedError("it holds a credential")
+    if not url.host:
+        raise RefusedError("it names no host")
+    return url
+
+
+async def _addresses(url: httpx.URL, target: Target, resolve: Resolve) -> list[Ip]:
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        texts = await resolve(url.raw_host.decode("ascii").strip("[]"), port)
+        found = [ipaddress.ip_address(text) for text in texts if "%" not in text]
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{url.host} has no address") from error
+    judge = is_reachable if target.allow_private else is_public
+    allowed = [address for address in found if judge(address)]
+    if not allowed:
+        kind = "an address that is never allowed" if target.allow_private else "a private address"
+        raise RefusedError(f"{url.host} leads to {kind}")
+    return allowed[:_MAX_ADDRESSES]
+
+
+async def _first(url: httpx.URL, target: Target, addresses: list[Ip]) -> bytes:
+    """The answer of the first address that can be connected to."""
+    verify = _trust(target.ca)
+    problem = "it has no address"
+    for address in addresses:
+        async with httpx.AsyncClient(
+            verify=verify, trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
+        ) as client:
+            try:
+                return await _get(client, url, address)
+            except httpx.ConnectError as error:
+                problem = f"no connection: {error}"
+            except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+                raise UnavailableError(f"{type(error).__name__}: {error}") from error
+    raise UnavailableError(problem)
+
+
+async def _get(client: httpx.AsyncClient, url: httpx.URL, address: Ip) -> bytes:
+    name = url.raw_host.decode("ascii").strip("[]")
+    request = client.build_request(
+        "GET",
+        url.copy_with(host=str(address), fragment=None),
+        headers={
+            "host": url.netloc.decode("ascii"),
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": "gatereeve",
+        },
+        extensions={"sni_hostname": name},
+    )
+    answer = await client.send(request, stream=True)
+    try:
+        if answer.is_redirect:
+            raise UnavailableError("it redirects, which is not followed")
+        if answer.status_code != httpx.codes.OK:
+            raise UnavailableError(f"it answered {answer.status_code}")
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise UnavailableError("it answered compressed")
+        body = bytearray()
+        async for piece in answer.aiter_raw():
+            body += piece
+            if len(body) > MAX_BYTES:
+                raise UnavailableError(f"it is larger than {MAX_BYTES // 1024} KiB")
+        return bytes(body)
+    finally:
+        await answer.aclose()
+
+
+def _trust(ca: bytes | None) -> ssl.SSLContext:
+    return _public_trust() if ca is None else _own_trust(ca)
+
+
+@lru_cache(maxsize=1)
+def _public_trust() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _own_trust(ca: bytes) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cadata=ca.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise UnavailableError("its certificate authority cannot be read") from error
