@@ -7,12 +7,11 @@ as refusals; nothing here raises for what a user wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from gatereeve.api.world import GateDoc, World
+from gatereeve.api.world import GateDoc, ModelDoc, World
 from gatereeve.compile import digests, routing
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.plans import Gathered, gather, plan_models, scope_of
@@ -76,7 +75,6 @@ def _compile_gate(
     problems = [*found, *more, *routed.findings]
     for plan in plans.values():
         problems.extend(plan.findings)
-    used = {row.governance.model for row in _rows(routed) if row.governance is not None}
     gate = Gate(
         name=doc.ref.name,
         region=doc.spec.region,
@@ -84,20 +82,16 @@ def _compile_gate(
         listeners=routed.listeners,
         identity=scope.identity,
         attributes=scope.attributes,
-        access=tuple(p.access for p in plans.values() if p.access.model in used),
+        access=tuple(plans[key].access for key in routed.models),
         clusters=routed.clusters,
         trusted_hops=doc.spec.trusted_hops,
         max_body_bytes=doc.spec.max_body_bytes,
         origin=doc.origin(),
     )
+    routed_models = frozenset(routed.models)
+    problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
     changes = [p.next_change for p in plans.values() if p.next_change is not None]
     return replace(gate, hash=hash_gate(gate, memo)), problems, changes
-
-
-def _rows(routed: routing.RoutedGate) -> Iterable[Route]:
-    for listener in routed.listeners:
-        for host in listener.hosts:
-            yield from host.routes
 
 
 def hash_gate(gate: Gate, memo: Memo) -> ConfigHash:
@@ -129,6 +123,16 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.value)
+
+
+def _unrouted(model: ModelDoc) -> findings.Finding:
+    return findings.Finding(
+        code=findings.FindingCode("model-unrouted"),
+        message=f"no route on this gate reaches {model.ref.short}",
+        hint="name it as the backend of an Ingress or HTTPRoute",
+        origin=model.origin(),
+        where=model.where(),
+    )
 
 
 def _no_gate() -> findings.Finding:
