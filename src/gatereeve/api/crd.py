@@ -1,0 +1,260 @@
+"""The CustomResourceDefinitions of our kinds, made from the types.
+
+apiextensions.k8s.io/v1 with structural schemas: no `$ref`, no `anyOf` but for int-or-string, no
+`additionalProperties` beside `properties`. What a schema cannot say (exactly one of two fields, the
+keys of a map) is checked again when a document is read. Same types, same bytes; writes no file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TypeAlias, cast
+
+import yaml
+
+from gatereeve.api import registry
+from gatereeve.api.yaml import Plain
+
+Schema: TypeAlias = dict[str, Plain]
+
+HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
+
+_COPIED = (
+    "type", "format", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength",
+    "minItems", "maxItems", "minProperties", "maxProperties", "required",
+)  # fmt: skip
+_AGE = ("Age", "date", ".metadata.creationTimestamp")
+_COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Gate": (
+        ("Region", "string", ".spec.region"),
+        ("HTTPS", "integer", ".spec.https.port"),
+        ("HTTP", "integer", ".spec.http.port"),
+    ),
+    "HostGrant": (("Hosts", "string", ".spec.hosts"), ("Paths", "string", ".spec.paths")),
+    "Model": (
+        ("Owner", "string", ".spec.owner"),
+        ("Risk", "string", ".spec.riskClass"),
+        ("Protocol", "string", ".spec.protocol"),
+        ("Audit", "string", ".spec.audit"),
+    ),
+    "ModelVersion": (
+        ("Model", "string", ".spec.model"),
+        ("Version", "string", ".spec.version"),
+        ("Region", "string", ".spec.region"),
+        ("Author", "string", ".spec.author"),
+    ),
+    "Approval": (
+        ("Subject", "string", ".spec.subject.name"),
+        ("Role", "string", ".spec.role"),
+        ("Decision", "string", ".spec.decision"),
+        ("Approver", "string", ".spec.approver"),
+        ("Expires", "date", ".spec.expires"),
+    ),
+    "AccessPolicy": (
+        ("Models", "string", ".spec.models"),
+        ("Mode", "string", ".spec.mode"),
+    ),
+    "Rollout": (
+        ("Model", "string", ".spec.model"),
+        ("Versions", "string", ".spec.split[*].version"),
+        ("Weights", "string", ".spec.split[*].weight"),
+    ),
+}
+
+
+def crds() -> dict[str, str]:
+    """File name (`gatereeve.dev_models.yaml`) to the YAML text of one CustomResourceDefinition."""
+    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in registry.KINDS if kind.ours}
+
+
+def spec_schema(kind: registry.Kind) -> Schema:
+    """The structural schema of a kind's `spec`."""
+    full = cast("Schema", kind.spec.model_json_schema(by_alias=True, mode="validation"))
+    definitions = full.get("$defs")
+    schema = _structural(full, definitions if isinstance(definitions, dict) else {})
+    return {
+        "description": _first_paragraph(kind),
+        **{k: v for k, v in schema.items() if k != "description"},
+    }
+
+
+def _text(kind: registry.Kind) -> str:
+    return HEADER + yaml.safe_dump(
+        _definition(kind), sort_keys=False, width=100, allow_unicode=True, default_flow_style=False
+    )
+
+
+def _definition(kind: registry.Kind) -> Schema:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
+        "spec": {
+            "group": kind.group,
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+                **({"shortNames": list(kind.short)} if kind.short else {}),
+                "categories": ["gatereeve"],
+            },
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "versions": [_version(kind, name, index) for index, name in enumerate(kind.versions)],
+        },
+    }
+
+
+def _version(kind: registry.Kind, name: str, index: int) -> Schema:
+    columns: list[Plain] = [
+        {"name": title, "type": of, "jsonPath": path}
+        for title, of, path in (*_COLUMNS.get(kind.kind, ()), _AGE)
+    ]
+    return {
+        "name": name,
+        "served": True,
+        "storage": index == 0,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": columns,
+        "schema": {
+            "openAPIV3Schema": {
+                "description": inspect.cleandoc(kind.spec.__doc__ or kind.kind),
+                "type": "object",
+                "required": ["spec"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": spec_schema(kind),
+                    "status": _status(),
+                },
+            }
+        },
+    }
+
+
+def _first_paragraph(kind: registry.Kind) -> str:
+    return inspect.cleandoc(kind.spec.__doc__ or kind.kind).partition("\n\n")[0].replace("\n", " ")
+
+
+def _structural(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
+    """One schema in the words that Kubernetes admits, with nothing left to look up."""
+    schema = _resolved(given, definitions)
+    branches = schema.pop("anyOf", None)
+    if isinstance(branches, list):
+        schema = {**_union(branches, definitions), **schema}
+    result: Schema = {}
+    if isinstance(schema.get("description"), str):
+        result["description"] = inspect.cleandoc(str(schema["description"]))
+    if "const" in schema:
+        schema["enum"] = [schema["const"]]
+    result.update({key: schema[key] for key in _COPIED if key in schema})
+    for key in ("anyOf", "x-kubernetes-int-or-string"):
+        if key in schema:
+            result[key] = schema[key]
+    if schema.get("default") is not None:
+        result["default"] = _without_nulls(schema["default"])
+    items, properties = schema.get("items"), schema.get("properties")
+    if isinstance(items, dict):
+        result["items"] = _structural(items, definitions)
+    values = _values(schema)
+    if isinstance(properties, dict) and properties:
+        result["properties"] = {
+            name: _structural(value, definitions)
+            for name, value in properties.items()
+            if isinstance(value, dict)
+        }
+    elif values is not None:
+        result["additionalProperties"] = _structural(values, definitions)
+    return result
+
+
+def _resolved(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
+    """`given` with its `$ref` replaced by what it names; what stands beside the `$ref` wins."""
+    schema = dict(given)
+    reference = schema.pop("$ref", None)
+    if isinstance(reference, str):
+        target = definitions[reference.rpartition("/")[2]]
+        if isinstance(target, dict):
+            return {**_resolved(target, definitions), **schema}
+    return schema
+
+
+def _values(schema: Schema) -> Schema | None:
+    """What the values of a map are; a pattern for its keys has no structural form."""
+    values = schema.get("additionalProperties")
+    patterns = schema.get("patternProperties")
+    if isinstance(patterns, dict) and patterns:
+        values = next(iter(patterns.values()))
+    return values if isinstance(values, dict) else None
+
+
+def _union(branches: list[Plain], definitions: Mapping[str, Plain]) -> Schema:
+    """The one schema for a choice: null is absence, words join, numbers and words are int-or-string."""
+    members = [
+        _resolved(branch, definitions)
+        for branch in branches
+        if isinstance(branch, dict) and branch.get("type") != "null"
+    ]
+    if len(members) == 1:
+        return members[0]
+    types = {str(member.get("type")) for member in members}
+    if types == {"integer", "string"}:
+        either: list[Plain] = [{"type": "integer"}, {"type": "string"}]
+        return {"anyOf": either, "x-kubernetes-int-or-string": True}
+    if types == {"string"}:
+        return {"type": "string", "pattern": "|".join(f"(?:{_pattern(m)})" for m in members)}
+    msg = f"no structural form for a choice of {sorted(types)}"
+    raise ValueError(msg)
+
+
+def _pattern(member: Schema) -> str:
+    if "const" in member:
+        text = "".join(f"\\{c}" if not c.isalnum() else c for c in str(member["const"]))
+        return f"^{text}$"
+    return str(member.get("pattern", ".*"))
+
+
+def _without_nulls(value: Plain) -> Plain:
+    """A default without the fields that are merely absent: null is no value of most types."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _status() -> Schema:
+    """Conditions as every Kubernetes tool knows them (KEP-1623), and what they were judged on."""
+    text: Schema = {"type": "string"}
+    condition: Schema = {
+        "type": "object",
+        "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+        "properties": {
+            "type": {**text, "maxLength": 316},
+            "status": {**text, "enum": ["True", "False", "Unknown"]},
+            "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
+            "lastTransitionTime": {**text, "format": "date-time"},
+            "reason": {**text, "minLength": 1, "maxLength": 1024},
+            "message": {**text, "maxLength": 32768},
+        },
+    }
+    return {
+        "description": "What came of the document; written by Gatereeve, never read.",
+        "type": "object",
+        "properties": {
+            "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
+            "digest": {
+                "type": "string",
+                "description": "Of the spec; what an Approval binds to.",
+            },
+            "conditions": {
+                "type": "array",
+                "maxItems": 32,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+                "items": condition,
+            },
+        },
+    }
