@@ -1,0 +1,63 @@
+"""Region and purpose of a request, from the sources that the gate trusts, in their order.
+
+The first source that yields a value decides, even when no rule knows that value. Lower case.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+from gatereeve.compile import tokens
+from gatereeve.compile.callers import Caller
+from gatereeve.compile.entry import Entry
+from gatereeve.ir.identity import CidrSource, ClaimSource, HeaderSource
+
+
+def find_attribute(
+    sources: Sequence[ClaimSource | HeaderSource | CidrSource], entry: Entry, caller: Caller
+) -> str | None:
+    """The value of the first source that yields one; None when none does."""
+    for source in sources:
+        if isinstance(source, ClaimSource):
+            value = _from_claim(source, caller)
+        elif isinstance(source, HeaderSource):
+            value = _from_header(source, entry)
+        else:
+            value = _from_address(source, entry.client)
+        if value:
+            return value.lower()
+    return None
+
+
+def _from_claim(source: ClaimSource, caller: Caller) -> str | None:
+    principal = caller.principal
+    if principal is None or principal.method != "jwt" or principal.provider != source.provider:
+        return None
+    value = tokens.claim(caller.claims, source.claim)
+    return value if isinstance(value, str) else None
+
+
+def _from_header(source: HeaderSource, entry: Entry) -> str | None:
+    if not any(is_within(entry.peer, (cidr,)) for cidr in source.trusted):
+        return None
+    return entry.joined(source.name)
+
+
+def _from_address(source: CidrSource, client: str) -> str | None:
+    """The region of the longest prefix that holds `client`."""
+    best: tuple[int, str] | None = None
+    for cidr, region in source.entries:
+        length = int(cidr.rpartition("/")[2])
+        if (best is None or length > best[0]) and is_within(client, (cidr,)):
+            best = (length, region)
+    return best[1] if best else None
+
+
+def is_within(address: str, cidrs: Iterable[str]) -> bool:
+    """Whether an address lies in one of the networks; an IPv4 address never in an IPv6 network."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)

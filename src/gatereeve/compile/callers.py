@@ -1,0 +1,157 @@
+"""Who calls: credentials of a request to one principal, or to nobody, or to a refusal.
+
+Design section 5.2: any configured method may identify; a presented but invalid credential counts
+against the request even if another is valid; of several valid ones the JWT's principal counts, then
+the API key's, then the certificate's. Decides nothing about access.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from gatereeve.compile import tokens
+from gatereeve.compile.entry import Entry
+from gatereeve.compile.principals import Assumed, Claims, Principal
+from gatereeve.compile.tokens import Invalid
+from gatereeve.core.refs import Origin
+from gatereeve.ir.identity import ApiKeyProvider, Identity, JwtProvider, MtlsProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """principal: None for nobody. claims: of the verified token; empty without one.
+
+    invalid: the credential that was presented and does not verify; the gate answers 401 for it.
+    bad_token: whether that is a token that does not verify: it is refused before the body is read.
+    """
+
+    principal: Principal | None = None
+    claims: Claims = field(default_factory=lambda: MappingProxyType({}))
+    invalid: Invalid | None = None
+    bad_token: bool = False
+    origin: Origin | None = None
+
+
+def identify(identity: Identity, entry: Entry, *, now: datetime) -> Caller:
+    """The caller of `entry`. now: the instant at which tokens are judged."""
+    by_token = _by_token(identity.jwt, entry, now)
+    if by_token.invalid is not None:
+        return by_token
+    others = (_by_key(identity.api_keys, entry), _by_certificate(identity.mtls, entry))
+    for other in others:
+        if other.invalid is not None:
+            return Caller(
+                principal=by_token.principal,
+                claims=by_token.claims,
+                invalid=other.invalid,
+                origin=other.origin,
+            )
+    return next((c for c in (by_token, *others) if c.principal is not None), Caller())
+
+
+def take_for_granted(identity: Identity, assumed: Assumed) -> Caller:
+    """The caller that `assumed` names, with the groups that the gate would know of."""
+    method = identity.method(assumed.provider)
+    if method == "jwt":
+        provider = next(p for p in identity.jwt if p.name == assumed.provider)
+        groups = assumed.groups or _groups(provider, assumed.claims)
+        principal = Principal(
+            provider=provider.name,
+            id=assumed.id,
+            method="jwt",
+            issuer=provider.issuer,
+            groups=groups,
+        )
+        return Caller(principal=principal, claims=assumed.claims, origin=provider.origin)
+    known: tuple[tuple[str, tuple[str, ...], Origin], ...] = ()
+    if method == "apikey" and identity.api_keys is not None:
+        known = tuple((k.id, k.groups, k.origin) for k in identity.api_keys.keys)
+    if method == "mtls" and identity.mtls is not None:
+        known = tuple((i.id, i.groups, i.origin) for i in identity.mtls.identities)
+    for name, groups, origin in known:
+        if name == assumed.id:
+            principal = Principal(
+                provider=assumed.provider,
+                id=name,
+                method="apikey" if method == "apikey" else "mtls",
+                groups=assumed.groups or groups,
+            )
+            return Caller(principal=principal, origin=origin)
+    return Caller(invalid=Invalid(why=f"this gate knows no {assumed.provider}/{assumed.id}"))
+
+
+def _by_token(providers: tuple[JwtProvider, ...], entry: Entry, now: datetime) -> Caller:
+    if not providers:
+        return Caller()
+    token = tokens.bearer(entry.joined("authorization"))
+    if token is None:
+        return Caller()
+    if not token:
+        return Caller(invalid=Invalid(why="Authorization names Bearer without a readable token"))
+    verified = tokens.verify(token, providers, now=now)
+    if isinstance(verified, Invalid):
+        return Caller(invalid=verified, bad_token=True)
+    provider, claims = verified.provider, verified.claims
+    name = tokens.claim(claims, provider.id_claim)
+    if not isinstance(name, str) or not name:
+        return Caller(
+            invalid=Invalid(why=f"the token has no text in {'.'.join(provider.id_claim)}"),
+            origin=provider.origin,
+        )
+    principal = Principal(
+        provider=provider.name,
+        id=name,
+        method="jwt",
+        issuer=provider.issuer,
+        groups=_groups(provider, claims),
+    )
+    return Caller(principal=principal, claims=claims, origin=provider.origin)
+
+
+def _groups(provider: JwtProvider, claims: Claims) -> tuple[str, ...]:
+    """A list of texts, or one text; anything else is no group. Order kept, doubles removed."""
+    if provider.groups_claim is None:
+        return ()
+    value = tokens.claim(claims, provider.groups_claim)
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(dict.fromkeys(v for v in values if isinstance(v, str)))
+
+
+def _by_key(provider: ApiKeyProvider | None, entry: Entry) -> Caller:
+    if provider is None:
+        return Caller()
+    value = entry.joined(provider.header)
+    if value is None:
+        return Caller()
+    for key in provider.keys:
+        if key.secret == value:
+            principal = Principal(
+                provider=provider.name, id=key.id, method="apikey", groups=key.groups
+            )
+            return Caller(principal=principal, origin=key.origin)
+    return Caller(
+        invalid=Invalid(why=f"{provider.header} holds no known key, or is sent twice"),
+        origin=provider.origin,
+    )
+
+
+def _by_certificate(provider: MtlsProvider | None, entry: Entry) -> Caller:
+    """By its one URI name, else by its one DNS name. Several of a kind name nobody: which of them
+    was meant is not the gate's to guess."""
+    certificate = entry.certificate
+    if provider is None or certificate is None or entry.scheme != "https":
+        return Caller()
+    uri = certificate.uris[0] if len(certificate.uris) == 1 else None
+    dns = certificate.dns[0] if len(certificate.dns) == 1 else None
+    named = [i for i in provider.identities if i.uri is not None and i.uri == uri]
+    named += [i for i in provider.identities if i.dns is not None and i.dns == dns]
+    if not named:
+        return Caller(
+            invalid=Invalid(why="the client certificate holds no name that this gate knows"),
+            origin=provider.origin,
+        )
+    found = named[0]
+    principal = Principal(provider=provider.name, id=found.id, method="mtls", groups=found.groups)
+    return Caller(principal=principal, origin=found.origin)
