@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pathlib
 import signal
 import sys
 from typing import Any
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.envoy
 
 
 def served(
-    version: str, port: int, clusters: dict[str, int], *, connect_ms: int = 500, **targets: str | int
+    version: str, port: int, clusters: dict[str, int], *, connect_ms: int = 500, **targets: Any
 ) -> snap.Snapshot:
     """One listener; clusters by name and backend port; routes by path."""
     return msg.snapshot(
@@ -104,6 +103,34 @@ async def test_new_route_to_a_new_cluster_and_its_removal_under_load() -> None:
         await at.xds.seen.settled("without-4")
 
 
+async def test_a_new_route_waits_until_its_health_checked_cluster_is_warm() -> None:
+    """Envoy acknowledges clusters when they are warm; routes that need them wait for that."""
+
+    def checked(name: str) -> Any:
+        found = msg.cluster(name)
+        check = found.health_checks.add()
+        check.timeout.seconds = check.interval.seconds = 5
+        check.unhealthy_threshold.value = check.healthy_threshold.value = 1
+        check.http_health_check.path = "/health"
+        return found
+
+    async with backend() as target, gate() as at:
+        await publish(at, served("v0", at.port, {}, x=200))
+        async with Load(at.url, "/new") as load:
+            await load.until("/new", 404)
+            target.arrived.clear()
+            target.open.clear()
+            messages = [msg.endpoints("b", target.port), msg.listener("web", at.port)]
+            at.xds.server.set_snapshot(
+                "public", msg.snapshot("v1", checked("b"), *messages, msg.routes(new="b"))
+            )
+            await target.arrived.wait()  # the check is under way, the cluster warms
+            await load.until("/new", 404, more=20)
+            target.open.set()
+            await load.until("/new", 200, more=5)
+        assert set(load.answers["/new"]) == {404, 200}
+
+
 async def test_moving_all_traffic_to_another_cluster_under_load() -> None:
     async with backend() as target, gate() as at:
         await publish(at, served("v0", at.port, {"c0": target.port}, x="c0"))
@@ -152,8 +179,8 @@ async def test_one_rejected_route_configuration_among_many_and_a_restart() -> No
         await _until_all_answer(others, 202)
         assert await status_of(f"http://127.0.0.1:{ports[3]}/x") == 201
         counted = sum(at.xds.server.counters.nacks.values())
+        broken = activation.expected_of(config("v2", 202, broken="routes-3"))
         with pytest.raises(errors.ProxyTimeoutError):
-            broken = activation.expected_of(config("v2", 202, broken="routes-3"))
             await activation.wait_active(at.admin, broken, timeout_s=0.1)
         await _kill(at)
         await _until_all_answer(others, 202)
@@ -171,7 +198,9 @@ async def test_a_rejected_cluster_and_a_rejected_listener_touch_nobody_else() ->
         bad_cluster = msg.cluster("bad")
         bad_cluster.connect_timeout.seconds = -5
         bad_listener = msg.listener("bad", at.port, routes="other")
-        bad_listener.filter_chains[0].filters[0].typed_config.type_url = "type.googleapis.com/no.Such"
+        bad_listener.filter_chains[0].filters[
+            0
+        ].typed_config.type_url = "type.googleapis.com/no.Such"
         messages = [
             msg.cluster("a", connect_ms=400),
             msg.endpoints("a", target.port),
@@ -284,13 +313,19 @@ async def test_stopping_lets_requests_finish_and_leaves_nothing() -> None:
         assert await request == 200
         assert at.seen.of(local.Stopped) == [local.Stopped(forced=False)]
         assert pid is not None
-        assert not pathlib.Path(f"/proc/{pid}").exists()  # ended and reaped
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)  # ended and reaped: not even a zombie
 
 
 async def test_envoy_dies_with_a_parent_that_is_killed() -> None:
     with short_directory() as directory:
         script = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _PARENT, str(directory), stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-c",
+            _PARENT,
+            str(directory),
+            ":".join(sys.path),
+            stdout=asyncio.subprocess.PIPE,
         )
         assert script.stdout is not None
         pid = int(await script.stdout.readline())
@@ -365,9 +400,7 @@ def _discover_filter(listener: Any, name: str) -> None:
     packed.Unpack(manager)
     found = hcm_pb2.HttpFilter(name=name)
     found.config_discovery.config_source.CopyFrom(msg.over_ads())
-    found.config_discovery.type_urls.append(
-        snap.type_url_of(local_rate_limit_pb2.LocalRateLimit())
-    )
+    found.config_discovery.type_urls.append(snap.type_url_of(local_rate_limit_pb2.LocalRateLimit()))
     manager.http_filters.insert(0, found)
     packed.CopyFrom(msg.packed(manager))
 
@@ -398,7 +431,7 @@ def _certificate(name: str, authority: Authority) -> Any:
 
 _PARENT = """
 import asyncio, pathlib, sys
-sys.path[:0] = %r
+sys.path[:0] = sys.argv[2].split(":")
 from gatereeve.proxy import bootstrap, local
 from tests.envoy.xds_gate import running
 
@@ -411,4 +444,4 @@ async def main():
         await asyncio.Event().wait()
 
 asyncio.run(main())
-""" % (sys.path,)
+"""

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -140,7 +140,7 @@ class Load:
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
 
-    async def __aenter__(self) -> "Load":
+    async def __aenter__(self) -> Self:
         self._client = httpx.AsyncClient(base_url=self._url, timeout=DEADLINE_S)
         self._tasks = [asyncio.create_task(self._ask(path)) for path in self._paths]
         return self

@@ -1,6 +1,7 @@
 """Who may read xDS, on the real wire: the socket's place, client certificates, node identity, limits."""
 
 import pathlib
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -20,9 +21,7 @@ from tests.features.xds_serving import RealClock, Seen, serving, short_directory
 pytestmark = pytest.mark.features
 
 
-def credentials(
-    authority: Authority, pair: tuple[bytes, bytes] | None
-) -> grpc.ChannelCredentials:
+def credentials(authority: Authority, pair: tuple[bytes, bytes] | None) -> grpc.ChannelCredentials:
     key, chain = pair or (None, None)
     return grpc.ssl_channel_credentials(authority.pem, key, chain)
 
@@ -34,9 +33,15 @@ async def refusal(target: str | pathlib.Path, **options: object) -> grpc.StatusC
         return code
 
 
+async def first_answer(target: str, certificate: grpc.ChannelCredentials) -> Any:
+    async with XdsClient(target, credentials=certificate) as client:
+        await client.send(snap.CDS)
+        return await client.next()
+
+
 async def test_mutual_tls() -> None:
     """The certificate's name, the node's cluster and the node's id must all say the same Gate."""
-    ours, foreign = Authority(), Authority()
+    ours = Authority()
     tcp = server.TcpListener(address="localhost:0", tls=ours.server_tls)
     async with serving(tcp=tcp) as at:
         at.server.set_snapshot("public", msg.snapshot("v1", msg.cluster("a")))
@@ -68,9 +73,7 @@ async def test_no_or_a_foreign_certificate_never_opens_a_stream(certificate: str
         pair = foreign.for_gate("public") if certificate == "foreign" else None
         target = f"localhost:{at.server.tcp_port}"
         with pytest.raises((grpc.aio.AioRpcError, EOFError)):
-            async with XdsClient(target, credentials=credentials(ours, pair)) as client:
-                await client.send(snap.CDS)
-                await client.next()
+            await first_answer(target, credentials(ours, pair))
         assert at.seen.of(events.Connected) == []
 
 

@@ -92,7 +92,9 @@ async def test_unsubscribed_names_stop_and_subscribing_again_sends_again() -> No
         assert names(await client.next_ack(snap.SDS)) == ["k", "l"]
         await client.send(snap.SDS, unsubscribe=["k"])
         assert await client.quiet() == []
-        at.server.set_snapshot("public", msg.snapshot("v2", msg.secret("k", "new"), msg.secret("l")))
+        at.server.set_snapshot(
+            "public", msg.snapshot("v2", msg.secret("k", "new"), msg.secret("l"))
+        )
         assert await client.quiet() == []
         await client.send(snap.SDS, subscribe=["k"])
         assert names(await client.next_ack(snap.SDS)) == ["k"]
@@ -122,7 +124,9 @@ async def test_unsubscribing_a_name_the_wildcard_covers_sends_it_again() -> None
         assert names(await client.next_ack(snap.CDS)) == ["a"]
 
 
-@pytest.mark.parametrize("nonce", ["ffff", "not-a-nonce", ""], ids=["unknown", "strange", "missing"])
+@pytest.mark.parametrize(
+    "nonce", ["ffff", "not-a-nonce", ""], ids=["unknown", "strange", "missing"]
+)
 @pytest.mark.parametrize("error", [None, "rejected"], ids=["ack", "nack"])
 async def test_another_nonce_acknowledges_nothing(nonce: str, error: str | None) -> None:
     async with serving() as at, XdsClient(at.socket) as client:

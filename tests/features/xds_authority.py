@@ -1,6 +1,6 @@
 """A certificate authority for one test: gates, servers, and strangers."""
 
-import datetime
+import datetime as dt
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -40,22 +40,20 @@ class Authority:
 
     def server_tls(self) -> server.MutualTls:
         key, chain = self.issue(x509.DNSName("localhost"))
-        return server.MutualTls(
-            certificate_chain=chain, private_key=key, client_authority=self.pem
-        )
+        return server.MutualTls(certificate_chain=chain, private_key=key, client_authority=self.pem)
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey
     ) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_before(now - dt.timedelta(minutes=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
         )
 
 

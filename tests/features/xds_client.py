@@ -14,12 +14,14 @@ from typing import Any, Self
 
 import grpc
 import grpc.aio
+from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import base_pb2
+from envoy.config.listener.v3 import listener_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
-from google.rpc import status_pb2
 
 from gatereeve.proxy.xds import server as xds_server
 from gatereeve.proxy.xds import snapshot as snap
+from gatereeve.proxy.xds.stream import EOF
 
 DEADLINE_S = 10.0
 _probes = itertools.count()
@@ -56,7 +58,7 @@ class XdsClient:
 
     async def __aexit__(self, *_exception: object) -> None:
         self._call.cancel()
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def send(
         self,
@@ -78,14 +80,15 @@ class XdsClient:
             response_nonce=nonce,
         )
         if error is not None:
-            request.error_detail.CopyFrom(status_pb2.Status(code=3, message=error))
+            request.error_detail.code = 3
+            request.error_detail.message = error
         async with asyncio.timeout(DEADLINE_S):
             await self._call.write(request)
 
     async def next(self, type_url: str | None = None) -> Any:
         async with asyncio.timeout(DEADLINE_S):
             response = await self._call.read()
-        if response is grpc.aio.EOF:
+        if response is EOF:
             raise await _status(self._call)
         if type_url is not None:
             assert response.type_url == type_url, response
@@ -123,7 +126,7 @@ class XdsClient:
         """Wait for the end of the stream: its status and text. Responses before it are dropped."""
         async with asyncio.timeout(DEADLINE_S):
             with contextlib.suppress(grpc.aio.AioRpcError):
-                while await self._call.read() is not grpc.aio.EOF:
+                while await self._call.read() is not EOF:
                     pass
             code = await self._call.code()
             return code, await self._call.details()
@@ -177,7 +180,7 @@ class Follower:
             await self._ask(asked, response)
 
     async def _ask(self, asked: snap.TypeUrl, response: Any) -> None:
-        wanted = set()
+        wanted: set[str] = set()
         for resource in response.resources:
             message = _unpacked(resource)
             wanted.update(name for kind, name in snap.needs_of(message) if kind == asked)
@@ -196,9 +199,6 @@ class Follower:
 
 
 def _unpacked(resource: Any) -> Any:
-    from envoy.config.cluster.v3 import cluster_pb2
-    from envoy.config.listener.v3 import listener_pb2
-
     kinds = {snap.CDS: cluster_pb2.Cluster, snap.LDS: listener_pb2.Listener}
     return kinds[resource.resource.type_url].FromString(resource.resource.value)
 

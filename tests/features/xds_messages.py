@@ -58,7 +58,9 @@ def listener(name: str, port: int, *, routes: str = "routes", prefix: str = "mai
         stat_prefix=prefix,
         rds=hcm_pb2.Rds(route_config_name=routes, config_source=over_ads()),
         http_filters=[
-            hcm_pb2.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router_pb2.Router()))
+            hcm_pb2.HttpFilter(
+                name="envoy.filters.http.router", typed_config=packed(router_pb2.Router())
+            )
         ],
     )
     found = listener_pb2.Listener(name=name)
@@ -71,7 +73,7 @@ def listener(name: str, port: int, *, routes: str = "routes", prefix: str = "mai
     return found
 
 
-def routes(name: str = "routes", **targets: str | int) -> Any:
+def routes(name: str = "routes", **targets: Any) -> Any:
     """One virtual host for all; `path=target`: a cluster's name, or a status to answer directly."""
     found = route_pb2.RouteConfiguration(name=name)
     host = found.virtual_hosts.add(name="all", domains=["*"])

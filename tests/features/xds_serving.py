@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
-import datetime
+import datetime as dt
 import pathlib
 import tempfile
 import time
@@ -18,8 +18,8 @@ Event = TypeVar("Event")
 
 
 class RealClock:
-    def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.UTC)
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -31,8 +31,8 @@ class ManualClock:
     def __init__(self) -> None:
         self.at = 1000.0
 
-    def now(self) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(self.at, datetime.UTC)
+    def now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.at, dt.UTC)
 
     def monotonic(self) -> float:
         return self.at

@@ -22,7 +22,9 @@ from gatereeve.proxy import admin
 from gatereeve.proxy.xds import snapshot as snap
 
 _POLL_S: Final = 0.01
-_WHOLE: Final = r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
+_WHOLE: Final = (
+    r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
+)
 _WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 _RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
 
@@ -67,7 +69,9 @@ async def is_active(gate: admin.Admin, expected: Expected) -> bool:
     if any((await gate.gauges(_WARMING)).values()):
         return False
     reported = {
-        match.group(1): version for text, version in texts.items() if (match := _RDS_TEXT.match(text))
+        match.group(1): version
+        for text, version in texts.items()
+        if (match := _RDS_TEXT.match(text))
     }
     if not expected.routes.items() <= reported.items():
         mask = "version_info,route_config.name"
@@ -86,7 +90,7 @@ async def wait_active(gate: admin.Admin, expected: Expected, *, timeout_s: float
     """
     try:
         async with asyncio.timeout(timeout_s):
-            while not await _answers_active(gate, expected):
+            while not await _answers_active(gate, expected):  # noqa: ASYNC110  # it cannot tell us
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as error:
         raise errors.ProxyTimeoutError(

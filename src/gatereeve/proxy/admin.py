@@ -21,7 +21,7 @@ class Admin:
 
     def __init__(self, socket: pathlib.Path, *, timeout_s: float = 5.0) -> None:
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=False),  # noqa: S501  # no TLS on it
+            transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=False),  # no TLS on it
             base_url="http://admin",
             timeout=timeout_s,
         )
@@ -74,7 +74,9 @@ class Admin:
         except httpx.TimeoutException as error:
             raise errors.ProxyTimeoutError(f"the gate's admin did not answer {path}") from error
         except httpx.HTTPError as error:
-            raise errors.ProxyTimeoutError(f"the gate's admin cannot be reached: {error}") from error
+            raise errors.ProxyTimeoutError(
+                f"the gate's admin cannot be reached: {error}"
+            ) from error
         if response.status_code != httpx.codes.OK:
             raise errors.ProxyError(f"the gate's admin answered {response.status_code} to {path}")
         return response.content

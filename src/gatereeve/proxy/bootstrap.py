@@ -106,9 +106,7 @@ def build(settings: BootstrapSettings) -> Any:
             _service(ACCESS_LOG_CLUSTER, settings.records or settings.xds),
         )
     )
-    bootstrap.admin.address.pipe.CopyFrom(
-        address_pb2.Pipe(path=str(settings.admin), mode=0o600)
-    )
+    bootstrap.admin.address.pipe.CopyFrom(address_pb2.Pipe(path=str(settings.admin), mode=0o600))
     bootstrap.admin.ignore_global_conn_limit = True
     bootstrap.admin.allow_paths.extend(
         string_pb2.StringMatcher(prefix=path) for path in _ADMIN_PATHS

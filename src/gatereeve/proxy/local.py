@@ -16,7 +16,8 @@ import pathlib
 import re
 import shutil
 import sys
-from typing import Any, Final, Protocol, Self
+import types
+from typing import Final, Protocol, Self
 
 from gatereeve.core import errors, protocols
 from gatereeve.proxy import admin
@@ -156,15 +157,22 @@ class LocalEnvoy:
         self._tasks.create_task(self._supervise(), name="envoy")
         return self
 
-    async def __aexit__(self, kind: Any, exception: Any, traceback: Any) -> None:
-        own = (None, None, None)  # an error of the body is the caller's, not one of our tasks
-        if isinstance(exception, asyncio.CancelledError):
-            own = (kind, exception, traceback)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        is_ours = isinstance(exception, asyncio.CancelledError)  # else it is the caller's error
         try:
             await self._drain()
         finally:
             self._stopping.set()
-            await self._tasks.__aexit__(*own)
+            await self._tasks.__aexit__(
+                kind if is_ours else None,
+                exception if is_ours else None,
+                traceback if is_ours else None,
+            )
             await self._admin.__aexit__()
             self._bootstrap_file().unlink(missing_ok=True)
             self._settings.admin.unlink(missing_ok=True)
@@ -173,7 +181,7 @@ class LocalEnvoy:
         """Return once it serves what xDS gave it. Raises ProxyTimeoutError with the end of its log."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not await self._admin.is_ready():
+                while not await self._admin.is_ready():  # noqa: ASYNC110  # it cannot tell us
                     await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             raise errors.ProxyTimeoutError(
@@ -243,7 +251,7 @@ class LocalEnvoy:
             async with asyncio.timeout(self._settings.drain_s):
                 await self._admin.post("/healthcheck/fail")
                 await self._admin.post("/drain_listeners", {"graceful": "", "skip_exit": ""})
-                while await self._is_busy():
+                while await self._is_busy():  # noqa: ASYNC110  # it cannot tell us
                     await asyncio.sleep(_POLL_S)
 
     async def _is_busy(self) -> bool:

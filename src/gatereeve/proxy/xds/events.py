@@ -5,7 +5,7 @@ document (`node.cluster`), `node` one Envoy that serves it (`node.id`).
 """
 
 import dataclasses
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -103,7 +103,7 @@ class GateStatus:
     gate: str
     node: str
     connected: bool
-    since: datetime.datetime
+    since: dt.datetime
     build: str
     published: ConfigHash | None
     settled: ConfigHash | None

@@ -246,7 +246,9 @@ def _keep_needed(
 ) -> None:
     keep: set[snap.Need] = set()
     if any(suppressed.get(type_url) for type_url in _REFERRING):
-        keep.update((type_url, name) for type_url in (CDS, EDS, SDS) for name in good.get(type_url, {}))
+        keep.update(
+            (type_url, name) for type_url in (CDS, EDS, SDS) for name in good.get(type_url, {})
+        )
     for type_url, names in suppressed.items():
         for name in names:
             for form in good.get(type_url, {}).get(name, ())[:1]:

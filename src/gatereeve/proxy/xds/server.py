@@ -25,7 +25,7 @@ from envoy.service.discovery.v3 import ads_pb2_grpc
 from gatereeve.core import errors, protocols
 from gatereeve.proxy.xds import events, gate, peers, session
 from gatereeve.proxy.xds import snapshot as snap
-from gatereeve.proxy.xds.stream import Bucket, NodeRecord, Stream
+from gatereeve.proxy.xds.stream import EOF, Bucket, NodeRecord, Stream
 
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _SOCKET_PATH_BYTES: Final = 107  # sun_path without its terminating NUL
@@ -60,7 +60,7 @@ class AdsSettings:
 
     socket: pathlib.Path
     tcp: TcpListener | None = None
-    discipline: session.Discipline = session.Discipline()
+    discipline: session.Discipline = dataclasses.field(default_factory=session.Discipline)
     first_request_s: float = 10.0
     streams_per_gate: int = 1000
     requests_per_s: float = 1000.0
@@ -236,18 +236,18 @@ class AdsServer:
         except TimeoutError as error:
             text = "the first request did not come in time"
             raise peers.RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
-        if first is grpc.aio.EOF:
+        if first is EOF:
             return
         identity = peers.identify(first.node, peer)
         state, record = self._admit(identity)
         older = record.stream
-        unwarmed = older.session.unwarmed() if older else record.unwarmed
+        unwarmed = older.exchange.unwarmed() if older else record.unwarmed
         stream = Stream(
             context=context,
             identity=identity,
             state=state,
             record=record,
-            session=session.Session(self._settings.discipline, unwarmed),
+            exchange=session.Session(self._settings.discipline, unwarmed),
             bucket=_bucket(self._settings, self._clock),
             clock=self._clock,
             counters=self.counters,

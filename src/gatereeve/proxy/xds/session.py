@@ -50,12 +50,13 @@ class Discipline:
     grace_s: from the moment nothing refers to a resource at the gate until it is removed there;
     longer than the longest stream we promise to keep.
     barrier_s: how long listeners and routes wait for clusters that do not become ready. Then they
-    go: a revocation must not hang on somebody's cluster.
+    go: a revocation must not hang on somebody's cluster. (Envoy withholds the ACK of clusters until
+    they are warm, so a new cluster whose health checks hang takes this long.)
     response_bytes: at most so much content in one response, or one resource if it is larger.
     """
 
     grace_s: float = 5.0
-    barrier_s: float = 10.0
+    barrier_s: float = 3.0
     response_bytes: int = 4 * 1024 * 1024
 
 
@@ -259,9 +260,9 @@ class Session:
         }
         named = {(type_url, name) for type_url, names in extra.items() for name in names}
         referred = not all(self._has_all(type_url, view) for type_url in _REFERRING)
-        self._gone = {
-            entry: since for entry, since in self._gone.items() if entry in named
-        } | ({} if referred else {entry: now for entry in named - self._gone.keys()})
+        self._gone = {entry: since for entry, since in self._gone.items() if entry in named} | (
+            {} if referred else dict.fromkeys(named - self._gone.keys(), now)
+        )
         for stage in _REMOVALS:
             for type_url in stage:
                 names = self._due(type_url, extra.get(type_url, ()), now)

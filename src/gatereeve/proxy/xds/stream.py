@@ -9,9 +9,9 @@ writer and nothing else.
 import asyncio
 import contextlib
 import dataclasses
-import datetime
+import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -20,13 +20,16 @@ from gatereeve.core import protocols, refs
 from gatereeve.proxy.xds import events, gate, peers, session
 from gatereeve.proxy.xds import snapshot as snap
 
+EOF: Final[object] = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do not know it
+"""What reading a stream gives once the gate has ended it."""
+
 
 @dataclasses.dataclass(slots=True, kw_only=True, eq=False)
 class NodeRecord:
     """What is remembered of one node, over its streams. Changed by its current stream only."""
 
     identity: peers.Identity
-    since: datetime.datetime
+    since: dt.datetime
     stream: "Stream | None" = None
     settled: refs.ConfigHash | None = None
     acked: dict[snap.TypeUrl, str] = dataclasses.field(default_factory=dict)
@@ -74,7 +77,7 @@ class Stream:
     identity: peers.Identity
     state: gate.GateState
     record: NodeRecord
-    session: session.Session
+    exchange: session.Session
     bucket: Bucket
     clock: protocols.Clock
     counters: events.Counters
@@ -124,12 +127,12 @@ class Stream:
             return  # the node has a newer stream: it is connected
         self.record.stream = None
         self.record.since = self.clock.now()
-        self.record.unwarmed = self.session.unwarmed()
+        self.record.unwarmed = self.exchange.unwarmed()
         self.observer(events.Disconnected(gate=self.identity.gate, node=self.identity.node))
 
     async def _read(self, first: Any) -> None:
         request = first
-        while request is not grpc.aio.EOF:
+        while request is not EOF:
             if not self.bucket.take(self.clock.monotonic()):
                 raise peers.RefusedError(
                     grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests on this stream"
@@ -139,7 +142,7 @@ class Stream:
                 raise peers.RefusedError(
                     grpc.StatusCode.INVALID_ARGUMENT, f"{request.type_url} is not served"
                 )
-            self._note(self.session.receive(request))
+            self._note(self.exchange.receive(request))
             self._woken.set()
             request = await self.context.read()
 
@@ -151,15 +154,15 @@ class Stream:
             now = self.clock.monotonic()
             view = self.state.view
             self._note_settled(view)  # before the removals that follow it
-            timeouts = self.session.barrier_timeouts
-            response = self.session.respond(view, now) if view else None
-            self.counters.barrier_timeouts += self.session.barrier_timeouts - timeouts
+            timeouts = self.exchange.barrier_timeouts
+            response = self.exchange.respond(view, now) if view else None
+            self.counters.barrier_timeouts += self.exchange.barrier_timeouts - timeouts
             if response is not None:
                 self.counters.responses += 1
                 self.counters.resources += len(response.resources)
                 await self.context.write(response)
                 continue
-            wake_at = self.session.wake_at(now)
+            wake_at = self.exchange.wake_at(now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if wake_at is None else wake_at - now):
                     await self._woken.wait()
@@ -201,7 +204,7 @@ class Stream:
     def _note_settled(self, view: gate.View | None) -> None:
         if view is None or view.version == self.record.settled:
             return
-        if self.session.is_settled(view):
+        if self.exchange.is_settled(view):
             self.record.settled = view.version
             self.state.settled()
             self.observer(
