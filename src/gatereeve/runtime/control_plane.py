@@ -36,7 +36,6 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime.settings import Settings
 
 Event = Literal["compiled", "active", "rejected", "gate-up", "gate-down"]
 
@@ -64,21 +63,21 @@ class ControlPlane:
 
     def __init__(
         self,
-        settings: Settings,
         *,
         clock: Clock,
         server: AdsServer,
         recorder: Recorder,
         on_gates: Callable[[tuple[Gate, ...]], None],
+        on_active: Callable[[], None],
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
         self.runs: dict[str, GateRun] = {}
         self.next_change: datetime | None = None
-        self._settings = settings
         self._clock = clock
         self._server = server
         self._recorder = recorder
         self._on_gates = on_gates
+        self._on_active = on_active
         self._compile_memo = Memo()
         self._build_memo = Memo()
         self._rejected: dict[str, Finding] = {}
@@ -153,6 +152,7 @@ class ControlPlane:
             run.active, run.active_at = run.gate.hash, self._clock.now()
             run.problem = None
             self._append("active", run.gate.name, before, run.gate.hash)
+            self._on_active()
         elif isinstance(problem, GatereeveError):
             run.problem = str(problem)
             if not isinstance(problem, ProxyTimeoutError):

@@ -6,21 +6,21 @@ Which Envoys run follows from the compiled gates; what they serve comes over xDS
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 
-from gatereeve.core.errors import ProxyError
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import bootstrap, local
 from gatereeve.proxy.admin import Admin
-from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.settings import Settings
 from gatereeve.runtime.supervise import Supervisor
 
 _LOG = logging.getLogger(__name__)
+
+Prove = Callable[[str, Admin], Coroutine[None, None, None]]
 
 
 def envoy_version() -> str:
@@ -49,7 +49,6 @@ class Fleet:
         clock: Clock,
     ) -> None:
         self.states: dict[str, ProxyState] = {}
-        self.control_plane: ControlPlane | None = None
         self._settings = settings
         self._binary = binary
         self._supervisor = supervisor
@@ -57,12 +56,12 @@ class Fleet:
         self._stops: dict[str, asyncio.Event] = {}
         self._ended: dict[str, asyncio.Event] = {}
 
-    def follow(self, gates: tuple[Gate, ...]) -> None:
-        """Start what is new, stop what is gone."""
+    def follow(self, gates: tuple[Gate, ...], prove: Prove) -> None:
+        """Start what is new, stop what is gone. prove: runs beside each Envoy while it lives."""
         wanted = {gate.name for gate in gates}
         for name in wanted - self._stops.keys():
             self._stops[name], self._ended[name] = asyncio.Event(), asyncio.Event()
-            self._supervisor.once(f"envoy {name}", partial(self._run, name))
+            self._supervisor.once(f"envoy {name}", partial(self._run, name, prove))
         for name in self._stops.keys() - wanted:
             self._stops.pop(name).set()
 
@@ -74,7 +73,7 @@ class Fleet:
         for event in ended:
             await event.wait()
 
-    async def _run(self, name: str) -> None:
+    async def _run(self, name: str, prove: Prove) -> None:
         stop, ended = self._stops[name], self._ended[name]
         state = self.states[name] = ProxyState()
         settings = self._local_settings(name)
@@ -85,19 +84,13 @@ class Fleet:
                 await process.wait_ready(self._settings.startup_s)
                 state.ready = True
                 async with Admin(settings.admin) as admin, asyncio.TaskGroup() as tasks:
-                    proving = tasks.create_task(self._prove(name, admin), name=f"prove {name}")
+                    proving = tasks.create_task(prove(name, admin), name=f"prove {name}")
                     await stop.wait()
                     proving.cancel()
         finally:
             self.states.pop(name, None)
             ended.set()
             self._ended.pop(name, None)
-
-    async def _prove(self, name: str, admin: Admin) -> None:
-        if self.control_plane is None:
-            raise ProxyError("the fleet was started before its control plane")
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.control_plane.prove(name, admin)
 
     def _local_settings(self, name: str) -> local.LocalSettings:
         paths = self._settings.state
