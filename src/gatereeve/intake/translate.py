@@ -1,0 +1,410 @@
+"""One entry of Envoy's access log → one `RequestRecord`. Pure, and it never raises.
+
+Where each field stands in the entry is agreed in `ir.recording`. Only what the record names is ever
+read: no header, no token payload beyond the issuer, no query string (tokens end up there), no body.
+Text that a caller chose is cut to a bound. What cannot be translated becomes a record of what is
+known, with outcome `broken` and the reason in `details`: a request is never silently missing.
+
+Source: envoy.data.accesslog.v3, Envoy v1.40 (response flags, response code details).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+import xxhash
+
+from gatereeve.core import records
+from gatereeve.ir import recording
+
+MAX_TEXT: Final = 1024
+MAX_AGENT: Final = 256
+MAX_GROUPS: Final = 256
+
+_FLAGS: Final = {
+    "failed_local_healthcheck": "LH",
+    "no_healthy_upstream": "UH",
+    "upstream_request_timeout": "UT",
+    "local_reset": "LR",
+    "upstream_remote_reset": "UR",
+    "upstream_connection_failure": "UF",
+    "upstream_connection_termination": "UC",
+    "upstream_overflow": "UO",
+    "no_route_found": "NR",
+    "delay_injected": "DI",
+    "fault_injected": "FI",
+    "rate_limited": "RL",
+    "unauthorized_details": "UAEX",
+    "rate_limit_service_error": "RLSE",
+    "downstream_connection_termination": "DC",
+    "upstream_retry_limit_exceeded": "URX",
+    "stream_idle_timeout": "SI",
+    "invalid_envoy_request_headers": "IH",
+    "downstream_protocol_error": "DPE",
+    "upstream_max_stream_duration_reached": "UMSDR",
+    "response_from_cache_filter": "RFCF",
+    "no_filter_config_found": "NFCF",
+    "duration_timeout": "DT",
+    "upstream_protocol_error": "UPE",
+    "no_cluster_found": "NC",
+    "overload_manager": "OM",
+    "dns_resolution_failure": "DF",
+    "downstream_remote_reset": "DR",
+}
+"""Fields of `ResponseFlags` and the short names Envoy's documentation gives them."""
+
+_CALLER_LEFT: Final = frozenset({"DC", "DR"})
+_MODEL_FAILED: Final = frozenset(
+    {"UH", "UT", "LR", "UR", "UF", "UC", "UO", "URX", "SI", "UMSDR", "DT", "UPE", "NC", "DF"}
+)
+_CODES_OF_MODELS: Final = frozenset({"bad-gateway", "upstream-unavailable", "upstream-timeout"})
+"""Refusal codes that say that the model failed, not that the gate refused."""
+
+_METHODS: Final = {
+    1: "GET", 2: "HEAD", 3: "POST", 4: "PUT", 5: "DELETE",
+    6: "CONNECT", 7: "OPTIONS", 8: "TRACE", 9: "PATCH",
+}  # fmt: skip
+"""`RequestMethod`; any other method comes as 0, unnamed."""
+
+
+class _Route(msgspec.Struct, frozen=True):
+    """What `recording.ROUTE_TAG` holds."""
+
+    model: str | None = None
+    protocol: str | None = None
+    operation: str | None = None
+    audit: str | None = None
+    policy: str | None = None
+    route_rule: str | None = None
+    requested: str | None = None
+    sticky: tuple[str, ...] = ()
+
+
+class _NotTranslatableError(ValueError):
+    """A part of the entry is not what was agreed; the text says which."""
+
+
+def translate(
+    entry: Any, *, gate: str, node: str, sequence: int, fresh_id: Callable[[], str]
+) -> records.RequestRecord:
+    """The record of one `HTTPAccessLogEntry`.
+
+    gate, node: who sent it. sequence: its place in that gate's stream. fresh_id: makes the record's
+    id when the request was broken off before the gate gave it one (the caller was told none).
+    """
+    try:
+        return _translate(entry, gate, node, sequence, fresh_id)
+    except (ValueError, OverflowError, OSError, AttributeError, TypeError, KeyError) as error:
+        return _remains(entry, gate, node, sequence, fresh_id, f"not translatable: {error}")
+
+
+def finished_us(entry: Any) -> int:
+    """When the request ended, microseconds since 1970 on the gate's clock; 0 when it is not told."""
+    common = entry.common_properties
+    start, lasted = common.start_time, common.duration
+    return int(
+        start.seconds * 1_000_000
+        + start.nanos // 1000
+        + lasted.seconds * 1_000_000
+        + lasted.nanos // 1000
+    )
+
+
+def _translate(
+    entry: Any, gate: str, node: str, sequence: int, fresh_id: Callable[[], str]
+) -> records.RequestRecord:
+    common, request, response = entry.common_properties, entry.request, entry.response
+    tags: dict[str, str] = dict(common.custom_tags)
+    route = _route(tags[recording.ROUTE_TAG]) if recording.ROUTE_TAG in tags else _NO_ROUTE
+    metadata = common.metadata.filter_metadata
+    ours = metadata[recording.GATE_NAMESPACE].fields if recording.GATE_NAMESPACE in metadata else {}
+    told = _told(tags)
+    caller = _caller(told, metadata)
+    source_ip = common.downstream_remote_address.socket_address.address or None
+    flags = _flags(common)
+    status = response.response_code.value
+    details = response.response_code_details
+    code = response.response_headers.get(recording.CODE_HEADER) or None
+    rule, shadow = _rules(metadata) if route.model else (None, ())
+    return records.RequestRecord(
+        record_id=request.request_id or common.stream_id or fresh_id(),
+        gate=gate,
+        node=node,
+        sequence=sequence,
+        started_at=_instant(common.start_time),
+        outcome=_outcome(status, code, flags, details),
+        status=status,
+        code=code,
+        duration_us=_duration_us(common),
+        scheme=request.scheme or None,
+        host=_host(request.authority),
+        method=_METHODS.get(request.request_method),
+        path=_text(request.path.partition("?")[0]),
+        protocol=route.protocol,
+        source_ip=source_ip,
+        sni=_text(common.tls_properties.tls_sni_hostname),
+        user_agent=_text(request.user_agent, MAX_AGENT),
+        caller=caller,
+        region=told.region,
+        purpose=told.purpose,
+        operation=route.operation,
+        model=route.model,
+        version=tags.get(recording.VERSION_TAG) or None,
+        requested_version=route.requested,
+        route_rule=route.route_rule,
+        rule=rule,
+        shadow=shadow,
+        split_key=_split_key(route.sticky, ours, caller.id, source_ip),
+        policy=route.policy,
+        config=_string(ours, recording.CONFIG_KEY),
+        audit=route.audit,
+        cluster=common.upstream_cluster or None,
+        upstream=_address(common.upstream_remote_address),
+        attempts=common.upstream_request_attempt_count,
+        request_bytes=request.request_body_bytes,
+        response_bytes=response.response_body_bytes,
+        flags=flags,
+        details=_text(details),
+    )
+
+
+def _remains(
+    entry: Any, gate: str, node: str, sequence: int, fresh_id: Callable[[], str], why: str
+) -> records.RequestRecord:
+    """What every entry has: it may be all that is left of one that cannot be read."""
+    common, response = entry.common_properties, entry.response
+    try:
+        started_at = _instant(common.start_time)
+    except (ValueError, OverflowError, OSError):
+        started_at = _EPOCH
+    return records.RequestRecord(
+        record_id=entry.request.request_id or common.stream_id or fresh_id(),
+        gate=gate,
+        node=node,
+        sequence=sequence,
+        started_at=started_at,
+        outcome="broken",
+        status=response.response_code.value,
+        code=response.response_headers.get(recording.CODE_HEADER) or None,
+        host=_host(entry.request.authority),
+        path=_text(entry.request.path.partition("?")[0]),
+        source_ip=common.downstream_remote_address.socket_address.address or None,
+        cluster=common.upstream_cluster or None,
+        details=_text(why),
+    )
+
+
+_NO_ROUTE: Final = _Route()
+_EPOCH: Final = "1970-01-01T00:00:00.000000Z"
+_ROUTES: Final = msgspec.json.Decoder(_Route)
+_TEXTS: Final = msgspec.json.Decoder(tuple[str, ...])
+
+
+@functools.lru_cache(maxsize=65_536)
+def _route(text: str) -> _Route:
+    # A gate has as many of these texts as routes, and each request names one.
+    try:
+        return _ROUTES.decode(text)
+    except msgspec.MsgspecError as error:
+        raise _NotTranslatableError(f"tag {recording.ROUTE_TAG}: {error}") from error
+
+
+@functools.lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _instant(time: Any) -> str:
+    return f"{_second(time.seconds)}.{time.nanos // 1000:06d}Z"
+
+
+def _duration_us(common: Any) -> int | None:
+    """To the last byte towards the caller; None when it never came."""
+    if not common.HasField("time_to_last_downstream_tx_byte"):
+        return None
+    last = common.time_to_last_downstream_tx_byte
+    return int(last.seconds * 1_000_000 + last.nanos // 1000)
+
+
+def _text(value: str, bound: int = MAX_TEXT) -> str | None:
+    """None for nothing; what a caller made longer than `bound` ends in an ellipsis."""
+    if len(value) > bound:
+        return value[: bound - 1] + "…"
+    return value or None
+
+
+def _host(authority: str) -> str | None:
+    return _text(authority.rpartition("@")[2])  # what stands before "@" would be a credential
+
+
+def _address(address: Any) -> str | None:
+    at = address.socket_address
+    if at.address:
+        host = f"[{at.address}]" if ":" in at.address else at.address
+        return f"{host}:{at.port_value}"
+    return address.pipe.path or None
+
+
+def _flags(common: Any) -> tuple[str, ...]:
+    if not common.HasField("response_flags"):
+        return ()
+    return tuple(
+        _FLAGS.get(field.name, field.name)
+        for field, value in common.response_flags.ListFields()
+        if value
+    )
+
+
+def _outcome(
+    status: int, code: str | None, flags: tuple[str, ...], details: str
+) -> records.Outcome:
+    """1. The gate answered. 2. The caller left. 3. The model failed. 4. Else it answered."""
+    if code is not None:  # 1
+        return "broken" if code in _CODES_OF_MODELS else "refused"
+    if not _CALLER_LEFT.isdisjoint(flags):  # 2
+        return "reset"
+    cut = "reset_after_response_started" in details
+    if status == 0 or cut or not _MODEL_FAILED.isdisjoint(flags):  # 3
+        return "broken"
+    # An error that no upstream gave is the gate's, even without a code.
+    return "served" if status < 400 or details.startswith("via_upstream") else "refused"  # 4
+
+
+class _Told(NamedTuple):
+    """What the numbered and named tags say, read in one pass. groups: a JSON list, or None."""
+
+    provider: str | None
+    id: str | None
+    groups: str | None
+    region: str | None
+    purpose: str | None
+
+
+def _told(tags: Mapping[str, str]) -> _Told:
+    """Of several regions or purposes the one of the lowest number, in lower case."""
+    provider = proved = None
+    regions: list[tuple[int, str]] = []
+    purposes: list[tuple[int, str]] = []
+    for tag, value in tags.items():
+        kind, slash, rest = tag.partition("/")
+        if not slash or not value:
+            continue
+        if kind == _REGION:
+            regions.append((int(rest), value))
+        elif kind == _PURPOSE:
+            purposes.append((int(rest), value))
+        elif kind == _ID:
+            provider, proved = rest, value
+    return _Told(
+        provider=provider,
+        id=proved,
+        groups=tags.get(recording.groups_tag(provider)) if provider else None,
+        region=min(regions)[1].lower() if regions else None,
+        purpose=min(purposes)[1].lower() if purposes else None,
+    )
+
+
+_ID, _REGION, _PURPOSE = (
+    tag.partition("/")[0]
+    for tag in (recording.id_tag(""), recording.region_tag(0), recording.purpose_tag(0))
+)
+
+
+def _caller(told: _Told, metadata: Any) -> records.Caller:
+    if told.provider is not None:
+        return records.Caller(
+            provider=told.provider,
+            id=told.id,
+            method="jwt",
+            issuer=_issuer(metadata, told.provider),
+            groups=_groups(told.groups),
+        )
+    return (
+        _proved(metadata, recording.APIKEY_NAMESPACE, "apikey")
+        or _proved(metadata, recording.MTLS_NAMESPACE, "mtls")
+        or records.Caller()
+    )
+
+
+def _issuer(metadata: Any, provider: str) -> str | None:
+    if recording.JWT_NAMESPACE not in metadata:
+        return None
+    payloads = metadata[recording.JWT_NAMESPACE].fields
+    if provider not in payloads:
+        return None
+    return _string(payloads[provider].struct_value.fields, "iss")
+
+
+def _groups(text: str | None) -> tuple[str, ...]:
+    """A JSON list in a tag; what Envoy writes for a claim that is not a list of texts is none."""
+    if not text:
+        return ()
+    try:
+        return _TEXTS.decode(text)[:MAX_GROUPS]
+    except msgspec.MsgspecError:
+        return ()
+
+
+def _proved(
+    metadata: Any, namespace: str, method: Literal["apikey", "mtls"]
+) -> records.Caller | None:
+    if namespace not in metadata:
+        return None
+    fields = metadata[namespace].fields
+    proved = _string(fields, "id")
+    if proved is None:
+        return None
+    groups = fields["groups"].list_value.values if "groups" in fields else ()
+    return records.Caller(
+        provider=_string(fields, "provider"),
+        id=proved,
+        method=method,
+        groups=tuple([group.string_value for group in groups][:MAX_GROUPS]),
+    )
+
+
+def _rules(metadata: Any) -> tuple[str | None, tuple[str, ...]]:
+    """The rule that decided, and what shadow policies would have done."""
+    if recording.RBAC_NAMESPACE not in metadata:
+        return None, ()
+    found = metadata[recording.RBAC_NAMESPACE].fields
+    stage = _string(found, recording.STAGE_ID)
+    policy = None
+    if stage is not None:
+        if stage.startswith(recording.DENY_STAGE + "|"):
+            policy = stage
+    elif _string(found, recording.ALLOW_RESULT) == "allowed":
+        policy = _string(found, recording.ALLOW_ID)
+    shadow = recording.shadow_of(
+        _if(found, recording.SHADOW_DENY_RESULT, "denied", recording.SHADOW_DENY_ID),
+        _if(found, recording.SHADOW_ALLOW_RESULT, "allowed", recording.SHADOW_ALLOW_ID),
+        allow_denied=_string(found, recording.SHADOW_ALLOW_RESULT) == "denied",
+    )
+    return (recording.rule_of(policy) or None if policy else None), shadow
+
+
+def _if(found: Any, result_key: str, result: str, id_key: str) -> str | None:
+    return _string(found, id_key) if _string(found, result_key) == result else None
+
+
+def _split_key(
+    sticky: tuple[str, ...], ours: Any, principal: str | None, address: str | None
+) -> str | None:
+    for key in sticky:
+        value = {
+            "header": _string(ours, recording.STICKY_KEY),
+            "principal": principal,
+            "address": address,
+        }.get(key)
+        if value is not None:
+            return xxhash.xxh64_hexdigest(value.encode(), seed=0)
+    return None
+
+
+def _string(fields: Any, key: str) -> str | None:
+    """A text in a `Struct`; None when there is none."""
+    return fields[key].string_value or None if key in fields else None
