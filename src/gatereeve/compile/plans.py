@@ -26,10 +26,10 @@ from gatereeve.api.world import (
 )
 from gatereeve.compile.access import compile_access, policies_for
 from gatereeve.compile.digests import combine, value_hash
-from gatereeve.core.memo import Memo
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
 from gatereeve.compile.versions import judge_versions
 from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.memo import Memo
 from gatereeve.core.refs import PolicyHash
 from gatereeve.ir.clusters import Endpoint
 from gatereeve.ir.identity import Attributes, Identity
@@ -43,11 +43,16 @@ Resolve = Callable[[ModelVersionDoc], tuple[Endpoint, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Documents of governance by the model they speak of. Lists are in key order."""
+    """Documents of governance by the model they speak of. Lists are in key order.
+
+    naming: policies that name the model. selecting: those with a selector, by namespace; only they
+    must be held against every model.
+    """
 
     versions: Mapping[Key, tuple[ModelVersionDoc, ...]]
     approvals: Mapping[Key, tuple[ApprovalDoc, ...]]
-    policies: Mapping[str, tuple[AccessPolicyDoc, ...]]
+    naming: Mapping[Key, tuple[AccessPolicyDoc, ...]]
+    selecting: Mapping[str, tuple[AccessPolicyDoc, ...]]
     rollouts: Mapping[Key, tuple[RolloutDoc, ...]]
     broken: Mapping[Key, str]
     broken_everywhere: Mapping[str, str]
@@ -86,9 +91,13 @@ def gather(world: World) -> Gathered:
         rollouts[key].append(rollout)
         if key not in world.models:
             findings.append(_missing_model(rollout, "spec.model", rollout.spec.model))
-    policies: defaultdict[str, list[AccessPolicyDoc]] = defaultdict(list)
+    naming: defaultdict[Key, list[AccessPolicyDoc]] = defaultdict(list)
+    selecting: defaultdict[str, list[AccessPolicyDoc]] = defaultdict(list)
     for (namespace, _), policy in world.access_policies.items():
-        policies[namespace].append(policy)
+        if policy.spec.models is None:
+            selecting[namespace].append(policy)
+        for name in dict.fromkeys(policy.spec.models or ()):
+            naming[namespace, name].append(policy)
         findings.extend(
             _missing_model(policy, f"spec.models[{index}]", name)
             for index, name in enumerate(policy.spec.models or ())
@@ -98,7 +107,8 @@ def gather(world: World) -> Gathered:
     return Gathered(
         versions=_frozen(versions),
         approvals=_frozen(approvals),
-        policies=_frozen(policies),
+        naming=_frozen(naming),
+        selecting=_frozen(selecting),
         rollouts=_frozen(rollouts),
         broken=broken,
         broken_everywhere=everywhere,
@@ -150,7 +160,7 @@ def plan_models(
     """The plan of every model on this gate, by key."""
     plans: dict[Key, ModelPlan] = {}
     for key, model in world.models.items():
-        candidates = gathered.policies.get(key[0], ())
+        candidates = (*gathered.naming.get(key, ()), *gathered.selecting.get(key[0], ()))
         approvals = gathered.approvals.get(key, ())
         versions = gathered.versions.get(key, ())
         inputs = Inputs(
