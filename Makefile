@@ -33,7 +33,7 @@ check: setup ## format, lint, types, layer contracts, generated files
 	$(BIN)/python -m docs.generate --check
 
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
-	$(BIN)/python -m tests.envoy.differential --cases $(or $(N),10000)
+	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q
 
 bench: setup ## every figure, a table and build/bench.json
 	$(BIN)/python -m bench
