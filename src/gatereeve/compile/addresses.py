@@ -8,6 +8,7 @@ it, and the API server itself keeps it out of EndpointSlices.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TypeAlias
 
 Server: TypeAlias = tuple[str, int]
@@ -32,6 +33,7 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@lru_cache(maxsize=65536)
 def normal(text: str) -> str | None:
     """The one spelling of an address that may be reached; None for one that may not."""
     address = _parse(text)
@@ -42,6 +44,7 @@ def normal(text: str) -> str | None:
     return str(address)
 
 
+@lru_cache(maxsize=65536)
 def server(address: str, port: int) -> Server:
     """`address` (in any spelling) and port, so that equal servers compare equal."""
     parsed = _parse(address)

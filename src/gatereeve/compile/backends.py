@@ -54,7 +54,7 @@ def resolve(
     *,
     plans: Plans,
     found: services.ServiceIndex,
-    grants: references.GrantsByNamespace,
+    grants: references.ReferenceGrants,
 ) -> Target:
     """What `backend` of `claim` is. Never raises; what cannot be served is `Nowhere`."""
     if backend.problem is not None:
@@ -101,7 +101,7 @@ def _model(backend: Backend, plans: Plans) -> Target:
 
 def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Target:
     key = (backend.namespace, backend.name)
-    versions = found.behind.get(key)
+    versions = found.versions.behind.get(key)
     if versions:
         models = sorted({version.spec.model for version in versions})
         if len(models) > 1:
@@ -133,12 +133,12 @@ def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Ta
     servers = services.resolve(found, backend.namespace, backend.name, backend.port)
     if isinstance(servers, Problem):
         return Nowhere(problem=servers, governed=False)
-    hidden = servers.reaches & found.model_servers.keys() if servers.reaches else None
+    hidden = servers.reaches & found.versions.servers.keys() if servers.reaches else None
     if hidden:
         address, port = min(hidden)
         return _nowhere(
             "hidden-path-to-model",
-            f"Service {backend.name} reaches {address}:{port}, where model {found.model_servers[address, port]} answers",
+            f"Service {backend.name} reaches {address}:{port}, where model {found.versions.servers[address, port]} answers",
             "name the Model, or a Service that reaches other servers",
             governed=True,
         )

@@ -7,9 +7,10 @@ not used: the host then has the Gate's default certificate, or none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from gatereeve.api.world import GateDoc, Key, SecretDoc
 from gatereeve.compile import references, tls
@@ -25,7 +26,7 @@ class Secrets:
     """Where key pairs come from: Secrets, grants to reach them, and the instant that counts."""
 
     secrets: Mapping[Key, SecretDoc]
-    grants: references.GrantsByNamespace
+    grants: references.ReferenceGrants
     at: datetime
     memo: Memo
 
@@ -55,27 +56,103 @@ class Secrets:
         return pair.problem(self.at) or pair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chosen:
-    """default: shown to whoever names no host that has its own. Absent: such handshakes fail."""
+    """certificates: one per Secret, by name, with its hosts in order; the default one has no hosts.
 
-    by_host: Mapping[str, tls.KeyPair]
-    default: tls.KeyPair | None
+    own: hosts that have a certificate of their own. default: whether all others have one as well.
+    """
+
+    certificates: tuple[Certificate, ...]
+    own: frozenset[str]
+    default: bool
     findings: tuple[Finding, ...]
 
     def has(self, host: str) -> bool:
         """Whether a client that asks for `host` gets a certificate at all."""
-        return self.default is not None or host in self.by_host
+        return self.default or host in self.own
 
-    def certificates(self) -> tuple[Certificate, ...]:
-        """One per Secret, by name, with its hosts in order; the default one has no hosts."""
-        hosts: defaultdict[tls.KeyPair, list[str]] = defaultdict(list)
-        for host, pair in self.by_host.items():
-            hosts[pair].append(host)
-        found = [_certificate(pair, tuple(sorted(names))) for pair, names in hosts.items()]
-        if self.default is not None:
-            found.append(_certificate(self.default, ()))
-        return tuple(sorted(found, key=lambda c: c.name))
+
+def choose(
+    gate: GateDoc,
+    hosts: tuple[str, ...],
+    claims: tuple[CertificateClaim, ...],
+    secrets: Secrets,
+) -> Chosen:
+    """The certificates of one gate for `hosts`.
+
+    hosts, claims: the same tuples as long as they are equal, for the memo's sake.
+    Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
+    """
+    pairs = tuple(secrets.key_pair(claim.doc, claim.namespace, claim.name) for claim in claims)
+    reference = gate.spec.tls.default_certificate
+    default = (
+        None if reference is None else secrets.key_pair(gate, reference.namespace, reference.name)
+    )
+    return secrets.memo.get(
+        ("certificates", gate, hosts, claims, pairs, default),
+        partial(_choose, gate, hosts, tuple(zip(claims, pairs, strict=True)), default),
+    )
+
+
+def _choose(
+    gate: GateDoc,
+    hosts: tuple[str, ...],
+    pairs: tuple[tuple[CertificateClaim, tls.KeyPair | Problem], ...],
+    default: tls.KeyPair | Problem | None,
+) -> Chosen:
+    findings: list[Finding] = []
+    usable = _usable(pairs, findings)
+    if isinstance(default, Problem):
+        at = "spec.tls.defaultCertificate"
+        findings.append(finding(gate, default.code, at, default.message, default.hint))
+        default = None
+    elif default is None:
+        default = next(iter(usable.get("*", ())), None)
+    by_host = {}
+    for host in hosts:
+        wildcard = "*." + host.partition(".")[2]
+        for pair in (*usable.get(host, ()), *usable.get(wildcard, ())):
+            if host != "*" and pair.covers(host):
+                by_host[host] = pair
+                break
+    return Chosen(
+        certificates=_certificates(by_host, default),
+        own=frozenset(by_host),
+        default=default is not None,
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def _usable(
+    pairs: tuple[tuple[CertificateClaim, tls.KeyPair | Problem], ...], findings: list[Finding]
+) -> Mapping[str, list[tls.KeyPair]]:
+    """Valid key pairs by the host that they were claimed for, oldest claim first."""
+    usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)
+    for claim, pair in sorted(pairs, key=lambda item: (item[0].place, item[0].host)):
+        if isinstance(pair, Problem):
+            findings.append(finding(claim.doc, pair.code, claim.where, pair.message, pair.hint))
+            continue
+        usable[claim.host].append(pair)
+        if claim.host != "*" and not pair.covers(claim.host):
+            findings.append(
+                finding(claim.doc, "tls-host-mismatch", claim.where,
+                        f"{pair.secret.ref} covers {', '.join(pair.names) or 'no name'}, not {claim.host}",
+                        "use a certificate whose subject alternative names cover the host")
+            )  # fmt: skip
+    return usable
+
+
+def _certificates(
+    by_host: Mapping[str, tls.KeyPair], default: tls.KeyPair | None
+) -> tuple[Certificate, ...]:
+    hosts: defaultdict[tls.KeyPair, list[str]] = defaultdict(list)
+    for host, pair in by_host.items():
+        hosts[pair].append(host)
+    found = [_certificate(pair, tuple(sorted(names))) for pair, names in hosts.items()]
+    if default is not None:
+        found.append(_certificate(default, ()))
+    return tuple(sorted(found, key=lambda c: c.name))
 
 
 def _certificate(pair: tls.KeyPair, hosts: tuple[str, ...]) -> Certificate:
@@ -87,57 +164,3 @@ def _certificate(pair: tls.KeyPair, hosts: tuple[str, ...]) -> Certificate:
         key=pair.key,
         origin=pair.secret.origin(),
     )
-
-
-def choose(
-    gate: GateDoc, hosts: Iterable[str], claims: Iterable[CertificateClaim], secrets: Secrets
-) -> Chosen:
-    """The certificates of one gate for `hosts`.
-
-    Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
-    """
-    findings: list[Finding] = []
-    usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)
-    for claim in sorted(claims, key=lambda c: (c.place, c.host)):
-        pair = secrets.key_pair(claim.doc, claim.namespace, claim.name)
-        if isinstance(pair, Problem):
-            findings.append(finding(claim.doc, pair.code, claim.where, pair.message, pair.hint))
-            continue
-        usable[claim.host].append(pair)
-        if claim.host != "*" and not pair.covers(claim.host):
-            findings.append(
-                finding(claim.doc, "tls-host-mismatch", claim.where,
-                        f"{pair.secret.ref} covers {', '.join(pair.names) or 'no name'}, not {claim.host}",
-                        "use a certificate whose subject alternative names cover the host")
-            )  # fmt: skip
-    by_host = {}
-    for host in hosts:
-        wildcard = "*." + host.partition(".")[2]
-        for pair in (*usable.get(host, ()), *usable.get(wildcard, ())):
-            if host != "*" and pair.covers(host):
-                by_host[host] = pair
-                break
-    return Chosen(
-        by_host=by_host,
-        default=_default(gate, usable, secrets, findings),
-        findings=tuple(dict.fromkeys(findings)),
-    )
-
-
-def _default(
-    gate: GateDoc,
-    usable: Mapping[str, list[tls.KeyPair]],
-    secrets: Secrets,
-    findings: list[Finding],
-) -> tls.KeyPair | None:
-    """The Gate's own default; without one, the oldest that was claimed for every host."""
-    reference = gate.spec.tls.default_certificate
-    if reference is None:
-        return next(iter(usable.get("*", ())), None)
-    pair = secrets.key_pair(gate, reference.namespace, reference.name)
-    if isinstance(pair, Problem):
-        findings.append(
-            finding(gate, pair.code, "spec.tls.defaultCertificate", pair.message, pair.hint)
-        )
-        return None
-    return pair

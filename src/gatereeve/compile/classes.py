@@ -13,24 +13,43 @@ from gatereeve.api.world import GateDoc, IngressDoc, World
 from gatereeve.compile import foreign
 from gatereeve.compile.claims import AnyDoc, finding
 from gatereeve.core.findings import Finding
+from gatereeve.core.memo import Memo
 
 CONTROLLER = "gatereeve.dev/gate"
 GATE_ANNOTATION = "gatereeve.dev/gate"
 DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classes:
-    """Class name to gate name. default: the gate of Ingresses that name no class, or None."""
+    """Class name to gate name. default: the gate of Ingresses that name no class, or None.
+
+    Equal by identity, so it can be a memo key. opened: (gate, protocol) of the addresses that
+    gates may open.
+    """
 
     ingress: Mapping[str, str]
     gateway: Mapping[str, str]
     default: str | None
+    opened: frozenset[tuple[str, str]]
     findings: tuple[Finding, ...]
 
 
-def classes_of(world: World) -> Classes:
-    """Findings: gate-conflict, class-unknown (for a class of ours that no Gate can be found for)."""
+def classes_of(world: World, memo: Memo) -> Classes:
+    """The same object as long as Gates and class documents are the same.
+
+    Findings: gate-conflict, class-unknown (for a class of ours that no Gate can be found for).
+    """
+    key = (
+        "classes",
+        tuple(world.gates.values()),
+        tuple(world.ingress_classes.values()),
+        tuple(world.gateway_classes.values()),
+    )
+    return memo.get(key, lambda: _classes(world))
+
+
+def _classes(world: World) -> Classes:
     gates = [world.gates[key] for key in sorted(world.gates)]
     findings: list[Finding] = []
     listed: dict[str, str] = {}
@@ -55,11 +74,13 @@ def classes_of(world: World) -> Classes:
         gateway_class = world.gateway_classes[key]
         if gateway_class.spec.controller_name == CONTROLLER:
             _add(gateway, gateway_class, gates, findings)
+    opened, conflicts = _addresses(gates)
     return Classes(
         ingress=ingress,
         gateway=gateway,
         default=ingress.get(defaults[0]) if len(defaults) == 1 else None,
-        findings=tuple(findings),
+        opened=opened,
+        findings=(*findings, *conflicts),
     )
 
 
@@ -107,11 +128,8 @@ def unknown_class(doc: AnyDoc, name: str | None) -> Finding:
     )  # fmt: skip
 
 
-def addresses_of(gates: list[GateDoc]) -> tuple[frozenset[tuple[str, str]], list[Finding]]:
-    """(gate, protocol) of every address that its gate may open; Gates of a folder share a machine.
-
-    Findings: gate-conflict. In a cluster every gate has addresses of its own.
-    """
+def _addresses(gates: list[GateDoc]) -> tuple[frozenset[tuple[str, str]], list[Finding]]:
+    """Who opens what: Gates of a folder share a machine; in a cluster each has its own addresses."""
     opened: set[tuple[str, str]] = set()
     taken: list[tuple[str, int, str]] = []
     findings: list[Finding] = []

@@ -79,11 +79,12 @@ class GrantIndex:
 
 def index(world: World, memo: Memo) -> GrantIndex:
     """One pass over the HostGrants. Findings: path-refused, grant-overlap."""
-    docs = tuple(world.host_grants[key] for key in sorted(world.host_grants))
+    docs = tuple(world.host_grants.values())
     return memo.get(("hosts.index", docs), lambda: _index(docs))
 
 
 def _index(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
+    docs = tuple(sorted(docs, key=lambda doc: doc.ref))
     by_label: defaultdict[tuple[str, str], list[HostGrantDoc]] = defaultdict(list)
     everybody = []
     for doc in docs:

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from gatereeve.api.world import ReferenceGrantDoc, World
+from gatereeve.core.memo import Memo
 
-GrantsByNamespace: TypeAlias = Mapping[str, tuple[ReferenceGrantDoc, ...]]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReferenceGrants:
+    """ReferenceGrants by the namespace whose objects they open. Equal by identity: a memo key."""
+
+    by_namespace: Mapping[str, tuple[ReferenceGrantDoc, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +33,20 @@ class Reference:
     to_name: str
 
 
-def index(world: World) -> GrantsByNamespace:
-    """ReferenceGrants by the namespace whose objects they open."""
+def index(world: World, memo: Memo) -> ReferenceGrants:
+    """All grants of a World; the same object as long as they are the same."""
+    docs = tuple(world.reference_grants.values())
+    return memo.get(("references.index", docs), lambda: _index(docs))
+
+
+def _index(docs: tuple[ReferenceGrantDoc, ...]) -> ReferenceGrants:
     found: defaultdict[str, list[ReferenceGrantDoc]] = defaultdict(list)
-    for key in sorted(world.reference_grants):
-        found[key[0]].append(world.reference_grants[key])
-    return {namespace: tuple(docs) for namespace, docs in found.items()}
+    for doc in sorted(docs, key=lambda d: d.ref):
+        found[doc.ref.namespace].append(doc)
+    return ReferenceGrants(by_namespace={name: tuple(grants) for name, grants in found.items()})
 
 
-def is_permitted(grants: GrantsByNamespace, reference: Reference) -> bool:
+def is_permitted(grants: ReferenceGrants, reference: Reference) -> bool:
     """Whether the reference stays in its namespace or a grant opens it."""
     r = reference
     if r.from_namespace == r.to_namespace:
@@ -48,5 +58,5 @@ def is_permitted(grants: GrantsByNamespace, reference: Reference) -> bool:
             (t.group, t.kind) == (r.to_group, r.to_kind) and t.name in (None, "", r.to_name)
             for t in doc.spec.to
         )
-        for doc in grants.get(r.to_namespace, ())
+        for doc in grants.by_namespace.get(r.to_namespace, ())
     )

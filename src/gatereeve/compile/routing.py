@@ -1,55 +1,64 @@
 """All routes of a World, then one gate's share of them: listeners, virtual hosts, clusters.
 
-`index` reads every route document once and says what it claims on which gate; `route_gate` resolves
-the claims of one gate against its models' plans. Both take what did not change from the memo.
-Governed hosts are served over TLS only (design section 5.1): one without a certificate is not
-served at all, and over plain HTTP every governed host redirects or refuses.
+`index_world` reads every route document once and says what it claims on which gate; `route_gate`
+resolves the claims of one gate against its models' plans, in shards of hosts (`shards`). Both take
+what did not change from the memo.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
-from gatereeve.api.world import GateDoc, GatewayDoc, Key, ModelVersionDoc, World
-from gatereeve.compile import certificates, classes, hosts, references, services
-from gatereeve.compile.backends import Plans, Target, resolve
-from gatereeve.compile.claims import Claim, Claimed, Entry, Protocol, finding
+from gatereeve.api.world import (
+    GateDoc,
+    GatewayDoc,
+    HTTPRouteDoc,
+    IngressDoc,
+    Key,
+    ModelVersionDoc,
+    NamespaceDoc,
+    World,
+)
+from gatereeve.compile import certificates, classes, hosts, references, services, shards
+from gatereeve.compile.backends import Plans
+from gatereeve.compile.claims import Claimed, Protocol
+from gatereeve.compile.classes import Classes
 from gatereeve.compile.gateways import Binding, bind
-from gatereeve.compile.hosts import Grants
+from gatereeve.compile.hosts import GrantIndex, Grants
 from gatereeve.compile.httproutes import compile_http_route, parents_of
 from gatereeve.compile.ingress import compile_ingress
-from gatereeve.compile.rows import ClaimRows, claim_rows
-from gatereeve.compile.vhosts import Tls, assemble, lost
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.ir.clusters import Cluster, Endpoint
 from gatereeve.ir.gates import Listener
-from gatereeve.ir.routes import VirtualHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
-    """What all route documents claim. claimed: in key order, Ingresses first.
-
-    addresses: (gate, protocol) of the listeners that a gate may open.
-    """
+    """What all route documents claim, and what their backends are looked up in."""
 
     claimed: tuple[Claimed, ...]
+    classes: Classes
     services: services.ServiceIndex
     secrets: certificates.Secrets
-    addresses: frozenset[tuple[str, str]]
     memo: Memo
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedGate:
-    """listeners: https first. clusters: by name. models: those that some route reaches, sorted."""
+    """listeners: https first. clusters: by name. models: those that some route reaches, sorted.
+
+    shards: the same virtual hosts and clusters in parts that keep their identity while unchanged.
+    """
 
     listeners: tuple[Listener, ...]
     clusters: tuple[Cluster, ...]
     models: tuple[Key, ...]
+    shards: tuple[shards.Routed, ...]
     findings: tuple[Finding, ...]
 
 
@@ -60,95 +69,135 @@ def index_world(world: World, memo: Memo) -> Index:
     """
     found = services.index(world, memo)
     reader = _Reader(world, memo)
-    claimed = (*reader.ingresses(), *reader.http_routes())
-    gates = [world.gates[key] for key in sorted(world.gates)]
-    addresses, conflicts = classes.addresses_of(gates)
+    read = (reader.ingresses(), reader.http_routes())
     return Index(
-        claimed=claimed,
+        claimed=tuple(one for part in read for one in part.claimed),
+        classes=reader.classes,
         services=found,
         secrets=certificates.Secrets(
-            secrets=world.secrets, grants=references.index(world), at=world.at, memo=memo
+            secrets=world.secrets, grants=references.index(world, memo), at=world.at, memo=memo
         ),
-        addresses=addresses,
         memo=memo,
         findings=(
             *reader.classes.findings,
             *reader.grants.findings,
-            *reader.findings,
-            *conflicts,
-            *(f for one in claimed for f in one.findings),
-            *(
-                f
-                for version in world.model_versions.values()
-                for f in services.version_findings(found, version)
-            ),
+            *(finding for part in read for finding in part.findings),
+            *found.versions.findings,
         ),
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Read:
+    """All documents of one kind of route."""
+
+    claimed: tuple[Claimed, ...]
+    findings: tuple[Finding, ...]
+
+
 class _Reader:
-    """One reading of a World's route documents; holds what several of them need."""
+    """One reading of a World's route documents, kind by kind; each kind is a memo entry."""
 
     def __init__(self, world: World, memo: Memo) -> None:
         self._world = world
         self._memo = memo
-        self._by_namespace: dict[str, Grants] = {}
-        self.classes = classes.classes_of(world)
+        self.classes = classes.classes_of(world, memo)
         self.grants = hosts.index(world, memo)
-        self.findings: list[Finding] = []
 
-    def _grants(self, namespace: str) -> Grants:
-        found = self._by_namespace.get(namespace)
-        if found is None:
-            doc = self._world.namespaces.get(("", namespace))
-            found = hosts.grants_of(self.grants, namespace, doc, self._memo)
-            self._by_namespace[namespace] = found
-        return found
+    def _key(self, kind: str, *documents: tuple[object, ...]) -> tuple[object, ...]:
+        namespaces = tuple(self._world.namespaces.values())
+        return (kind, self.classes, self.grants, namespaces, *documents)
 
-    def ingresses(self) -> list[Claimed]:
-        claimed = []
-        for key in sorted(self._world.ingresses):
-            doc = self._world.ingresses[key]
+    def ingresses(self) -> _Read:
+        docs = tuple(self._world.ingresses.values())
+        key = self._key("routing.ingresses", docs)
+        return self._memo.get(key, lambda: self._ingresses(docs))
+
+    def _ingresses(self, docs: tuple[IngressDoc, ...]) -> _Read:
+        memo = self._memo.part("routing.ingresses")
+        namespaces = _Namespaces(self._world, self.grants, memo)
+        claimed, findings = [], []
+        for doc in sorted(docs, key=attrgetter("ref")):
             gate = classes.gate_of_ingress(doc, self.classes)
             if isinstance(gate, Finding):
-                self.findings.append(gate)
+                findings.append(gate)
                 continue
-            grants = self._grants(key[0])
+            grants = namespaces.grants(doc.ref.namespace)
             make = partial(compile_ingress, doc, gate, grants)
-            claimed.append(self._memo.get(("ingress", doc, gate, grants), make))
-        return claimed
+            one = memo.get(("ingress", doc, gate, grants), make)
+            claimed.append(one)
+            findings += one.findings
+        return _Read(claimed=tuple(claimed), findings=tuple(findings))
 
-    def http_routes(self) -> list[Claimed]:
-        bindings, foreign = self._bindings()
+    def http_routes(self) -> _Read:
+        docs = tuple(self._world.http_routes.values())
+        gateways = tuple(self._world.gateways.values())
+        key = self._key("routing.http_routes", docs, gateways)
+        return self._memo.get(key, lambda: self._http_routes(docs, gateways))
+
+    def _http_routes(
+        self, docs: tuple[HTTPRouteDoc, ...], gateways: tuple[GatewayDoc, ...]
+    ) -> _Read:
+        memo = self._memo.part("routing.http_routes")
+        namespaces = _Namespaces(self._world, self.grants, memo)
+        findings: list[Finding] = []
+        bindings, foreign = self._bindings(gateways, namespaces, memo, findings)
         claimed = []
-        for key in sorted(self._world.http_routes):
-            doc = self._world.http_routes[key]
+        for doc in sorted(docs, key=attrgetter("ref")):
             parents = parents_of(doc, bindings, foreign)
-            namespace = self._world.namespaces.get(("", key[0]))
-            grants = self._grants(key[0])
-            labels = hosts.labels_of(key[0], namespace)
-            make = partial(compile_http_route, doc, parents, grants, labels)
-            claimed.append(self._memo.get(("http_route", doc, parents, grants, namespace), make))
-        return claimed
+            name = doc.ref.namespace
+            namespace, grants = namespaces.doc(name), namespaces.grants(name)
+            make = partial(
+                compile_http_route, doc, parents, grants, hosts.labels_of(name, namespace)
+            )
+            one = memo.get(("http_route", doc, parents, grants, namespace), make)
+            claimed.append(one)
+            findings += one.findings
+        return _Read(claimed=tuple(claimed), findings=tuple(findings))
 
-    def _bindings(self) -> tuple[dict[Key, Binding], frozenset[Key]]:
+    def _bindings(
+        self,
+        docs: tuple[GatewayDoc, ...],
+        namespaces: _Namespaces,
+        memo: Memo,
+        findings: list[Finding],
+    ) -> tuple[Mapping[Key, Binding], frozenset[Key]]:
+        """Our Gateways, and the keys of those of other classes."""
         bindings: dict[Key, Binding] = {}
         foreign = set()
-        for key in sorted(self._world.gateways):
-            doc = self._world.gateways[key]
+        for doc in sorted(docs, key=attrgetter("ref")):
+            key = (doc.ref.namespace, doc.ref.name)
             name = self.classes.gateway.get(doc.spec.gateway_class_name)
             if name is None:
                 foreign.add(key)
-                self.findings.append(classes.unknown_class(doc, doc.spec.gateway_class_name))
+                findings.append(classes.unknown_class(doc, doc.spec.gateway_class_name))
                 continue
-            bindings[key] = self._bind(doc, name)
-            self.findings += bindings[key].findings
+            gate = self._world.gates["", name]
+            grants = namespaces.grants(doc.ref.namespace)
+            make = partial(bind, doc, gate, grants)
+            bindings[key] = memo.get(("gateway", doc, gate, grants), make)
+            findings += bindings[key].findings
         return bindings, frozenset(foreign)
 
-    def _bind(self, doc: GatewayDoc, name: str) -> Binding:
-        gate = self._world.gates["", name]
-        grants = self._grants(doc.ref.namespace)
-        return self._memo.get(("gateway", doc, gate, grants), partial(bind, doc, gate, grants))
+
+class _Namespaces:
+    """What namespaces are granted, looked up once each."""
+
+    def __init__(self, world: World, grants: GrantIndex, memo: Memo) -> None:
+        self._world = world
+        self._grants = grants
+        self._memo = memo
+        self._found: dict[str, Grants] = {}
+
+    def doc(self, namespace: str) -> NamespaceDoc | None:
+        return self._world.namespaces.get(("", namespace))
+
+    def grants(self, namespace: str) -> Grants:
+        found = self._found.get(namespace)
+        if found is None:
+            found = hosts.grants_of(self._grants, namespace, self.doc(namespace), self._memo)
+            self._found[namespace] = found
+        return found
 
 
 def resolve_version(index: Index, version: ModelVersionDoc) -> tuple[Endpoint, ...]:
@@ -156,196 +205,60 @@ def resolve_version(index: Index, version: ModelVersionDoc) -> tuple[Endpoint, .
     return services.version_endpoints(index.services, version)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Host:
-    """What one host of a gate is asked for; filled while claims are sorted by host."""
-
-    entries: list[Entry] = field(default_factory=list)
-    rows: dict[Protocol, tuple[ClaimRows, ...]] = field(default_factory=dict)
-    single_label: bool = False
-    governed: bool = False
-
-
 def route_gate(index: Index, gate: GateDoc, plans: Plans) -> RoutedGate:
     """Everything that `gate` serves. plans: of every Model, for this gate.
 
     Findings: of backends, certificates and conflicts; tls-unavailable.
     """
-    work = _GateWork(index, gate, plans)
-    work.gather()
-    return work.listeners()
-
-
-class _GateWork:
-    """The work on one gate, step by step: gather claims by host, resolve, choose, assemble."""
-
-    def __init__(self, index: Index, gate: GateDoc, plans: Plans) -> None:
-        self._index = index
-        self._gate = gate
-        self._plans = plans
-        self._hosts: dict[str, _Host] = {}
-        self._rows: dict[Claim, ClaimRows] = {}
-        self._findings: list[Finding] = []
-
-    def gather(self) -> None:
-        """Step 1: claims by host, and each claim's rows."""
-        name = self._gate.ref.name
-        for claimed in self._index.claimed:
-            for entry in claimed.entries:
-                if entry.gate == name:
-                    host = self._hosts.get(entry.host)
-                    if host is None:
-                        host = self._hosts[entry.host] = _Host()
-                    host.entries.append(entry)
-        for text, host in self._hosts.items():
-            self._settle_wildcard(text, host)
-            for protocol in _PROTOCOLS:
-                host.rows[protocol] = tuple(
-                    self._rows_of(e.claim) for e in host.entries if protocol in e.protocols
-                )
-            host.governed = any(rows.governed for found in host.rows.values() for rows in found)
-
-    def _settle_wildcard(self, text: str, host: _Host) -> None:
-        """`*.suffix` means one label to an Ingress and any number to an HTTPRoute: the oldest
-        decides, since one name of a proxy can only mean one of them."""
-        if not text.startswith("*."):
-            return
-        first = min(host.entries, key=lambda e: e.claim.place)
-        host.single_label = first.single_label
-        for entry in host.entries:
-            if entry.single_label != first.single_label:
-                self._findings.append(lost(entry.claim, first.claim, f"the wildcard {text}"))
-        host.entries = [e for e in host.entries if e.single_label == first.single_label]
-
-    def _rows_of(self, claim: Claim) -> ClaimRows:
-        found = self._rows.get(claim)
-        if found is None:
-            rule = claim.rule
-            targets = tuple(self._target(claim, n) for n in range(len(rule.backends)))
-            mirrors = tuple(self._mirror(claim, n) for n in range(len(rule.mirrors)))
-            found = self._index.memo.get(
-                ("rows", claim, targets, mirrors), partial(claim_rows, claim, targets, mirrors)
-            )
-            self._rows[claim] = found
-            self._findings += found.findings
-        return found
-
-    def _target(self, claim: Claim, number: int) -> Target:
-        return resolve(
-            claim,
-            claim.rule.backends[number],
-            plans=self._plans,
-            found=self._index.services,
-            grants=self._index.secrets.grants,
-        )
-
-    def _mirror(self, claim: Claim, number: int) -> Target:
-        return resolve(
-            claim,
-            claim.rule.mirrors[number].backend,
-            plans=self._plans,
-            found=self._index.services,
-            grants=self._index.secrets.grants,
-        )
-
-    def listeners(self) -> RoutedGate:
-        """Steps 2 to 4: certificates, virtual hosts, listeners."""
-        name = self._gate.ref.name
-        chosen = certificates.choose(
-            self._gate,
-            [host for host in sorted(self._hosts) if self._hosts[host].rows["https"]],
-            [c for one in self._index.claimed for c in one.certificates if c.gate == name],
-            self._index.secrets,
-        )
-        self._findings += chosen.findings
-        served: dict[Protocol, list[VirtualHost]] = {"https": [], "http": []}
-        for text in sorted(self._hosts):
-            self._serve(text, self._hosts[text], chosen, served)
-        clusters = {c.name: c for rows in self._rows.values() for c in rows.clusters}
-        listeners = (
-            self._listener(protocol, tuple(served[protocol]), chosen) for protocol in _PROTOCOLS
-        )
-        return RoutedGate(
-            listeners=tuple(listener for listener in listeners if listener is not None),
-            clusters=tuple(clusters[cluster] for cluster in sorted(clusters)),
-            models=tuple(sorted({m for rows in self._rows.values() for m in rows.models})),
-            findings=tuple(dict.fromkeys(self._findings)),
-        )
-
-    def _may_open(self, protocol: Protocol) -> bool:
-        return (self._gate.ref.name, protocol) in self._index.addresses
-
-    def _serve(
-        self,
-        text: str,
-        host: _Host,
-        chosen: certificates.Chosen,
-        served: dict[Protocol, list[VirtualHost]],
-    ) -> None:
-        """Step 3: one host on both listeners."""
-        secure, plain = host.rows["https"], host.rows["http"]
-        over_tls = bool(secure) and self._may_open("https") and chosen.has(text)
-        self._unserved(text, host, over_tls=over_tls)
-        plain_tls: Tls = "any"
-        if host.governed:
-            plain_tls = self._gate.spec.plain_http if over_tls else "refuse"
-        if over_tls:
-            served["https"].append(self._assemble(text, host, secure, plain_tls))
-        if not self._may_open("http"):
-            return
-        if host.governed:  # plain HTTP never serves it; the rows only say what is there
-            served["http"].append(
-                self._assemble(text, host, secure if over_tls else plain or secure, plain_tls)
-            )
-        elif plain:
-            served["http"].append(self._assemble(text, host, plain, plain_tls))
-
-    def _unserved(self, text: str, host: _Host, *, over_tls: bool) -> None:
-        """tls-unavailable for every claim that needs TLS and does not get it."""
-        secure = set(host.rows["https"]) if over_tls else set()
-        for entry in host.entries:
-            rows = self._rows[entry.claim]
-            if rows in secure or not (host.governed or entry.protocols == ("https",)):
-                continue
-            why = (
-                "it is attached to plain HTTP only, and the host is governed"
-                if over_tls
-                else "the host has no certificate, or the Gate no https address"
-            )
-            claim = entry.claim
-            self._findings.append(
-                finding(claim.doc, "tls-unavailable", claim.where, f"not served on {text}: {why}",
-                        "attach it to an https listener whose certificate covers the host, or give the Gate tls.defaultCertificate")
-            )  # fmt: skip
-
-    def _assemble(
-        self, text: str, host: _Host, rows: tuple[ClaimRows, ...], plain_tls: Tls
-    ) -> VirtualHost:
-        made = self._index.memo.get(
-            ("vhost", text, rows, host.single_label, plain_tls),
-            partial(assemble, text, rows, single_label=host.single_label, tls=plain_tls),
-        )
-        self._findings += made.findings
-        return made.vhost
-
-    def _listener(
-        self, protocol: Protocol, found: tuple[VirtualHost, ...], chosen: certificates.Chosen
-    ) -> Listener | None:
-        """Step 4: the listener of one address, if the gate has it."""
-        spec = self._gate.spec
-        address = spec.https if protocol == "https" else spec.http
-        if address is None or not self._may_open(protocol):
-            return None
-        return Listener(
-            name=protocol,
-            protocol=protocol,
-            address=address.host,
-            port=address.port,
-            tls_min=spec.tls.min_version,
-            certificates=chosen.certificates() if protocol == "https" else (),
-            hosts=found,
-            origin=self._gate.origin(f"spec.{protocol}"),
-        )
+    name = gate.ref.name
+    claims = index.memo.get(
+        ("shards.split", name, index.claimed),
+        lambda: shards.split(name, index.claimed, index.memo.part(("shards.split", name))),
+    )
+    chosen = certificates.choose(gate, claims.https_hosts, claims.certificates, index.secrets)
+    lookup = shards.Lookup(
+        gate=gate,
+        opened=frozenset(p for g, p in index.classes.opened if g == name),
+        plans=plans,
+        services=index.services,
+        grants=index.secrets.grants,
+        chosen=chosen,
+        memo=index.memo,
+    )
+    routed = tuple(shards.route(shard, lookup) for shard in claims.shards)
+    clusters = {cluster.name: cluster for one in routed for cluster in one.clusters}
+    listeners = (_listener(gate, protocol, routed, chosen, lookup) for protocol in _PROTOCOLS)
+    return RoutedGate(
+        listeners=tuple(listener for listener in listeners if listener is not None),
+        clusters=tuple(clusters[cluster] for cluster in sorted(clusters)),
+        models=tuple(sorted({model for one in routed for model in one.models})),
+        shards=routed,
+        findings=(*claims.findings, *chosen.findings, *(f for one in routed for f in one.findings)),
+    )
 
 
 _PROTOCOLS: tuple[Protocol, ...] = ("https", "http")
+
+
+def _listener(
+    gate: GateDoc,
+    protocol: Protocol,
+    routed: tuple[shards.Routed, ...],
+    chosen: certificates.Chosen,
+    lookup: shards.Lookup,
+) -> Listener | None:
+    """The listener of one address, if the gate has it to itself."""
+    address = gate.spec.https if protocol == "https" else gate.spec.http
+    if address is None or protocol not in lookup.opened:
+        return None
+    found = [vhost for one in routed for vhost in getattr(one, protocol)]
+    return Listener(
+        name=protocol,
+        protocol=protocol,
+        address=address.host,
+        port=address.port,
+        tls_min=gate.spec.tls.min_version,
+        certificates=chosen.certificates if protocol == "https" else (),
+        hosts=tuple(sorted(found, key=attrgetter("host"))),
+        origin=gate.origin(f"spec.{protocol}"),
+    )

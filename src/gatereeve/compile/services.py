@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeAlias
 
 from gatereeve.api import kube
 from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc, World
@@ -49,41 +50,65 @@ class Servers:
     findings: tuple[Finding, ...]
 
 
+Slices: TypeAlias = Mapping[Key, tuple[EndpointSliceDoc, ...]]
+"""EndpointSlices by the Service they belong to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Versions:
+    """What the ModelVersions of a World say about servers. Equal by identity: a memo key.
+
+    behind: the versions that a Service stands behind. servers: address to `namespace/name` of the
+    model that answers there. findings: about backends and endpoints of versions.
+    """
+
+    behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
+    servers: Mapping[addresses.Server, str]
+    findings: tuple[Finding, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServiceIndex:
     """Everything about Services in one World.
 
-    behind: the versions that a Service stands behind. model_servers: address to `namespace/name`
-    of the model that answers there. unreadable: namespaces with a ModelVersion that cannot be
-    read, so that it is not known which Service it meant.
+    unreadable: namespaces with a ModelVersion that cannot be read, so that it is not known which
+    Service it meant.
     """
 
     services: Mapping[Key, ServiceDoc]
-    slices: Mapping[Key, tuple[EndpointSliceDoc, ...]]
-    behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
-    model_servers: Mapping[addresses.Server, str]
+    slices: Slices
+    versions: Versions
     unreadable: Mapping[str, str]
     memo: Memo
+
+    def reads(self, key: Key) -> tuple[object, ...]:
+        """What `resolve` and the check for models read about one Service, as part of a memo key."""
+        return (
+            self.services.get(key),
+            self.slices.get(key, ()),
+            self.versions.behind.get(key),
+            self.unreadable.get(key[0]),
+        )
 
 
 def index(world: World, memo: Memo) -> ServiceIndex:
     """One pass over Services, EndpointSlices and ModelVersions."""
-    slices: defaultdict[Key, list[EndpointSliceDoc]] = defaultdict(list)
-    for key in sorted(world.endpoint_slices):
-        doc = world.endpoint_slices[key]
-        name = doc.meta.labels.get(SERVICE_LABEL)
-        if name:
-            slices[key[0], name].append(doc)
-    behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
-    for key in sorted(world.model_versions):
-        version = world.model_versions[key]
-        if version.spec.backend is not None:
-            behind[key[0], version.spec.backend.service].append(version)
-    partial = ServiceIndex(
+    docs = tuple(world.endpoint_slices.values())
+    slices = memo.get(("services.slices", docs), lambda: _slices(docs))
+    versions = tuple(world.model_versions.values())
+    servers = tuple(
+        (world.services.get(key), slices.get(key, ()))
+        for version in versions
+        if version.spec.backend is not None
+        and (key := (version.ref.namespace, version.spec.backend.service))
+    )
+    return ServiceIndex(
         services=world.services,
-        slices={key: tuple(docs) for key, docs in slices.items()},
-        behind={key: tuple(docs) for key, docs in behind.items()},
-        model_servers={},
+        slices=slices,
+        versions=memo.get(
+            ("services.versions", versions, servers),
+            lambda: _versions(versions, world.services, slices, memo.part("services.versions")),
+        ),
         unreadable={
             broken.ref.namespace: str(broken.ref)
             for broken in world.broken
@@ -91,41 +116,51 @@ def index(world: World, memo: Memo) -> ServiceIndex:
         },
         memo=memo,
     )
-    return ServiceIndex(
-        services=partial.services,
-        slices=partial.slices,
-        behind=partial.behind,
-        model_servers=_model_servers(world, partial),
-        unreadable=partial.unreadable,
-        memo=memo,
-    )
 
 
-def _model_servers(world: World, found: ServiceIndex) -> dict[addresses.Server, str]:
-    """Every address of every version: its endpoints, all ports behind its Service, and its VIP."""
+def _slices(docs: tuple[EndpointSliceDoc, ...]) -> Slices:
+    found: defaultdict[Key, list[EndpointSliceDoc]] = defaultdict(list)
+    for doc in sorted(docs, key=lambda d: d.ref):
+        name = doc.meta.labels.get(SERVICE_LABEL)
+        if name:
+            found[doc.ref.namespace, name].append(doc)
+    return {key: tuple(slices) for key, slices in found.items()}
+
+
+def _versions(
+    docs: tuple[ModelVersionDoc, ...],
+    services: Mapping[Key, ServiceDoc],
+    slices: Slices,
+    memo: Memo,
+) -> Versions:
+    """The first document by name owns an address that several versions give."""
+    behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
     servers: dict[addresses.Server, str] = {}
-    for key in sorted(world.model_versions):
-        version = world.model_versions[key]
-        model = f"{key[0]}/{version.spec.model}"
-        for server in _servers_of(version, found):
+    findings: list[Finding] = []
+    for version in sorted(docs, key=lambda d: d.ref):
+        backend = version.spec.backend
+        model = f"{version.ref.namespace}/{version.spec.model}"
+        if backend is None:
+            reached = memo.get(("services.endpoints", version), partial(_endpoints, version))
+        else:
+            key = (version.ref.namespace, backend.service)
+            behind[key].append(version)
+            service, its_slices = services.get(key), slices.get(key, ())
+            reached = memo.get(
+                ("services.all", service, its_slices), partial(_all_servers, service, its_slices)
+            )
+        for server in reached:
             servers.setdefault(server, model)
-    return servers
-
-
-def _servers_of(version: ModelVersionDoc, found: ServiceIndex) -> tuple[addresses.Server, ...]:
-    backend = version.spec.backend
-    if backend is None:
-        return found.memo.get(
-            ("services.endpoints", version),
-            lambda: tuple(
-                addresses.server(e.address, e.port) for e in version.spec.endpoints or ()
-            ),
-        )
-    key = (version.ref.namespace, backend.service)
-    service, slices = found.services.get(key), found.slices.get(key, ())
-    return found.memo.get(
-        ("services.all_servers", service, slices), lambda: _all_servers(service, slices)
+        findings += _version_findings(version, services, slices, memo)
+    return Versions(
+        behind={key: tuple(versions) for key, versions in behind.items()},
+        servers=servers,
+        findings=tuple(findings),
     )
+
+
+def _endpoints(version: ModelVersionDoc) -> tuple[addresses.Server, ...]:
+    return tuple(addresses.server(e.address, e.port) for e in version.spec.endpoints or ())
 
 
 def _all_servers(
@@ -154,20 +189,23 @@ def _all_ports(service: ServiceDoc | None, doc: EndpointSliceDoc) -> tuple[int, 
 
 
 def version_endpoints(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Endpoint, ...]:
-    """The usable servers of a version, sorted; empty when there is none (see `version_problem`)."""
+    """The usable servers of a version, sorted; the same tuple as long as nothing changed."""
     backend = version.spec.backend
     if backend is None:
-        return found.memo.get(("services.version_endpoints", version), lambda: _vetted(version)[0])
+        return found.memo.get(("services.vetted", version), partial(_vetted, version))[0]
     servers = resolve(found, version.ref.namespace, backend.service, backend.port)
     return () if isinstance(servers, Problem) else servers.endpoints
 
 
-def version_findings(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Finding, ...]:
+def _version_findings(
+    version: ModelVersionDoc, services: Mapping[Key, ServiceDoc], slices: Slices, memo: Memo
+) -> tuple[Finding, ...]:
     """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
     backend = version.spec.backend
     if backend is None:
-        return found.memo.get(("services.version_findings", version), lambda: _vetted(version)[1])
-    servers = resolve(found, version.ref.namespace, backend.service, backend.port)
+        return memo.get(("services.vetted", version), partial(_vetted, version))[1]
+    key = (version.ref.namespace, backend.service)
+    servers = _lookup(services, slices, memo, key, backend.port)
     if not isinstance(servers, Problem):
         return tuple(f for f in servers.findings if f.code != "no-endpoints")
     path = "spec.backend"
@@ -213,16 +251,27 @@ def resolve(
     port: number or name of a port of the Service; None is allowed when it has only one.
     The same object as long as the Service and its slices are the same.
     """
-    service = found.services.get((namespace, name))
+    return _lookup(found.services, found.slices, found.memo, (namespace, name), port)
+
+
+def _lookup(
+    services: Mapping[Key, ServiceDoc],
+    slices: Slices,
+    memo: Memo,
+    key: Key,
+    port: int | str | None,
+) -> Servers | Problem:
+    service = services.get(key)
     if service is None:
         return Problem(
             code="backend-not-found",
-            message=f"there is no Service {namespace}/{name}",
+            message=f"there is no Service {key[0]}/{key[1]}",
             hint="create the Service, or correct the name",
         )
-    slices = found.slices.get((namespace, name), ())
-    return found.memo.get(
-        ("services.resolve", service, slices, port), lambda: _resolve(service, slices, port)
+    its_slices = slices.get(key, ())
+    return memo.get(
+        ("services.resolve", service, its_slices, port),
+        partial(_resolve, service, its_slices, port),
     )
 
 

@@ -19,6 +19,8 @@ class Memo:
     def __init__(self) -> None:
         self._kept: dict[Hashable, object] = {}
         self._used: dict[Hashable, object] = {}
+        self._parts: dict[Hashable, Memo] = {}
+        self._asked: set[Hashable] = set()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of `key`, made now if the last two rounds did not need it.
@@ -33,6 +35,21 @@ class Memo:
         self._used[key] = value
         return cast("T", value)
 
+    def part(self, name: Hashable) -> Memo:
+        """The memo of one part of the work, whose whole result is kept here as well.
+
+        It is swept only after rounds that asked for it, so that what made a result is still there
+        when one of the result's inputs changes. Names come from a small fixed set.
+        """
+        found = self._parts.get(name)
+        if found is None:
+            found = self._parts[name] = Memo()
+        self._asked.add(name)
+        return found
+
     def sweep(self) -> None:
         """End of a compilation: what it did not use is forgotten."""
         self._kept, self._used = self._used, {}
+        for name in self._asked:
+            self._parts[name].sweep()
+        self._asked.clear()
