@@ -76,7 +76,8 @@ STAGE_ID: Final = "stage_shadow_effective_policy_id"
 
 ALLOW_RESULT: Final = "allow_enforced_engine_result"
 ALLOW_ID: Final = "allow_enforced_effective_policy_id"
-"""The allow rule that matched: a number (with `!` behind it when the rule has a limit), `|`, its name."""
+"""The allow rule that matched: a number, `@` when it admitted a caller without a credential, `!` when
+it has a limit, then `|` and its name."""
 
 RULES: Final = (STAGE_ID, ALLOW_ID)
 """Where `rule` is: the deny rule of `STAGE_ID` when it starts with `DENY_STAGE`, else `ALLOW_ID`."""
@@ -89,6 +90,7 @@ SHADOW_ALLOW_ID: Final = "shadow_allow_shadow_effective_policy_id"
 DENY_STAGE: Final = "4"
 
 STAGES: Final = {
+    "0": "upgrade-refused",
     "1": "malformed-request",
     "2": "invalid-credential",
     "3": "credential-required",
@@ -124,9 +126,9 @@ def stage_policy(stage: str, index: int, name: str) -> str:
     return f"{stage}|{index:04d}|{name}"
 
 
-def rule_policy(index: int, name: str, *, limited: bool = False) -> str:
+def rule_policy(index: int, name: str, *, limited: bool = False, anonymous: bool = False) -> str:
     """A policy id of the allow or shadow rules: sorts by index."""
-    return f"{index:04d}{'!' if limited else ''}|{name}"
+    return f"{index:04d}{'@' if anonymous else ''}{'!' if limited else ''}|{name}"
 
 
 def rule_of(policy_id: str) -> str:
