@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC
@@ -42,7 +43,8 @@ class _Segment:
 
 
 class JsonLines:
-    """Made by `open_store`. Keeps the contract of `protocols.Recorder`.
+    """Made by `open_store`. Keeps the contract of `protocols.Recorder`, and may be called from
+    several threads: each call is done whole before the next begins.
 
     After a failed `sync` nobody knows what is durable: every further call raises until the
     directory is opened anew, which looks at what is really there.
@@ -62,6 +64,7 @@ class JsonLines:
         self._segment = segment
         self._rotate_bytes = rotate_bytes
         self._unsound: str | None = None
+        self._one_at_a_time = threading.Lock()
 
     def append(self, given: Sequence[records.Record]) -> None:
         """Keep `given`. Raises RecordError and keeps none of them, ValueError beyond MAX_RECORDS."""
@@ -69,9 +72,9 @@ class JsonLines:
             raise ValueError(f"{len(given)} records in one call; at most {MAX_RECORDS}")
         if not given:
             return
-        self._check_sound()
         data = b"".join([records.encode(record) + b"\n" for record in given])
-        with _translated(self._directory, "could not be stored"):
+        with self._one_at_a_time, _translated(self._directory, "could not be stored"):
+            self._check_sound()
             self._mend()
             if self._segment.size and self._segment.size + len(data) > self._rotate_bytes:
                 self._rotate()
@@ -79,19 +82,20 @@ class JsonLines:
 
     def sync(self) -> None:
         """Return when all records appended so far would survive a power cut."""
-        self._check_sound()
-        with _translated(self._directory, "are not known to be durable"):
+        with self._one_at_a_time, _translated(self._directory, "are not known to be durable"):
+            self._check_sound()
             self._sync()
 
     def close(self) -> None:
         """Sync and let go of the directory. A second call does nothing."""
-        if self._unsound == _CLOSED:
-            return
-        unsound, self._unsound = self._unsound, _CLOSED
         with (
+            self._one_at_a_time,
             _translated(self._directory, "are not known to be durable"),
             contextlib.ExitStack() as each,
         ):
+            if self._unsound == _CLOSED:
+                return
+            unsound, self._unsound = self._unsound, _CLOSED
             each.callback(self._disk.close, self._lock)
             each.callback(self._disk.close, self._segment.descriptor)
             if unsound is None:
