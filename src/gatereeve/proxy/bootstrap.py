@@ -85,6 +85,11 @@ class BootstrapSettings:
     connections: int = 50_000
 
 
+def node_id(gate: str, replica: str) -> str:
+    """The `node.id` of one Envoy of a Gate."""
+    return f"gate/{gate}-{replica}"
+
+
 def build(settings: BootstrapSettings) -> Any:
     """Make the `envoy.config.bootstrap.v3.Bootstrap`.
 
@@ -97,7 +102,7 @@ def build(settings: BootstrapSettings) -> Any:
             enable_deferred_creation_stats=True
         ),
     )
-    bootstrap.node.id = f"gate/{settings.gate}-{settings.replica}"
+    bootstrap.node.id = node_id(settings.gate, settings.replica)
     bootstrap.node.cluster = settings.gate
     bootstrap.node.locality.zone = settings.zone
     bootstrap.static_resources.clusters.extend(

@@ -20,7 +20,9 @@ from gatereeve.runtime.supervise import Supervisor
 
 _LOG = logging.getLogger(__name__)
 
-Prove = Callable[[str, Admin], Coroutine[None, None, None]]
+REPLICA = "local"
+
+Beside = Callable[[str, Admin], Coroutine[None, None, None]]
 
 
 def envoy_version() -> str:
@@ -56,12 +58,12 @@ class Fleet:
         self._stops: dict[str, asyncio.Event] = {}
         self._ended: dict[str, asyncio.Event] = {}
 
-    def follow(self, gates: tuple[Gate, ...], prove: Prove) -> None:
-        """Start what is new, stop what is gone. prove: runs beside each Envoy while it lives."""
+    def follow(self, gates: tuple[Gate, ...], beside: Beside) -> None:
+        """Start what is new, stop what is gone. beside: runs beside each Envoy while it lives."""
         wanted = {gate.name for gate in gates}
         for name in wanted - self._stops.keys():
             self._stops[name], self._ended[name] = asyncio.Event(), asyncio.Event()
-            self._supervisor.once(f"envoy {name}", partial(self._run, name, prove))
+            self._supervisor.once(f"envoy {name}", partial(self._run, name, beside))
         for name in self._stops.keys() - wanted:
             self._stops.pop(name).set()
 
@@ -73,7 +75,7 @@ class Fleet:
         for event in ended:
             await event.wait()
 
-    async def _run(self, name: str, prove: Prove) -> None:
+    async def _run(self, name: str, beside: Beside) -> None:
         stop, ended = self._stops[name], self._ended[name]
         state = self.states[name] = ProxyState()
         settings = self._local_settings(name)
@@ -84,9 +86,9 @@ class Fleet:
                 await process.wait_ready(self._settings.startup_s)
                 state.ready = True
                 async with Admin(settings.admin) as admin, asyncio.TaskGroup() as tasks:
-                    proving = tasks.create_task(prove(name, admin), name=f"prove {name}")
+                    beside_task = tasks.create_task(beside(name, admin), name=f"beside {name}")
                     await stop.wait()
-                    proving.cancel()
+                    beside_task.cancel()
         finally:
             self.states.pop(name, None)
             ended.set()
@@ -100,7 +102,7 @@ class Fleet:
         message = bootstrap.build(
             bootstrap.BootstrapSettings(
                 gate=name,
-                replica="local",
+                replica=REPLICA,
                 xds=bootstrap.Upstream(socket=paths.xds_socket),
                 admin=admin,
                 connections=self._settings.max_connections,

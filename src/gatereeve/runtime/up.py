@@ -13,16 +13,18 @@ from functools import partial
 
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
+from gatereeve.intake import loss
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
-from gatereeve.proxy import local
+from gatereeve.proxy import bootstrap, local
+from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.events import GateEvent
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime import control
 from gatereeve.runtime.control_plane import ControlPlane
-from gatereeve.runtime.proxies import Fleet
+from gatereeve.runtime.proxies import REPLICA, Fleet
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.status import status_of
 from gatereeve.runtime.supervise import Supervisor, SystemClock
@@ -114,7 +116,17 @@ class _House:
 
     def _follow(self, gates: tuple[Gate, ...]) -> None:
         self._intake.follow(gates)
-        self._fleet.follow(gates, self._plane.prove)
+        self._fleet.follow(gates, self._beside)
+
+    async def _beside(self, name: str, admin: Admin) -> None:
+        """Runs while this gate's Envoy lives: it proves what it runs, and nothing of it is lost."""
+        read = partial(admin.gauges, loss.STATS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._plane.prove(name, admin), name=f"prove {name}")
+            tasks.create_task(
+                self._intake.reconcile(name, bootstrap.node_id(name, REPLICA), read),
+                name=f"reconcile {name}",
+            )
 
     def _observe(self, event: GateEvent) -> None:
         self._plane.observe(event)
