@@ -19,7 +19,6 @@ import pathlib
 import stat
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from datetime import UTC
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -186,14 +185,14 @@ class AccessLog:
 
     def _note(self, stream: _Stream, losses: Collection[loss.Loss]) -> None:
         """Queue loss records; the next `_keep` stores them."""
-        at = self._clock.now().astimezone(UTC).isoformat(timespec="microseconds")
+        at = records.instant(self._clock.now())
         for found in losses:
             self.lost += found.lost
             note = records.LossRecord(
                 record_id=self._fresh_id(),
                 gate=stream[0],
                 node=stream[1],
-                at=at.replace("+00:00", "Z"),
+                at=at,
                 lost=found.lost,
                 reason=found.reason,
             )

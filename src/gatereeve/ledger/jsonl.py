@@ -18,7 +18,6 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from pathlib import Path
 
 import msgspec
@@ -234,7 +233,7 @@ def _note(torn: bytes, kept_in: str, clock: protocols.Clock) -> records.LossReco
         record_id=str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
         gate=EVERY_GATE,
         node=EVERY_GATE,
-        at=clock.now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        at=records.instant(clock.now()),
         lost=torn.count(b"\n") + (not torn.endswith(b"\n")),
         reason=f"torn by the end of a writer before it was stored; kept in {kept_in}",
     )
