@@ -1,0 +1,3 @@
+module gatereeve.dev/bench/load
+
+go 1.21
