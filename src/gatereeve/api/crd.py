@@ -80,9 +80,16 @@ def spec_schema(kind: registry.Kind) -> Schema:
 
 
 def _text(kind: registry.Kind) -> str:
-    return HEADER + yaml.safe_dump(
-        _definition(kind), sort_keys=False, width=100, allow_unicode=True, default_flow_style=False
+    return HEADER + yaml.dump(
+        _definition(kind), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
     )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a value that occurs twice twice: no anchors."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
 
 
 def _definition(kind: registry.Kind) -> Schema:

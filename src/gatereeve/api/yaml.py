@@ -8,6 +8,7 @@ tags of other languages are refused. Bounded in size, depth and expanded aliases
 
 from __future__ import annotations
 
+import contextlib
 import re
 from array import array
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,8 @@ from functools import lru_cache
 from typing import TypeAlias, cast
 
 from yaml._yaml import CParser
-from yaml.error import Mark, MarkedYAMLError, YAMLError
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
@@ -33,6 +35,9 @@ _MAX_SHARED = 2000
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _NOTHING = re.compile(r"(?:---)?(?:[ \t\r\n]|#[^\n]*(?:\n|\Z))*\Z")
+_SHALLOW = 300
+"""Fewer openers, or characters before the text of a line, nest no deeper than the stack allows."""
+_STAIRS = re.compile(r"[ \t\-?:]{300}")
 _SURROGATES = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
 
 _CONSTANTS: dict[str, bool | None] = {
@@ -185,6 +190,31 @@ def _too_large(text: str) -> Problem | None:
     most = 2 * (text.count(":") + text.count("?")) + sum(map(text.count, "-,[{&*!"))
     if most > 2 * MAX_NODES:
         return _bound("the document has too many values", 1)
+    if text.count("[") + text.count("{") > _SHALLOW or _STAIRS.search(text):
+        return _too_deep(text)
+    return None
+
+
+def _too_deep(text: str) -> Problem | None:
+    """Measures the depth from events, which need no stack.
+
+    libyaml's composer recurses for every level without a bound, so enough of them end the process.
+    Errors are left to the composer, which meets them at the same place.
+    """
+    depth = 0
+    with contextlib.suppress(YAMLError, UnicodeError):
+        parser = _Composer(text)
+        try:
+            while (event := parser.get_event()) is not None:
+                if isinstance(event, CollectionStartEvent):
+                    depth += 1
+                    if depth > MAX_DEPTH:
+                        line = event.start_mark.line if event.start_mark else 0
+                        return _bound("nested too deep", line + 1)
+                elif isinstance(event, CollectionEndEvent):
+                    depth -= 1
+        finally:
+            parser.dispose()
     return None
 
 
@@ -216,22 +246,27 @@ def _compose(text: str) -> tuple[list[Node], Problem | None]:
 
 
 def _syntax(error: Exception, text: str) -> Problem:
+    rows = text.rstrip().split("\n")
     line, what = 1, "the text is not Unicode"
     if isinstance(error, MarkedYAMLError):
-        in_quotes = "quoted scalar" in str(error.context)
-        mark: Mark | None = error.context_mark if in_quotes else None
-        mark = mark or error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
         what = ", ".join(part for part in (error.context, error.problem) if part)
+        line = min(_line(error, rows), len(rows))
     elif isinstance(error, ReaderError):
-        line = text.encode("utf-8", "replace")[: error.position].count(b"\n") + 1
+        before = text.encode("utf-8", "replace")[: error.position]
+        line = min(before.count(b"\n") + 1, len(rows))
         what = f"a character is not allowed: {error.reason}"
-    rows = text.rstrip().split("\n")
-    line = min(line, len(rows))
-    row = rows[line - 1]
-    return Problem(
-        code="yaml-syntax", line=line, message=f"not YAML: {what}", hint=_syntax_hint(what, row)
-    )
+    hint = _syntax_hint(what, rows[line - 1])
+    return Problem(code="yaml-syntax", line=line, message=f"not YAML: {what}", hint=hint)
+
+
+def _line(error: MarkedYAMLError, rows: list[str]) -> int:
+    """Where it begins for quotes left open and templates, else where it is noticed."""
+    begin, noticed = error.context_mark, error.problem_mark
+    row = rows[begin.line] if begin is not None and begin.line < len(rows) else ""
+    if begin is not None and ("quoted scalar" in str(error.context) or "{{" in row):
+        return begin.line + 1
+    mark = noticed or begin
+    return mark.line + 1 if mark is not None else 1
 
 
 def _syntax_hint(what: str, row: str) -> str:
