@@ -72,7 +72,7 @@ def _compile_gate(
         world, scope, gathered, resolve=partial(routing.resolve_version, index), memo=memo
     )
     routed = routing.route_gate(index, doc, plans)
-    problems = [*found, *more, *routed.findings]
+    problems = [*found, *more, *_weak_tls(doc), *routed.findings]
     for plan in plans.values():
         problems.extend(plan.findings)
     gate = Gate(
@@ -123,6 +123,21 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.value)
+
+
+def _weak_tls(doc: GateDoc) -> tuple[findings.Finding, ...]:
+    if doc.spec.tls.min_version in ("1.2", "1.3"):
+        return ()
+    path = "spec.tls.minVersion"
+    return (
+        findings.Finding(
+            code=findings.FindingCode("weak-tls"),
+            message=f"TLS {doc.spec.tls.min_version} is accepted",
+            hint="use 1.2 or 1.3 (RFC 8996 retires the older ones)",
+            origin=doc.origin(path),
+            where=doc.where(path),
+        ),
+    )
 
 
 def _unrouted(model: ModelDoc) -> findings.Finding:

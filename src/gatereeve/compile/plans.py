@@ -103,6 +103,7 @@ def gather(world: World) -> Gathered:
             for index, name in enumerate(policy.spec.models or ())
             if (namespace, name) not in world.models
         )
+    findings.extend(_idle_selectors(world))
     broken, everywhere = _broken(world)
     return Gathered(
         versions=_frozen(versions),
@@ -114,6 +115,20 @@ def gather(world: World) -> Gathered:
         broken_everywhere=everywhere,
         findings=tuple(findings),
     )
+
+
+def _idle_selectors(world: World) -> Iterable[Finding]:
+    """Policies whose selector matches no Model of their namespace."""
+    by_namespace: defaultdict[str, list[ModelDoc]] = defaultdict(list)
+    for (namespace, _), model in world.models.items():
+        by_namespace[namespace].append(model)
+    for (namespace, _), policy in world.access_policies.items():
+        if policy.spec.selector is None:
+            continue
+        if not any(policies_for(model, (policy,)) for model in by_namespace[namespace]):
+            yield _finding(policy, "policy-matches-nothing", "spec.selector",
+                           f"the selector matches no Model in namespace {namespace}",
+                           "label a Model so, or correct the selector; until then the policy says nothing")  # fmt: skip
 
 
 def _frozen(found: Mapping[_K, list[_V]]) -> Mapping[_K, tuple[_V, ...]]:

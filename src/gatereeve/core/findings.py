@@ -130,7 +130,7 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _E,
         "Two Gates want the same address and port, or one class; the first by name wins.",
     ),
-    ("weak-tls", _W, "A TLS floor below 1.2, or plain HTTP allowed for governed hosts."),
+    ("weak-tls", _W, "A TLS floor below 1.2, which current standards call broken."),
     (
         "jwks-invalid",
         _E,
@@ -175,11 +175,6 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "A namespace claims a host or path without a HostGrant. The route is not served.",
     ),
     ("route-conflict", _E, "Another route owns this host, path and match; this one is not served."),
-    (
-        "route-unreachable",
-        _W,
-        "A route can never be chosen because a more specific or earlier one takes everything.",
-    ),
     ("class-unknown", _I, "An Ingress or Gateway of a class that is not ours is left alone."),
     ("class-ambiguous", _E, "Annotation and ingressClassName disagree. The Ingress is not served."),
     (
@@ -310,12 +305,6 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "The risk reviewer must be somebody else than the owner's approver.",
     ),
     (
-        "approval-role-unknown",
-        _W,
-        "An approval whose role the model's risk class does not ask for.",
-    ),
-    ("approval-foreign", _E, "An approval in another namespace than the version it names."),
-    (
         "policy-empty",
         _E,
         "A policy without a rule says nothing; it is refused rather than guessed at.",
@@ -333,7 +322,6 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _W,
         "A rule names an operation that the model's protocol does not have.",
     ),
-    ("limit-invalid", _E, "A limit that no token bucket can keep."),
     ("rollout-conflict", _E, "Two Rollouts for one model; the first by name is in force."),
     (
         "rollout-missing",
