@@ -19,7 +19,8 @@ _INTRODUCTION = """\
 
 What is kept about every request, change and loss: one JSON object per line, keys sorted, UTF-8, in
 `records/000001.jsonl`, `000002.jsonl`, … under the state directory. `gatereeve tail` shows them.
-`kind` says which of the three a line is. A field without a value is left out, never `""` or `"-"`.
+`kind` says which of the three a line is. A field with nothing to say (no text, 0, no items) is left
+out, never `""` or `"-"`.
 No credential, no body, no query string and no token payload is ever in a record.
 
 Records on disk are durable against a power cut once the store has synced; a line that a kill left

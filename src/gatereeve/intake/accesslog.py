@@ -70,6 +70,7 @@ class AccessLog:
         self._overflow: dict[_Stream, int] = {}
         self._storing = asyncio.Lock()
         self._failing = False
+        self._unsynced = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve here as well; before the server starts."""
@@ -96,7 +97,8 @@ class AccessLog:
     ) -> None:
         """Hold the gate's counters against its records, for as long as the gate lives.
 
-        Runs until cancelled. Also tries again to store what a failing store left behind.
+        Runs until cancelled. Each round also tries again to store what a failing store left behind,
+        and makes durable what was stored.
         """
         while True:
             with contextlib.suppress(errors.ProxyError):
@@ -112,6 +114,7 @@ class AccessLog:
         finally:
             self._note(stream, watch.settle(self._now_us()))
             await self._keep(())
+            await self._sync()
 
     async def aclose(self) -> None:
         """Store what is left, when the gates and the server are gone."""
@@ -173,9 +176,20 @@ class AccessLog:
                         _LOG.exception("records are kept in memory, at most %d", MAX_BACKLOG)
                     self._failing = True
                     return
-                self._failing = False
+                self._failing, self._unsynced = False, True
                 del self._backlog[: len(waiting)]
                 self._own_up()
+
+    async def _sync(self) -> None:
+        """Make durable what was stored since the last time; a power cut costs one round at most."""
+        async with self._storing:
+            if not self._unsynced:
+                return
+            self._unsynced = False
+            try:
+                await asyncio.to_thread(self._recorder.sync)
+            except errors.RecordError:
+                _LOG.exception("records may not survive a power cut")
 
     def _own_up(self) -> None:
         overflow, self._overflow = self._overflow, {}

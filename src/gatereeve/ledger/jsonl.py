@@ -45,8 +45,9 @@ class JsonLines:
     """Made by `open_store`. Keeps the contract of `protocols.Recorder`, and may be called from
     several threads: each call is done whole before the next begins.
 
-    After a failed `sync` nobody knows what is durable: every further call raises until the
-    directory is opened anew, which looks at what is really there.
+    After a failed sync nobody knows what of the segment is durable, and asking again would prove
+    nothing. `sync` then raises until the next `append`, which goes on in a new segment, behind a
+    note of how many records are in doubt.
     """
 
     def __init__(
@@ -56,13 +57,17 @@ class JsonLines:
         lock: int,
         segment: _Segment,
         rotate_bytes: int,
+        clock: protocols.Clock,
     ) -> None:
         self._directory = directory
         self._disk = files
         self._lock = lock
         self._segment = segment
         self._rotate_bytes = rotate_bytes
-        self._unsound: str | None = None
+        self._clock = clock
+        self._unsynced = 0
+        self._doubt: str | None = None
+        self._closed = False
         self._one_at_a_time = threading.Lock()
 
     def append(self, given: Sequence[records.Record]) -> None:
@@ -73,16 +78,24 @@ class JsonLines:
             return
         data = b"".join([records.encode(record) + b"\n" for record in given])
         with self._one_at_a_time, _translated(self._directory, "could not be stored"):
-            self._check_sound()
+            self._check_open()
             self._mend()
+            if self._doubt is not None:
+                self._renew(self._doubt)
             if self._segment.size and self._segment.size + len(data) > self._rotate_bytes:
                 self._rotate()
             self._write(data)
+            self._unsynced += len(given)
 
     def sync(self) -> None:
         """Return when all records appended so far would survive a power cut."""
         with self._one_at_a_time, _translated(self._directory, "are not known to be durable"):
-            self._check_sound()
+            self._check_open()
+            if self._doubt is not None:
+                raise errors.RecordError(
+                    f"records in {self._directory} are in doubt: {self._doubt}",
+                    hint="mend the disk; the next records go to a new segment",
+                )
             self._sync()
 
     def close(self) -> None:
@@ -92,12 +105,12 @@ class JsonLines:
             _translated(self._directory, "are not known to be durable"),
             contextlib.ExitStack() as each,
         ):
-            if self._unsound == _CLOSED:
+            if self._closed:
                 return
-            unsound, self._unsound = self._unsound, _CLOSED
+            self._closed = True
             each.callback(self._disk.close, self._lock)
             each.callback(self._disk.close, self._segment.descriptor)
-            if unsound is None:
+            if self._doubt is None:
                 self._disk.sync(self._segment.descriptor)
 
     def _write(self, data: bytes) -> None:
@@ -121,28 +134,31 @@ class JsonLines:
 
     def _rotate(self) -> None:
         self._sync()
-        number = self._segment.number + 1
-        fresh = _open_segment(self._directory, number, self._disk)
+        self._next_segment()
+
+    def _next_segment(self) -> None:
+        fresh = _open_segment(self._directory, self._segment.number + 1, self._disk)
         full, self._segment = self._segment, fresh
         self._disk.close(full.descriptor)
+
+    def _renew(self, doubt: str) -> None:
+        reason = f"none lost yet, but {self._unsynced} records may not survive a power cut: {doubt}"
+        self._next_segment()
+        self._write(records.encode(_loss(str(uuid.uuid4()), 0, reason, self._clock)) + b"\n")
+        self._doubt, self._unsynced = None, 0
 
     def _sync(self) -> None:
         try:
             self._disk.sync(self._segment.descriptor)
         except OSError as error:
             # The kernel may have dropped the pages and would answer "durable" if asked again.
-            self._unsound = f"an earlier sync failed: {error.strerror or error}"
+            self._doubt = f"a sync failed: {error.strerror or error}"
             raise
+        self._unsynced = 0
 
-    def _check_sound(self) -> None:
-        if self._unsound is not None:
-            raise errors.RecordError(
-                f"records in {self._directory} cannot be stored: {self._unsound}",
-                hint="open the directory anew",
-            )
-
-
-_CLOSED = "the store is closed"
+    def _check_open(self) -> None:
+        if self._closed:
+            raise errors.RecordError(f"the store of records in {self._directory} is closed")
 
 
 def open_store(
@@ -167,7 +183,7 @@ def open_store(
         number = max(segments.segment_numbers(directory), default=1)
         segment = _open_segment(directory, number, files)
         undo.callback(files.close, segment.descriptor)
-        store = JsonLines(directory, files, lock, segment, rotate_bytes)
+        store = JsonLines(directory, files, lock, segment, rotate_bytes, clock)
         _clear_torn_end(directory, store, segment, files, clock)
         undo.pop_all()
     return store
@@ -228,14 +244,20 @@ def _clear_torn_end(
 
 def _note(torn: bytes, kept_in: str, clock: protocols.Clock) -> records.LossRecord:
     # The same torn end gives the same id: should it be noted twice, it is counted once.
-    identity = f"{kept_in}:{canonical.sha256(torn)}"
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{kept_in}:{canonical.sha256(torn)}")
+    pieces = torn.count(b"\n") + (not torn.endswith(b"\n"))
+    reason = f"torn by the end of a writer before it was stored; kept in {kept_in}"
+    return _loss(str(identity), pieces, reason, clock)
+
+
+def _loss(record_id: str, lost: int, reason: str, clock: protocols.Clock) -> records.LossRecord:
     return records.LossRecord(
-        record_id=str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
+        record_id=record_id,
         gate=EVERY_GATE,
         node=EVERY_GATE,
         at=records.instant(clock.now()),
-        lost=torn.count(b"\n") + (not torn.endswith(b"\n")),
-        reason=f"torn by the end of a writer before it was stored; kept in {kept_in}",
+        lost=lost,
+        reason=reason,
     )
 
 
