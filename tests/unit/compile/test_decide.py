@@ -141,7 +141,9 @@ class TestHostAndPath:
             ir.route(path="/model", kind="prefix"),
             ir.ordinary(),
         )
-        assert outcome(ask(here, CORP.header(), path="/model/a;b")) == (400, "malformed-request")
+        assert outcome(ask(here, path="/model/a;b")) == (400, "malformed-request")
+        bad = ("Authorization", "Bearer x")
+        assert outcome(ask(here, bad, path="/model/a;b")) == (401, "invalid-credential")
         assert ask(here, path="/web/a;b").forwarded
 
     def test_an_unknown_listener_is_the_callers_mistake(self) -> None:

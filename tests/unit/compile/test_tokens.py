@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from gatereeve.compile import tokens
 from gatereeve.compile.tokens import Invalid, Verified
@@ -154,14 +154,19 @@ def signed(algorithm: str) -> str:
     head = ir.b64(json.dumps({"alg": algorithm}).encode())
     payload = {"iss": CORP.issuer, "aud": "gate", "sub": "alice", "exp": AT + 60}
     data = f"{head}.{ir.b64(json.dumps(payload).encode())}".encode()
-    digest = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}.get(algorithm[-3:])
+    digests: dict[str, hashes.HashAlgorithm] = {
+        "256": hashes.SHA256(),
+        "384": hashes.SHA384(),
+        "512": hashes.SHA512(),
+    }
+    digest = digests.get(algorithm[-3:])
     if digest is None:
         signature = ED.sign(data)
     elif algorithm.startswith("PS"):
-        pss = padding.PSS(padding.MGF1(digest()), padding.PSS.DIGEST_LENGTH)
-        signature = RSA.sign(data, pss, digest())
+        pss = padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH)
+        signature = RSA.sign(data, pss, digest)
     else:
-        signature = RSA.sign(data, padding.PKCS1v15(), digest())
+        signature = RSA.sign(data, padding.PKCS1v15(), digest)
     return f"{data.decode()}.{ir.b64(signature)}"
 
 
@@ -199,7 +204,7 @@ def test_longer_curves(curve: ec.EllipticCurve) -> None:
     digest = hashes.SHA384() if curve.key_size == 384 else hashes.SHA512()
     head = ir.b64(json.dumps({"alg": "ES384" if curve.key_size == 384 else "ES512"}).encode())
     data = f"{head}.{CORP.token().split('.')[1]}".encode()
-    r, s = ir.utils.decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
+    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
     token = f"{data.decode()}.{ir.b64(r.to_bytes(size, 'big') + s.to_bytes(size, 'big'))}"
     provider = CORP.provider(jwks=json.dumps({"keys": [jwk]}))
     assert isinstance(tokens.verify(token, (provider,), now=ir.NOW), Verified)
