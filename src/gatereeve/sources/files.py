@@ -32,11 +32,14 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """A file as it was last read. held: documents seemed to vanish, which the next look decides."""
+    """A file as it was last read.
+
+    held: documents seemed to vanish, which the next look decides; then this is how it was before.
+    """
 
     stamp: listing.Stamp | None
-    parsed: parsed.Parsed
-    held: bool = False
+    content: parsed.Parsed
+    held: parsed.Parsed | None = None
 
 
 class FolderSource:
@@ -67,7 +70,9 @@ class FolderSource:
     @property
     def unsettled(self) -> frozenset[Path]:
         """Files that seemed to lose documents when last read; they want a second look soon."""
-        return frozenset(self.folder / path for path, known in self._known.items() if known.held)
+        return frozenset(
+            self.folder / path for path, known in self._known.items() if known.held is not None
+        )
 
     def read(self, changed: Collection[Path] | None = None) -> World:
         """The World as the folder is now.
@@ -147,23 +152,24 @@ class FolderSource:
 
     def _look(self, path: str, stamp: listing.Stamp | None, *, hold: bool) -> None:
         before = self._known.get(path)
-        if before is not None and before.stamp == stamp and not before.held:
+        if before is not None and before.stamp == stamp and before.held is None:
             return
+        full = None if before is None else before.held or before.content
         if stamp is None:
             after = parsed.Parsed(file=path)
         else:
-            stamp, after = self._load(path, stamp, before.parsed if before else None)
-        if before is not None:
-            after = parsed.keep_last_good(after, before.parsed)
-            if hold and not (before.held and before.stamp == stamp):
-                holding = parsed.hold_lost(after, before.parsed)
-                if holding is not None:
-                    self._known[path] = _Known(stamp=stamp, parsed=holding, held=True)
-                    return
+            stamp, after = self._load(path, stamp, full)
+        if before is not None and full is not None:
+            after = parsed.keep_last_good(after, before.content)
+            decided = before.held is not None and before.stamp == stamp
+            holding = parsed.hold_lost(after, before.content) if hold and not decided else None
+            if holding is not None:
+                self._known[path] = _Known(stamp=stamp, content=holding, held=full)
+                return
         if stamp is None:
             self._known.pop(path, None)
         else:
-            self._known[path] = _Known(stamp=stamp, parsed=after)
+            self._known[path] = _Known(stamp=stamp, content=after)
 
     def _load(
         self, path: str, stamp: listing.Stamp, previous: parsed.Parsed | None
@@ -202,7 +208,7 @@ class FolderSource:
     def _assemble(self, found: list[findings.Finding]) -> World:
         retrieved = self._retrieved()
         world = assemble(
-            [self._known[path].parsed for path in sorted(self._known)],
+            [self._known[path].content for path in sorted(self._known)],
             at=self._clock.now(),
             jwks=retrieved.jwks,
             previous=self._world,
@@ -224,7 +230,7 @@ class FolderSource:
         """A key set in a .json file is no document, and no broken one either."""
         known = self._known.get(path)
         return known is not None and not any(
-            part.docs or part.broken or part.kept for part in known.parsed.parts
+            part.docs or part.broken or part.kept for part in known.content.parts
         )
 
 

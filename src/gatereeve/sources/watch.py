@@ -125,6 +125,8 @@ class Watch:
             identity = _identity(folder)
             if identity is not None:
                 # The watcher stands before the first suspension inside, so before anybody reads.
+                if listening.is_set():
+                    self._note_everything()
                 listening.set()
                 with contextlib.suppress(OSError, RuntimeError):
                     await self._collect(folder, identity)
