@@ -236,6 +236,32 @@ async def test_a_new_controller_sends_nothing_to_a_gate_that_has_it_all() -> Non
             assert await status_of(f"{at.url}/x") == 204
 
 
+@pytest.mark.parametrize("step", range(5))
+async def test_a_controller_that_goes_at_any_step_of_a_change_leaves_no_gap(step: int) -> None:
+    """All traffic moves to another cluster; the controller goes after `step` accepted responses."""
+    async with backend() as target, gate() as at:
+        await publish(at, served("v1", at.port, {"a": target.port}, x="a", y=201))
+        before = len(at.xds.seen.of(events.Acked))
+        async with Load(at.url, "/x", "/y") as load:
+            await load.until("/x", 200)
+            moved = served("v2", at.port, {"b": target.port}, x="b", y=202)
+            at.xds.server.set_snapshot("public", moved)
+            await at.xds.seen.wait(
+                events.Acked, lambda _: len(at.xds.seen.of(events.Acked)) >= before + step
+            )
+            await at.xds.server.stop()
+            await load.until("/x", 200, more=5)
+            async with serving(
+                socket=at.xds.socket, discipline=session.Discipline(grace_s=0)
+            ) as successor:
+                successor.server.set_snapshot("public", moved)
+                await load.until("/y", 202, more=5)
+                await activation.wait_active(at.admin, activation.expected_of(moved))
+                await load.until("/x", 200, more=5)
+        assert set(load.answers["/x"]) == {200}
+        assert set(load.answers["/y"]) <= {201, 202}
+
+
 async def test_activation_is_what_the_gate_reports() -> None:
     """Clusters, listeners, routes, filters and secrets; also when a change only removes."""
     authority = Authority()

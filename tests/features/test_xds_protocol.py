@@ -19,6 +19,10 @@ def clusters(version: str, *cluster_names: str, connect_ms: int = 500) -> snap.S
     )
 
 
+def plain(version: str, *cluster_names: str) -> snap.Snapshot:
+    return msg.snapshot(version, *map(msg.plain_cluster, cluster_names))
+
+
 async def test_empty_types_are_answered() -> None:
     async with serving() as at, XdsClient(at.socket) as client:
         at.server.set_snapshot("public", msg.snapshot("v1"))
@@ -42,12 +46,12 @@ async def test_a_gate_waits_for_the_first_snapshot_of_its_gate() -> None:
 @pytest.mark.parametrize("asked", [[], ["*"]], ids=["legacy", "star"])
 async def test_wildcard_brings_all_and_follows_changes(asked: list[str]) -> None:
     async with serving() as at, XdsClient(at.socket) as client:
-        at.server.set_snapshot("public", clusters("v1", "a", "b"))
+        at.server.set_snapshot("public", plain("v1", "a", "b"))
         await client.send(snap.CDS, subscribe=asked)
         assert names(await client.next_ack(snap.CDS)) == ["a", "b"]
-        at.server.set_snapshot("public", clusters("v2", "a", "b", "c"))
+        at.server.set_snapshot("public", plain("v2", "a", "b", "c"))
         assert names(await client.next_ack(snap.CDS)) == ["c"]
-        at.server.set_snapshot("public", clusters("v3", "b", "c"))
+        at.server.set_snapshot("public", plain("v3", "b", "c"))
         response = await client.next_ack(snap.CDS)
         assert (names(response), list(response.removed_resources)) == ([], ["a"])
         assert await client.quiet() == []
@@ -217,8 +221,8 @@ async def test_reconnect_to_another_instance_sends_nothing_when_nothing_changed(
 
 async def test_reconnect_removes_what_vanished_meanwhile() -> None:
     async with serving() as at, XdsClient(at.socket) as client:
-        at.server.set_snapshot("public", clusters("v2", "a"))
-        held = versions(clusters("v1", "a", "gone"))[snap.CDS]
+        at.server.set_snapshot("public", plain("v2", "a"))
+        held = versions(plain("v1", "a", "gone"))[snap.CDS]
         await client.send(snap.CDS, held=held)
         response = await client.next_ack(snap.CDS)
         assert (names(response), list(response.removed_resources)) == ([], ["gone"])

@@ -42,6 +42,11 @@ def cluster(name: str, *, connect_ms: int = 500) -> Any:
     )
 
 
+def plain_cluster(name: str) -> Any:
+    """A cluster that needs nothing else."""
+    return cluster_pb2.Cluster(name=name, type="STATIC")
+
+
 def endpoints(name: str, *ports: int, host: str = "127.0.0.1") -> Any:
     found = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
     group = found.endpoints.add()

@@ -229,7 +229,6 @@ class AdsServer:
 
     async def serve(self, context: Any) -> None:
         """One delta stream from its first request to its end. Raises RefusedError to end it."""
-        peer = peers.peer_of(context.peer(), context.auth_context())
         try:
             async with asyncio.timeout(self._settings.first_request_s):
                 first = await context.read()
@@ -238,6 +237,7 @@ class AdsServer:
             raise peers.RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
         if first is EOF:
             return
+        peer = peers.peer_of(context.peer(), context.auth_context())
         identity = peers.identify(first.node, peer)
         state, record = self._admit(identity)
         older = record.stream

@@ -9,7 +9,8 @@ is slow misses intermediate snapshots and gets the newest. The discipline (knowl
    accepted all clusters and got their endpoints; then filter configurations and routes.
 3. When a cluster was sent, its endpoints are sent after it, equal or not.
 4. What the gate no longer needs is removed last: after everything that could refer to it was
-   accepted, and a grace period. First listeners, then routes, then clusters, then the rest.
+   accepted, and a grace period. First listeners, then routes, then clusters, then the rest. A gate
+   that reconnects must first have told what it holds of each type.
 5. An unknown name is answered at once with its removal, so that the gate does not wait for it.
 6. After a rejection the culprits are those named in the gate's error; when none is named, the
    rejected resources are tried again in halves until they are found.
@@ -98,6 +99,8 @@ class Session:
         self._nonces = 0
         self._unwarmed = dict(unwarmed)  # endpoints' name → cluster, sent but without endpoints yet
         self._blocked_since: float | None = None
+        self._warm_for: gate.TypeView | None = None
+        self._barrier_given_up: gate.TypeView | None = None
         self._gone: dict[tuple[snap.TypeUrl, str], float] = {}
 
     def receive(self, request: Any) -> Receipt:
@@ -150,17 +153,11 @@ class Session:
 
         What the gate still holds beyond the view does not count.
         """
-        if not view.is_whole():
-            return False
-        if any(view.types[t].versions and t not in self.subscriptions for t in (CDS, LDS)):
+        if not view.is_whole() or not self._is_complete(view):
             return False
         if any(subscription.owes_first_answer for subscription in self.subscriptions.values()):
             return False
-        if not all(self._has_all(type_url, view) for type_url in self.subscriptions):
-            return False
-        return not self._unwarmed_in(view) and all(
-            self._holds(need) for need in _needs(view) if need[1] in view.types[need[0]].versions
-        )
+        return self._has_all(EDS, view) and self._has_all(SDS, view)
 
     def unwarmed(self) -> tuple[tuple[str, str], ...]:
         """Endpoints still owed to clusters that were sent, for the gate's next stream."""
@@ -196,6 +193,20 @@ class Session:
         on_its_way = subscription.outstanding is not None and subscription.outstanding.resources
         return not on_its_way and not subscription.additions(view.types[type_url])
 
+    def _is_complete(self, view: gate.View) -> bool:
+        """Whether the gate has all that refers to something, and all that this refers to.
+
+        A type it has not asked for yet does not count as had: after a reconnect it may hold routes
+        we were not told of, and what they lead to must stay.
+        """
+        if any(view.types[t].versions and t not in self.subscriptions for t in (CDS, LDS)):
+            return False
+        if not all(self._has_all(type_url, view) for type_url in _REFERRING):
+            return False
+        return not self._unwarmed_in(view) and all(
+            self._holds(need) for need in _needs(view) if need[1] in view.types[need[0]].versions
+        )
+
     def _holds(self, need: snap.Need) -> bool:
         subscription = self.subscriptions.get(need[0])
         return subscription is not None and need[1] in subscription.held
@@ -205,7 +216,7 @@ class Session:
         return any(cluster in served for cluster in self._unwarmed.values())
 
     def _clusters_ready(self, view: gate.View, now: float) -> bool:
-        if self._has_all(CDS, view) and not self._unwarmed_in(view):
+        if self._has_all(CDS, view) and not self._unwarmed_in(view) and self._has_endpoints(view):
             self._blocked_since = None
             return True
         if self._blocked_since is None:
@@ -214,10 +225,32 @@ class Session:
             return False
         if now - self._blocked_since < self._discipline.barrier_s:
             return False
-        if self._unwarmed:
-            self._unwarmed.clear()
+        if self._barrier_given_up is not view.types[CDS]:
+            self._barrier_given_up = view.types[CDS]
             self.barrier_timeouts += 1
+            self._unwarmed.clear()
         return True
+
+    def _has_endpoints(self, view: gate.View) -> bool:
+        """Whether the gate got endpoints for all clusters it has.
+
+        A gate that reconnects may have been told of a cluster and not yet of its endpoints, by a
+        controller that is gone.
+        """
+        clusters = view.types[CDS]
+        if CDS not in self.subscriptions or self._warm_for is clusters:
+            return True
+        known = self.subscriptions[EDS].held if EDS in self.subscriptions else {}
+        served = view.types[EDS].versions
+        has_all = all(
+            name in known or name not in served
+            for cluster in clusters.resources.values()
+            for kind, name in cluster.needs
+            if kind == EDS
+        )
+        if has_all:
+            self._warm_for = clusters
+        return has_all
 
     def _send(
         self,
@@ -259,10 +292,9 @@ class Session:
             for type_url, subscription in self.subscriptions.items()
         }
         named = {(type_url, name) for type_url, names in extra.items() for name in names}
-        referred = not all(self._has_all(type_url, view) for type_url in _REFERRING)
-        self._gone = {entry: since for entry, since in self._gone.items() if entry in named} | (
-            {} if referred else dict.fromkeys(named - self._gone.keys(), now)
-        )
+        self._gone = {entry: since for entry, since in self._gone.items() if entry in named}
+        if named - self._gone.keys() and self._is_complete(view):
+            self._gone.update(dict.fromkeys(named - self._gone.keys(), now))
         for stage in _REMOVALS:
             for type_url in stage:
                 names = self._due(type_url, extra.get(type_url, ()), now)

@@ -80,6 +80,50 @@ def test_it_is_settled_only_with_all_that_is_needed() -> None:
     assert tried.is_settled(view)
 
 
+def test_nothing_is_removed_before_a_reconnecting_gate_said_what_else_it_holds() -> None:
+    """It may hold routes to `old`; they are switched, and only then `old` goes."""
+    view = view_of(*CONTENT)
+    versions = {t: dict(view.types[t].versions) for t in snap.TYPES}
+    tried = session.Session(session.Discipline(grace_s=0))
+    for request, held in (
+        (asked(snap.CDS), versions[snap.CDS] | {"old": "1"}),
+        (asked(snap.EDS, "a", "old"), versions[snap.EDS] | {"old": "1"}),
+        (asked(snap.LDS), versions[snap.LDS]),
+    ):
+        request.initial_resource_versions.update(held)
+        tried.receive(request)
+        assert tried.respond(view, 0.0) is None
+    request = asked(snap.RDS, "routes")
+    request.initial_resource_versions["routes"] = "leads to old"
+    tried.receive(request)
+    response = tried.respond(view, 0.0)
+    assert response is not None
+    assert sent(response) == ("RDS", ["routes"])
+    assert tried.respond(view, 0.0) is None
+    tried.receive(asked(snap.RDS, nonce=response.nonce))
+    response = tried.respond(view, 0.0)
+    assert response is not None
+    assert (response.type_url, list(response.removed_resources)) == (snap.CDS, ["old"])
+
+
+def test_routes_wait_for_endpoints_that_an_earlier_controller_owed() -> None:
+    view = view_of(*CONTENT)
+    tried = session.Session(session.Discipline())
+    for type_url in (snap.CDS, snap.LDS):
+        request = asked(type_url)
+        request.initial_resource_versions.update(view.types[type_url].versions)
+        tried.receive(request)
+    tried.receive(asked(snap.RDS, "routes"))
+    assert tried.respond(view, 0.0) is None
+    tried.receive(asked(snap.EDS, "a"))
+    response = tried.respond(view, 0.0)
+    assert response is not None
+    assert sent(response) == ("EDS", ["a"])
+    assert tried.respond(view, 0.0) is None
+    tried.receive(asked(snap.EDS, nonce=response.nonce))
+    assert sent(tried.respond(view, 0.0)) == ("RDS", ["routes"])
+
+
 def test_a_rejected_removal_is_not_tried_again() -> None:
     tried = session.Session(session.Discipline(grace_s=0))
     request = asked(snap.CDS)
