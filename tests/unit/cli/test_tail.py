@@ -10,13 +10,13 @@ import typer
 import watchfiles
 from typer.testing import CliRunner
 
-from gatereeve.cli import tail
+from gatereeve.cli.tail import tail
 from gatereeve.core import errors, records
 from gatereeve.ledger import jsonl, segments
 from tests.recording import NOON, StillClock, request
 
 APP = typer.Typer()
-APP.command()(tail.tail)
+APP.command()(tail)
 GIVEN: tuple[records.Record, ...] = (
     request(
         1,

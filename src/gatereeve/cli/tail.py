@@ -1,0 +1,169 @@
+"""`gatereeve tail`: the records of a state directory, as rows for people or lines for programs.
+
+Reads beside whoever writes, and works without a running gatereeve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+import watchfiles
+from rich.text import Text
+
+from gatereeve.cli.terminal import OUT
+from gatereeve.core import errors, records
+from gatereeve.ledger import segments
+from gatereeve.runtime.settings import state_paths
+
+OUTCOMES: Final = ("served", "refused", "reset", "broken")
+_STYLES: Final = {"served": "green", "refused": "yellow", "reset": "magenta", "broken": "red"}
+_LOOK_AGAIN_MS: Final = 1000
+
+
+def tail(
+    state: Annotated[Path | None, typer.Option(help="The state directory.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as records come.")] = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option("--number", "-n", help="How many records.", min=0)] = 20,
+    outcome: Annotated[
+        str | None, typer.Option(help="Only requests that were served, refused, reset or broken.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only requests to this model, as namespace/name or name.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The lines as they are stored.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show what was recorded: requests, changes and losses, oldest first."""
+    if outcome is not None and outcome not in OUTCOMES:
+        raise typer.BadParameter(f"one of {', '.join(OUTCOMES)}", param_hint="--outcome")
+    directory = state_paths(state).root
+    if not directory.is_dir():
+        raise errors.SettingsError(
+            f"there is no state directory {directory}",
+            hint="start gatereeve with `gatereeve up FOLDER`, or name its directory with --state",
+        )
+    wanted = _filter(outcome, model)
+    end = segments.end(directory)
+    found = list(islice(filter(wanted, segments.read_backwards(directory, end)), count))
+    for line in reversed(found):
+        _show(line, as_json=as_json)
+    if follow:
+        try:
+            for line in filter(wanted, segments.read(directory, end, wait=_waiter(directory))):
+                _show(line, as_json=as_json)
+        except KeyboardInterrupt:
+            return
+
+
+def _waiter(directory: Path) -> Callable[[], bool]:
+    """Waits for a change in the directory. Returns False when the person has had enough."""
+    changes: Iterator[object] | None = None
+
+    def wait() -> bool:
+        nonlocal changes
+        if changes is None:
+            # A look now and then as well: what came before the first watch began gives no notice.
+            changes = watchfiles.watch(
+                directory,
+                step=20,
+                debounce=100,
+                rust_timeout=_LOOK_AGAIN_MS,
+                yield_on_timeout=True,
+                watch_filter=None,
+            )
+        return next(changes, None) is not None
+
+    return wait
+
+
+def _filter(outcome: str | None, model: str | None) -> Callable[[bytes], bool]:
+    def wanted(line: bytes) -> bool:
+        if outcome is None and model is None:
+            return True
+        record = _decoded(line)
+        if not isinstance(record, records.RequestRecord):
+            return False
+        named = record.model or ""
+        return outcome in {None, record.outcome} and (
+            model in {None, named} or named.endswith(f"/{model}")
+        )
+
+    return wanted
+
+
+def _decoded(line: bytes) -> records.Record | None:
+    try:
+        return records.decode(line)
+    except ValueError:
+        return None
+
+
+def _show(line: bytes, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(line)
+        return
+    record = _decoded(line)
+    if isinstance(record, records.RequestRecord):
+        OUT.print(_request(record))
+    elif isinstance(record, records.ChangeRecord):
+        OUT.print(_change(record))
+    elif isinstance(record, records.LossRecord):
+        OUT.print(_lost(record))
+    else:
+        text = line.decode(errors="replace")
+        OUT.print(Text(f"not a record that this version knows: {text}", style="red"))
+
+
+def _request(record: records.RequestRecord) -> Text:
+    """Columns: time, outcome, status, code, caller, model and version, operation, path, rule, ms, id."""
+    caller = record.caller
+    who = f"{caller.provider}/{caller.id}" if caller.id else "anonymous"
+    model = f"{record.model} {record.version or '?'}" if record.model else record.host or "?"
+    asked = f"{record.method or '?'} {record.path or '?'}"
+    took = "" if record.duration_us is None else f"{record.duration_us / 1000:.1f} ms"
+    return Text.assemble(
+        (f"{_time(record.started_at)} ", "dim"),
+        (f"{record.outcome:<8}", _STYLES[record.outcome]),
+        (f"{record.status or '-':<4}", "bold"),
+        (f"{record.code or '':<21} ", _STYLES[record.outcome]),
+        f"{_fit(who, 22)} {_fit(model, 22)} {record.operation or '':<10} ",
+        f"{_fit(asked, 36)} ",
+        (f"{_fit(record.rule or '', 32)} {took:>9} ", "dim"),
+        (record.record_id, "dim"),
+    )
+
+
+def _change(record: records.ChangeRecord) -> Text:
+    hashes = f"{_short(record.before)} → {_short(record.after)}"
+    said = [record.reason or "", *record.documents]
+    return Text.assemble(
+        (f"{_time(record.at)} ", "dim"),
+        (f"{record.event:<13}", "bold red" if record.event == "rejected" else "bold cyan"),
+        f"gate {record.gate} {hashes} {' '.join(text for text in said if text)}",
+    )
+
+
+def _lost(record: records.LossRecord) -> Text:
+    return Text.assemble(
+        (f"{_time(record.at)} ", "dim"),
+        (f"{'lost':<8}{record.lost:<5}", "bold red"),
+        f"gate {record.gate} {record.node} {record.reason}",
+    )
+
+
+def _time(instant: str) -> str:
+    """`11-24 12:00:00.000`: no year, no microseconds."""
+    return instant[5:23].replace("T", " ")
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "nothing").removeprefix("sha256:")[:12]
+
+
+def _fit(text: str, width: int) -> str:
+    """Control characters made visible and cut to the width: callers choose some of these texts."""
+    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return shown[: width - 1] + "…" if len(shown) > width else f"{shown:<{width}}"
