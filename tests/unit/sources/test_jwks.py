@@ -1,0 +1,194 @@
+"""Remote key sets: retrieved, kept when a refresh fails, told about, and forgotten when unwanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gatereeve.api.world import World
+from gatereeve.core import refs
+from gatereeve.sources import jwks
+from gatereeve.sources.jwks import KeySets
+from tests.support.worlds import world_of
+from tests.unit.sources.key_server import JWKS, KeyServer, response, serving
+
+
+async def local(_host: str, _port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+def gate(server: KeyServer, *, name: str = "gate", remote: str = "allowPrivate: true") -> str:
+    ca = textwrap.indent(server.authority.certificate, " " * 4)
+    return f"""\
+apiVersion: gatereeve.dev/v1alpha1
+kind: Gate
+metadata: {{name: {name}}}
+spec:
+  region: de
+  https: {{port: 8443}}
+  identity:
+    jwt:
+      - name: corp
+        issuer: https://issuer.example.com
+        audiences: [gate]
+        jwks:
+          remote:
+            uri: {server.uri}
+            ca: {{secret: {{namespace: keys, name: ca}}}}
+            {remote}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: ca, namespace: keys}}
+stringData:
+  ca.crt: |
+{ca}
+"""
+
+
+class Following:
+    """Key sets at work, and a way to wait for what they say."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._changed = asyncio.Event()
+        self.sets = KeySets(self._on_change, resolve=local)
+
+    def _on_change(self) -> None:
+        self.changes += 1
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def codes(self) -> list[str]:
+        return [str(f.code) for f in self.sets.retrieved().found]
+
+    def refresh(self) -> None:
+        """As if the refresh interval of every set had passed."""
+        for held in self.sets._held.values():
+            held.due = 0.0
+        self.sets._event.set()
+
+
+@asynccontextmanager
+async def following(world: World) -> AsyncIterator[Following]:
+    at_work = Following()
+    task = asyncio.create_task(at_work.sets.run())
+    try:
+        at_work.sets.want(world)
+        yield at_work
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_wanted_key_set_is_retrieved_and_told() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        assert at.sets.retrieved().jwks == {}
+        await at.until(lambda: at.sets.retrieved().jwks == {server.uri: JWKS})
+        assert at.codes() == []
+        assert at.changes == 1
+
+
+async def test_a_failed_refresh_keeps_the_last_good_set_and_says_so() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        await at.until(lambda: bool(at.sets.retrieved().jwks))
+        for answer in (response(status="500 No"), response("no json"), response('{"keys": 1}'),
+                       response(b"\xff\xfe{"), response("[" * 100_000)):  # fmt: skip
+            server.answer = answer
+            asked = len(server.requests)
+            at.refresh()
+            await at.until(lambda asked=asked: len(server.requests) > asked and at.codes() != [])  # type: ignore[misc]  # the default binds the loop's value
+            assert at.sets.retrieved().jwks == {server.uri: JWKS}
+            assert at.codes() == ["last-good-kept"]
+            server.answer = response()
+            at.refresh()
+            await at.until(lambda: at.codes() == [])
+
+
+async def test_a_new_set_replaces_the_old_one() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        await at.until(lambda: bool(at.sets.retrieved().jwks))
+        server.answer = response('{"keys": [{}]}')
+        at.refresh()
+        await at.until(lambda: at.sets.retrieved().jwks == {server.uri: '{"keys": [{}]}'})
+
+
+async def test_what_was_never_there_is_unavailable_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jwks, "_FIRST_RETRY_S", 0.01)
+    async with serving() as server:
+        server.answer = response(status="503 Busy")
+        async with following(world_of(gate(server))) as at:
+            await at.until(lambda: at.codes() == ["jwks-unavailable"])
+            (finding,) = at.sets.retrieved().found
+            assert "503" in finding.message
+            assert finding.origin == refs.Origin(
+                refs.Ref("gatereeve.dev", "Gate", "", "gate"), "spec.identity.jwt[0].jwks.remote"
+            )
+            assert finding.where is not None
+            assert finding.where.line == 13
+            server.answer = response()
+            await at.until(lambda: at.sets.retrieved().jwks == {server.uri: JWKS})
+            assert at.codes() == []
+
+
+async def test_a_private_address_is_refused_unless_allowed() -> None:
+    async with serving() as server:
+        world = world_of(gate(server, remote="allowPrivate: false"))
+        async with following(world) as at:
+            await at.until(lambda: at.codes() == ["jwks-uri-refused"])
+            assert server.requests == []
+
+
+async def test_of_two_gates_the_stricter_one_decides() -> None:
+    async with serving() as server:
+        world = world_of(
+            gate(server), gate(server, name="other", remote="allowPrivate: false").split("---")[0]
+        )
+        async with following(world) as at:
+            await at.until(lambda: at.codes() == ["jwks-uri-refused"] * 2)
+            assert server.requests == []
+
+
+async def test_without_its_authority_nothing_is_retrieved() -> None:
+    async with serving() as server, following(world_of(gate(server).split("---")[0])) as at:
+        await at.until(lambda: at.codes() == ["jwks-unavailable"])
+        assert "Secret keys/ca does not exist" in at.sets.retrieved().found[0].message
+        assert server.requests == []
+        at.sets.want(world_of(gate(server)))
+        await at.until(lambda: at.sets.retrieved().jwks == {server.uri: JWKS})
+
+
+async def test_what_nobody_wants_is_forgotten() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        await at.until(lambda: bool(at.sets.retrieved().jwks))
+        at.sets.want(world_of())
+        assert at.sets.retrieved().jwks == {}
+
+
+async def test_trust_that_changed_is_not_carried_over() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        await at.until(lambda: bool(at.sets.retrieved().jwks))
+        at.sets.want(world_of(gate(server, remote="allowPrivate: false")))
+        assert at.sets.retrieved().jwks == {}
+        await at.until(lambda: at.codes() == ["jwks-uri-refused"])
+
+
+async def test_wanting_the_same_again_asks_nobody() -> None:
+    async with serving() as server, following(world_of(gate(server))) as at:
+        await at.until(lambda: bool(at.sets.retrieved().jwks))
+        at.sets.want(world_of(gate(server)))
+        assert at.sets.retrieved().jwks == {server.uri: JWKS}
+        assert (len(server.requests), at.changes) == (1, 1)
