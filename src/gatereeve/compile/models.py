@@ -221,8 +221,10 @@ def _call_rows(
         choices = _choices(plan, mount, call, lawful)
         for choice in choices:
             name = _row_name(plan, call, number if len(plan.classes) > 1 else None, choice.rule)
-            match = replace(base, groups=choice.groups, regions=choice.regions,
-                            headers=headers + choice.headers)  # fmt: skip
+            match = base
+            if choice.groups or choice.regions or choice.headers:
+                match = replace(base, groups=choice.groups, regions=choice.regions,
+                                headers=headers + choice.headers)  # fmt: skip
             action = _action(plan, mount, call, choice, lawful, rewrite, clusters)
             rows.append(
                 Route(
@@ -319,8 +321,7 @@ def _action(
         chain = [by_version[version]]
         if fallback is not None and fallback.version != version:
             chain.append(fallback)
-        cluster = _cluster(plan, tuple(chain))
-        clusters[cluster.name] = cluster
+        cluster = _cluster(plan, tuple(chain), clusters)
         shares.append(Share(cluster=cluster.name, version=version, weight=weight))
     timeout = max(by_version[v].doc.spec.bounds.timeout_seconds for v, _ in choice.shares)
     return Forward(
@@ -361,8 +362,7 @@ def _mirrors(
     mirror = plan.rollout.spec.mirror
     for candidate in plan.candidates:
         if candidate.version == mirror.version and candidate.version in lawful.versions:
-            cluster = _cluster(plan, (candidate,))
-            clusters[cluster.name] = cluster
+            cluster = _cluster(plan, (candidate,), clusters)
             return (Mirror(cluster=cluster.name, percent=mirror.percent),)
     return ()
 
@@ -384,12 +384,17 @@ def subject_header(model: ModelDoc) -> str | None:
     return None
 
 
-def _cluster(plan: ModelPlan, chain: tuple[Candidate, ...]) -> Cluster:
+def _cluster(
+    plan: ModelPlan, chain: tuple[Candidate, ...], clusters: dict[str, Cluster]
+) -> Cluster:
+    """The cluster of this chain, made once and kept in `clusters`: many rows share it."""
     first = chain[0]
     name = f"model/{plan.key[0]}/{plan.key[1]}/" + ">".join(c.version for c in chain)
+    if name in clusters:
+        return clusters[name]
     spec = first.doc.spec
     health = spec.health
-    return Cluster(
+    clusters[name] = Cluster(
         name=name,
         model=plan.doc.ref.short,
         version=first.version,
@@ -412,6 +417,7 @@ def _cluster(plan: ModelPlan, chain: tuple[Candidate, ...]) -> Cluster:
         max_requests=spec.bounds.requests,
         origin=first.doc.origin(),
     )
+    return clusters[name]
 
 
 def _governance(plan: ModelPlan, call: Call, rule: str) -> Governance:
