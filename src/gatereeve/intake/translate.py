@@ -201,7 +201,7 @@ def _remains(
 _NO_ROUTE: Final = _Route()
 _EPOCH: Final = "1970-01-01T00:00:00.000000Z"
 _ROUTES: Final = msgspec.json.Decoder(_Route)
-_TEXTS: Final = msgspec.json.Decoder(tuple[str, ...])
+_LISTS: Final = msgspec.json.Decoder(list[object])
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -340,13 +340,14 @@ def _issuer(metadata: Any, provider: str) -> str | None:
 
 
 def _groups(text: str | None) -> tuple[str, ...]:
-    """A JSON list in a tag; what Envoy writes for a claim that is not a list of texts is none."""
+    """Texts of a JSON list; a claim that is one text comes bare, and is one group."""
     if not text:
         return ()
     try:
-        return _TEXTS.decode(text)[:MAX_GROUPS]
+        found = _LISTS.decode(text)
     except msgspec.MsgspecError:
-        return ()
+        return (text,)
+    return tuple([group for group in found if isinstance(group, str)][:MAX_GROUPS])
 
 
 def _proved(

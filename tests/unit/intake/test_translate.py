@@ -218,11 +218,19 @@ def test_nobody_is_nobody() -> None:
     assert translated(without_token()).caller == records.Caller()
 
 
-def test_groups_that_are_no_list_of_texts_are_none() -> None:
-    for text in ("staff", '"staff"', "[1,2]", "{}", "null"):
-        message = entry()
-        message.common_properties.custom_tags["groups/corp"] = text
-        assert translated(message).caller.groups == ()
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("staff", ("staff",)),
+        ("two words", ("two words",)),
+        ("[]", ()),
+        ('["a",1,null,"b"]', ("a", "b")),
+    ],
+)
+def test_groups_are_those_the_rules_compared(text: str, groups: tuple[str, ...]) -> None:
+    message = entry()
+    message.common_properties.custom_tags["groups/corp"] = text
+    assert translated(message).caller.groups == groups
 
 
 def test_the_split_key_is_that_of_the_first_sticky_key_that_is_there() -> None:
