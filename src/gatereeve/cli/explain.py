@@ -92,13 +92,13 @@ def _print(asked: requests.Request, explanation: explaining.Explanation) -> None
         style = ("bold red" if decision.code else "bold green") if is_end else "bold"
         OUT.print(
             Text.assemble(
-                (f"{step.number:>3} {step.name:<11}", "cyan"), (step.outcome, style), " "
-            ),
-            Text(step.detail),
-            sep="",
+                (f"{step.number:>3} {step.name:<11}", "cyan"),
+                (step.outcome, style),
+                f" ({step.detail})",
+            )
         )
         if step.origin is not None:
-            place = f" ({line.where})" if line.where is not None else ""
+            place = f", {line.where}" if line.where is not None else ""
             OUT.print(Text(f"{'':15}{step.origin}{place}", style="dim"))
     if decision.shadow:
         OUT.print(Text(f"shadow policies would have matched: {', '.join(decision.shadow)}"))

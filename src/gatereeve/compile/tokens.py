@@ -4,7 +4,8 @@ RFC 7515 and 7519 with Envoy's readings: `Bearer ` is case-sensitive and may sta
 header; a key without `kid` or `alg` fits every token; the kind of the key, not the token's `alg`,
 decides how an EC or Ed25519 signature is read; audiences are compared without scheme and final slash.
 Symmetric algorithms never verify: a key set with symmetric keys does not get this far.
-Stricter in one point: the payload must be strict JSON. No clock: the instant is given.
+A leeway below one second is one second: Envoy reads 0 as its default of 60. Stricter in one point:
+the payload must be strict JSON. No clock: the instant is given.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def verify(token: str, providers: Sequence[JwtProvider], *, now: datetime) -> Ve
     provider = next((p for p in providers if p.issuer == issuer), None)  # 4
     if provider is None:
         return Invalid(why=f"no provider has the issuer {issuer!r}")
-    problem = _time_problem(claims, provider.leeway_s, now)  # 5
+    problem = _time_problem(claims, max(provider.leeway_s, 1), now)  # 5
     if problem is not None:
         return Invalid(why=problem)
     ours = {_bare(audience) for audience in provider.audiences}
