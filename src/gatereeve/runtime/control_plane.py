@@ -15,6 +15,7 @@ newest World wins. Decides nothing about documents or requests.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from uuid import uuid4
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.core.errors import GatereeveError, ProxyTimeoutError
+from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock, Recorder
@@ -41,12 +42,17 @@ Event = Literal["compiled", "active", "rejected", "gate-up", "gate-down"]
 
 _LOG = logging.getLogger(__name__)
 
+_PROOF_S = 30.0
+_PROVE_AGAIN_S = 5.0
+
 
 @dataclass(slots=True, kw_only=True)
 class GateRun:
     """What is known about one gate. Owned by the control plane, changed on its loop only.
 
-    active: the hash that the gate has proved to run, with the time; published: what it is served.
+    active: the hash that the gate has proved to run, with the time. settled: it has accepted all of
+    this snapshot, or said what it rejects; asking before that would only slow it down.
+    changed: another snapshot, or none, took its place, or the gate began anew.
     """
 
     gate: Gate
@@ -55,6 +61,7 @@ class GateRun:
     active: str | None = None
     active_at: datetime | None = None
     problem: str | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -68,7 +75,7 @@ class ControlPlane:
         server: AdsServer,
         recorder: Recorder,
         on_gates: Callable[[tuple[Gate, ...]], None],
-        on_active: Callable[[], None],
+        on_active: Callable[[str], None],
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
         self.runs: dict[str, GateRun] = {}
@@ -126,46 +133,59 @@ class ControlPlane:
     async def prove(self, name: str, admin: Admin) -> None:
         """Hop 5, for as long as the gate lives: whatever is published, the gate must prove it runs.
 
-        Returns when the Gate is gone. A gate that cannot prove it keeps serving its last good.
+        Returns when the Gate is gone. A gate that cannot prove it keeps serving its last good, and
+        is asked again.
         """
         while (run := self.runs.get(name)) is not None:
             if run.active != run.gate.hash:
                 await self._prove_once(run, admin)
+            wait_s = None if run.active == run.gate.hash else _PROVE_AGAIN_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await run.changed.wait()
             if self.runs.get(name) is run:
-                await run.changed.wait()
+                run.changed.clear()
+
+    def restarted(self, name: str) -> None:
+        """The gate's process ended; whatever it ran, its successor must prove anew."""
+        run = self.runs.get(name)
+        if run is not None:
+            run.active = None
+            run.settled.clear()
+            run.changed.set()
+            self._append("gate-down", name, run.gate.hash, None, reason="the process ended")
 
     async def _prove_once(self, run: GateRun, admin: Admin) -> None:
-        waiting = asyncio.create_task(run.changed.wait(), name="newer")
-        proving = asyncio.create_task(
-            wait_active(admin, expected_of(run.snapshot), timeout_s=30.0), name="prove"
-        )
+        proving = asyncio.create_task(self._proof(run, admin), name="proof")
+        newer = asyncio.create_task(run.changed.wait(), name="newer")
         try:
-            await asyncio.wait({waiting, proving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({proving, newer}, return_when=asyncio.FIRST_COMPLETED)
             if not proving.done():
                 return
-            problem = proving.exception()
+            proving.result()
+        except GatereeveError as error:
+            run.problem = run.problem or str(error)
+            return
         finally:
-            for task in (waiting, proving):
-                task.cancel()
-        if problem is None:
-            before = run.active
-            run.active, run.active_at = run.gate.hash, self._clock.now()
-            run.problem = None
-            self._append("active", run.gate.name, before, run.gate.hash)
-            self._on_active()
-        elif isinstance(problem, GatereeveError):
-            run.problem = str(problem)
-            if not isinstance(problem, ProxyTimeoutError):
-                _LOG.warning("gate %s cannot be asked what it runs: %s", run.gate.name, problem)
-        else:
-            raise problem
+            proving.cancel()
+            newer.cancel()
+        before, run.active = run.active, run.gate.hash
+        run.active_at, run.problem = self._clock.now(), None
+        self._append("active", run.gate.name, before, run.gate.hash)
+        self._on_active(run.gate.name)
+
+    async def _proof(self, run: GateRun, admin: Admin) -> None:
+        await run.settled.wait()
+        await wait_active(admin, expected_of(run.snapshot), timeout_s=_PROOF_S)
 
     def observe(self, event: events.GateEvent) -> None:
         """Events of the xDS server; a rejection becomes a finding that names its document."""
-        if not isinstance(event, events.Nacked) or not event.names:
-            return
         run = self.runs.get(event.gate)
         if run is None:
+            return
+        if isinstance(event, events.Settled) and event.version == run.gate.hash:
+            run.settled.set()
+        if not isinstance(event, events.Nacked) or not event.names:
             return
         origin = envoy.origin_of(run.gate, event.type_url, event.names)
         finding = Finding(
@@ -176,6 +196,7 @@ class ControlPlane:
         )
         self._rejected[event.gate] = finding
         run.problem = finding.message
+        run.settled.set()
         self._append("rejected", event.gate, run.active, run.gate.hash,
                      documents=(str(origin),) if origin else (), reason=event.detail[:500])  # fmt: skip
 

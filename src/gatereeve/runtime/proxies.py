@@ -49,12 +49,14 @@ class Fleet:
         binary: local.EnvoyBinary,
         supervisor: Supervisor,
         clock: Clock,
+        on_death: Callable[[str], None],
     ) -> None:
         self.states: dict[str, ProxyState] = {}
         self._settings = settings
         self._binary = binary
         self._supervisor = supervisor
         self._clock = clock
+        self._on_death = on_death
         self._stops: dict[str, asyncio.Event] = {}
         self._ended: dict[str, asyncio.Event] = {}
 
@@ -81,7 +83,7 @@ class Fleet:
         settings = self._local_settings(name)
         try:
             async with local.LocalEnvoy(
-                settings, clock=self._clock, observer=_observer(state)
+                settings, clock=self._clock, observer=self._observer(name, state)
             ) as process:
                 await process.wait_ready(self._settings.startup_s)
                 state.ready = True
@@ -117,16 +119,15 @@ class Fleet:
             drain_s=self._settings.drain_s,
         )
 
-
-def _observer(state: ProxyState) -> local.EnvoyObserver:
-    def observe(event: local.EnvoyEvent, /) -> None:
-        if isinstance(event, local.Started):
-            state.pid = event.pid
-        elif isinstance(event, local.Died):
+    def _observer(self, name: str, state: ProxyState) -> local.EnvoyObserver:
+        def observe(event: local.EnvoyEvent, /) -> None:
+            if isinstance(event, local.Started):
+                state.pid = event.pid
+                return
             state.pid = None
-            state.restarts += 1
-            _LOG.warning("envoy ended with %s; again in %.1f s", event.code, event.restart_in_s)
-        else:
-            state.pid = None
+            if isinstance(event, local.Died):
+                state.restarts += 1
+                _LOG.warning("envoy ended with %s; again in %.1f s", event.code, event.restart_in_s)
+                self._on_death(name)
 
-    return observe
+        return observe

@@ -40,9 +40,11 @@ class StatePaths:
     def records(self) -> Path:
         return self.root / "records"
 
-    @property
-    def last_good(self) -> Path:
-        return self.root / "last-good"
+    def last_good(self, gate: str) -> Path:
+        return self.root / "last-good" / f"{gate}.msgpack"
+
+    def last_good_files(self) -> list[Path]:
+        return list((self.root / "last-good").glob("*.msgpack"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.events import GateEvent
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
-from gatereeve.runtime import control
+from gatereeve.runtime import control, last_good
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.proxies import REPLICA, Fleet
 from gatereeve.runtime.settings import Settings, prepare_state
@@ -31,6 +31,8 @@ from gatereeve.runtime.supervise import Supervisor, SystemClock
 from gatereeve.sources.files import FolderSource
 from gatereeve.sources.jwks import KeySets
 from gatereeve.sources.watch import Watch
+
+_SAVE_EVERY_S = 5.0
 
 Announce = Callable[[ControlPlane], None]
 """Called whenever something changed that a person at the terminal wants to know."""
@@ -80,7 +82,9 @@ class _House:
             observer=self._observe,
             register=(self._intake.add_to,),
         )
-        self._fleet = Fleet(settings, binary=binary, supervisor=supervisor, clock=clock)
+        self._fleet = Fleet(
+            settings, binary=binary, supervisor=supervisor, clock=clock, on_death=self._died
+        )
         self._plane = ControlPlane(
             clock=clock,
             server=self._server,
@@ -91,15 +95,18 @@ class _House:
         self._keys = KeySets(self._wake)
         self._watch = Watch(FolderSource(settings.folder, clock, retrieved=self._keys.retrieved))
         self._world_applied = asyncio.Event()
+        self._unsaved = asyncio.Event()
 
     async def live(self) -> None:
         """Start everything, wait for the end, stop everything."""
         stop = _stop_event()
+        self._remember_last_good()
         async with self._server:
             keep = self._supervisor.keep
             keep("documents", partial(self._watch.run, self._apply))
             keep("key sets", self._keys.run)
             keep("validity windows", self._wake_in_time)
+            keep("last good", self._save_last_good)
             keep(
                 "control socket",
                 partial(control.serve, self._settings.state.control_socket, self._status),
@@ -107,6 +114,7 @@ class _House:
             await stop.wait()
             await self._fleet.stop()
             self._supervisor.cancel()
+        await self._intake.aclose()
 
     async def _apply(self, world: World) -> None:
         self._keys.want(world)
@@ -128,11 +136,34 @@ class _House:
                 name=f"reconcile {name}",
             )
 
+    def _died(self, name: str) -> None:
+        self._intake.restarted(name, bootstrap.node_id(name, REPLICA))
+        self._plane.restarted(name)
+
     def _observe(self, event: GateEvent) -> None:
         self._plane.observe(event)
 
-    def _tell(self) -> None:
+    def _tell(self, _gate: str = "") -> None:
         self._announce(self._plane)
+        self._unsaved.set()
+
+    async def _save_last_good(self) -> None:
+        """Keeps what gates accepted, off the loop and not more often than every few seconds."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            for name, run in self._plane.runs.items():
+                good = self._server.last_good(name)
+                if good is not None and run.active == run.gate.hash:
+                    path = self._settings.state.last_good(name)
+                    await asyncio.to_thread(last_good.save, path, good)
+            await asyncio.sleep(_SAVE_EVERY_S)
+
+    def _remember_last_good(self) -> None:
+        for path in sorted(self._settings.state.last_good_files()):
+            found = last_good.load(path)
+            if found is not None:
+                self._server.remember(path.stem, found)
 
     def _wake(self) -> None:
         self._watch.wake()
