@@ -11,7 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from gatereeve.compile.compiler import Compiled, compile
+from gatereeve.compile import compiler
+from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
 from tests.support.worlds import AT, world_of
 
@@ -207,7 +208,7 @@ def tls_secret(
     start: datetime = AT - timedelta(days=1),
     end: datetime = AT + timedelta(days=30),
     kind: str = "p256",
-    secret_type: str = "kubernetes.io/tls",  # noqa: S107 - a type, no secret
+    secret_type: str = "kubernetes.io/tls",
     crt: str | None = None,
     key: str | None = None,
 ) -> str:
@@ -232,7 +233,7 @@ def compiled(*texts: str, gate: str = GATE, grant: str = EVERYTHING) -> Compiled
     """The compilation of a gate with a default certificate, a grant for everybody, and `texts`."""
     world = world_of(gate, grant, tls_secret(), *texts)
     assert not world.findings, world.findings
-    return compile(world)
+    return compiler.compile(world)
 
 
 def vhost(made: Compiled, host: str, protocol: str = "https") -> VirtualHost | None:

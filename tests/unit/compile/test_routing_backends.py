@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gatereeve.compile import compiler
 from gatereeve.ir.routes import Forward, Route
 from tests.support.routes import (
+    EVERYTHING,
     GATE,
     GATEWAY,
     answer,
@@ -18,12 +20,14 @@ from tests.support.routes import (
     reference_grant,
     rows,
     service,
+    tls_secret,
     to,
     to_model,
     to_service,
     version,
     vhost,
 )
+from tests.support.worlds import world_of
 
 CREDIT = "---".join(
     [
@@ -256,10 +260,6 @@ def test_a_service_in_another_namespace_needs_a_grant() -> None:
 
 
 def test_an_unreadable_version_closes_the_services_of_its_namespace() -> None:
-    from gatereeve.compile.compiler import compile
-    from tests.support.routes import EVERYTHING, tls_secret
-    from tests.support.worlds import world_of
-
     broken = version("credit", "1", "backend: {service: web, port: http, nonsense: 1}", ns="shop")
     world = world_of(
         GATE, EVERYTHING, tls_secret(), broken, service("web", "10.0.0.1"),
@@ -267,7 +267,7 @@ def test_an_unreadable_version_closes_the_services_of_its_namespace() -> None:
         ingress("web", f"Prefix / {to_service('web')}"),
         ingress("fine", f"Prefix / {to_service('fine')}", ns="else", host="fine.example"),
     )  # fmt: skip
-    made = compile(world)
+    made = compiler.compile(world)
     assert [to(r) for r in rows(made)] == ["refuse no-backend"]
     assert to(answer(rows(made, "fine.example"), "/")) == "service/else/fine/80"
 

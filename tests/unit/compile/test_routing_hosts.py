@@ -7,12 +7,12 @@ import pytest
 from tests.support.routes import (
     GATEWAY,
     answer,
+    at,
     compiled,
     found,
     http_route,
     ingress,
     model,
-    at,
     rows,
     service,
     to,
