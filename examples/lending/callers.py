@@ -22,7 +22,7 @@ from gatereeve.core import refusals
 ISSUER = "https://id.lending.example"
 AUDIENCE = "lending-models"
 CREDIT = "credit.lending.example"
-RECORD_HEADER = "x-gatereeve-record"
+RECORD_HEADER = "x-request-id"
 
 APPLICANT: Mapping[str, float | str] = {
     "age": 45,

@@ -66,11 +66,12 @@ class Telling:
         self.console.print(Padding(line, (0, 6)))
 
     def show(self, command: str, output: str, *, most: int = 40) -> None:
-        """A command as one would type it, and what it printed; at most `most` lines of it."""
+        """A command as one would type it, and what it printed: `most` lines, cut to the width."""
         self.console.print(Padding(f"[bold]$ {escape(command)}[/]", (0, 4)))
         lines = output.rstrip().splitlines()
         for line in lines[:most]:
-            self.console.print(Padding(Text(line, style="dim", overflow="fold"), (0, 4)))
+            text = Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+            self.console.print(Padding(text, (0, 4)))
         if len(lines) > most:
             self.note(f"… and {len(lines) - most} more lines")
         self.console.print()

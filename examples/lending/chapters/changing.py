@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from examples.lending import processes
@@ -118,10 +119,11 @@ def break_a_document(stage: Stage) -> None:
 
 
 def _reported(stage: Stage) -> float | None:
+    """Seconds until `gatereeve status` counts an error; None when it does not within CHANGE_S."""
     began = time.monotonic()
     while time.monotonic() - began < CHANGE_S:
-        told = stage.command("status", "--state", str(stage.state)).stdout
-        if "documents: 0 errors" not in told and "documents:" in told:
+        told = stage.command("status", "--state", str(stage.state), "--json").stdout
+        if json.loads(told)["findings"]["error"]:
             return time.monotonic() - began
     return None
 

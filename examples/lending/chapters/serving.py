@@ -32,7 +32,7 @@ def tell_documents(stage: Stage) -> None:
         expected="underwriters, partners, services",
         came="as above" if done.returncode == 0 else f"exit code {done.returncode}",
         holds=done.returncode == 0
-        and all(word in done.stdout for word in ("underwriters", "partners", "services")),
+        and all(word in done.stdout for word in ("corp/", "partners", "mesh/pricing")),
     )
 
 
