@@ -1,0 +1,73 @@
+"""The access log: what each request is told to the recorder, refused and broken ones included.
+
+The names stand in `ir.recording`, which `intake` reads. Most of a record is in Envoy's entry by
+itself, dynamic metadata among it; a tag costs time on every request, so there is one only where
+metadata of another kind, or a place that only this gate knows, must be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from envoy.config.accesslog.v3 import accesslog_pb2
+from envoy.config.core.v3 import grpc_service_pb2
+from envoy.extensions.access_loggers.grpc.v3 import als_pb2
+from envoy.type.metadata.v3 import metadata_pb2
+from envoy.type.tracing.v3 import custom_tag_pb2
+
+from gatereeve.ir import recording
+from gatereeve.ir.identity import Attributes, Identity
+from gatereeve.proxy.envoy import packing, proofs
+from gatereeve.proxy.envoy.wiring import Wiring
+
+
+def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring) -> Any:
+    config = als_pb2.HttpGrpcAccessLogConfig(
+        common_config=als_pb2.CommonGrpcAccessLogConfig(
+            log_name=wiring.log_name,
+            transport_api_version="V3",
+            grpc_service=grpc_service_pb2.GrpcService(
+                envoy_grpc=grpc_service_pb2.GrpcService.EnvoyGrpc(
+                    cluster_name=wiring.access_log_cluster
+                )
+            ),
+            buffer_flush_interval=packing.seconds(wiring.log_flush_s),
+            buffer_size_bytes=packing.uint32(wiring.log_buffer_bytes),
+            custom_tags=list(_tags(identity, attributes)),
+        ),
+        additional_response_headers_to_log=[recording.CODE_HEADER],
+    )
+    return accesslog_pb2.AccessLog(
+        name="envoy.access_loggers.http_grpc", typed_config=packing.pack(config)
+    )
+
+
+def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
+    kind = metadata_pb2.MetadataKind
+    ours = recording.GATE_NAMESPACE
+    yield _tag(recording.ROUTE_TAG, kind(route=kind.Route()), ours, ("record",))
+    yield _tag(recording.VERSION_TAG, kind(host=kind.Host()), ours, ("version",))
+    request = kind(request=kind.Request())
+    for provider in identity.jwt:
+        at = (provider.name, *provider.id_claim)
+        yield _tag(recording.id_tag(provider.name), request, recording.JWT_NAMESPACE, at)
+        if provider.groups_claim is not None:
+            at = (provider.name, *provider.groups_claim)
+            yield _tag(recording.groups_tag(provider.name), request, recording.JWT_NAMESPACE, at)
+    for number, region in enumerate(attributes.region):
+        place = proofs.place("region", number, region)
+        yield _tag(recording.region_tag(number), request, *place)
+    for number, purpose in enumerate(attributes.purpose):
+        place = proofs.place("purpose", number, purpose)
+        yield _tag(recording.purpose_tag(number), request, *place)
+
+
+def _tag(name: str, kind: Any, namespace: str, path: Sequence[str]) -> Any:
+    """A tag without a value is left out of the entry."""
+    key = metadata_pb2.MetadataKey(
+        key=namespace, path=[metadata_pb2.MetadataKey.PathSegment(key=part) for part in path]
+    )
+    return custom_tag_pb2.CustomTag(
+        tag=name, metadata=custom_tag_pb2.CustomTag.Metadata(kind=kind, metadata_key=key)
+    )

@@ -1,0 +1,181 @@
+"""The law of P1, over the messages themselves: no way to a model without its policy.
+
+Walks virtual hosts as Envoy will read them (the most specific level counts, whole) and says what is
+missing. `snapshots` asks it for every host it builds, so a mistake in a builder is an error before
+it is published, and the last good configuration keeps serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from envoy.config.listener.v3 import listener_pb2
+from envoy.config.route.v3 import route_components_pb2, route_pb2
+from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
+from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as limit_pb2
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm_pb2,
+)
+
+from gatereeve.ir import recording
+from gatereeve.proxy.envoy import engines, names, packing
+from gatereeve.proxy.envoy.filters import jwt
+
+_ENFORCING: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.LIMIT, names.ROUTER)
+_CHAIN: Final = (names.STAGES, names.ENFORCE, names.ALLOW)
+
+
+def check_governed(messages: Iterable[Any]) -> list[str]:
+    """What is wrong with a whole configuration; empty when the law holds.
+
+    messages: those of a snapshot, of any types; listeners, route configurations and `Any` of them
+    are read, the rest is passed over.
+    """
+    found: list[str] = []
+    configurations = []
+    verifies_tokens = False
+    for message in messages:
+        if isinstance(message, listener_pb2.Listener):
+            for manager in _managers(message):
+                found += check_chain(manager)
+                verifies_tokens |= any(f.name == names.JWT for f in manager.http_filters)
+        elif isinstance(message, route_pb2.RouteConfiguration):
+            configurations.append(message)
+    for configuration in configurations:
+        above = [configuration.typed_per_filter_config]
+        for host in configuration.virtual_hosts:
+            found += check_virtual_host(host, verifies_tokens=verifies_tokens, above=above)
+    return found
+
+
+def check_chain(manager: Any) -> list[str]:
+    """The filters that enforce are there, awake, in order, and closed by themselves."""
+    chain = [f.name for f in manager.http_filters]
+    if [name for name in chain if name in _ENFORCING] != list(_ENFORCING):
+        return [f"{manager.stat_prefix}: filters {chain} do not enforce in order"]
+    if names.JWT in chain and chain.index(names.JWT) > chain.index(names.STAGES):
+        return [f"{manager.stat_prefix}: tokens are verified too late"]
+    closed = {
+        names.STAGES: packing.pack(engines.build_closed_stages()),
+        names.ENFORCE: packing.pack(engines.build_enforcement()),
+        names.ALLOW: packing.pack(engines.build_closed_allowance()),
+    }
+    return [
+        f"{manager.stat_prefix}: {f.name} is not closed by itself"
+        for f in manager.http_filters
+        if f.name in closed
+        and (f.disabled or f.is_optional or f.typed_config.value != closed[f.name].value)
+    ]
+
+
+def check_virtual_host(host: Any, *, verifies_tokens: bool, above: Iterable[Any] = ()) -> list[str]:
+    """Every route of `host` that may reach a model is governed in full.
+
+    above: `typed_per_filter_config` of the levels above the host, most specific first.
+    """
+    levels = [host.typed_per_filter_config, *above]
+    return [
+        f"{host.name}: {route.name}: {problem}"
+        for route in host.routes
+        if any(cluster.startswith(names.MODEL_CLUSTER) for cluster in _clusters(route))
+        for problem in _problems(route, levels, verifies_tokens=verifies_tokens)
+    ]
+
+
+def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterator[str]:
+    stated = {
+        name: _effective(name, [route.typed_per_filter_config, *levels])
+        for name in (*_CHAIN, names.JWT, names.LIMIT)
+    }
+    token = _unpack(stated[names.JWT], config_pb2.PerRouteConfig)
+    if verifies_tokens and (token is None or token.requirement_name != jwt.REQUIREMENT):
+        yield "tokens are not verified"
+    stages = _unpack(stated[names.STAGES], filter_pb2.RBACPerRoute)
+    if stages is None or not _is_staged(stages.rbac):
+        yield "no stages"
+    enforce = stated[names.ENFORCE]
+    if enforce is not None:
+        config = _unpack(enforce, filter_pb2.RBACPerRoute)
+        if config is None or config.rbac.rules != engines.build_enforcement().rules:
+            yield "the stages are not enforced"
+    allow = _unpack(stated[names.ALLOW], filter_pb2.RBACPerRoute)
+    if allow is None or not _is_allowance(allow.rbac):
+        yield "no allow rules"
+    else:
+        yield from _unlimited(allow.rbac, stated[names.LIMIT])
+    model = route.metadata.filter_metadata[recording.GATE_NAMESPACE].fields
+    if not model["model"].string_value:
+        yield "no model for the record"
+
+
+def _is_staged(config: Any) -> bool:
+    rules = config.shadow_rules
+    return (
+        config.shadow_rules_stat_prefix == "stage_"
+        and rules.action == rules.DENY
+        and recording.stage_policy("1", 0, "path-parameters") in rules.policies
+    )
+
+
+def _is_allowance(config: Any) -> bool:
+    rules = config.rules
+    return (
+        config.HasField("rules")
+        and not config.HasField("matcher")
+        and rules.action == rules.ALLOW
+        and engines.OPEN not in rules.policies
+    )
+
+
+def _unlimited(config: Any, limits: Any | None) -> Iterator[str]:
+    buckets = _unpack(limits, limit_pb2.LocalRateLimit)
+    kept: set[str] = set()
+    if buckets is not None and buckets.filter_enforced.default_value.numerator == 100:
+        kept = {e.value for d in buckets.descriptors for e in d.entries if e.key == "rule"}
+    for policy in config.rules.policies:
+        if policy.partition("|")[0].endswith("!") and policy not in kept:
+            yield f"no bucket for {policy}"
+
+
+def _effective(name: str, levels: Iterable[Any]) -> Any | None:
+    """The `Any` of the most specific level that says something."""
+    return next((level[name] for level in levels if name in level), None)
+
+
+def _clusters(route: Any) -> Iterator[str]:
+    if route.WhichOneof("action") != "route":
+        return
+    action = route.route
+    if action.WhichOneof("cluster_specifier") not in ("cluster", "weighted_clusters"):
+        yield f"{names.MODEL_CLUSTER}unknown"  # a way we do not build may lead anywhere
+    yield action.cluster
+    yield from (share.name for share in action.weighted_clusters.clusters)
+    yield from (mirror.cluster for mirror in action.request_mirror_policies)
+
+
+def _unpack(packed: Any | None, kind: Any) -> Any | None:
+    """The message, if it is of this kind and not put to sleep."""
+    if packed is None:
+        return None
+    if packed.Is(route_components_pb2.FilterConfig.DESCRIPTOR):
+        config = route_components_pb2.FilterConfig()
+        packed.Unpack(config)
+        return None if config.disabled else _unpack(config.config, kind)
+    if not packed.Is(kind.DESCRIPTOR):
+        return None
+    message = kind()
+    packed.Unpack(message)
+    return message
+
+
+def _managers(listener: Any) -> Iterator[Any]:
+    chains = [*listener.filter_chains]
+    if listener.HasField("default_filter_chain"):
+        chains.append(listener.default_filter_chain)
+    for chain in chains:
+        for network_filter in chain.filters:
+            manager = hcm_pb2.HttpConnectionManager()
+            if network_filter.typed_config.Unpack(manager):
+                yield manager

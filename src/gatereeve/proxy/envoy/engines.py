@@ -1,0 +1,200 @@
+"""One model's access rules as RBAC engines, per operation: the stages, the allow rules, the shadows.
+
+The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
+stage refuses (`recording.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
+reply can read the reason: Envoy formats it before a denying filter writes its own metadata. A route
+without its engine gets no result and is refused by `enforce`, for every route, whatever it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+from envoy.type.matcher.v3 import string_pb2
+
+from gatereeve.ir import access, recording
+from gatereeve.proxy.envoy import proofs as words
+from gatereeve.proxy.envoy import rbac
+from gatereeve.proxy.envoy.proofs import Proofs
+
+OPEN: Final = recording.rule_policy(0, "ordinary")
+"""The allow policy of ordinary routes; never of a governed one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the choice of this route by region implies: from one of `within`, from none of `outside`."""
+
+    within: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+
+def build_stages(
+    proofs: Proofs, rules: access.Access, operation: access.Operation, selection: Selection
+) -> Any:
+    """Everything that refuses before the allow rules, for one governed operation."""
+    policies = _credential_policies(proofs)
+    semicolon = rbac.policy(rbac.anybody(), permission=rbac.path_contains(";"))
+    policies[recording.stage_policy("1", 0, "path-parameters")] = semicolon
+    if not rules.admits_anonymous:
+        nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
+        policies[recording.stage_policy("3", 0, "nobody")] = nobody
+    for index, rule in enumerate(rules.deny):
+        if _is_about(rule, operation):
+            name = recording.stage_policy(recording.DENY_STAGE, index, rule.name)
+            policies[name] = rbac.policy(_deny_condition(proofs, rule))
+    if selection.within:
+        elsewhere = rbac.policy(rbac.negate(words.is_from(proofs, selection.within)))
+        policies[recording.stage_policy("5", 0, "region")] = elsewhere
+    if selection.outside:
+        there = rbac.policy(words.is_from(proofs, selection.outside))
+        policies[recording.stage_policy("5", 1, "region")] = there
+    return staged(policies)
+
+
+def build_unknown_model_stages(proofs: Proofs) -> Any:
+    """For the row that refuses bodies without a model: it stands for all models of its path, so
+    credentials that prove nothing are refused as they would be there."""
+    return staged(_credential_policies(proofs))
+
+
+def build_open_stages() -> Any:
+    """For ordinary routes: nothing refuses."""
+    return staged({})
+
+
+def build_closed_stages() -> Any:
+    """For requests without a route: everything is refused, CONNECT by its own code."""
+    connect = rbac.header(":method", string_pb2.StringMatcher(exact="CONNECT"))
+    return staged(
+        {
+            recording.stage_policy("0", 0, "connect"): rbac.policy(connect),
+            recording.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody()),
+        }
+    )
+
+
+def staged(policies: dict[str, Any]) -> Any:
+    return filter_pb2.RBAC(shadow_rules=rbac.denying(policies), shadow_rules_stat_prefix="stage_")
+
+
+def build_enforcement(shadow: Any | None = None) -> Any:
+    """Refuses whatever the stages did not let pass. shadow: deny rules that only speak."""
+    passed = rbac.policy(
+        rbac.metadata(recording.RBAC_NAMESPACE, (recording.STAGE_RESULT,), rbac.exact("allowed"))
+    )
+    config = filter_pb2.RBAC(
+        rules=rbac.allowing({"stages-passed": passed}), rules_stat_prefix="enforce_"
+    )
+    if shadow is not None:
+        config.shadow_rules.CopyFrom(shadow)
+        config.shadow_rules_stat_prefix = "shadow_deny_"
+    return config
+
+
+def build_shadow_denial(
+    proofs: Proofs, rules: access.Access, operation: access.Operation
+) -> Any | None:
+    """The deny rules of policies in shadow mode; None when there are none."""
+    found = {
+        recording.rule_policy(index, rule.name): rbac.policy(_deny_condition(proofs, rule))
+        for index, rule in enumerate(rules.shadow_deny)
+        if _is_about(rule, operation)
+    }
+    return rbac.denying(found) if rules.shadow_deny else None
+
+
+def build_allowance(proofs: Proofs, rules: access.Access, operation: access.Operation) -> Any:
+    """The allow rules of one operation; without any, nobody is admitted (P3)."""
+    config = filter_pb2.RBAC(
+        rules=rbac.allowing(_allow_policies(proofs, rules.allow, operation)),
+        rules_stat_prefix="allow_",
+    )
+    if rules.shadow_allow:
+        policies = _allow_policies(proofs, rules.shadow_allow, operation)
+        config.shadow_rules.CopyFrom(rbac.allowing(policies))
+        config.shadow_rules_stat_prefix = "shadow_allow_"
+    return config
+
+
+def build_open_allowance() -> Any:
+    """For ordinary routes, which ask for nothing."""
+    return filter_pb2.RBAC(
+        rules=rbac.allowing({OPEN: rbac.policy(rbac.anybody())}), rules_stat_prefix="allow_"
+    )
+
+
+def build_closed_allowance() -> Any:
+    """For requests without a route: nobody."""
+    return filter_pb2.RBAC(rules=rbac.allowing({}), rules_stat_prefix="allow_")
+
+
+def is_anonymous_rule(rule: access.Rule) -> bool:
+    """Whether the rule admits callers without a credential, in so many words."""
+    return any(isinstance(subject, access.IsAnonymous) for subject in rule.subjects or ())
+
+
+def is_identified_rule(rule: access.Rule) -> bool:
+    """Whether the rule admits callers with a credential."""
+    return rule.subjects is None or not all(
+        isinstance(subject, access.IsAnonymous) for subject in rule.subjects
+    )
+
+
+def _credential_policies(proofs: Proofs) -> dict[str, Any]:
+    return {
+        recording.stage_policy("2", index, method): rbac.policy(condition)
+        for index, (method, condition) in enumerate(words.invalid_credentials(proofs))
+    }
+
+
+def _allow_policies(
+    proofs: Proofs, rules: Sequence[access.Rule], operation: access.Operation
+) -> dict[str, Any]:
+    """Two policies for a rule that admits callers with and without a credential: their limits are
+    kept by principal and by address."""
+    found: dict[str, Any] = {}
+    for index, rule in enumerate(rules):
+        if not _is_about(rule, operation):
+            continue
+        limited = rule.limit is not None
+        where = _place_conditions(proofs, rule)
+        if is_identified_rule(rule):
+            who = (
+                words.is_identified(proofs)
+                if rule.subjects is None
+                else words.is_subject(proofs, rule.subjects)
+            )
+            name = recording.rule_policy(index, rule.name, limited=limited)
+            found[name] = rbac.policy(rbac.all_of([who, *where]))
+        if is_anonymous_rule(rule):
+            name = recording.rule_policy(index, rule.name, limited=limited, anonymous=True)
+            nobody = rbac.negate(words.is_identified(proofs))
+            found[name] = rbac.policy(rbac.all_of([nobody, *where]))
+    return found
+
+
+def _deny_condition(proofs: Proofs, rule: access.Rule) -> Any:
+    """A deny rule without subjects is about everybody, known or not."""
+    who: list[Any] = []
+    if rule.subjects is not None:
+        one = words.is_subject(proofs, rule.subjects)
+        nobody = [rbac.negate(words.is_identified(proofs))] if is_anonymous_rule(rule) else []
+        who = [rbac.any_of([one, *nobody])]
+    return rbac.all_of([*who, *_place_conditions(proofs, rule)])
+
+
+def _place_conditions(proofs: Proofs, rule: access.Rule) -> list[Any]:
+    found = []
+    if rule.regions is not None:
+        found.append(words.is_from(proofs, rule.regions))
+    if rule.purposes is not None:
+        found.append(words.is_for(proofs, rule.purposes))
+    return found
+
+
+def _is_about(rule: access.Rule, operation: access.Operation) -> bool:
+    return rule.operations is None or operation in rule.operations

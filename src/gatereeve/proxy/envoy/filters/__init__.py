@@ -1,0 +1,49 @@
+"""The filter chain: one file per filter, and `ORDER`, the one place that says in which order.
+
+Entry, identity, attributes, body, the last word on the route, then enforcement: stages, allow,
+limits, router. Nothing after `selection` may clear the route cache: the request would meet a route
+whose rules were never asked. Every module has `build(ground) -> tuple[Placed, ...]`.
+"""
+
+from __future__ import annotations
+
+from gatereeve.proxy.envoy.filters import (
+    allow,
+    api_keys,
+    attributes,
+    body,
+    buffer,
+    client_certificates,
+    enforce,
+    gate,
+    jwt,
+    limit,
+    protocol,
+    router,
+    selection,
+    stages,
+    sticky,
+    wildcard,
+)
+
+ORDER = (
+    gate,
+    wildcard,
+    protocol,
+    jwt,
+    api_keys,
+    client_certificates,
+    attributes,
+    buffer,
+    body,
+    sticky,
+    selection,
+    stages,
+    enforce,
+    allow,
+    limit,
+    router,
+)
+
+PARTS = ("matching", "placed")
+"""Modules in this folder that are no filters."""

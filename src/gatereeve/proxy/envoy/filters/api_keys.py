@@ -1,0 +1,29 @@
+"""API keys: a header with exactly one known key becomes the caller's metadata.
+
+Unknown, empty and repeated headers write nothing; the stages refuse them.
+"""
+
+from __future__ import annotations
+
+from envoy.type.matcher.v3 import http_inputs_pb2
+
+from gatereeve.ir import recording
+from gatereeve.proxy.envoy import names
+from gatereeve.proxy.envoy.filters import matching
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    provider = ground.gate.identity.api_keys
+    if provider is None or not provider.keys:
+        return ()
+    found = {
+        key.secret: matching.writing(
+            recording.APIKEY_NAMESPACE,
+            {"provider": provider.name, "id": key.id, "groups": list(key.groups)},
+        )
+        for key in provider.keys
+    }
+    source = http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=provider.header)
+    config = matching.composite(matching.by_exact(source, found))
+    return (Placed(name=names.API_KEYS, config=config, discovered=True),)

@@ -1,0 +1,27 @@
+"""Bodies that are read for their model: held up to the Gate's bound, 413 beyond it.
+
+Asleep but on rows that read bodies, so other bodies stream through 32 KiB buffers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envoy.extensions.filters.http.buffer.v3 import buffer_pb2
+
+from gatereeve.proxy.envoy import names, packing
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    config = packing.pack(_config(ground.gate.max_body_bytes))
+    return (Placed(name=names.BUFFER, config=config, disabled=True),)
+
+
+def holding(max_body_bytes: int) -> Any:
+    """For rows that read bodies."""
+    return awake(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
+
+
+def _config(max_body_bytes: int) -> Any:
+    return buffer_pb2.Buffer(max_request_bytes=packing.uint32(max_body_bytes))

@@ -1,0 +1,45 @@
+"""Client certificates: a name in a verified certificate becomes the caller's metadata.
+
+One filter for URI names, one for DNS names; the first that writes stays. Several names of a kind
+are one joined value to Envoy and match nothing: which was meant is not the gate's to guess.
+"""
+
+from __future__ import annotations
+
+from envoy.extensions.matching.common_inputs.ssl.v3 import ssl_inputs_pb2
+
+from gatereeve.ir import recording
+from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
+from gatereeve.proxy.envoy import names
+from gatereeve.proxy.envoy.filters import matching
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    provider = ground.gate.identity.mtls
+    if provider is None:
+        return ()
+    by_uri = {i.uri: i for i in reversed(provider.identities) if i.uri is not None}
+    by_dns = {i.dns: i for i in reversed(provider.identities) if i.dns is not None}
+    found = []
+    if by_uri:
+        source = ssl_inputs_pb2.UriSanInput()
+        found.append(_placed(names.CERTIFICATE_URI, source, provider, by_uri))
+    if by_dns:
+        source = ssl_inputs_pb2.DnsSanInput()
+        found.append(_placed(names.CERTIFICATE_DNS, source, provider, by_dns))
+    return tuple(found)
+
+
+def _placed(
+    name: str, source: object, provider: MtlsProvider, known: dict[str, CertificateIdentity]
+) -> Placed:
+    filters = {
+        san: matching.writing(
+            recording.MTLS_NAMESPACE,
+            {"provider": provider.name, "id": one.id, "groups": list(one.groups)},
+        )
+        for san, one in known.items()
+    }
+    config = matching.composite(matching.by_exact(source, filters))
+    return Placed(name=name, config=config, discovered=True)

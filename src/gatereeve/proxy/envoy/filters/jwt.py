@@ -1,0 +1,64 @@
+"""Bearer tokens: verified once, payload into metadata under the provider's name.
+
+Absent passes, invalid is 401 here, whoever else might vouch for the caller. Governed routes ask for
+the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
+usable keys stays, so that its tokens are refused and not ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from envoy.config.core.v3 import base_pb2
+from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
+from google.protobuf import empty_pb2
+
+from gatereeve.ir.identity import JwtProvider
+from gatereeve.proxy.envoy import names, packing
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+
+REQUIREMENT: Final = "any-provider"
+_CACHED_TOKENS: Final = 2000
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    providers = ground.gate.identity.jwt
+    if not providers:
+        return ()
+    known = [config_pb2.JwtRequirement(provider_name=p.name) for p in providers]
+    known.append(config_pb2.JwtRequirement(allow_missing=empty_pb2.Empty()))
+    config = config_pb2.JwtAuthentication(
+        providers={p.name: build_provider(p) for p in providers},
+        strip_failure_response=True,
+        requirement_map={
+            REQUIREMENT: config_pb2.JwtRequirement(
+                requires_any=config_pb2.JwtRequirementOrList(requirements=known)
+            )
+        },
+    )
+    return (Placed(name=names.JWT, config=packing.pack(config), discovered=True),)
+
+
+def build_provider(provider: JwtProvider) -> Any:
+    return config_pb2.JwtProvider(
+        issuer=provider.issuer,
+        audiences=provider.audiences,
+        require_expiration=True,
+        # Envoy reads a skew of 0 as its default of 60 s; 1 s is the least that can be said.
+        clock_skew_seconds=max(provider.leeway_s, 1),
+        forward=False,
+        from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix="Bearer ")],
+        payload_in_metadata=provider.name,
+        jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
+        local_jwks=base_pb2.DataSource(inline_string=provider.jwks),
+    )
+
+
+def required() -> Any:
+    """For governed routes."""
+    return packing.pack(config_pb2.PerRouteConfig(requirement_name=REQUIREMENT))
+
+
+def not_required() -> Any:
+    """For ordinary routes: the Authorization header is the application's."""
+    return packing.pack(config_pb2.PerRouteConfig(disabled=True))

@@ -1,0 +1,57 @@
+"""Hosts without a scope of their own: the scope of the wildcard hosts is tried instead.
+
+Exact hosts are found by scoped routes, which know no wildcards. When nothing was found there is no
+route, so these two filters run; every route configuration of exact hosts puts them to sleep. The
+first names the scope `*`, the second makes Envoy look again (`set_filter_state`, alpha: if it did
+not run, there would be no route, and the stages refuse). See docs/decisions/0003.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
+from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
+from envoy.extensions.filters.common.set_filter_state.v3 import value_pb2
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
+from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
+
+from gatereeve.proxy.envoy import names, packing
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed, asleep
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    rename = header_mutation_pb2.HeaderMutation(
+        mutations=header_mutation_pb2.Mutations(
+            request_mutations=[
+                mutation_rules_pb2.HeaderMutation(
+                    append=base_pb2.HeaderValueOption(
+                        header=base_pb2.HeaderValue(
+                            key=names.SCOPE_HEADER, value=names.scope_key(ground.listener, "*")
+                        ),
+                        append_action="OVERWRITE_IF_EXISTS_OR_ADD",
+                    )
+                )
+            ]
+        )
+    )
+    look_again = set_filter_state_pb2.Config(
+        on_request_headers=[
+            value_pb2.FilterStateValue(
+                object_key="gatereeve.rescoped",
+                factory_key="envoy.string",
+                format_string=substitution_format_string_pb2.SubstitutionFormatString(
+                    text_format_source=base_pb2.DataSource(inline_string="1")
+                ),
+            )
+        ]
+    )
+    return (
+        Placed(name=names.WILDCARD, config=packing.pack(rename)),
+        Placed(name=names.RESCOPE, config=packing.pack_clearing_routes(look_again)),
+    )
+
+
+def sleeping() -> dict[str, Any]:
+    """For route configurations of exact hosts: what was found is final."""
+    return {names.WILDCARD: asleep(), names.RESCOPE: asleep()}

@@ -1,0 +1,217 @@
+"""`ir.Match` to `RouteMatch`, and the guards that stand in front of governed rows.
+
+A row that asks for groups of several methods becomes several Envoy routes, since a route match is
+a conjunction. Only ordinary routes match by pattern; header patterns see one value at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from envoy.config.route.v3 import route_components_pb2 as route_pb2
+from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, value_pb2
+from envoy.type.v3 import range_pb2
+
+from gatereeve.ir import access, recording, routes
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.proofs import Proofs
+
+_ANYTHING: Final = ".*"
+_DOUBLES: Final = range_pb2.DoubleRange(start=-1.7e308, end=1.7e308)
+
+
+def build_matches(proofs: Proofs, match: routes.Match) -> list[Any]:
+    """The route matches of one row, at least one unless it asks for groups that nobody can have."""
+    base = build_static_match(match)
+    base.headers.extend(_body_headers(match))
+    base.dynamic_metadata.extend(_body_metadata(match))
+    if match.regions:
+        base.filter_state.append(_region(match.regions))
+    if not match.groups:
+        return [base]
+    found = []
+    for headers, condition in _groups(proofs, match.groups):
+        one = route_pb2.RouteMatch()
+        one.CopyFrom(base)
+        one.headers.extend(headers)
+        one.dynamic_metadata.append(condition)
+        found.append(one)
+    return found
+
+
+def build_static_match(match: routes.Match) -> Any:
+    """What is known before identity: path, method, headers, query."""
+    made = route_pb2.RouteMatch()
+    _set_path(made, match.path)
+    if match.methods:
+        made.headers.append(_method(match.methods))
+    made.headers.extend(_header(header) for header in match.headers)
+    made.query_parameters.extend(_query(query) for query in match.query)
+    return made
+
+
+def build_parameter_match(match: routes.Match) -> Any | None:
+    """The same requests with a `;` in the path; None when an exact path cannot hold one."""
+    if match.path.kind != "prefix":
+        return None
+    made = build_static_match(match)
+    prefix = match.path.value.rstrip("/")
+    made.safe_regex.regex = f"{re.escape(prefix)}/.*;.*"
+    return made
+
+
+def everything() -> Any:
+    return route_pb2.RouteMatch(prefix="/")
+
+
+def by_header(name: str, text: Any, *, otherwise: bool = False, or_missing: bool = False) -> Any:
+    """Every path, when a header's value is taken by a StringMatcher.
+
+    otherwise: when it is not. or_missing: a missing header counts as an empty one; else a missing
+    header never matches.
+    """
+    matcher = route_pb2.HeaderMatcher(
+        name=name,
+        string_match=text,
+        invert_match=otherwise,
+        treat_missing_header_as_empty=or_missing,
+    )
+    return route_pb2.RouteMatch(prefix="/", headers=[matcher])
+
+
+def _set_path(made: Any, path: routes.PathMatch) -> None:
+    if path.kind == "exact":
+        made.path = path.value
+    elif path.kind == "regex":
+        made.safe_regex.regex = path.value
+    elif path.value == "/":
+        made.prefix = "/"
+    else:
+        made.path_separated_prefix = path.value
+
+
+def _method(methods: Sequence[str]) -> Any:
+    if len(methods) == 1:
+        text = string_pb2.StringMatcher(exact=methods[0])
+    else:
+        text = string_pb2.StringMatcher(safe_regex={"regex": "|".join(map(re.escape, methods))})
+    return route_pb2.HeaderMatcher(name=":method", string_match=text)
+
+
+def _header(header: routes.ValueMatch) -> Any:
+    if header.kind == "regex" and header.value == _ANYTHING:  # bytes that are no UTF-8, too
+        return route_pb2.HeaderMatcher(name=header.name, present_match=True)
+    return route_pb2.HeaderMatcher(name=header.name, string_match=_text(header))
+
+
+def _query(query: routes.ValueMatch) -> Any:
+    return route_pb2.QueryParameterMatcher(name=query.name, string_match=_text(query))
+
+
+def _text(value: routes.ValueMatch) -> Any:
+    if value.kind == "regex":
+        return string_pb2.StringMatcher(safe_regex={"regex": value.value})
+    return string_pb2.StringMatcher(exact=value.value)
+
+
+def _body_headers(match: routes.Match) -> list[Any]:
+    """A body that is encoded is not what its metadata says: the model would read another one."""
+    if match.body_model is None and match.body_stream is None:
+        return []
+    plain = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(identity)?"})
+    return [
+        route_pb2.HeaderMatcher(
+            name="content-encoding", string_match=plain, treat_missing_header_as_empty=True
+        )
+    ]
+
+
+def _body_metadata(match: routes.Match) -> list[Any]:
+    found = []
+    if match.body_model is not None:
+        wanted = rbac.one_of([rbac.exact(name) for name in match.body_model])
+        found.append(_metadata(names.BODY_NAMESPACE, ("model",), wanted))
+    if match.body_stream is not None:
+        at = (names.BODY_NAMESPACE, ("stream",))
+        is_true = value_pb2.ValueMatcher(bool_match=True)
+        if match.body_stream:
+            found.append(_metadata(*at, is_true))
+        else:  # neither true nor a number or text, which some servers take for true
+            number = value_pb2.ValueMatcher(double_match={"range": _DOUBLES})
+            text = value_pb2.ValueMatcher(
+                string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})
+            )
+            odd = rbac.one_of([is_true, number, text])
+            found.append(_metadata(*at, odd, otherwise=True))
+    return found
+
+
+def _region(regions: Sequence[str]) -> Any:
+    if len(regions) == 1:
+        text = string_pb2.StringMatcher(exact=regions[0], ignore_case=True)
+    else:
+        pattern = "(?i)(?:" + "|".join(map(re.escape, regions)) + ")"
+        text = string_pb2.StringMatcher(safe_regex={"regex": pattern})
+    return filter_state_pb2.FilterStateMatcher(key=names.REGION_KEY, string_match=text)
+
+
+def _groups(proofs: Proofs, groups: Sequence[access.InGroup]) -> list[tuple[list[Any], Any]]:
+    """Per place where groups stand: headers that must hold, and the metadata condition."""
+    by_place: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for group in groups:
+        place = _group_place(proofs, group)
+        if place is not None:
+            by_place.setdefault(place, []).append(group.group)
+    found = []
+    for (namespace, path), wanted in by_place.items():
+        inside = rbac.one_of([rbac.listed(group) for group in wanted])
+        found.append((_precedence(proofs, namespace), _metadata(namespace, path, inside)))
+    return found
+
+
+def _group_place(proofs: Proofs, group: access.InGroup) -> tuple[str, tuple[str, ...]] | None:
+    method = proofs.identity.method(group.provider)
+    if method == "jwt":
+        provider = next(p for p in proofs.identity.jwt if p.name == group.provider)
+        if provider.groups_claim is None:
+            return None
+        return recording.JWT_NAMESPACE, (provider.name, *provider.groups_claim)
+    if method == "apikey":
+        return recording.APIKEY_NAMESPACE, ("groups",)
+    return None if method is None else (recording.MTLS_NAMESPACE, ("groups",))
+
+
+def _precedence(proofs: Proofs, namespace: str) -> list[Any]:
+    """The credentials that count before this one were not presented."""
+    found = []
+    if namespace != recording.JWT_NAMESPACE and proofs.identity.jwt:
+        found += [
+            route_pb2.HeaderMatcher(
+                name="authorization",
+                string_match=text,
+                invert_match=True,
+                treat_missing_header_as_empty=True,
+            )
+            for text in (
+                string_pb2.StringMatcher(contains="Bearer "),
+                string_pb2.StringMatcher(prefix="bearer", ignore_case=True),
+            )
+        ]
+    if namespace == recording.MTLS_NAMESPACE and proofs.identity.api_keys is not None:
+        found.append(
+            route_pb2.HeaderMatcher(
+                name=proofs.identity.api_keys.header, present_match=True, invert_match=True
+            )
+        )
+    return found
+
+
+def _metadata(namespace: str, path: Sequence[str], value: Any, *, otherwise: bool = False) -> Any:
+    return metadata_pb2.MetadataMatcher(
+        filter=namespace,
+        path=[metadata_pb2.MetadataMatcher.PathSegment(key=key) for key in path],
+        value=value,
+        invert=otherwise,
+    )

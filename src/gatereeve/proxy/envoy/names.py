@@ -1,0 +1,70 @@
+"""Names that several builders share: filters, headers, metadata, route configurations.
+
+Header names beginning with `x-gatereeve-` are ours alone: the gate removes them from every request
+before anything reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+GATE: Final = "gatereeve.gate"
+WILDCARD: Final = "gatereeve.wildcard"
+RESCOPE: Final = "gatereeve.rescope"
+PROTOCOL: Final = "gatereeve.protocol"
+JWT: Final = "envoy.filters.http.jwt_authn"
+API_KEYS: Final = "gatereeve.apikey"
+CERTIFICATE_URI: Final = "gatereeve.certificate_uri"
+CERTIFICATE_DNS: Final = "gatereeve.certificate_dns"
+BUFFER: Final = "gatereeve.buffer"
+BODY: Final = "gatereeve.body"
+STICKY: Final = "gatereeve.sticky"
+SELECTION: Final = "gatereeve.selection"
+STAGES: Final = "gatereeve.stages"
+ENFORCE: Final = "gatereeve.enforce"
+ALLOW: Final = "gatereeve.allow"
+LIMIT: Final = "gatereeve.limit"
+ROUTER: Final = "envoy.filters.http.router"
+
+OWN_HEADERS: Final = "x-gatereeve-"
+SCOPE_HEADER: Final = "x-gatereeve-scope"
+SNI_HEADER: Final = "x-gatereeve-sni"
+
+PRINCIPAL_KEY: Final = "gatereeve.principal"
+REGION_KEY: Final = "gatereeve.region"
+"""Filter state, for choosing among routes only."""
+
+BODY_NAMESPACE: Final = "gatereeve.body"
+
+NOWHERE: Final = "gatereeve-nowhere"
+"""A cluster that never exists: shares of the traffic without a valid backend."""
+
+MODEL_CLUSTER: Final = "model/"
+"""What names of clusters of models begin with; nothing else may."""
+
+SHARDS: Final = 256
+"""Route configurations per listener; see docs/decisions/0003-route-sharding.md."""
+
+WILD: Final = "wild"
+
+
+def attribute_filter(attribute: str, source: int) -> str:
+    """The filter that reads one source of `region` or `purpose`; also its metadata namespace."""
+    return f"gatereeve.{attribute}.{source}"
+
+
+def shard_of(listener: str, host: str) -> str:
+    """The route configuration of an exact host: the same for ever, whatever other hosts there are."""
+    number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) % SHARDS
+    return f"{listener}/{number:02x}"
+
+
+def wild_of(listener: str) -> str:
+    """The route configuration of all wildcard hosts, and of hosts that nobody claims."""
+    return f"{listener}/{WILD}"
+
+
+def scope_key(listener: str, host: str) -> str:
+    """The value of SCOPE_HEADER for a host; `*` for everything without a scope of its own."""
+    return f"{listener}|{host}"

@@ -1,0 +1,160 @@
+"""Conditions of access rules as RBAC principals: who a caller proved to be, where from, what for.
+
+A credential is believed where a stable filter wrote what it verified: jwt_authn's payload, and the
+namespaces of API keys and client certificates. Of several valid credentials the JWT's principal
+counts, then the API key's, then the certificate's (`ir.identity`), hence the guards: an identity
+counts only when nothing above it was presented. What was presented and does not verify is refused
+by the stages before these conditions are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from envoy.type.matcher.v3 import string_pb2
+
+from gatereeve.ir import access, recording
+from gatereeve.ir import identity as ids
+from gatereeve.proxy.envoy import names, rbac
+
+_APIKEY: Final = recording.APIKEY_NAMESPACE
+_MTLS: Final = recording.MTLS_NAMESPACE
+_JWT: Final = recording.JWT_NAMESPACE
+
+Source: TypeAlias = ids.ClaimSource | ids.HeaderSource | ids.CidrSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Proofs:
+    """What one gate's rules can ask about. Equal by identity, so it can be a memo key."""
+
+    identity: ids.Identity
+    attributes: ids.Attributes
+
+
+def presents_bearer() -> Any:
+    """An Authorization header that names the Bearer scheme, in whatever letters."""
+    return rbac.any_of(
+        [
+            rbac.header("authorization", string_pb2.StringMatcher(contains="Bearer ")),
+            rbac.header(
+                "authorization", string_pb2.StringMatcher(prefix="bearer", ignore_case=True)
+            ),
+        ]
+    )
+
+
+def has_token(proofs: Proofs) -> Any:
+    """A verified token that names its bearer."""
+    return rbac.any_of([rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt])
+
+
+def is_identified(proofs: Proofs) -> Any:
+    """Somebody proved who they are, by whatever method."""
+    found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt]
+    if proofs.identity.api_keys is not None:
+        found.append(rbac.is_present(_APIKEY, ("id",)))
+    if proofs.identity.mtls is not None:
+        found.append(rbac.is_present(_MTLS, ("id",)))
+    return rbac.any_of(found)
+
+
+def invalid_credentials(proofs: Proofs) -> list[tuple[str, Any]]:
+    """What was presented and proves nothing, by name of the method."""
+    found: list[tuple[str, Any]] = []
+    known = proofs.identity
+    if known.jwt:
+        bearer = rbac.all_of([presents_bearer(), rbac.negate(has_token(proofs))])
+        found.append(("bearer-token", bearer))
+    if known.api_keys is not None:
+        unknown = rbac.negate(rbac.is_present(_APIKEY, ("id",)))
+        found.append(("api-key", rbac.all_of([rbac.has_header(known.api_keys.header), unknown])))
+    if known.mtls is not None:
+        unknown = rbac.negate(rbac.is_present(_MTLS, ("id",)))
+        found.append(("client-certificate", rbac.all_of([rbac.has_certificate(), unknown])))
+    return found
+
+
+def is_subject(proofs: Proofs, subjects: Sequence[access.SubjectMatch]) -> Any:
+    """Whether the caller is one of `subjects`; anonymous ones are not asked here."""
+    by_method: dict[str, list[Any]] = {"jwt": [], "apikey": [], "mtls": []}
+    for subject in subjects:
+        if isinstance(subject, access.IsAnonymous):
+            continue
+        method = proofs.identity.method(subject.provider)
+        condition = None if method is None else _condition(proofs, method, subject)
+        if method is not None and condition is not None:
+            by_method[method].append(condition)
+    return rbac.any_of(
+        [
+            rbac.all_of([*_guards(proofs, method), rbac.any_of(conditions)])
+            for method, conditions in by_method.items()
+            if conditions
+        ]
+    )
+
+
+def _condition(
+    proofs: Proofs,
+    method: str,
+    subject: access.IsPrincipal | access.InGroup | access.FromProvider,
+) -> Any | None:
+    if method == "jwt":
+        provider = next(p for p in proofs.identity.jwt if p.name == subject.provider)
+        at = (provider.name, *provider.id_claim)
+        if isinstance(subject, access.IsPrincipal):
+            return rbac.metadata(_JWT, at, rbac.exact(subject.id))
+        if isinstance(subject, access.FromProvider):
+            return rbac.is_text(_JWT, at)
+        if provider.groups_claim is None:
+            return None
+        groups = (provider.name, *provider.groups_claim)
+        return rbac.metadata(_JWT, groups, rbac.listed(subject.group))
+    namespace = _APIKEY if method == "apikey" else _MTLS
+    if isinstance(subject, access.IsPrincipal):
+        return rbac.metadata(namespace, ("id",), rbac.exact(subject.id))
+    if isinstance(subject, access.FromProvider):
+        return rbac.is_present(namespace, ("id",))
+    return rbac.metadata(namespace, ("groups",), rbac.listed(subject.group))
+
+
+def _guards(proofs: Proofs, method: str) -> list[Any]:
+    """Nothing with precedence over this method was presented."""
+    found = []
+    if method != "jwt" and proofs.identity.jwt:
+        found.append(rbac.negate(presents_bearer()))
+    if method == "mtls" and proofs.identity.api_keys is not None:
+        found.append(rbac.negate(rbac.has_header(proofs.identity.api_keys.header)))
+    return found
+
+
+def is_from(proofs: Proofs, regions: Sequence[str]) -> Any:
+    """The caller's region is one of these (lower case; compared without regard to case)."""
+    return _has_attribute("region", proofs.attributes.region, regions)
+
+
+def is_for(proofs: Proofs, purposes: Sequence[str]) -> Any:
+    """The stated purpose is one of these (lower case; compared without regard to case)."""
+    return _has_attribute("purpose", proofs.attributes.purpose, purposes)
+
+
+def _has_attribute(attribute: str, sources: Sequence[Source], values: Sequence[str]) -> Any:
+    """The first source that yields a value yields one of `values`."""
+    wanted = rbac.one_of([rbac.exact(value, any_case=True) for value in values])
+    found: list[Any] = []
+    silent: list[Any] = []
+    for number, source in enumerate(sources):
+        at = place(attribute, number, source)
+        found.append(rbac.all_of([*silent, rbac.metadata(*at, wanted)]))
+        says = rbac.is_text if isinstance(source, ids.ClaimSource) else rbac.is_present
+        silent.append(rbac.negate(says(*at)))
+    return rbac.any_of(found)
+
+
+def place(attribute: str, number: int, source: Source) -> tuple[str, tuple[str, ...]]:
+    """Where the value of one source stands in dynamic metadata: namespace and path."""
+    if isinstance(source, ids.ClaimSource):
+        return _JWT, (source.provider, *source.claim)
+    return names.attribute_filter(attribute, number), ("value",)

@@ -1,0 +1,43 @@
+"""Virtual hosts to `RouteConfiguration`s, and the scopes by which Envoy finds them.
+
+Exact hosts live in up to `names.SHARDS` route configurations per listener, each host always in the
+same one, so that a change touches some forty of ten thousand hosts and nobody else's token buckets;
+a scope per host leads there. Wildcard hosts share one configuration, with Envoy's own precedence
+among them. Why: docs/decisions/0003-route-sharding.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from envoy.config.route.v3 import route_pb2, scoped_route_pb2
+
+from gatereeve.ir import recording
+from gatereeve.proxy.envoy import names
+from gatereeve.proxy.envoy.filters import wildcard
+
+
+def build_route_configuration(name: str, virtual_hosts: Iterable[Any], *, exact: bool) -> Any:
+    """exact: of exact hosts; what is found there is final, so wildcards are not tried."""
+    made = route_pb2.RouteConfiguration(
+        name=name,
+        virtual_hosts=virtual_hosts,
+        request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
+        response_headers_to_remove=[recording.CODE_HEADER],
+        typed_per_filter_config=wildcard.sleeping() if exact else {},
+    )
+    made.validate_clusters.value = False
+    return made
+
+
+def build_scope(listener: str, host: str, route_configuration: str) -> Any:
+    """host: an exact name, or `*` for everything without a scope of its own."""
+    key = names.scope_key(listener, host)
+    return scoped_route_pb2.ScopedRouteConfiguration(
+        name=key,
+        route_configuration_name=route_configuration,
+        key=scoped_route_pb2.ScopedRouteConfiguration.Key(
+            fragments=[scoped_route_pb2.ScopedRouteConfiguration.Key.Fragment(string_key=key)]
+        ),
+    )

@@ -1,0 +1,258 @@
+"""One gate as a `Snapshot`: the whole way from IR to named bytes, in order of a table of contents.
+
+Everything is built from the Gate each time; what did not change is taken from the memo by the
+identity of its IR objects, so one changed document costs one virtual host and its shard. Equal
+gates give equal bytes, whatever the memo holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from gatereeve.core import errors
+from gatereeve.core.memo import Memo
+from gatereeve.ir import access, gates, routes
+from gatereeve.ir import clusters as ir_clusters
+from gatereeve.proxy.envoy import (
+    clusters,
+    coverage,
+    endpoints,
+    filters,
+    hcm,
+    listeners,
+    names,
+    route_configurations,
+    secrets,
+    virtual_hosts,
+)
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.virtual_hosts import Door
+from gatereeve.proxy.envoy.wiring import Wiring
+from gatereeve.proxy.xds.snapshot import Resource, Snapshot, TypeUrl, resource_of, type_url_of
+
+_Typed = tuple[TypeUrl, Resource]
+
+
+class Same:
+    """A memo key that compares by identity what compares by value, and keeps it alive."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Host:
+    """One built virtual host."""
+
+    host: str
+    message: Any
+
+
+def build_snapshot(gate: gates.Gate, wiring: Wiring, memo: Memo | None = None) -> Snapshot:
+    """All that `gate` is to run, under its hash.
+
+    memo: what earlier builds of the same process made; it is swept here and belongs to this
+    function alone. Raises PublishError when the result would break the law of `coverage`.
+    """
+    memo = memo if memo is not None else Memo()
+    proofs = memo.get(
+        ("proofs", Same(gate.identity), Same(gate.attributes)),
+        lambda: Proofs(identity=gate.identity, attributes=gate.attributes),
+    )
+    build = _Build(gate, wiring, memo, proofs)
+    found: dict[TypeUrl, dict[str, Resource]] = defaultdict(dict)
+    for resources in (
+        build.of_clusters(),
+        build.of_secrets(),
+        build.of_listeners(),
+        build.of_routes(),
+    ):
+        for type_url, resource in resources:
+            found[type_url][resource.name] = resource
+    memo.sweep()
+    return Snapshot(version=gate.hash, resources=dict(found))
+
+
+class _Build:
+    """One build: the parts of a snapshot, each as typed resources."""
+
+    def __init__(self, gate: gates.Gate, wiring: Wiring, memo: Memo, proofs: Proofs) -> None:
+        self._gate = gate
+        self._wiring = wiring
+        self._memo = memo
+        self._proofs = proofs
+        self._rules = {rules.model: rules for rules in gate.access}
+
+    def of_clusters(self) -> Iterator[_Typed]:
+        for cluster in self._gate.clusters:
+            yield from self._memo.get(("cluster", Same(cluster)), partial(_cluster, cluster))
+
+    def of_secrets(self) -> Iterator[_Typed]:
+        built = set()
+        for listener in self._gate.listeners:
+            for certificate in listener.certificates:
+                if certificate.name not in built:
+                    built.add(certificate.name)
+                    yield self._memo.get(
+                        ("certificate", Same(certificate)),
+                        partial(_certificate, certificate),
+                    )
+        if self._gate.identity.mtls is not None:
+            yield _typed(secrets.build_client_ca(self._gate.identity.mtls))
+
+    def of_listeners(self) -> Iterator[_Typed]:
+        """Listeners, and the filters that they find by ECDS, each once."""
+        discovered: dict[str, Placed] = {}
+        for listener in self._gate.listeners:
+            chain = self._chain(listener.name)
+            discovered.update({one.name: one for one in chain if one.discovered})
+            manager = hcm.build_hcm(self._gate, listener.name, chain, self._wiring)
+            made = listeners.build_listener(
+                listener, manager, client_ca=self._gate.identity.mtls is not None
+            )
+            if made is not None:
+                _hold(coverage.check_governed([made]))
+                yield _typed(made)
+        yield from (_typed(one.as_resource()) for one in discovered.values())
+
+    def _chain(self, listener: str) -> tuple[Placed, ...]:
+        """`filters.ORDER` for one listener; only the first filter changes with every hash."""
+        ground = Ground(gate=self._gate, proofs=self._proofs, listener=listener)
+        key = (Same(self._proofs), listener, self._gate.max_body_bytes)
+        kept = self._memo.get(
+            ("chain", *key),
+            lambda: tuple(p for module in filters.ORDER[1:] for p in module.build(ground)),
+        )
+        return (*filters.ORDER[0].build(ground), *kept)
+
+    def of_routes(self) -> Iterator[_Typed]:
+        for listener in self._gate.listeners:
+            door = self._door(listener)
+            exact = [h for h in listener.hosts if not h.host.startswith("*")]
+            wild = [h for h in listener.hosts if h.host.startswith("*")]
+            yield from self._shards(listener.name, door, exact)
+            yield self._wild(listener, door, wild)
+            yield from self._scopes(listener.name, (h.host for h in exact))
+
+    def _door(self, listener: gates.Listener) -> Door:
+        tls = next((x.port for x in self._gate.listeners if x.protocol == "https"), 443)
+        return Door(
+            protocol=listener.protocol,
+            port=listener.port,
+            tls_port=tls,
+            max_body_bytes=self._gate.max_body_bytes,
+        )
+
+    def _shards(
+        self, listener: str, door: Door, hosts: Iterable[routes.VirtualHost]
+    ) -> Iterator[_Typed]:
+        shards: defaultdict[str, list[_Host]] = defaultdict(list)
+        for host in hosts:
+            name = self._memo.get(
+                ("shard", listener, host.host), partial(names.shard_of, listener, host.host)
+            )
+            shards[name].append(self._host(host, door))
+        for name in sorted(shards):
+            built = shards[name]
+            yield self._memo.get(
+                ("routes", name, *map(Same, built)),
+                partial(_route_configuration, name, built, exact=True),
+            )
+
+    def _wild(
+        self, listener: gates.Listener, door: Door, hosts: Iterable[routes.VirtualHost]
+    ) -> _Typed:
+        others = sorted(h.host for h in listener.hosts) if hosts else []
+        built = [self._host(h, door, _neighbours(h.host, others)) for h in hosts]
+        if not any(one.host == "*" for one in built):
+            unknown = virtual_hosts.build_unknown_host(door, self._proofs)
+            built.append(_Host(host="*", message=unknown))
+        return _route_configuration(names.wild_of(listener.name), built, exact=False)
+
+    def _scopes(self, listener: str, hosts: Iterable[str]) -> Iterator[_Typed]:
+        """One scope per exact host, and `*`."""
+        for host in ("*", *hosts):
+            yield self._memo.get(("scope", listener, host), partial(_scope, listener, host))
+
+    def _host(
+        self, host: routes.VirtualHost, door: Door, neighbours: tuple[str, ...] = ()
+    ) -> _Host:
+        models = self._memo.get(("models", Same(host)), partial(_models, host))
+        rules = tuple(self._rules[model] for model in models if model in self._rules)
+        return self._memo.get(
+            ("host", Same(host), door, Same(self._proofs), neighbours, *map(Same, rules)),
+            partial(_build_host, host, door, self._proofs, rules, neighbours),
+        )
+
+
+def _build_host(
+    host: routes.VirtualHost,
+    door: Door,
+    proofs: Proofs,
+    rules: tuple[access.Access, ...],
+    neighbours: tuple[str, ...],
+) -> _Host:
+    by_model: Mapping[str, access.Access] = {one.model: one for one in rules}
+    made = virtual_hosts.build_virtual_host(host, door, proofs, by_model, neighbours)
+    _hold(coverage.check_virtual_host(made, verifies_tokens=bool(proofs.identity.jwt)))
+    return _Host(host=host.host, message=made)
+
+
+def _cluster(cluster: ir_clusters.Cluster) -> tuple[_Typed, _Typed]:
+    return (
+        _typed(clusters.build_cluster(cluster)),
+        _typed(endpoints.build_endpoints(cluster.endpoints)),
+    )
+
+
+def _certificate(certificate: gates.Certificate) -> _Typed:
+    return _typed(secrets.build_certificate(certificate))
+
+
+def _route_configuration(name: str, built: Iterable[_Host], *, exact: bool) -> _Typed:
+    hosts = [one.message for one in built]
+    return _typed(route_configurations.build_route_configuration(name, hosts, exact=exact))
+
+
+def _scope(listener: str, host: str) -> _Typed:
+    wild = host == "*"
+    target = names.wild_of(listener) if wild else names.shard_of(listener, host)
+    return _typed(route_configurations.build_scope(listener, host, target))
+
+
+def _models(host: routes.VirtualHost) -> tuple[str, ...]:
+    found = {row.governance.model for row in host.routes if row.governance is not None}
+    return tuple(sorted(found))
+
+
+def _neighbours(wildcard: str, others: list[str]) -> tuple[str, ...]:
+    """Hosts that a wildcard would cover if they were not there; none when there are too many."""
+    suffix = wildcard.removeprefix("*")
+    found = tuple(h for h in others if h != wildcard and h.endswith(suffix) and h != "*")
+    return found if len(found) <= virtual_hosts.NEIGHBOURS else ()
+
+
+def _typed(message: Any) -> _Typed:
+    return type_url_of(message), resource_of(message)
+
+
+def _hold(problems: list[str]) -> None:
+    """The law of P1, before anything is published."""
+    if problems:
+        raise errors.PublishError(
+            f"the configuration would leave a model ungoverned: {'; '.join(problems)}",
+            hint="this is a defect of gatereeve; the last good configuration keeps serving",
+        )

@@ -1,0 +1,220 @@
+"""One host of one listener as a `VirtualHost`: guards, rows, and what its rows share.
+
+Guards come first and refuse what must not be looked at any further: a name in letters that would
+miss its exact host, several labels where a wildcard stands for one, a connection for another host,
+TRACE. What most rows need is configured once for the host; Envoy takes the most specific level
+whole, so a row that differs says so itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envoy.config.route.v3 import route_components_pb2 as route_pb2
+from envoy.type.matcher.v3 import string_pb2
+
+from gatereeve.core import refs
+from gatereeve.ir import access, routes
+from gatereeve.proxy.envoy import matches, names
+from gatereeve.proxy.envoy import routes as route_builder
+from gatereeve.proxy.envoy.engines import Selection
+from gatereeve.proxy.envoy.filters import limit
+from gatereeve.proxy.envoy.proofs import Proofs
+
+NEIGHBOURS: Final = 64
+"""So many other hosts beneath a wildcard are told apart from it when the TLS name is checked."""
+
+_NOWHERE: Final = refs.Origin(refs.Ref("", "", "", ""))
+
+_SHARED_FILTERS: Final = (names.STAGES, names.ALLOW, names.JWT, names.ENFORCE, names.PROTOCOL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """The listener, as a virtual host sees it. tls_port: where plain HTTP is redirected to."""
+
+    protocol: str
+    port: int
+    tls_port: int
+    max_body_bytes: int
+
+
+def build_virtual_host(
+    host: routes.VirtualHost,
+    door: Door,
+    proofs: Proofs,
+    rules: Mapping[str, access.Access],
+    neighbours: Sequence[str] = (),
+) -> Any:
+    """rules: by model, at least those of the host's rows. neighbours: other hosts of the listener
+    beneath this one, when it is a wildcard."""
+    place = _place(host, door, proofs, rules)
+    made = route_pb2.VirtualHost(name=host.host, domains=[host.host])
+    made.routes.extend(_guards(host, door, place, neighbours))
+    if door.protocol == "http" and host.tls != "any":
+        made.routes.append(_over_tls(host, door, place))
+    else:
+        for row, selection in zip(host.routes, selections(host.routes), strict=True):
+            made.routes.extend(route_builder.build_routes(place, row, selection))
+        _set_buckets(made, host, proofs, rules)
+    _share(made)
+    return made
+
+
+def build_unknown_host(door: Door, proofs: Proofs) -> Any:
+    """Whatever nobody claims."""
+    nothing = routes.VirtualHost(
+        host="*", single_label=False, tls="any", inspects_body=False, routes=(), origin=_NOWHERE
+    )
+    place = _place(nothing, door, proofs, {})
+    made = route_pb2.VirtualHost(name="unknown-host", domains=["*"])
+    made.routes.append(_letters(place))
+    made.routes.append(
+        route_builder.build_refusing(place, "unknown-host", matches.everything(), "unknown-host")
+    )
+    return made
+
+
+def selections(rows: Sequence[routes.Route]) -> list[Selection]:
+    """What reaching each row says about the caller's region.
+
+    A row asks for its own regions. And it is reached from none of the regions of an earlier row
+    that, but for regions, takes everything this one takes: those callers are served there. Checked
+    again by RBAC, since the choice itself rests on an alpha filter.
+    """
+    found = []
+    for number, row in enumerate(rows):
+        outside: set[str] = set()
+        if row.governance is not None:
+            for earlier in rows[:number]:
+                if earlier.match.regions and _takes_all_of(earlier.match, row.match):
+                    outside.update(earlier.match.regions)
+        outside -= set(row.match.regions)
+        found.append(Selection(within=row.match.regions, outside=tuple(sorted(outside))))
+    return found
+
+
+def _takes_all_of(earlier: routes.Match, later: routes.Match) -> bool:
+    return (
+        not earlier.groups
+        and earlier.path == later.path
+        and earlier.methods in ((), later.methods)
+        and set(earlier.headers) <= set(later.headers)
+        and set(earlier.query) <= set(later.query)
+        and earlier.body_model in (None, later.body_model)
+        and earlier.body_stream in (None, later.body_stream)
+    )
+
+
+def _place(
+    host: routes.VirtualHost, door: Door, proofs: Proofs, rules: Mapping[str, access.Access]
+) -> route_builder.Place:
+    governed = {r.governance.protocol for r in host.routes if r.governance is not None}
+    return route_builder.Place(
+        proofs=proofs,
+        access=rules,
+        max_body_bytes=door.max_body_bytes,
+        port=door.port,
+        reads_body=frozenset(
+            row.match.path
+            for row in host.routes
+            if row.match.body_model is not None or row.match.body_stream is not None
+        ),
+        openai=governed == {"openai"},
+    )
+
+
+def _guards(
+    host: routes.VirtualHost,
+    door: Door,
+    place: route_builder.Place,
+    neighbours: Sequence[str],
+) -> list[Any]:
+    found = []
+    if host.host.startswith("*"):
+        found.append(_letters(place))
+    if host.single_label and host.host.startswith("*."):
+        single = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
+        deeper = matches.by_header(":authority", single, otherwise=True)
+        found.append(route_builder.build_refusing(place, "single-label", deeper, "unknown-host"))
+    if door.protocol == "https":
+        found += [
+            route_builder.build_refusing(place, "misdirected", match, "misdirected-request")
+            for match in _misdirected(host, neighbours)
+        ]
+    trace = matches.by_header(":method", string_pb2.StringMatcher(exact="TRACE"))
+    found.append(route_builder.build_refusing(place, "trace", trace, "malformed-request"))
+    return found
+
+
+def _letters(place: route_builder.Place) -> Any:
+    """Exact hosts are found by their one spelling; another one must not fall to a wildcard."""
+    upper = string_pb2.StringMatcher(safe_regex={"regex": ".*[A-Z].*"})
+    match = matches.by_header(":authority", upper)
+    return route_builder.build_refusing(place, "host-letters", match, "malformed-request")
+
+
+def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[Any]:
+    """The TLS name leads to another virtual host. A connection without one says nothing."""
+    name = names.SNI_HEADER
+    if not host.host.startswith("*"):
+        same = string_pb2.StringMatcher(exact=host.host, ignore_case=True)
+        return [matches.by_header(name, same, otherwise=True)]
+    found = []
+    if host.host.startswith("*."):
+        beneath = string_pb2.StringMatcher(suffix=host.host[1:], ignore_case=True)
+        if host.single_label:
+            beneath = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
+        found.append(matches.by_header(name, beneath, otherwise=True))
+    if 0 < len(neighbours) <= NEIGHBOURS:
+        pattern = "(?i)(?:" + "|".join(_host_pattern(other) for other in neighbours) + ")"
+        other = string_pb2.StringMatcher(safe_regex={"regex": pattern})
+        found.append(matches.by_header(name, other))
+    return found
+
+
+def _one_label(wildcard: str) -> str:
+    return "(?i)[^.]+" + re.escape(wildcard[1:])
+
+
+def _host_pattern(host: str) -> str:
+    return ".+" + re.escape(host[1:]) if host.startswith("*.") else re.escape(host)
+
+
+def _over_tls(host: routes.VirtualHost, door: Door, place: route_builder.Place) -> Any:
+    if host.tls == "redirect":
+        return route_builder.build_tls_redirect(place, door.tls_port)
+    return route_builder.build_refusing(place, "tls-required", matches.everything(), "tls-required")
+
+
+def _set_buckets(
+    made: Any,
+    host: routes.VirtualHost,
+    proofs: Proofs,
+    rules: Mapping[str, access.Access],
+) -> None:
+    models = {row.governance.model for row in host.routes if row.governance is not None}
+    buckets = limit.build_buckets(proofs, [rules[m] for m in sorted(models) if m in rules])
+    if buckets is not None:
+        made.typed_per_filter_config[names.LIMIT].CopyFrom(buckets)
+
+
+def _share(made: Any) -> None:
+    """Moves to the host what most of its rows say, for filters about which every row says something."""
+    for name in _SHARED_FILTERS:
+        said = [row.typed_per_filter_config for row in made.routes]
+        if not said or not all(name in config for config in said):
+            continue
+        values = [config[name].value for config in said]
+        common, times = Counter(values).most_common(1)[0]
+        if times < 2:
+            continue
+        first = said[values.index(common)][name]
+        made.typed_per_filter_config[name].CopyFrom(first)
+        for config, value in zip(said, values, strict=True):
+            if value == common:
+                del config[name]
