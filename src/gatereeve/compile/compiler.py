@@ -12,14 +12,15 @@ from datetime import datetime
 from functools import partial
 
 from gatereeve.api.world import GateDoc, ModelDoc, World
-from gatereeve.compile import digests, routing
+from gatereeve.compile import digests, routing, shards
+from gatereeve.compile.backends import Plans
 from gatereeve.compile.identity import compile_attributes, compile_identity
+from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.plans import Gathered, gather, plan_models, scope_of
 from gatereeve.core import findings
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
 from gatereeve.ir.gates import Gate, Ir
-from gatereeve.ir.routes import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,38 +92,26 @@ def _compile_gate(
     routed_models = frozenset(routed.models)
     problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
     changes = [p.next_change for p in plans.values() if p.next_change is not None]
-    return replace(gate, hash=hash_gate(gate, memo)), problems, changes
+    return replace(gate, hash=hash_gate(gate, routed, plans, memo)), problems, changes
 
 
-def hash_gate(gate: Gate, memo: Memo) -> ConfigHash:
-    """The content hash of everything in `gate` but its hash; parts are cached by identity."""
+def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) -> ConfigHash:
+    """The content hash of everything in `gate` but its hash.
+
+    Hosts, clusters and access rules are hashed shard by shard: what did not change is not encoded.
+    """
     parts = [digests.value_hash((gate.name, gate.region, gate.identity, gate.attributes,
                                  gate.trusted_hops, gate.max_body_bytes))]  # fmt: skip
-    for listener in gate.listeners:
-        parts.append(digests.value_hash(replace(listener, hosts=())))
-        parts.extend(_part_hash(host, memo) for host in listener.hosts)
-    parts.extend(_part_hash(access, memo) for access in gate.access)
-    parts.extend(_part_hash(cluster, memo) for cluster in gate.clusters)
+    parts.extend(digests.value_hash(replace(listener, hosts=())) for listener in gate.listeners)
+    for shard in routed.shards:
+        its_plans = tuple(plans[key] for key in shard.models)
+        parts.append(memo.get(("hash", shard, its_plans), partial(_shard_hash, shard, its_plans)))
     return ConfigHash(digests.combine(parts))
 
 
-def _part_hash(part: object, memo: Memo) -> str:
-    return memo.get(("hash", Same(part)), partial(digests.value_hash, part))
-
-
-class Same:
-    """A memo key that compares by identity what compares by value, and keeps it alive."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.value is self.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
+def _shard_hash(shard: shards.Routed, plans: tuple[ModelPlan, ...]) -> str:
+    access = tuple(plan.access for plan in plans)
+    return digests.value_hash((shard.https, shard.http, shard.clusters, access))
 
 
 def _weak_tls(doc: GateDoc) -> tuple[findings.Finding, ...]:
