@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from gatereeve.api import parse, registry
 from gatereeve.api.assemble import assemble
 from gatereeve.api.parsed import Parsed, keep_last_good
+from gatereeve.api.update import Assembly, update
+from gatereeve.api.world import World
 from gatereeve.core import findings
 from tests.unit.api import documents
 
@@ -154,3 +157,42 @@ def test_a_ruined_file_loses_nothing_that_it_had(text: str, rubbish: str) -> Non
     kept = keep_last_good(bad, good)
     if any(part.unreadable for part in bad.parts):
         assert [k.ref for k in kept.kept] == [doc.ref]
+
+
+VARIANTS = (
+    *documents.ALL, documents.POLICY.replace("[ru]", "[by]"), documents.POLICY.replace("models", "modles"),
+    documents.MODEL.replace("name: credit", "name: alpha"), "a: [", "[]", "apiVersion: v1\nkind: Pod",
+)  # fmt: skip
+
+
+@BOUNDED
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abcd"), st.lists(st.sampled_from(VARIANTS), max_size=3), max_size=4
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_world_after_changes_is_the_world_made_afresh(steps: list[dict[str, list[str]]]) -> None:
+    last: Assembly | None = None
+    before: World | None = None
+    known: dict[str, Parsed] = {}
+    for step in steps:
+        new: dict[str, Parsed] = {}
+        for name, texts in sorted(step.items()):
+            old = known.get(name)
+            parsed = parse.parse_text("\n---\n".join(texts), name, old)
+            new[name] = keep_last_good(parsed, old)
+            if old is not None and old.parts == new[name].parts:
+                new[name] = old
+        known = new
+        fresh = assemble(known.values(), at=AT, previous=before)
+        last = update(last, list(known.values()), at=AT, jwks={})
+        for item in dataclasses.fields(World):
+            one, other = getattr(last.world, item.name), getattr(fresh, item.name)
+            assert one == other, item.name
+            if isinstance(one, dict):
+                assert list(one) == list(other), item.name
+        before = fresh

@@ -46,7 +46,33 @@ def assemble(
     for one in parsed:
         gathered.take(one)
     gathered.settle()
-    table = gathered.table
+    return world_of(
+        {kind: in_order(table) for kind, table in gathered.tables.items()},
+        at=at,
+        files={} if files is None else files,
+        jwks={} if jwks is None else jwks,
+        geo={} if geo is None else geo,
+        found=gathered.found,
+        broken=tuple(sorted(set(gathered.broken), key=lambda b: (b.ref, b.models or ()))),
+    )
+
+
+def world_of(
+    tables: Mapping[tuple[str, str], Table],
+    *,
+    at: datetime,
+    files: Mapping[str, bytes],
+    jwks: Mapping[str, str],
+    geo: Mapping[str, GeoTable],
+    found: Iterable[findings.Finding],
+    broken: tuple[Broken, ...],
+) -> World:
+    """The World of these tables, by (group, kind), each in order of its keys."""
+
+    def table(kind: str, spec: type[S]) -> Mapping[Key, Doc[S]]:
+        group = next(k.group for k in registry.KINDS if k.spec is spec and k.kind == kind)
+        return cast("Mapping[Key, Doc[S]]", tables[group, kind])  # by `document`, which read them
+
     return World(
         at=at,
         gates=table("Gate", gate.GateSpec),
@@ -66,12 +92,24 @@ def assemble(
         gateways=table("Gateway", kube.GatewaySpec),
         http_routes=table("HTTPRoute", kube.HTTPRouteSpec),
         reference_grants=table("ReferenceGrant", kube.ReferenceGrantSpec),
-        files={} if files is None else files,
-        jwks={} if jwks is None else jwks,
-        geo={} if geo is None else geo,
-        findings=findings.order(gathered.found),
-        broken=tuple(sorted(set(gathered.broken), key=lambda b: (b.ref, b.models or ()))),
+        files=files,
+        jwks=jwks,
+        geo=geo,
+        findings=findings.order(found),
+        broken=broken,
     )
+
+
+def table_of(world: World, kind: registry.Kind) -> Table:
+    """The documents of one kind."""
+    return cast("Table", getattr(world, kind.world))
+
+
+def in_order(table: Table) -> Table:
+    """The table in order of its keys; the same one when it is already."""
+    if all(a < b for a, b in itertools.pairwise(table)):
+        return table
+    return dict(sorted(table.items(), key=itemgetter(0)))
 
 
 def find(world: World, ref: refs.Ref) -> AnyDoc | None:
@@ -79,8 +117,7 @@ def find(world: World, ref: refs.Ref) -> AnyDoc | None:
     kind = registry.BY_KIND.get((ref.group, ref.kind))
     if kind is None:
         return None
-    table = cast("Mapping[Key, AnyDoc]", getattr(world, kind.world))
-    return table.get((ref.namespace, ref.name))
+    return table_of(world, kind).get((ref.namespace, ref.name))
 
 
 @dataclass(slots=True)
@@ -168,18 +205,6 @@ class _Gathered:
                 where=self.places.get(broken.ref) or good.where(),
             )
         )
-
-    def table(self, kind: str, spec: type[S]) -> Mapping[Key, Doc[S]]:
-        """The documents of one kind in order of their keys. Their specs are of that type by `parse`."""
-        group = next(k.group for k in registry.KINDS if k.spec is spec and k.kind == kind)
-        table = self.tables[group, kind]
-        if not _ordered(table):
-            table = dict(sorted(table.items(), key=itemgetter(0)))
-        return cast("Mapping[Key, Doc[S]]", table)
-
-
-def _ordered(table: Table) -> bool:
-    return all(a < b for a, b in itertools.pairwise(table))
 
 
 def _models(doc: AnyDoc) -> tuple[str, ...] | None:

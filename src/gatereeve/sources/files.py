@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatereeve.api import parse, parsed
-from gatereeve.api.assemble import assemble
+from gatereeve.api.update import Assembly, update
 from gatereeve.api.world import World
 from gatereeve.core import errors, findings, protocols
 from gatereeve.sources import listing, named
@@ -65,6 +65,7 @@ class FolderSource:
         self._listing = listing.Listing()
         self._known: dict[str, _Known] = {}
         self._named: frozenset[str] = frozenset()
+        self._assembly: Assembly | None = None
         self._world: World | None = None
 
     @property
@@ -207,12 +208,13 @@ class FolderSource:
 
     def _assemble(self, found: list[findings.Finding]) -> World:
         retrieved = self._retrieved()
-        world = assemble(
+        self._assembly = update(
+            self._assembly,
             [self._known[path].content for path in sorted(self._known)],
             at=self._clock.now(),
             jwks=retrieved.jwks,
-            previous=self._world,
         )
+        world = self._assembly.world
         files = self._library.read(world.gates.values())
         self._named = frozenset(files.named)
         meant = {file for file in files.named if self._holds_nothing(file)}
@@ -236,8 +238,9 @@ class FolderSource:
 
 def _same(one: World, other: World) -> bool:
     """Whether two Worlds differ in nothing but their instant; documents compare by identity."""
-    return all(
-        getattr(one, item.name) == getattr(other, item.name)
+    pairs = (
+        (getattr(one, item.name), getattr(other, item.name))
         for item in dataclasses.fields(World)
         if item.name != "at"
     )
+    return all(a is b or a == b for a, b in pairs)
