@@ -46,9 +46,11 @@ def findings_page() -> str:
     ]
     for severity in reversed(Severity):
         lines.append(f"## {severity.name.capitalize()}\n")
-        for code in REGISTRY.values():
-            if code.severity is severity:
-                lines.append(f"### `{code.code}`\n\n{code.about}\n")
+        lines += [
+            f"### `{code.code}`\n\n{code.about}\n"
+            for code in REGISTRY.values()
+            if code.severity is severity
+        ]
     return "\n".join(lines)
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Self
 
 from gatereeve.compile.request import Request
-from gatereeve.core.memo import Memo
 from gatereeve.core.records import Record, RequestRecord
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import bootstrap, envoy, local
+from gatereeve.proxy import bootstrap, configuration, local
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
@@ -70,7 +69,7 @@ class RealGate:
         self.ports = generate.Ports(0, 0, ())
         self.records = Collector()
         self._stack = contextlib.AsyncExitStack()
-        self._memo = Memo()
+        self._builder = configuration.Builder()
         self._client_files: dict[str, tuple[Path, Path]] = {}
 
     async def __aenter__(self) -> Self:
@@ -124,8 +123,7 @@ class RealGate:
 
     async def publish(self, gate: Gate) -> None:
         """Serve `gate`, and return when the Envoy has proved that it runs it."""
-        snapshot = envoy.build_snapshot(gate, memo=self._memo)
-        self._memo.sweep()
+        snapshot = self._builder.build(gate)
         self._intake.follow((gate,))
         self._server.set_snapshot(GATE, snapshot)
         await wait_active(self._admin, expected_of(snapshot), timeout_s=20)
@@ -182,7 +180,9 @@ class RealGate:
                     head = await reader.readuntil(b"\r\n\r\n")
                     await _read_body(head, reader)
                     port = writer.get_extra_info("sockname")[1]
-                    writer.write(b"HTTP/1.1 200 OK\r\nx-served-by: %d\r\ncontent-length: 2\r\n\r\nok" % port)
+                    writer.write(
+                        b"HTTP/1.1 200 OK\r\nx-served-by: %d\r\ncontent-length: 2\r\n\r\nok" % port
+                    )
                     await writer.drain()
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()

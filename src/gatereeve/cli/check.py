@@ -6,7 +6,7 @@ Exit code 0 without errors (warnings with --strict count as errors), 1 with them
 from __future__ import annotations
 
 import json
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from gatereeve.cli.terminal import OUT, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """How findings are written."""
 
     human = "human"

@@ -5,7 +5,7 @@ Secrets are redacted. Findings go to standard error, so that the output can be p
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from gatereeve.core.findings import Severity
 from gatereeve.runtime.dump import dump_envoy, dump_ir
 
 
-class Target(str, Enum):
+class Target(StrEnum):
     """What to show."""
 
     ir = "ir"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from gatereeve.core.errors import GatereeveError, SourceError
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.settings import Settings, state_paths
-from gatereeve.runtime.up import up as run
+from gatereeve.runtime.up import up as serve
 
 
 def up(
@@ -32,7 +33,7 @@ def up(
     )
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
     try:
-        asyncio.run(run(settings, _Teller(folder)))
+        asyncio.run(serve(settings, _Teller(folder)))
     except* GatereeveError as group:
         for error in _leaves(group):
             fail(str(error), getattr(error, "hint", ""))
@@ -53,8 +54,8 @@ class _Teller:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._told: frozenset[Finding] = frozenset()
-        self._hashes: dict[str, str] = {}
-        self._active: dict[str, str | None] = {}
+        self._hashes: Mapping[str, str] = {}
+        self._active: Mapping[str, str | None] = {}
 
     def __call__(self, plane: ControlPlane) -> None:
         found = [f for f in plane.all_findings() if f.severity is not Severity.INFO]

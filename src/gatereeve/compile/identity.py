@@ -149,7 +149,7 @@ def vet_jwks(text: str) -> tuple[str, tuple[str, ...]]:
     return json.dumps({"keys": good}, separators=(",", ":"), sort_keys=True), tuple(problems)
 
 
-def _key_problem(key: object) -> str | None:  # noqa: PLR0911 - one reason, one return
+def _key_problem(key: object) -> str | None:
     if not isinstance(key, dict):
         return "is not an object"
     if "d" in key:

@@ -165,7 +165,7 @@ def model_rows(plan: ModelPlan, mount: Mount) -> Rows:
 
 
 def _is_under(path: str, prefix: str) -> bool:
-    return prefix == "/" or path == prefix or path.startswith(prefix.rstrip("/") + "/")
+    return prefix in {"/", path} or path.startswith(prefix.rstrip("/") + "/")
 
 
 def _place(
@@ -445,8 +445,11 @@ def _closing_rows(plan: ModelPlan, mount: Mount, routes: list[Route]) -> list[Ro
     """What lies at the mount and is no operation is refused, and so is a body that names no model."""
     rows: list[Route] = []
     if plan.protocol == "openai":
-        for path in sorted({r.match.path.value for r in routes if r.match.body_model is not None}):
-            rows.append(_refusal(plan, mount, PathMatch(kind="exact", value=path), "unknown-model"))
+        paths = sorted({r.match.path.value for r in routes if r.match.body_model is not None})
+        rows += [
+            _refusal(plan, mount, PathMatch(kind="exact", value=path), "unknown-model")
+            for path in paths
+        ]
     if mount.path.kind == "prefix" and plan.protocol != "json":
         rows.append(_refusal(plan, mount, mount.path, "unknown-operation"))
     return rows

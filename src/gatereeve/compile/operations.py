@@ -49,7 +49,8 @@ def calls(protocol: str, name: str, versions: tuple[str, ...]) -> tuple[Call, ..
             Call(path=f"/v1/models/{name}", operation="metadata"),
         )
     if protocol == "openai":
-        return _by_header(_OPENAI_BODY, versions) + (
+        return (
+            *_by_header(_OPENAI_BODY, versions),
             Call(path=f"/v1/models/{name}", operation="metadata"),
         )
     return _by_header((Call(path="", operation="infer", prefix=True),), versions)

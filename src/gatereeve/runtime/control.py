@@ -26,7 +26,7 @@ async def serve(socket: Path, status: Callable[[], Status]) -> None:
     async def answer(_request: Request) -> JSONResponse:
         return JSONResponse(dict(status()))
 
-    socket.unlink(missing_ok=True)
+    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call, before anything is served
     app = Starlette(routes=[Route("/status", answer)])
     config = uvicorn.Config(
         app, uds=str(socket), log_level="warning", lifespan="off", access_log=False
@@ -36,7 +36,7 @@ async def serve(socket: Path, status: Callable[[], Status]) -> None:
     try:
         await server._serve()  # noqa: SLF001 - `serve` would take over the signals
     finally:
-        socket.unlink(missing_ok=True)
+        socket.unlink(missing_ok=True)  # noqa: ASYNC240 - the same
 
 
 async def ask(socket: Path) -> dict[str, object]:

@@ -3,7 +3,7 @@
     1. sources    a new immutable World                       sources.files.FolderSource.read
     2. compile    World → Compiled(ir, findings)              compile.compiler.compile
     3. equal?     same content hash as published: stop        ControlPlane._publish_gate
-    4. publish    IR → Envoy messages → snapshot, over xDS    proxy.envoy.build_snapshot, AdsServer
+    4. publish    IR → Envoy messages → snapshot, over xDS    proxy.configuration.Builder, AdsServer
     5. activate   the gate accepts, and proves what it runs   proxy.activation.wait_active
     6. status     findings and hashes to whoever asks         ControlPlane.status
     7. record     old hash → new hash                         core.records.ChangeRecord
@@ -31,7 +31,7 @@ from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock, Recorder
 from gatereeve.core.records import ChangeRecord
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import envoy
+from gatereeve.proxy import configuration
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import events
@@ -86,7 +86,7 @@ class ControlPlane:
         self._on_gates = on_gates
         self._on_active = on_active
         self._compile_memo = Memo()
-        self._build_memo = Memo()
+        self._builders: dict[str, configuration.Builder] = {}
         self._rejected: dict[str, Finding] = {}
         self._lock = asyncio.Lock()
 
@@ -98,7 +98,6 @@ class ControlPlane:
             self.next_change = compiled.next_change
             for gate in compiled.ir.gates:
                 await self._publish_gate(gate)
-            self._build_memo.sweep()
             for name in self.runs.keys() - {gate.name for gate in compiled.ir.gates}:
                 self._withdraw(name)
             self._on_gates(tuple(run.gate for run in self.runs.values()))
@@ -108,7 +107,8 @@ class ControlPlane:
         if before is not None and before.gate.hash == gate.hash:
             return
         try:
-            snapshot = await asyncio.to_thread(envoy.build_snapshot, gate, memo=self._build_memo)
+            builder = self._builders.setdefault(gate.name, configuration.Builder())
+            snapshot = await asyncio.to_thread(builder.build, gate)
             self._server.set_snapshot(gate.name, snapshot)
         except (GatereeveError, ValueError) as error:
             _LOG.exception("gate %s keeps its last good configuration", gate.name)
@@ -126,6 +126,7 @@ class ControlPlane:
 
     def _withdraw(self, name: str) -> None:
         run = self.runs.pop(name)
+        self._builders.pop(name, None)
         run.changed.set()
         self._server.remove_gate(name)
         self._record(name, "gate-down", run, None, reason="the Gate document is gone")
@@ -187,7 +188,7 @@ class ControlPlane:
             run.settled.set()
         if not isinstance(event, events.Nacked) or not event.names:
             return
-        origin = envoy.origin_of(run.gate, event.type_url, event.names)
+        origin = configuration.origin_of(run.gate, event.type_url, event.names)
         finding = Finding(
             code=FindingCode("gate-rejected"),
             message=f"gate {event.gate} rejected {', '.join(event.names)}: {event.detail[:300]}",

@@ -7,7 +7,7 @@ import dataclasses
 import yaml
 
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import envoy
+from gatereeve.proxy import configuration
 
 _SECRET_FIELDS = frozenset({"secret", "key"})
 
@@ -21,7 +21,7 @@ def dump_ir(gate: Gate) -> str:
 
 def dump_envoy(gate: Gate) -> str:
     """One gate as the xDS resources that its Envoy gets."""
-    return envoy.dump_snapshot(gate)
+    return configuration.dump(gate)
 
 
 def _plain(value: object, field: str = "") -> object:

@@ -71,7 +71,9 @@ def test_json_is_a_list_of_findings(folder: Path) -> None:
     (folder / "a.yaml").write_text(BAD)
     result = runner.invoke(app, ["check", str(folder), "-o", "json"])
     found = json.loads(result.output)
-    assert {"code", "severity", "message", "hint", "file", "line", "object", "path"} == set(found[0])
+    assert {"code", "severity", "message", "hint", "file", "line", "object", "path"} == set(
+        found[0]
+    )
 
 
 def test_sarif_has_rules_and_places(folder: Path) -> None:

@@ -185,7 +185,9 @@ def test_openai_bodies_choose_and_a_body_without_a_known_model_is_refused(path: 
     mine = [r for r in rows.routes if r.match.path.value == path]
     assert mine
     assert all(r.match.body_model == ("credit",) for r in mine)
-    assert any(r.match.path.value == path and r.action == Refuse(code="unknown-model") for r in rows.shared)
+    assert any(
+        r.match.path.value == path and r.action == Refuse(code="unknown-model") for r in rows.shared
+    )
 
 
 def test_a_broken_policy_refuses_the_models_it_names() -> None:
@@ -195,7 +197,9 @@ def test_a_broken_policy_refuses_the_models_it_names() -> None:
     metadata: {name: p, namespace: lending}
     spec: {models: [credit], allow: [{subjcts: []}]}
     """
-    world = world_of(GATE, MODEL % {"protocol": "json", "residency": "[]", "audit": "recorded"}, broken)
+    world = world_of(
+        GATE, MODEL % {"protocol": "json", "residency": "[]", "audit": "recorded"}, broken
+    )
     gate = world.gates["", "public"]
     memo = Memo()
     identity, _ = compile_identity(world, gate)

@@ -133,6 +133,11 @@ def test_outcomes(status: int, flags: tuple[str, ...], details: str, outcome: st
     assert len(record.flags) == len(flags)
 
 
+def test_an_answer_of_the_gate_without_a_code_is_a_refusal() -> None:
+    record = translated(refused("-", 507, "request_payload_exceeded_retry_buffer_limit"))
+    assert (record.outcome, record.code, record.status) == ("refused", None, 507)
+
+
 def test_a_refusal_that_the_caller_did_not_wait_for_is_a_refusal() -> None:
     message = refused("denied-by-rule", 403)
     message.common_properties.response_flags.downstream_connection_termination = True
