@@ -49,7 +49,8 @@ _Stream: TypeAlias = tuple[str, str]
 class AccessLog:
     """Takes the access logs of all gates. received, lost: requests since the start, for status.
 
-    fresh_id: makes ids of records (UUIDs).
+    settle_s: how long a gate's records may be on their way before they count as lost; longer than
+    the gate's log waits before it sends. fresh_id: makes ids of records (UUIDs).
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class AccessLog:
         recorder: protocols.Recorder,
         *,
         clock: protocols.Clock,
+        settle_s: float = loss.SETTLE_S,
         fresh_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self.received = 0
         self.lost = 0
         self._recorder = recorder
         self._clock = clock
+        self._settle_s = settle_s
         self._fresh_id = fresh_id
         self._since_us = self._now_us()
         self._watches: dict[_Stream, loss.LossWatch] = {}
@@ -216,7 +219,7 @@ class AccessLog:
     def _watch(self, stream: _Stream) -> loss.LossWatch:
         watch = self._watches.get(stream)
         if watch is None:
-            watch = self._watches[stream] = loss.LossWatch(self._since_us)
+            watch = self._watches[stream] = loss.LossWatch(self._since_us, settle_s=self._settle_s)
         return watch
 
     def _now_us(self) -> int:

@@ -128,7 +128,7 @@ def _translate(
     flags = _flags(common)
     status = response.response_code.value
     details = response.response_code_details
-    code = response.response_headers.get(recording.CODE_HEADER) or None
+    code = _code(response)
     rule, shadow = _rules(metadata) if route.model else (None, ())
     return records.RequestRecord(
         record_id=request.request_id or common.stream_id or fresh_id(),
@@ -189,7 +189,7 @@ def _remains(
         started_at=started_at,
         outcome="broken",
         status=response.response_code.value,
-        code=response.response_headers.get(recording.CODE_HEADER) or None,
+        code=_code(response),
         host=_host(entry.request.authority),
         path=_text(entry.request.path.partition("?")[0]),
         source_ip=common.downstream_remote_address.socket_address.address or None,
@@ -228,6 +228,12 @@ def _duration_us(common: Any) -> int | None:
         return None
     last = common.time_to_last_downstream_tx_byte
     return int(last.seconds * 1_000_000 + last.nanos // 1000)
+
+
+def _code(response: Any) -> str | None:
+    """The refusal code that the caller got; "-" is Envoy's word for none."""
+    code: str = response.response_headers.get(recording.CODE_HEADER, "")
+    return code if code not in {"", "-"} else None
 
 
 def _text(value: str, bound: int = MAX_TEXT) -> str | None:

@@ -30,6 +30,10 @@ _POLL_S: Final = 0.02
 _LOG_TAIL_BYTES: Final = 4000
 _LAUNCHER: Final = pathlib.Path(__file__).with_name("launch.py")
 _ACTIVE_REQUESTS: Final = r"^http\..*\.downstream_rq_active$"
+_LOG: Final = "access_logs.grpc_access_log."
+_LOG_ENTRIES: Final = rf"^{re.escape(_LOG)}(logs_written|grpc_entries_(flushed|flush_failed))$"
+_LOG_S: Final = 2.0
+"""How long an ending gate may take to send the records it still holds; else they are lost."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +257,15 @@ class LocalEnvoy:
                 await self._admin.post("/drain_listeners", {"graceful": "", "skip_exit": ""})
                 while await self._is_busy():  # noqa: ASYNC110  # it cannot tell us
                     await asyncio.sleep(_POLL_S)
+                async with asyncio.timeout(_LOG_S):
+                    while await self._holds_records():  # noqa: ASYNC110  # neither of this
+                        await asyncio.sleep(_POLL_S)
+
+    async def _holds_records(self) -> bool:
+        """Whether records wait in its log's buffers: at its end it would forget them."""
+        entries = await self._admin.gauges(_LOG_ENTRIES)
+        written = entries.pop(f"{_LOG}logs_written", 0)
+        return written > sum(entries.values())
 
     async def _is_busy(self) -> bool:
         """Whether requests of clients are under way; the admin counts our own questions too."""
