@@ -6,10 +6,3 @@ bytes. Enforcement rests on stable extensions only (jwt_authn, composite with se
 header_to_metadata, rbac, local_ratelimit, buffer, router); what is alpha (set_filter_state) may
 choose among routes, and what it chose is checked again by a stable filter.
 """
-
-from gatereeve.proxy.envoy.dumps import dump_snapshot
-from gatereeve.proxy.envoy.origins import origin_of
-from gatereeve.proxy.envoy.snapshots import build_snapshot
-from gatereeve.proxy.envoy.wiring import Wiring
-
-__all__ = ["Wiring", "build_snapshot", "dump_snapshot", "origin_of"]

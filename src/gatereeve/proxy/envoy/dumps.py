@@ -13,7 +13,6 @@ import yaml
 from google.protobuf import json_format
 
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy.envoy.snapshots import build_snapshot
 from gatereeve.proxy.xds.snapshot import TYPES, Snapshot, TypeUrl, short_name
 
 _REDACTED: Final = "[redacted]"
@@ -46,10 +45,10 @@ def to_dict(snapshot: Snapshot, gate: Gate) -> dict[str, Any]:
     }
 
 
-def dump_snapshot(gate: Gate) -> str:
-    """What an Envoy would be given for `gate`, as YAML, keys sorted."""
+def to_yaml(snapshot: Snapshot, gate: Gate) -> str:
+    """The same as YAML, keys sorted."""
     text: str = yaml.dump(
-        to_dict(build_snapshot(gate), gate),
+        to_dict(snapshot, gate),
         Dumper=_Dumper,
         sort_keys=True,
         width=120,

@@ -17,7 +17,8 @@ CLIENT_CA: Final = "client-ca"
 
 
 def certificate_name(certificate: Certificate) -> str:
-    return f"certificate/{certificate.name}"
+    """Names of certificates hold a namespace, so none of them is CLIENT_CA."""
+    return certificate.name
 
 
 def build_certificate(certificate: Certificate) -> Any:

@@ -61,20 +61,16 @@ class _Host:
     message: Any
 
 
-def build_snapshot(
-    gate: gates.Gate, *, wiring: Wiring | None = None, memo: Memo | None = None
-) -> Snapshot:
+def build_snapshot(gate: gates.Gate, wiring: Wiring, memo: Memo) -> Snapshot:
     """All that `gate` is to run, under its hash.
 
-    memo: what earlier builds of the same process made; the caller sweeps it after a round in which
-    every gate was built. Raises PublishError when the result would break the law of `coverage`.
+    memo: what earlier builds of this gate made; it belongs to this gate and is swept here. Raises PublishError when the result would break the law of `coverage`.
     """
-    memo = memo if memo is not None else Memo()
     proofs = memo.get(
         ("proofs", Same(gate.identity), Same(gate.attributes)),
         lambda: Proofs(identity=gate.identity, attributes=gate.attributes),
     )
-    build = _Build(gate, wiring or Wiring(), memo, proofs)
+    build = _Build(gate, wiring, memo, proofs)
     found: dict[TypeUrl, dict[str, Resource]] = defaultdict(dict)
     for resources in (
         build.of_clusters(),
@@ -84,6 +80,7 @@ def build_snapshot(
     ):
         for type_url, resource in resources:
             found[type_url][resource.name] = resource
+    memo.sweep()
     return Snapshot(version=gate.hash, resources=dict(found))
 
 
