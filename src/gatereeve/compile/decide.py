@@ -72,6 +72,9 @@ def decide(
         return trail.refuse("route", "unknown-path", why, host.origin)
     trail.route = route
     trail.say("route", route.name, _route_detail(host, route), route.origin)
+    if route.governance is not None and ";" in entry.path:
+        why = "a governed path holds `;`, which some servers cut off"
+        return trail.refuse("route", "malformed-request", why, route.origin)
     if not asks_identity(route):
         return _answer(trail, listener, route, entry)
     caller = _caller(gate, entry, now=now, assumed=assume or request.assume)
@@ -120,9 +123,6 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
     row = find_route(place.host.routes, entry, known) or place.route
     trail.route = row
     trail.say("row", row.name, _row_detail(row), row.origin)
-    if row.governance is not None and ";" in entry.path:
-        why = "a governed path holds `;`, which some servers cut off"
-        return trail.refuse("row", "malformed-request", why, row.origin)
     # 8 admission
     if caller.invalid is not None:
         return trail.refuse("admission", "invalid-credential", caller.invalid.why, caller.origin)
@@ -220,6 +220,9 @@ def _transport(
         if named is not host:
             why = f"the TLS connection is for {entry.sni}, the request for {entry.host}"
             return trail.refuse("host", "misdirected-request", why, host.origin)
+    if entry.method == "TRACE":
+        why = "TRACE would show the caller what the gate added"
+        return trail.refuse("host", "malformed-request", why, host.origin)
     if listener.protocol == "http" and host.tls == "refuse":
         why = f"{host.host} is governed and served over TLS only"
         return trail.refuse("host", "tls-required", why, host.origin)

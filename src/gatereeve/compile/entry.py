@@ -94,7 +94,7 @@ _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cer
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 _PORT = re.compile(r":[0-9]+$")
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _TARGET = re.compile(r"[\x21-\x7e]+")
@@ -119,7 +119,7 @@ class Refused:
 class Entry:
     """A request in canonical form.
 
-    host: lower case, no port, no trailing dot. path: canonical, without query; query: None for none.
+    host: in lower case, without port and trailing dot. path: canonical, without query; query: None for none.
     headers: lower-case names, values trimmed, without what only the gate may set.
     peer: the connection's address; client: that behind the trusted hops; both normalised.
     """
@@ -168,11 +168,11 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:
     canonical = canonical_path(path)
     if canonical is None or "#" in query:
         return Refused(code="malformed-request", why=f"the path {path!r} has no canonical form")
-    name = canonical_host(host)
-    if name is None:
-        return Refused(code="malformed-request", why=f"{host!r} is no host")
     if _asks_upgrade(request):
         return Refused(code="upgrade-refused", why="no route here asks for a protocol upgrade")
+    name = canonical_host(host)
+    if name is None:
+        return Refused(code="malformed-request", why=f"{host!r} is no host in lower case")
     peer = normal_address(request.peer) or request.peer
     headers = _headers(request)
     return Entry(
@@ -261,10 +261,10 @@ def _merge_slashes(path: str) -> str:
 
 
 def canonical_host(host: str) -> str | None:
-    """Lower case, without port and trailing dot; None for what is no host."""
-    name = _PORT.sub("", host)
-    name = name.removesuffix(".")
-    return name.lower() if _HOST.fullmatch(name) else None
+    """Without port and trailing dot; None for what is no host, or not in lower case: the gate finds
+    exact hosts by their one spelling, and no other spelling may fall to a wildcard."""
+    name = _PORT.sub("", host).removesuffix(".")
+    return name if _HOST.fullmatch(name) else None
 
 
 def _asks_upgrade(request: Request) -> bool:

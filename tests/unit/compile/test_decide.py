@@ -100,6 +100,8 @@ class TestHostAndPath:
             ({"path": "/v2%2fmodels"}, 400, "malformed-request"),
             ({"sni": "web.test"}, 421, "misdirected-request"),
             ({"method": "CONNECT"}, 403, "upgrade-refused"),
+            ({"method": "TRACE"}, 400, "malformed-request"),
+            ({"host": ir.HOST.upper()}, 400, "malformed-request"),
         ],
     )
     def test_refused_before_identity(
@@ -143,7 +145,7 @@ class TestHostAndPath:
         )
         assert outcome(ask(here, path="/model/a;b")) == (400, "malformed-request")
         bad = ("Authorization", "Bearer x")
-        assert outcome(ask(here, bad, path="/model/a;b")) == (401, "invalid-credential")
+        assert outcome(ask(here, bad, path="/model/a;b")) == (400, "malformed-request")
         assert ask(here, path="/web/a;b").forwarded
 
     def test_an_unknown_listener_is_the_callers_mistake(self) -> None:

@@ -51,7 +51,7 @@ def test_paths(sent: str, canonical: str | None) -> None:
 @pytest.mark.parametrize(
     ("sent", "canonical"),
     [
-        ("Models.TEST", "models.test"),
+        ("Models.TEST", None),
         ("models.test:8443", "models.test"),
         ("models.test.", "models.test"),
         ("models.test.:80", "models.test"),
@@ -141,7 +141,7 @@ def test_header_bounds() -> None:
 
 
 def test_absolute_form_brings_its_own_authority() -> None:
-    entry = entered(path="https://B.test:99/x/../y?z", host="a.test")
+    entry = entered(path="https://b.test:99/x/../y?z", host="a.test")
     assert (entry.host, entry.path, entry.query) == ("b.test", "/y", "z")
     assert entered(path="https://b.test").path == "/"
     assert code(path="http://b.test/") == "upgrade-refused"
