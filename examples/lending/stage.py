@@ -214,18 +214,25 @@ def _tell_start(stage: Stage) -> None:
         port = getattr(stage.ports, name.replace("-", "_"))
         processes.wait_until(lambda: _ready(process, port), what=name, timeout_s=START_S)  # noqa: B023 - called at once
         telling.note(f"{name:<11} http://127.0.0.1:{port}")
-    seconds = processes.wait_until(
-        lambda: (
-            _ready(stage.gate, stage.ports.https)
-            and stage.command("status", "--state", str(stage.state)).returncode == 0
-        ),
-        what="the gate",
-        timeout_s=START_S,
-    )
+    seconds = _wait_for_gate(stage)
     telling.note(f"gate        https://127.0.0.1:{stage.ports.https}, ready after {seconds:.1f} s")
     telling.console.print()
     telling.show(f"gatereeve up {stage.folder} --state {stage.state}", stage.gate.last_words(12))
     stage.show_command("status", "--state", str(stage.state))
+
+
+def _wait_for_gate(stage: Stage) -> float:
+    """Seconds until `gatereeve status` says that the gate runs what the documents say."""
+
+    def is_current() -> bool:
+        if not _ready(stage.gate, stage.ports.https):
+            return False
+        return stage.command("status", "--state", str(stage.state)).returncode == 0
+
+    try:
+        return processes.wait_until(is_current, what="the gate", timeout_s=START_S)
+    except processes.NotReadyError as error:
+        raise processes.NotReadyError(f"{error}\n{stage.gate.last_words(30)}") from error
 
 
 def _ready(process: processes.Process, port: int) -> bool:
