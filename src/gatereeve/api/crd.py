@@ -211,7 +211,9 @@ def _union(branches: list[Plain], definitions: Mapping[str, Plain]) -> Schema:
         either: list[Plain] = [{"type": "integer"}, {"type": "string"}]
         return {"anyOf": either, "x-kubernetes-int-or-string": True}
     if types == {"string"}:
-        return {"type": "string", "pattern": "|".join(f"(?:{_pattern(m)})" for m in members)}
+        pattern = "|".join(f"(?:{_pattern(m)})" for m in members)
+        lengths = [n for m in members if isinstance(n := m.get("maxLength"), int)]
+        return {"type": "string", "pattern": pattern, "maxLength": max(lengths, default=1024)}
     msg = f"no structural form for a choice of {sorted(types)}"
     raise ValueError(msg)
 

@@ -141,6 +141,7 @@ def _salvage(text: str, line: int) -> list[Broken]:
     """Which of our documents stand in text that is not YAML, read from what precedes the error.
 
     Closed on doubt: a policy that cannot be read must not look like a policy that is not there.
+    Name and namespace are "" where even they cannot be made out.
     """
     if refs.GATEREEVE_GROUP not in text:
         return []
@@ -151,12 +152,14 @@ def _salvage(text: str, line: int) -> list[Broken]:
             named = [b for tree in trees if (b := document.named(tree)) is not None]
             if named:
                 return named
-    kind = _KIND.search(text)
-    if kind is None or (refs.GATEREEVE_GROUP, kind[1]) not in registry.BY_KIND:
+    match = _KIND.search(text)
+    kind = registry.BY_KIND.get((refs.GATEREEVE_GROUP, match[1])) if match else None
+    if kind is None:
         return []
     namespace = _NAMESPACE.search(text)
-    ref = refs.Ref(refs.GATEREEVE_GROUP, kind[1], namespace[1] if namespace else "", "")
-    return [Broken(ref=ref)]
+    place = namespace[1] if namespace else "" if "namespace" in text else "default"
+    ref = refs.Ref(kind.group, kind.kind, place if kind.namespaced else "", "")
+    return [Broken(ref=ref, models=() if kind.kind in ("Gate", "HostGrant") else None)]
 
 
 __all__ = [

@@ -283,6 +283,9 @@ def test_a_policy_ruined_before_its_name_is_known_by_its_namespace() -> None:
     parsed = read(text)
     assert [b.ref for b in parsed.broken] == [refs.Ref("gatereeve.dev", "AccessPolicy", "x", "")]
     assert parsed.parts[0].unreadable
+    for rest, namespace in (("", "default"), ("metadata: {namespace: ", "")):
+        parsed = read(text.partition("metadata")[0] + rest)
+        assert [b.ref.namespace for b in parsed.broken] == [namespace]
 
 
 def test_the_digest_is_of_what_is_said_not_of_how() -> None:
@@ -328,6 +331,15 @@ def test_a_document_that_moved_knows_its_new_lines() -> None:
     again = read("---\n" + documents.MODEL + "---\nx: [\n", previous=before)
     moved = read("#\n---\n" + documents.MODEL + "---\nx: [\n", previous=again)
     assert [f.where for f in moved.findings] == [refs.Where("f.yaml", 12)]
+
+
+def test_a_file_with_too_many_documents_is_read_up_to_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parse, "MAX_DOCUMENTS", 1)
+    parsed = read(f"{documents.MODEL}---\n{documents.POLICY}")
+    assert [d.ref.kind for d in parsed.docs] == ["Model"]
+    assert told(parsed) == [("too-many-documents", 9, "")]
 
 
 def test_many_mistakes_are_counted_not_listed() -> None:
