@@ -110,8 +110,8 @@ def index(world: World, memo: Memo) -> ServiceIndex:
             lambda: _versions(versions, world.services, slices, memo.part("services.versions")),
         ),
         unreadable={
-            broken.ref.namespace: str(broken.ref)
-            for broken in world.broken
+            broken.ref.namespace or "default": str(broken.ref)
+            for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
             if broken.ref.kind == "ModelVersion"
         },
         memo=memo,
