@@ -14,9 +14,10 @@ from functools import partial
 from gatereeve.api.world import GateDoc, ModelDoc, World
 from gatereeve.compile import digests, routing, shards
 from gatereeve.compile.backends import Plans
+from gatereeve.compile.gathering import Gathered, gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.models import ModelPlan
-from gatereeve.compile.plans import Gathered, gather, plan_models, scope_of
+from gatereeve.compile.plans import plan_models, scope_of
 from gatereeve.core import findings
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
@@ -43,7 +44,7 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
     result. Deterministic: equal documents give equal bytes, whatever their order was.
     """
     memo = memo or Memo()
-    gathered = gather(world)
+    gathered = gather(world, memo)
     index = routing.index_world(world, memo)
     found: list[findings.Finding] = [*world.findings, *gathered.findings, *index.findings]
     changes: list[datetime] = []
@@ -70,7 +71,12 @@ def _compile_gate(
     attributes, more = compile_attributes(world, doc)
     scope = scope_of(doc, identity, attributes, memo)
     plans = plan_models(
-        world, scope, gathered, resolve=partial(routing.resolve_version, index), memo=memo
+        world,
+        scope,
+        gathered,
+        resolve=partial(routing.resolve_version, index),
+        reads=index.services.reads,
+        memo=memo,
     )
     routed = routing.route_gate(index, doc, plans)
     problems = [*found, *more, *_weak_tls(doc), *routed.findings]

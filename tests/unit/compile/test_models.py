@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gatereeve.compile.gathering import gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.models import ModelPlan, Mount, Rows, model_rows
-from gatereeve.compile.plans import gather, plan_models, scope_of
+from gatereeve.compile.plans import plan_models, scope_of
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Origin, Ref
 from gatereeve.ir.routes import Forward, PathMatch, PathRewrite, Refuse, Route
@@ -75,6 +76,7 @@ def plan(
         scope_of(gate, identity, attributes, memo),
         gather(world),
         resolve=lambda _version: (),
+        reads=lambda _service: (),
         memo=memo,
     )
     return plans["lending", "credit"]
@@ -205,5 +207,7 @@ def test_a_broken_policy_refuses_the_models_it_names() -> None:
     identity, _ = compile_identity(world, gate)
     attributes, _ = compile_attributes(world, gate)
     scope = scope_of(gate, identity, attributes, memo)
-    plans = plan_models(world, scope, gather(world), resolve=lambda _v: (), memo=memo)
+    plans = plan_models(
+        world, scope, gather(world), resolve=lambda _v: (), reads=lambda _s: (), memo=memo
+    )
     assert plans["lending", "credit"].refuse == "policy-broken"
