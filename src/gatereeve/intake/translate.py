@@ -5,7 +5,7 @@ read: no header, no token payload beyond the issuer, no query string (tokens end
 Text that a caller chose is cut to a bound. What cannot be translated becomes a record of what is
 known, with outcome `broken` and the reason in `details`: a request is never silently missing.
 
-Source: envoy.data.accesslog.v3, Envoy v1.40 (response flags, response code details).
+Source: envoy.data.accesslog.v3, Envoy v1.40.
 """
 
 from __future__ import annotations
@@ -19,50 +19,12 @@ import msgspec
 import xxhash
 
 from gatereeve.core import records
+from gatereeve.intake import outcomes
 from gatereeve.ir import recording
 
 MAX_TEXT: Final = 1024
 MAX_AGENT: Final = 256
 MAX_GROUPS: Final = 256
-
-_FLAGS: Final = {
-    "failed_local_healthcheck": "LH",
-    "no_healthy_upstream": "UH",
-    "upstream_request_timeout": "UT",
-    "local_reset": "LR",
-    "upstream_remote_reset": "UR",
-    "upstream_connection_failure": "UF",
-    "upstream_connection_termination": "UC",
-    "upstream_overflow": "UO",
-    "no_route_found": "NR",
-    "delay_injected": "DI",
-    "fault_injected": "FI",
-    "rate_limited": "RL",
-    "unauthorized_details": "UAEX",
-    "rate_limit_service_error": "RLSE",
-    "downstream_connection_termination": "DC",
-    "upstream_retry_limit_exceeded": "URX",
-    "stream_idle_timeout": "SI",
-    "invalid_envoy_request_headers": "IH",
-    "downstream_protocol_error": "DPE",
-    "upstream_max_stream_duration_reached": "UMSDR",
-    "response_from_cache_filter": "RFCF",
-    "no_filter_config_found": "NFCF",
-    "duration_timeout": "DT",
-    "upstream_protocol_error": "UPE",
-    "no_cluster_found": "NC",
-    "overload_manager": "OM",
-    "dns_resolution_failure": "DF",
-    "downstream_remote_reset": "DR",
-}
-"""Fields of `ResponseFlags` and the short names Envoy's documentation gives them."""
-
-_CALLER_LEFT: Final = frozenset({"DC", "DR"})
-_MODEL_FAILED: Final = frozenset(
-    {"UH", "UT", "LR", "UR", "UF", "UC", "UO", "URX", "SI", "UMSDR", "DT", "UPE", "NC", "DF"}
-)
-_CODES_OF_MODELS: Final = frozenset({"bad-gateway", "upstream-unavailable", "upstream-timeout"})
-"""Refusal codes that say that the model failed, not that the gate refused."""
 
 _METHODS: Final = {
     1: "GET", 2: "HEAD", 3: "POST", 4: "PUT", 5: "DELETE",
@@ -125,7 +87,7 @@ def _translate(
     told = _told(tags)
     caller = _caller(told, metadata)
     source_ip = common.downstream_remote_address.socket_address.address or None
-    flags = _flags(common)
+    flags = outcomes.flags_of(common)
     status = response.response_code.value
     details = response.response_code_details
     code = _code(response)
@@ -136,7 +98,7 @@ def _translate(
         node=node,
         sequence=sequence,
         started_at=_instant(common.start_time),
-        outcome=_outcome(status, code, flags, details),
+        outcome=outcomes.outcome_of(status, code, flags, details),
         status=status,
         code=code,
         duration_us=_duration_us(common),
@@ -253,31 +215,6 @@ def _address(address: Any) -> str | None:
         host = f"[{at.address}]" if ":" in at.address else at.address
         return f"{host}:{at.port_value}"
     return address.pipe.path or None
-
-
-def _flags(common: Any) -> tuple[str, ...]:
-    if not common.HasField("response_flags"):
-        return ()
-    return tuple(
-        _FLAGS.get(field.name, field.name)
-        for field, value in common.response_flags.ListFields()
-        if value
-    )
-
-
-def _outcome(
-    status: int, code: str | None, flags: tuple[str, ...], details: str
-) -> records.Outcome:
-    """1. The gate answered. 2. The caller left. 3. The model failed. 4. Else it answered."""
-    if code is not None:  # 1
-        return "broken" if code in _CODES_OF_MODELS else "refused"
-    if not _CALLER_LEFT.isdisjoint(flags):  # 2
-        return "reset"
-    cut = "reset_after_response_started" in details
-    if status == 0 or cut or not _MODEL_FAILED.isdisjoint(flags):  # 3
-        return "broken"
-    # An error that no upstream gave is the gate's, even without a code.
-    return "served" if status < 400 or details.startswith("via_upstream") else "refused"  # 4
 
 
 class _Told(NamedTuple):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatereeve.core import records, refusals
-from gatereeve.intake import translate
+from gatereeve.intake import outcomes, translate
 from gatereeve.ir import recording
 from tests.unit.intake.entries import entry, refused, with_metadata
 
@@ -146,7 +146,7 @@ def test_a_refusal_that_the_caller_did_not_wait_for_is_a_refusal() -> None:
 
 def test_all_flags_of_the_protocol_have_short_names() -> None:
     fields = accesslog_pb2.ResponseFlags.DESCRIPTOR.fields
-    assert {field.name for field in fields} == set(translate._FLAGS)
+    assert {field.name for field in fields} == set(outcomes.FLAGS)
     message = entry()
     flags = message.common_properties.response_flags
     flags.upstream_overflow = True
