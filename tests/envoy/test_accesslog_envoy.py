@@ -118,7 +118,9 @@ async def reporting() -> AsyncIterator[Reporting]:
             msg.cluster("gone"),
             msg.endpoints("gone", free_port()),
             logging_listener(port),
-            msg.routes(served="model", gone="gone", refused=403),
+            msg.cluster("halves"),
+            msg.endpoints("halves", await stack.enter_async_context(half_answers())),
+            msg.routes(served="model", gone="gone", half="halves", refused=403),
         )
         xds.server.set_snapshot("public", snapshot)
         await activation.wait_active(talk, activation.expected_of(snapshot))
@@ -130,6 +132,27 @@ async def reporting() -> AsyncIterator[Reporting]:
             envoy=envoy,
             socket=directory / "als.sock",
         )
+
+
+@contextlib.asynccontextmanager
+async def half_answers() -> AsyncIterator[int]:
+    """A server that begins every answer; it breaks off `/half/cut` and never ends the others."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun")
+            await writer.drain()
+            if b"/half/cut" in head:
+                writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for writer in writers:
+        writer.close()
 
 
 @contextlib.asynccontextmanager
@@ -229,6 +252,21 @@ async def test_a_gate_that_is_killed_begins_a_new_count() -> None:
         assert await gate.certain() == [0]
         (word,) = gate.recorder.losses
         assert "uncounted" in word.reason
+
+
+async def test_answers_that_do_not_end() -> None:
+    async with reporting() as gate, accesslog.serve(gate.socket, gate.log):
+        async with httpx.AsyncClient(base_url=gate.url) as client:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get("/half/cut")
+            async with client.stream("GET", "/half/left") as response:
+                await anext(response.aiter_raw())  # the caller has seen enough
+        await gate.received(2)
+        by_path = {record.path: record for record in gate.recorder.requests}
+        assert by_path["/half/cut"].outcome == "broken"
+        assert by_path["/half/left"].outcome == "reset"
+        for record in by_path.values():
+            assert (record.status, record.code, record.duration_us) == (200, None, None)
 
 
 async def test_an_encoded_record_of_the_real_gate_comes_back() -> None:
