@@ -6,10 +6,12 @@ import dataclasses
 
 import yaml
 
+from gatereeve.core import canonical
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
 
 _SECRET_FIELDS = frozenset({"secret", "key"})
+_PEM_FIELDS = frozenset({"chain", "ca"})
 
 
 def dump_ir(gate: Gate) -> str:
@@ -24,7 +26,7 @@ def dump_envoy(gate: Gate) -> str:
     return configuration.dump(gate)
 
 
-def _plain(value: object, field: str = "") -> object:
+def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         found: dict[str, object] = {}
         kind = type(value).__name__
@@ -36,11 +38,13 @@ def _plain(value: object, field: str = "") -> object:
                 found["origin"] = str(part)
             elif item.name in _SECRET_FIELDS and not item.repr:
                 found[item.name] = "(redacted)"
-            elif part not in (None, (), "", False) or kind in _TAGGED:
-                found[item.name] = _plain(part, item.name)
+            elif item.name in _PEM_FIELDS and isinstance(part, str):
+                found[item.name] = f"(PEM, {canonical.sha256(part.encode())})"
+            elif part not in (None, (), "", False) and part != item.default:
+                found[item.name] = _plain(part)
         return found
     if isinstance(value, tuple):
-        return [_plain(item, field) for item in value]
+        return [_plain(item) for item in value]
     return value
 
 
