@@ -75,10 +75,12 @@ class Stage:
         return answer
 
     def request_line(self, caller: Caller, ask: Ask) -> str:
-        """`POST https://…/infer  as ursula, from 127.0.1.10`, as told below each request."""
-        scheme = "http" if ask.plain else "https"
-        subject = f", about {ask.subject}" if ask.subject else ""
-        return f"{ask.method} {scheme}://{ask.host}{ask.path}  by {caller.name}, from {caller.address}{subject}"
+        """`POST host/path · ursula, 127.0.1.10`, as told below each request."""
+        scheme = "http://" if ask.plain else ""
+        subject = f" · about {ask.subject}" if ask.subject else ""
+        return (
+            f"{ask.method} {scheme}{ask.host}{ask.path} · {caller.name}, {caller.address}{subject}"
+        )
 
     def wait_for(
         self, caller: Caller, ask: Ask, *, status: int, version: str | None = None
@@ -132,14 +134,14 @@ def _expected(
 
 
 def describe(answer: Answer, header: tuple[str, str] | None = None) -> str:
-    """What came, on one line: status, code, version, decision, record id."""
+    """What came, on one line: status, code, version, decision, and how the record id begins."""
     if answer.status == 0:
         return answer.error
     parts = [str(answer.status), answer.code, answer.version, callers.decision(answer)]
     if header is not None:
         parts.append(f"{header[0]}: {answer.headers.get(header[0], 'absent')}")
     if answer.record is not None:
-        parts.append(f"· record {answer.record}")
+        parts.append(f"· record {answer.record[:8]}")
     return " ".join(part for part in parts if part)
 
 
@@ -157,6 +159,12 @@ def open_stage(telling: Telling, root: Path, https_port: int | None) -> Iterator
             f"selects {result.selected_women:.1%} of women, {result.selected_men:.1%} of men "
             f"(ratio {result.impact_ratio:.2f})"
         )
+    telling.check(
+        "Three versions are trained",
+        expected="each right about more than 80% of unseen people",
+        came=", ".join(f"{version} {result.accuracy:.1%}" for version, result in measured.items()),
+        holds=all(result.accuracy > 0.8 for result in measured.values()),
+    )
     https, http, *others = processes.free_ports(6)
     ports = prepare.Ports(
         https=https_port or https,
@@ -215,10 +223,16 @@ def _tell_start(stage: Stage) -> None:
         processes.wait_until(lambda: _ready(process, port), what=name, timeout_s=START_S)  # noqa: B023 - called at once
         telling.note(f"{name:<11} http://127.0.0.1:{port}")
     seconds = _wait_for_gate(stage)
-    telling.note(f"gate        https://127.0.0.1:{stage.ports.https}, ready after {seconds:.1f} s")
+    telling.note(f"gate        https://127.0.0.1:{stage.ports.https}")
     telling.console.print()
     telling.show(f"gatereeve up {stage.folder} --state {stage.state}", stage.gate.last_words(12))
-    stage.show_command("status", "--state", str(stage.state))
+    done = stage.show_command("status", "--state", str(stage.state))
+    telling.check(
+        "The gate runs what the documents say",
+        expected="exit code 0 of `gatereeve status`",
+        came=f"{done.returncode}, {seconds:.1f} s after all servers were up",
+        holds=done.returncode == 0,
+    )
 
 
 def _wait_for_gate(stage: Stage) -> float:

@@ -40,6 +40,8 @@ def main() -> int:
         with open_stage(telling, given.dir, given.https_port) as stage:
             for chapter in CHAPTERS:
                 chapter(stage)
+            if not given.keep:
+                looking.leave(stage)
             well = telling.summary()
             if given.keep:
                 _keep(stage)

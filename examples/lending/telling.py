@@ -44,11 +44,11 @@ class Telling:
 
     def say(self, text: str) -> None:
         """Prose; white space is free."""
-        self.console.print(Padding(escape(" ".join(text.split())), (0, 2), expand=False))
+        self.console.print(Padding(escape(" ".join(text.split())), (0, 0, 0, 2), expand=False))
 
     def note(self, text: str) -> None:
         """One fact, aside."""
-        self.console.print(Padding(f"[dim]{escape(text)}[/]", (0, 4), expand=False))
+        self.console.print(Padding(f"[dim]{escape(text)}[/]", (0, 0, 0, 4), expand=False))
 
     def check(self, asked: str, *, expected: str, came: str, holds: bool, detail: str = "") -> None:
         """One expectation and what came of it. detail: who and where, shown small."""
@@ -60,18 +60,18 @@ class Telling:
         mark = ("✔", "bold green") if holds else ("✘", "bold red")
         self.console.print(Text.assemble("  ", mark, " ", (asked, "bold")))
         if detail:
-            self.console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 6), expand=False))
+            self.console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, 6), expand=False))
         colour = "green" if holds else "red"
-        line = f"expected [cyan]{escape(expected)}[/]  came [{colour}]{escape(came)}[/]"
-        self.console.print(Padding(line, (0, 6), expand=False))
+        line = f"expected [cyan]{escape(expected)}[/] · came [{colour}]{escape(came)}[/]"
+        self.console.print(Padding(line, (0, 0, 0, 6), expand=False))
 
     def show(self, command: str, output: str, *, most: int = 40) -> None:
         """A command as one would type it, and what it printed: `most` lines, cut to the width."""
-        self.console.print(Padding(f"[bold]$ {escape(command)}[/]", (0, 4), expand=False))
+        self.console.print(Padding(f"[bold]$ {escape(command)}[/]", (0, 0, 0, 4), expand=False))
         lines = output.rstrip().splitlines()
         for line in lines[:most]:
             text = Text(line, style="dim", no_wrap=True, overflow="ellipsis")
-            self.console.print(Padding(text, (0, 4), expand=False))
+            self.console.print(Padding(text, (0, 0, 0, 4), expand=False))
         if len(lines) > most:
             self.note(f"… and {len(lines) - most} more lines")
         self.console.print()
@@ -92,7 +92,7 @@ class Telling:
         self.console.print(table)
         failures = [text for chapter in self.chapters for text in chapter.failed]
         for text in failures:
-            self.console.print(Padding(f"[red]✘ {escape(text)}[/]", (0, 2), expand=False))
+            self.console.print(Padding(f"[red]✘ {escape(text)}[/]", (0, 0, 0, 2), expand=False))
         held = sum(chapter.held for chapter in self.chapters)
         self.console.print()
         if failures or not held:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 from pathlib import Path
 
 from examples.lending import processes
 from examples.lending.stage import CHANGE_S, Stage
+from gatereeve.core import records
 
 REQUESTS = Path(__file__).parents[1] / "requests"
 
@@ -22,11 +26,17 @@ def read_the_record(stage: Stage) -> None:
         "A partner in the USA, where a shadow rule would say no", partner, status=200
     )
     record = _record(stage, answer.record)
+    caller = record.caller if record is not None else None
     stage.telling.check(
-        "Its record, by the id in its answer",
-        expected="served, and europe-only in `shadow`",
-        came=record or f"no record {answer.record}",
-        holds='"served"' in record and "europe-only" in record,
+        "Its record, found by the id in the answer",
+        expected="served; the shadow rule europe-only noted",
+        came="no record"
+        if record is None or caller is None
+        else f"{record.outcome} {record.version} to {caller.provider}/{caller.id} from {record.region}, "
+        f"by {record.rule}, shadow: {', '.join(record.shadow) or 'nothing'}",
+        holds=record is not None
+        and record.outcome == "served"
+        and any("europe-only" in rule for rule in record.shadow),
     )
     done = stage.show_command("tail", "--state", str(stage.state), "-n", "12")
     stage.telling.check(
@@ -35,22 +45,34 @@ def read_the_record(stage: Stage) -> None:
         came=f"{len(done.stdout.splitlines())} lines",
         holds=done.returncode == 0 and bool(done.stdout.strip()),
     )
+    _tell_losses(stage)
 
 
-def _record(stage: Stage, record: str | None) -> str:
-    """The line of JSON with this record id; "" when it does not come within CHANGE_S."""
-    found: list[str] = []
+def _tell_losses(stage: Stage) -> None:
+    told = json.loads(stage.command("status", "--state", str(stage.state), "--json").stdout)
+    requests, lost = told["records"]["requests"], told["records"]["lost"]
+    stage.telling.check(
+        "The gate counts its requests, so a lost record shows",
+        expected="more than 200 requests, none lost",
+        came=f"{requests} requests, {lost} lost",
+        holds=requests > 200 and lost == 0,
+    )
+
+
+def _record(stage: Stage, record_id: str | None) -> records.RequestRecord | None:
+    """The record with this id; None when it does not come within CHANGE_S."""
+    found: list[records.Record] = []
 
     def is_there() -> bool:
-        told = stage.command("tail", "--state", str(stage.state), "--json").stdout
-        found.extend(line for line in told.splitlines() if record and record in line)
+        lines = stage.command("tail", "--state", str(stage.state), "--json").stdout.splitlines()
+        known = [records.decode(line.encode()) for line in lines]
+        found[:] = [record for record in known if record.record_id == record_id]
         return bool(found)
 
-    try:
+    with contextlib.suppress(processes.NotReadyError):
         processes.wait_until(is_there, what="the record", timeout_s=CHANGE_S)
-    except processes.NotReadyError:
-        return ""
-    return found[0]
+    first = next(iter(found), None)
+    return first if isinstance(first, records.RequestRecord) else None
 
 
 def explain_a_refusal(stage: Stage) -> None:
@@ -60,8 +82,8 @@ def explain_a_refusal(stage: Stage) -> None:
         by step and names the document and line that decided each. The real Envoy and this explanation
         are tested to agree on every request.""",
     )
-    request = REQUESTS / "underwriter-in-the-usa.yaml"
-    done = stage.show_command("explain", str(stage.folder), str(request))
+    request = os.path.relpath(REQUESTS / "underwriter-in-the-usa.yaml")
+    done = stage.show_command("explain", str(stage.folder), request)
     stage.telling.check(
         "Why is Ursula refused in the USA?",
         expected="403 no-allow-rule: the rule for underwriters is for other regions",
@@ -72,3 +94,21 @@ def explain_a_refusal(stage: Stage) -> None:
 
 
 CHAPTERS = (read_the_record, explain_a_refusal)
+
+
+def leave(stage: Stage) -> None:
+    """Not told with --keep."""
+    stage.telling.chapter(
+        "The end",
+        """Ctrl-C lets open requests finish and stops control plane and Envoy. Here the story ends them
+        as a service manager would, with SIGTERM.""",
+    )
+    code = stage.gate.stop()
+    ports = (stage.ports.https, stage.ports.http)
+    open_ports = [port for port in ports if processes.is_listening(port)]
+    stage.telling.check(
+        "The gate is stopped",
+        expected="exit code 0, no port left open",
+        came=f"exit code {code}, open: {open_ports or 'none'}",
+        holds=code == 0 and not open_ports,
+    )
