@@ -67,6 +67,9 @@ class Telling:
 
     def show(self, command: str, output: str, *, most: int = 40) -> None:
         """A command as one would type it, and what it printed: `most` lines, cut to the width."""
+        chapter = self.chapters[-1]
+        if chapter.held or chapter.failed:
+            self.console.print()
         self.console.print(Padding(f"[bold]$ {escape(command)}[/]", (0, 0, 0, 4), expand=False))
         lines = output.rstrip().splitlines()
         for line in lines[:most]:

@@ -84,7 +84,8 @@ def break_a_document(stage: Stage) -> None:
         "A document breaks",
         """Somebody mistypes a word in the assistant's policy: `alow` for `allow`. What it was meant to
         say is nobody's to guess. The document is reported, with file and line, its last good form stays
-        in force, and nobody else's routes notice.""",
+        in force, and nobody else's routes notice. (`check` knows no last good form: it tells what a gate
+        that starts today would do, and that is to refuse.)""",
     )
     sven = stage.office.person("sven", "staff")
     chat = Ask(host=assistant.HOST, path=assistant.CHAT, body=assistant.BODY)
