@@ -21,7 +21,7 @@ from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
 from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
-from gatereeve.proxy import envoy
+from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import snapshot as snap
 
 SIZES = (1, 100, 1_000, 10_000)
@@ -50,7 +50,7 @@ def once(models: int) -> Sample:
     compiled = compiler.compile(world, Memo())
     middle = time.perf_counter()
     gate = compiled.ir.gates[0]
-    snapshot = envoy.build_snapshot(gate, memo=Memo())
+    snapshot = configuration.Builder().build(gate)
     end = time.perf_counter()
     hosts = [host for listener in gate.listeners for host in listener.hosts]
     if len(hosts) != models:
