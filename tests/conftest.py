@@ -7,7 +7,9 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="rewrite golden files; read the diff afterwards"
+        "--update-golden",
+        action="store_true",
+        help="rewrite golden files; read the diff afterwards",
     )
 
 

@@ -5,12 +5,18 @@ Defaults are safe ones. Everything that is stored lies under one state directory
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatereeve.core.errors import SettingsError
+
+_LONGEST_RUN = 70
+_LONGEST_GATE = 24
 
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
@@ -18,20 +24,36 @@ STATE_VARIABLE = "GATEREEVE_STATE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatePaths:
-    """Where things lie under the state directory. Unix sockets are short names: 107 bytes at most."""
+    """Where things lie under the state directory.
+
+    Sockets lie in `run`; a state directory whose path is too long for Unix sockets (107 bytes) has
+    its `run` in the system's temporary directory, under a name that follows from the path.
+    """
 
     root: Path
 
     @property
+    def run(self) -> Path:
+        inside = self.root / "run"
+        if len(os.fsencode(inside)) <= _LONGEST_RUN:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"gatereeve-{os.getuid()}-{name}"
+
+    @property
     def xds_socket(self) -> Path:
-        return self.root / "run" / "xds.sock"
+        return self.run / "xds.sock"
 
     @property
     def control_socket(self) -> Path:
-        return self.root / "run" / "control.sock"
+        return self.run / "control.sock"
 
     def admin_socket(self, gate: str) -> Path:
-        return self.root / "run" / f"{gate}.admin.sock"
+        """The admin socket of a gate; the name is cut so that it fits."""
+        name = (
+            gate if len(gate) <= _LONGEST_GATE else hashlib.sha256(gate.encode()).hexdigest()[:16]
+        )
+        return self.run / f"{name}.admin.sock"
 
     def gate_directory(self, gate: str) -> Path:
         return self.root / "gates" / gate
@@ -74,17 +96,14 @@ def state_paths(given: Path | None, environment: Mapping[str, str] | None = None
 def prepare_state(paths: StatePaths) -> None:
     """Make the directories, private to this user. Raises SettingsError when that cannot be."""
     try:
-        for directory in (paths.root, paths.root / "run", paths.root / "gates", paths.records):
+        for directory in (paths.root, paths.run, paths.root / "gates"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = directory.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+                raise SettingsError(f"{directory} is not a directory of this user")
             directory.chmod(0o700)
     except OSError as error:
         raise SettingsError(
             f"the state directory {paths.root} cannot be used: {error.strerror}",
             hint="name another one with --state",
         ) from error
-    longest = len(os.fsencode(paths.control_socket)) + 40
-    if longest > 107:
-        raise SettingsError(
-            f"the path of the state directory is too long for Unix sockets: {paths.root}",
-            hint="name a shorter one with --state",
-        )
