@@ -7,12 +7,12 @@ gate and whether it is right stands in `chapters`.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +23,17 @@ from examples.lending.callers import Answer, Ask, Caller
 from examples.lending.models import train
 from examples.lending.telling import Telling
 
-SOCKET_ROOM = 48
-"""Longest path of a state directory that leaves room for the names of Unix sockets in it."""
-
 START_S = 60.0
 CHANGE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCounts:
+    """errors: findings of that severity. requests, lost: of records."""
+
+    errors: int
+    requests: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,21 @@ class Stage:
             env={**os.environ, "COLUMNS": "96", "NO_COLOR": "1"},
         )
 
+    def status(self) -> StatusCounts:
+        """What `gatereeve status` counts. Raises NotReadyError when the gate does not answer."""
+        done = self.command("status", "--state", str(self.state), "--json")
+        try:
+            told = json.loads(done.stdout)
+            return StatusCounts(
+                errors=told["findings"]["error"],
+                requests=told["records"]["requests"],
+                lost=told["records"]["lost"],
+            )
+        except ValueError as error:
+            raise processes.NotReadyError(
+                f"the gate does not tell its status: {done.stdout}\n{self.gate.last_words()}"
+            ) from error
+
     def show_command(self, *arguments: str, most: int = 40) -> subprocess.CompletedProcess[str]:
         """Run it and show it."""
         done = self.command(*arguments)
@@ -177,7 +198,8 @@ def open_stage(telling: Telling, root: Path, https_port: int | None) -> Iterator
     prepared = prepare.prepare(root, root / "models", ports)
     shutil.rmtree(root / "logs", ignore_errors=True)
     with contextlib.ExitStack() as stack:
-        state = _state_directory(root, stack)
+        state = root / "state"
+        shutil.rmtree(state, ignore_errors=True)
         servers = _servers(root, ports)
         gate = processes.Process(
             "gatereeve up",
@@ -266,14 +288,3 @@ def _servers(root: Path, ports: prepare.Ports) -> dict[str, processes.Process]:
     arguments = [stand_in, "--model", "assistant", "--port", str(ports.assistant)]
     found["assistant"] = processes.Process("assistant", arguments, root / "logs" / "assistant.log")
     return found
-
-
-def _state_directory(root: Path, stack: contextlib.ExitStack) -> Path:
-    """`root/state`; a temporary directory when that path leaves no room for Unix sockets."""
-    state = (root / "state").absolute()
-    if len(str(state)) <= SOCKET_ROOM:
-        shutil.rmtree(state, ignore_errors=True)
-        return state
-    short = Path(tempfile.mkdtemp(prefix="gatereeve-"))
-    stack.callback(shutil.rmtree, short, ignore_errors=True)
-    return short

@@ -46,7 +46,7 @@ def main() -> int:
             if given.keep:
                 _keep(stage)
     except NotReadyError as error:
-        telling.say("The stage could not be set.")
+        telling.say("The walk cannot go on.")
         telling.console.print(str(error), markup=False)
         return 3
     except KeyboardInterrupt:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path: Unix sockets have little room for long ones."""
-    path = Path(tempfile.mkdtemp(prefix="lending-"))
-    yield path
-    shutil.rmtree(path)
-
-
 @pytest.mark.examples
-def test_the_story_holds(folder: Path) -> None:
+def test_the_story_holds(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "examples.lending.story", "--dir", str(folder)],
+        [sys.executable, "-m", "examples.lending.story", "--dir", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
@@ -38,7 +28,7 @@ def test_the_story_holds(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "expectations held" in done.stdout
-    assert not [line for line in _command_lines() if str(folder) in line], "left running"
+    assert not [line for line in _command_lines() if str(tmp_path) in line], "left running"
 
 
 def _command_lines() -> Iterator[str]:

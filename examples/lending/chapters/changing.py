@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from examples.lending import processes
@@ -123,8 +122,7 @@ def _reported(stage: Stage) -> float | None:
     """Seconds until `gatereeve status` counts an error; None when it does not within CHANGE_S."""
     began = time.monotonic()
     while time.monotonic() - began < CHANGE_S:
-        told = stage.command("status", "--state", str(stage.state), "--json").stdout
-        if json.loads(told)["findings"]["error"]:
+        if stage.status().errors:
             return time.monotonic() - began
     return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from pathlib import Path
 
@@ -49,13 +48,12 @@ def read_the_record(stage: Stage) -> None:
 
 
 def _tell_losses(stage: Stage) -> None:
-    told = json.loads(stage.command("status", "--state", str(stage.state), "--json").stdout)
-    requests, lost = told["records"]["requests"], told["records"]["lost"]
+    counts = stage.status()
     stage.telling.check(
         "The gate counts its requests, so a lost record shows",
         expected="more than 200 requests, none lost",
-        came=f"{requests} requests, {lost} lost",
-        holds=requests > 200 and lost == 0,
+        came=f"{counts.requests} requests, {counts.lost} lost",
+        holds=counts.requests > 200 and counts.lost == 0,
     )
 
 
