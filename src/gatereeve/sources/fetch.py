@@ -8,7 +8,6 @@ compression; bounded in bytes and time. Source: knowledge of ISTIO-SECURITY-2026
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -17,26 +16,15 @@ from functools import lru_cache
 
 import httpx
 
+from gatereeve.core import addresses
+from gatereeve.core.addresses import Ip
+
 MAX_BYTES = 256 * 1024
 TIMEOUT_S = 10.0
 _MAX_ADDRESSES = 4
 
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses, as text. Raises OSError when there are none."""
-
-_METADATA = frozenset(
-    ipaddress.ip_address(text)
-    for text in (
-        "169.254.169.254",
-        "fd00:ec2::254",
-        "fd20:ce::254",
-        "100.100.100.200",
-        "168.63.129.16",
-        "192.0.0.192",
-    )
-)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class RefusedError(Exception):
@@ -71,40 +59,22 @@ async def fetch(target: Target, resolve: Resolve = system_resolve) -> bytes:
     url = _allowed_url(target)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            addresses = await _addresses(url, target, resolve)
-            return await _first(url, target, addresses)
+            judged = await _addresses(url, target, resolve)
+            return await _first(url, target, judged)
     except TimeoutError as error:
         raise UnavailableError(f"no complete answer within {TIMEOUT_S:.0f} s") from error
 
 
 def is_public(address: Ip) -> bool:
     """Whether everybody may reach it: global unicast, and no service of a cloud's platform."""
-    return all(
-        a.is_global and not a.is_multicast and not a.is_reserved and a not in _METADATA
-        for a in _meanings(address)
+    return is_reachable(address) and all(
+        a.is_global and not a.is_reserved for a in addresses.meanings(address)
     )
 
 
 def is_reachable(address: Ip) -> bool:
     """What may be reached when private addresses are allowed: never link-local or metadata."""
-    return not any(
-        a.is_link_local or a.is_multicast or a.is_unspecified or a in _METADATA
-        for a in _meanings(address)
-    )
-
-
-def _meanings(address: Ip) -> tuple[Ip, ...]:
-    """The address, and the IPv4 address that an IPv6 address carries."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return (address,)
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address.teredo is not None:
-        inner = address.teredo[1]
-    if inner is None and address in _NAT64:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if inner is None:
-        return (address,)
-    return (inner,) if address.ipv4_mapped is not None else (address, inner)
+    return not addresses.is_forbidden(address)
 
 
 def _allowed_url(target: Target) -> httpx.URL:
@@ -125,9 +95,9 @@ async def _addresses(url: httpx.URL, target: Target, resolve: Resolve) -> list[I
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
         texts = await resolve(url.raw_host.decode("ascii").strip("[]"), port)
-        found = [ipaddress.ip_address(text) for text in texts if "%" not in text]
     except (OSError, ValueError) as error:
         raise UnavailableError(f"{url.host} has no address") from error
+    found = [address for text in texts if (address := addresses.parse(text)) is not None]
     judge = is_reachable if target.allow_private else is_public
     allowed = [address for address in found if judge(address)]
     if not allowed:
@@ -136,11 +106,11 @@ async def _addresses(url: httpx.URL, target: Target, resolve: Resolve) -> list[I
     return allowed[:_MAX_ADDRESSES]
 
 
-async def _first(url: httpx.URL, target: Target, addresses: list[Ip]) -> bytes:
+async def _first(url: httpx.URL, target: Target, judged: list[Ip]) -> bytes:
     """The answer of the first address that can be connected to."""
     verify = _trust(target.ca)
     problem = "it has no address"
-    for address in addresses:
+    for address in judged:
         async with httpx.AsyncClient(
             verify=verify, trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
         ) as client:
