@@ -154,15 +154,15 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:
     problem = _syntax(request)
     if problem is not None:
         return problem
-    if request.method == "CONNECT":
-        return Refused(code="upgrade-refused", why="CONNECT would leave the governed path")
     target, host = request.path, request.host
+    if request.method == "CONNECT":
+        if target.startswith("/"):
+            return Refused(code="malformed-request", why="CONNECT names an authority, not a path")
+        return Refused(code="upgrade-refused", why="CONNECT would leave the governed path")
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
-        if absolute[1].lower() != request.scheme:
-            return Refused(
-                code="upgrade-refused", why="the target's scheme is not the connection's"
-            )
+        if absolute[1].lower() == "https" and request.scheme == "http":
+            return Refused(code="upgrade-refused", why="an https target on a plain connection")
         host, target = absolute[2], absolute[3] or "/"
     path, mark, query = target.partition("?")
     canonical = canonical_path(path)

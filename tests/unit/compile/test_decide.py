@@ -99,7 +99,7 @@ class TestHostAndPath:
             ({"host": ""}, 400, "malformed-request"),
             ({"path": "/v2%2fmodels"}, 400, "malformed-request"),
             ({"sni": "web.test"}, 421, "misdirected-request"),
-            ({"method": "CONNECT"}, 403, "upgrade-refused"),
+            ({"method": "CONNECT", "path": "models.test:443"}, 403, "upgrade-refused"),
             ({"method": "TRACE"}, 400, "malformed-request"),
             ({"host": ir.HOST.upper()}, 400, "malformed-request"),
         ],

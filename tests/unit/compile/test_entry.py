@@ -129,7 +129,8 @@ def test_unknown_methods(method: str) -> None:
 def test_upgrades() -> None:
     connection = ("Connection", "keep-alive, Upgrade")
     assert code(connection, ("Upgrade", "websocket")) == "upgrade-refused"
-    assert code(method="CONNECT") == "upgrade-refused"
+    assert code(method="CONNECT", path="a.test:443") == "upgrade-refused"
+    assert code(method="CONNECT", path="/") == "malformed-request"
     assert entered(connection, ("Upgrade", "h2c")).path == "/"
     assert entered(("Upgrade", "websocket")).path == "/"
 
@@ -144,7 +145,8 @@ def test_absolute_form_brings_its_own_authority() -> None:
     entry = entered(path="https://b.test:99/x/../y?z", host="a.test")
     assert (entry.host, entry.path, entry.query) == ("b.test", "/y", "z")
     assert entered(path="https://b.test").path == "/"
-    assert code(path="http://b.test/") == "upgrade-refused"
+    assert entered(path="HTTP://b.test/").host == "b.test"
+    assert code(path="https://b.test/", scheme="http") == "upgrade-refused"
 
 
 def test_headers_that_only_the_gate_may_set() -> None:
