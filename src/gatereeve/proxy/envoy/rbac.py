@@ -104,8 +104,12 @@ def header(name: str, text: Any) -> Any:
 
 
 def has_certificate() -> Any:
-    """The client presented a certificate, which TLS has verified."""
-    return rbac_pb2.Principal(authenticated=rbac_pb2.Principal.Authenticated())
+    """The client presented a certificate, which TLS has verified.
+
+    The header is Envoy's own: the connection manager removes what clients send under this name.
+    (`Principal.authenticated` without a name holds for every TLS connection, certificate or none.)
+    """
+    return has_header("x-forwarded-client-cert")
 
 
 def everything() -> Any:
