@@ -97,7 +97,9 @@ def _mirror(mirror: routes.Mirror) -> Any:
     return route_pb2.RouteAction.RequestMirrorPolicy(
         cluster=mirror.cluster,
         runtime_fraction=base_pb2.RuntimeFractionalPercent(
-            default_value=percent_pb2.FractionalPercent(numerator=mirror.percent)
+            default_value=percent_pb2.FractionalPercent(
+                numerator=mirror.per_million, denominator="MILLION"
+            )
         ),
         disable_shadow_host_suffix_append=True,
     )

@@ -62,6 +62,8 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
         *refused,
         (_all(_status(403), admitted), _ROUTE),
         (_all(_status(403), passed), refusals.lookup("no-allow-rule")),
+        # jwt_authn answers 403 for a wrong audience; by then the gate's first filter has run.
+        (_all(_status(403), _in_filters()), refusals.lookup("invalid-credential")),
         (_status(403), refusals.lookup("upgrade-refused")),
         (_status(401), refusals.lookup("invalid-credential")),
         (_status(408), refusals.lookup("request-timeout")),
@@ -166,11 +168,22 @@ def _exact(text: str) -> Any:
     return value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(exact=text))
 
 
+def _in_filters() -> Any:
+    """The request reached the filters; an upgrade is refused before."""
+    return _metadata(
+        recording.GATE_NAMESPACE, recording.CONFIG_KEY, value_pb2.ValueMatcher(present_match=True)
+    )
+
+
 def _rbac(key: str, value: Any) -> Any:
+    return _metadata(recording.RBAC_NAMESPACE, key, value)
+
+
+def _metadata(namespace: str, key: str, value: Any) -> Any:
     return accesslog_pb2.AccessLogFilter(
         metadata_filter=accesslog_pb2.MetadataFilter(
             matcher=metadata_pb2.MetadataMatcher(
-                filter=recording.RBAC_NAMESPACE,
+                filter=namespace,
                 path=[metadata_pb2.MetadataMatcher.PathSegment(key=key)],
                 value=value,
             ),

@@ -96,9 +96,15 @@ def _set_action(made: Any, row: routes.Route, place: Place) -> None:
     made.request_headers_to_remove.extend(action.request_headers.remove)
     made.response_headers_to_add.extend(actions.build_header_options(action.response_headers))
     made.response_headers_to_remove.extend(action.response_headers.remove)
-    keys = place.proofs.identity.api_keys
-    if row.governance is not None and keys is not None:
-        made.request_headers_to_remove.append(keys.header)  # a credential ends at the gate
+    if row.governance is not None:
+        made.request_headers_to_remove.extend(_credential_headers(place.proofs))
+
+
+def _credential_headers(proofs: Proofs) -> list[str]:
+    """A credential ends at the gate."""
+    found = ["authorization"] if proofs.identity.jwt else []
+    keys = proofs.identity.api_keys
+    return found if keys is None else [*found, keys.header]
 
 
 def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFilter:

@@ -28,6 +28,9 @@ from gatereeve.proxy.envoy.proofs import Proofs
 NEIGHBOURS: Final = 64
 """So many other hosts beneath a wildcard are told apart from it when the TLS name is checked."""
 
+_HOST: Final = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"
+"""A host as it is looked up: lower case, without port, a name or an address."""
+
 _NOWHERE: Final = refs.Origin(refs.Ref("", "", "", ""))
 
 _SHARED_FILTERS: Final = (names.STAGES, names.ALLOW, names.JWT, names.ENFORCE, names.PROTOCOL)
@@ -60,6 +63,17 @@ def build_virtual_host(
     else:
         for row, selection in zip(host.routes, selections(host.routes), strict=True):
             made.routes.extend(route_builder.build_routes(place, row, selection))
+        # Without a last row there would be no route, and the wildcard hosts would be tried.
+        made.routes.append(
+            route_builder.build_refusing(
+                place, "unknown-path", matches.everything(), "unknown-path"
+            )
+        )
+        made.routes.append(
+            route_builder.build_refusing(
+                place, "unknown-path", matches.everything(), "unknown-path"
+            )
+        )
         _set_buckets(made, host, proofs, rules)
     _share(made)
     return made
@@ -72,7 +86,7 @@ def build_unknown_host(door: Door, proofs: Proofs) -> Any:
     )
     place = _place(nothing, door, proofs, {})
     made = route_pb2.VirtualHost(name="unknown-host", domains=["*"])
-    made.routes.append(_letters(place))
+    made.routes.extend(_unscoped(place))
     made.routes.append(
         route_builder.build_refusing(place, "unknown-host", matches.everything(), "unknown-host")
     )
@@ -136,7 +150,7 @@ def _guards(
 ) -> list[Any]:
     found = []
     if host.host.startswith("*"):
-        found.append(_letters(place))
+        found += _unscoped(place)
     if host.single_label and host.host.startswith("*."):
         single = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
         deeper = matches.by_header(":authority", single, otherwise=True)
@@ -151,11 +165,19 @@ def _guards(
     return found
 
 
-def _letters(place: route_builder.Place) -> Any:
-    """Exact hosts are found by their one spelling; another one must not fall to a wildcard."""
-    upper = string_pb2.StringMatcher(safe_regex={"regex": ".*[A-Z].*"})
-    match = matches.by_header(":authority", upper)
-    return route_builder.build_refusing(place, "host-letters", match, "malformed-request")
+def _unscoped(place: route_builder.Place) -> list[Any]:
+    """What Envoy itself checks only for hosts that it finds at first: the host's form, upgrades.
+
+    Exact hosts are found by their one spelling; another one must not fall to a wildcard.
+    """
+    name = string_pb2.StringMatcher(safe_regex={"regex": _HOST})
+    form = matches.by_header(":authority", name, otherwise=True, or_missing=True)
+    anything = string_pb2.StringMatcher(safe_regex={"regex": ".*"})
+    upgrade = matches.by_header("upgrade", anything)
+    return [
+        route_builder.build_refusing(place, "host-form", form, "malformed-request"),
+        route_builder.build_refusing(place, "upgrade", upgrade, "upgrade-refused"),
+    ]
 
 
 def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[Any]:

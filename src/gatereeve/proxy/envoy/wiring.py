@@ -20,4 +20,4 @@ class Wiring:
     access_log_cluster: str = "gatereeve-records"
     log_name: str = recording.LOG_NAME
     log_flush_s: float = 0.1
-    log_buffer_bytes: int = 32 * 1024
+    log_buffer_bytes: int = 128 * 1024

@@ -46,7 +46,9 @@ def build_provider(provider: JwtProvider) -> Any:
         require_expiration=True,
         # Envoy reads a skew of 0 as its default of 60 s; 1 s is the least that can be said.
         clock_skew_seconds=max(provider.leeway_s, 1),
-        forward=False,
+        # The rules must see that a token was presented, or rights of two credentials would add up;
+        # governed routes take the header off before the model sees it (`routes`).
+        forward=True,
         from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix="Bearer ")],
         payload_in_metadata=provider.name,
         jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
