@@ -157,8 +157,12 @@ class SecretObjectReference(Lenient):
 
 
 class GatewayTLS(Lenient):
+    """TLS of one listener. frontend_validation (before v1.4) and options: read to be refused."""
+
     mode: Literal["Terminate", "Passthrough"] = "Terminate"
     certificate_refs: tuple[SecretObjectReference, ...] = ()
+    frontend_validation: dict[str, object] | None = None
+    options: dict[str, str] = Field(default_factory=dict)
 
 
 class Listener(Lenient):
@@ -170,9 +174,41 @@ class Listener(Lenient):
     allowed_routes: AllowedRoutes = AllowedRoutes()
 
 
+class FrontendTLSConfig(Lenient):
+    """What a Gateway asks of client certificates on some port."""
+
+    validation: dict[str, object] | None = None
+
+
+class FrontendTLSPort(Lenient):
+    port: PortNumber
+    tls: FrontendTLSConfig = FrontendTLSConfig()
+
+
+class FrontendTLS(Lenient):
+    default: FrontendTLSConfig | None = None
+    per_port: tuple[FrontendTLSPort, ...] = ()
+
+    def validates(self, port: int) -> bool:
+        """Whether clients on `port` are meant to show a certificate."""
+        asked = [one.tls for one in self.per_port if one.port == port]
+        if not asked and self.default is not None:
+            asked = [self.default]
+        return any(one.validation is not None for one in asked)
+
+
+class GatewayTLSConfig(Lenient):
+    """`spec.tls` of a Gateway (v1.4). backend: the certificate it would show to backends."""
+
+    frontend: FrontendTLS = FrontendTLS()
+    backend: dict[str, object] | None = None
+
+
 class GatewaySpec(Lenient):
     gateway_class_name: str
     listeners: tuple[Listener, ...] = ()
+    tls: GatewayTLSConfig = GatewayTLSConfig()
+    backend_tls: Annotated[dict[str, object] | None, Field(alias="backendTLS")] = None
 
 
 class ParentReference(Lenient):
@@ -242,9 +278,15 @@ class BackendObjectReference(Lenient):
     port: PortNumber | None = None
 
 
+class Fraction(Lenient):
+    numerator: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    denominator: Annotated[int, Field(ge=1, le=2**31 - 1)] = 100
+
+
 class HTTPRequestMirror(Lenient):
     backend_ref: BackendObjectReference
     percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    fraction: Fraction | None = None
 
 
 class HTTPRouteFilter(Lenient):
@@ -267,11 +309,15 @@ class HTTPRouteTimeouts(Lenient):
 
 
 class HTTPRouteRule(Lenient):
+    """One rule. retry and session_persistence: read to be refused."""
+
     name: str | None = None
     matches: tuple[HTTPRouteMatch, ...] = (HTTPRouteMatch(),)
     filters: tuple[HTTPRouteFilter, ...] = ()
     backend_refs: tuple[HTTPBackendRef, ...] = ()
     timeouts: HTTPRouteTimeouts | None = None
+    retry: dict[str, object] | None = None
+    session_persistence: dict[str, object] | None = None
 
 
 class HTTPRouteSpec(Lenient):

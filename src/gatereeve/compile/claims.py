@@ -39,10 +39,10 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MirrorTo:
-    """A copy of `percent` of the requests to a Service."""
+    """A copy of `per_million` of a million requests to a Service."""
 
     backend: Backend
-    percent: int
+    per_million: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from gatereeve.ir.routes import HeaderEdit, PathRewrite, Redirect
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 MAX_TIMEOUT_S = 3600.0
+MILLION = 1_000_000
 
 _KINDS = {
     "RequestHeaderModifier": "request_header_modifier",
@@ -73,6 +74,11 @@ def read_filters(
             continue
         seen.add(given.type)
         _read_one(doc, path, given, rule, to_backend, found)
+    for name, asked in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
+        if asked is not None:
+            _invalid(doc, f"{at}.{name}", f"{name} of a rule is not kept",
+                     "remove it: a gate retries what has not reached a server, and a Rollout keeps callers on a version",
+                     found)  # fmt: skip
     if found.redirect is not None and (rule.backend_refs or "URLRewrite" in seen):
         _invalid(doc, at, "a redirect leaves nothing for backends or rewrites",
                  "remove one of them", found)  # fmt: skip
@@ -102,10 +108,23 @@ def _read_one(
         found.rewrite = _path_modifier(doc, at, given.url_rewrite.path, rule, found)
         found.rewrite_host = _hostname(doc, at, given.url_rewrite.hostname, found)
     elif given.request_mirror is not None:
-        at = f"{path}.requestMirror.backendRef"
-        percent = given.request_mirror.percent
-        backend = to_backend(given.request_mirror.backend_ref, 1, at)
-        found.mirrors.append(MirrorTo(backend=backend, percent=100 if percent is None else percent))
+        at = f"{path}.requestMirror"
+        backend = to_backend(given.request_mirror.backend_ref, 1, f"{at}.backendRef")
+        per_million = _per_million(doc, at, given.request_mirror, found)
+        found.mirrors.append(MirrorTo(backend=backend, per_million=per_million))
+
+
+def _per_million(doc: HTTPRouteDoc, at: str, given: kube.HTTPRequestMirror, found: Filtered) -> int:
+    """The share that is mirrored, rounded down, but never to nothing."""
+    fraction = given.fraction
+    if fraction is None:
+        return MILLION if given.percent is None else given.percent * MILLION // 100
+    if given.percent is not None or fraction.numerator > fraction.denominator:
+        _invalid(doc, f"{at}.fraction", "percent and fraction exclude each other, and no fraction is above 1",
+                 "keep one of them, with a numerator up to the denominator", found)  # fmt: skip
+        return 0
+    exact = fraction.numerator * MILLION // fraction.denominator
+    return max(exact, 1) if fraction.numerator else 0
 
 
 def _headers(

@@ -104,9 +104,9 @@ def _attach(
                     "write a host name in lower case, or `*.` and one, without port")
         )  # fmt: skip
         return None
-    if protocol == "https" and listener.tls is not None and listener.tls.mode != "Terminate":
-        invalid(".tls.mode", "a listener that passes TLS through cannot be governed",
-                "use mode Terminate")  # fmt: skip
+    problem = _tls_problem(doc.spec, listener, protocol)
+    if problem is not None:
+        invalid(*problem)
         return None
     unknown = [k.kind for k in listener.allowed_routes.kinds if not _is_http_route(k)]
     if unknown:
@@ -121,6 +121,36 @@ def _attach(
         admits=listener.allowed_routes,
         certificates=listener.tls.certificate_refs if protocol == "https" and listener.tls else (),
     )
+
+
+def _tls_problem(
+    spec: kube.GatewaySpec, listener: kube.Listener, protocol: Protocol
+) -> tuple[str, str, str] | None:
+    """What a listener asks of TLS that no gate does: place, message, hint.
+
+    A listener that is meant for client certificates must not open without them.
+    """
+    if spec.backend_tls is not None or spec.tls.backend is not None:
+        return ("", "the Gateway shows backends a client certificate, which no gate does",
+                "remove spec.tls.backend")  # fmt: skip
+    if protocol != "https":
+        return None
+    if spec.tls.frontend.validates(listener.port):
+        return ("", f"spec.tls.frontend asks clients on port {listener.port} for a certificate",
+                "say it in the Gate, in spec.identity.mtls, and admit its callers by AccessPolicy")  # fmt: skip
+    if listener.tls is None:
+        return None
+    if listener.tls.mode != "Terminate":
+        return (".tls.mode", "a listener that passes TLS through cannot be governed",
+                "use mode Terminate")  # fmt: skip
+    if listener.tls.frontend_validation is not None:
+        return (".tls.frontendValidation", "client certificates are not asked for by a listener",
+                "say it in the Gate, in spec.identity.mtls, and admit its callers by AccessPolicy")  # fmt: skip
+    if listener.tls.options:
+        named = ", ".join(sorted(listener.tls.options))[:200]
+        return (".tls.options", f"the TLS options {named} mean nothing here",
+                "remove them; the Gate's spec.tls holds the floor")  # fmt: skip
+    return None
 
 
 _PROTOCOLS: dict[str, Protocol] = {"HTTP": "http", "HTTPS": "https"}

@@ -363,7 +363,7 @@ def _mirrors(
     for candidate in plan.candidates:
         if candidate.version == mirror.version and candidate.version in lawful.versions:
             cluster = _cluster(plan, (candidate,), clusters)
-            return (Mirror(cluster=cluster.name, percent=mirror.percent),)
+            return (Mirror(cluster=cluster.name, per_million=mirror.percent * 10_000),)
     return ()
 
 

@@ -268,10 +268,10 @@ def _mirrors(
             findings.append(finding(claim.doc, problem.code, path, problem.message, problem.hint))
             if target.governed:
                 return None
-        elif mirror.percent > 0:
+        elif mirror.per_million > 0:
             cluster = service_cluster(target.servers)
             clusters[cluster.name] = cluster
-            found.append(Mirror(cluster=cluster.name, percent=mirror.percent))
+            found.append(Mirror(cluster=cluster.name, per_million=mirror.per_million))
     return tuple(found)
 
 

@@ -92,10 +92,10 @@ class HeaderEdit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """A copy to `cluster` of `percent` of the requests."""
+    """A copy to `cluster` of `per_million` of a million requests."""
 
     cluster: str
-    percent: int
+    per_million: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

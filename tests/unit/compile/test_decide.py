@@ -394,7 +394,7 @@ class TestVersions:
         assert outcome(ask(gate(ir.ordinary(action=nothing)), path="/")) == (500, "no-backend")
 
     def test_mirrors_are_named(self) -> None:
-        action = replace(ir.forward(), mirrors=(Mirror(cluster="c-v2", percent=100),))
+        action = replace(ir.forward(), mirrors=(Mirror(cluster="c-v2", per_million=1_000_000),))
         assert ask(gate(ir.route(action=action)), CORP.header()).mirrors == ("c-v2",)
 
     @pytest.mark.parametrize(

@@ -129,11 +129,14 @@ ALL = "allowedRoutes: {namespaces: {from: All}}"
         ("{name: x, port: 8443, protocol: TLS}", "listener-invalid"),
         ("{name: x, port: 8443, protocol: example.com/FOO}", "listener-invalid"),
         ("{name: x, port: 8443, protocol: HTTPS, tls: {mode: Passthrough}}", "listener-invalid"),
+        ("{name: x, port: 8443, protocol: HTTPS, tls: {frontendValidation: {caCertificateRefs: [{name: ca}]}}}", "listener-invalid"),
+        ("{name: x, port: 8443, protocol: HTTPS, tls: {frontendValidation: {}}}", "listener-invalid"),
+        ("{name: x, port: 8443, protocol: HTTPS, tls: {options: {example.com/client-certificate: required}}}", "listener-invalid"),
         ("{name: x, port: 8443, protocol: HTTPS, hostname: Bad_Host}", "host-invalid"),
         ("{name: ok, port: 8443, protocol: HTTPS, hostname: other.example}", "listener-conflict"),
         ("{name: x, port: 8443, protocol: HTTPS}", None),
     ],
-)
+)  # fmt: skip
 def test_listeners(listener: str, code: str | None) -> None:
     listener = listener.replace("port: 443", "port: 443").removesuffix("}") + f", {ALL}}}"
     ok = f"{{name: ok, port: 8443, protocol: HTTPS, hostname: shop.example, {ALL}}}"
@@ -145,6 +148,34 @@ def test_listeners(listener: str, code: str | None) -> None:
         assert not found(made, "listener-invalid")
     elif code is not None:
         assert any("listeners[1]" in place for place in found(made, code))
+
+
+@pytest.mark.parametrize(
+    ("tls", "https", "http"),
+    [
+        ("tls: {frontend: {default: {validation: {caCertificateRefs: [{name: ca}]}}}}", False, True),
+        ("tls: {frontend: {default: {validation: {mode: AllowInsecureFallback}}}}", False, True),
+        ("tls: {frontend: {perPort: [{port: 8443, tls: {validation: {}}}]}}", False, True),
+        ("tls: {frontend: {perPort: [{port: 8443, tls: {}}, {port: 8443, tls: {validation: {}}}]}}", False, True),
+        ("tls: {frontend: {perPort: [{port: 9443, tls: {validation: {}}}]}}", True, True),
+        ("tls: {frontend: {default: {validation: {}}, perPort: [{port: 8443, tls: {}}]}}", True, True),
+        ("tls: {frontend: {default: {}}}", True, True),
+        ("tls: {backend: {clientCertificateRef: {name: me}}}", False, False),
+        ("backendTLS: {clientCertificateRef: {name: me}}", False, False),
+    ],
+)  # fmt: skip
+def test_a_gateway_that_asks_for_client_certificates_does_not_open_without(
+    tls: str, https: bool, http: bool
+) -> None:
+    listeners = [
+        f"{{name: https, port: 8443, protocol: HTTPS, {ALL}}}",
+        f"{{name: http, port: 8080, protocol: HTTP, {ALL}}}",
+    ]
+    text = gateway(", ".join(listeners)).replace("spec: {", f"spec: {{{tls}, ")
+    made = compiled(text, service("web", "10.0.0.1"), http_route(f"{{{TO_WEB}}}"))
+    assert bool(rows(made)) is https
+    assert bool(rows(made, protocol="http")) is http
+    assert len(found(made, "listener-invalid")) == (not https) + (not http)
 
 
 def test_only_hosts_in_common_are_served() -> None:
@@ -290,6 +321,13 @@ def test_weights_and_shares_without_a_backend() -> None:
         (f"{TO_WEB}, filters: [{{type: RequestRedirect, requestRedirect: {{}}}}]", "rule-invalid"),
         (f"{TO_WEB}, timeouts: {{request: 10}}", "rule-invalid"),
         (f"{TO_WEB}, timeouts: {{request: 10d}}", "rule-invalid"),
+        (f"{TO_WEB}, retry: {{attempts: 3}}", "rule-invalid"),
+        (f"{TO_WEB}, retry: {{}}", "rule-invalid"),
+        (f"{TO_WEB}, sessionPersistence: {{sessionName: s}}", "rule-invalid"),
+        *(
+            (f"{TO_WEB}, filters: [{{type: RequestMirror, requestMirror: {{backendRef: {{name: other, port: 80}}, {share}}}}}]", "rule-invalid")
+            for share in ("percent: 1, fraction: {numerator: 1}", "fraction: {numerator: 2, denominator: 1}")
+        ),
     ],
 )  # fmt: skip
 def test_rules_that_cannot_be_kept_answer_500(rule: str, code: str) -> None:
@@ -359,13 +397,35 @@ def test_mirrors() -> None:
     )
     name = "service/shop/other/80"
     assert forward(made).mirrors == (
-        Mirror(cluster=name, percent=100),
-        Mirror(cluster=name, percent=5),
+        Mirror(cluster=name, per_million=1_000_000),
+        Mirror(cluster=name, per_million=50_000),
     )
     assert name in [c.name for c in made.ir.gates[0].clusters]
     assert found(made, "backend-not-found") == [
         "HTTPRoute shop/web spec.rules[0].filters[2].requestMirror.backendRef"
     ]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "per_million"),
+    [
+        ("{numerator: 1}", 10_000),
+        ("{numerator: 1, denominator: 1000}", 1_000),
+        ("{numerator: 2, denominator: 3}", 666_666),
+        ("{numerator: 1, denominator: 2147483647}", 1),
+        ("{numerator: 7, denominator: 7}", 1_000_000),
+        ("{numerator: 0, denominator: 7}", None),
+    ],
+)
+def test_a_fraction_is_mirrored(fraction: str, per_million: int | None) -> None:
+    mirror = f"{{backendRef: {{name: other, port: 80}}, fraction: {fraction}}}"
+    made = compiled(
+        WEB,
+        http_route(f"{{{TO_WEB}, filters: [{{type: RequestMirror, requestMirror: {mirror}}}]}}"),
+    )
+    assert [m.per_million for m in forward(made).mirrors] == (
+        [] if per_million is None else [per_million]
+    )
 
 
 @pytest.mark.parametrize(
