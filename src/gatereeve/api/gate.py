@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 
 from gatereeve.api.spec import (
     ClaimPath,
-    HeaderName,
     Identifier,
     Label,
     Name,
+    OwnHeaderName,
     Region,
     RelativeFile,
     Spec,
@@ -101,7 +101,7 @@ class JwtProvider(Spec):
     audiences: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=16)]
     jwks: Jwks
     claims: Claims = Claims()
-    leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    leeway_seconds: Annotated[int, Field(ge=1, le=300)] = 30
 
 
 class ApiKey(Spec):
@@ -117,7 +117,7 @@ class ApiKeyProvider(Spec):
     """Callers known by an API key in a header."""
 
     name: Label
-    header: HeaderName = "x-api-key"
+    header: OwnHeaderName = "x-api-key"
     keys: Annotated[tuple[ApiKey, ...], Field(min_length=1, max_length=10000)]
 
 
@@ -185,7 +185,7 @@ class HeaderSource(Spec):
     `from` lists the peers (direct addresses, before X-Forwarded-For) that may set it.
     """
 
-    name: HeaderName
+    name: OwnHeaderName
     from_: Annotated[tuple[Cidr, ...], Field(alias="from", min_length=1, max_length=256)]
 
 

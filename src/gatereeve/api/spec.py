@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
@@ -58,6 +58,26 @@ Host = Annotated[
 HeaderName = Annotated[str, _S(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}$")]
 """A header name without underscores: `x_user` and `x-user` must not be confused."""
 
+_TAKEN_HEADERS = frozenset(
+    {
+        "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie",
+        "host", "te", "transfer-encoding", "upgrade", "via",
+    }
+)  # fmt: skip
+_TAKEN_PREFIXES = ("x-gatereeve-", "x-envoy-", "x-forwarded-", "x-request-id")
+
+
+def _is_free(name: str) -> str:
+    lower = name.lower()
+    if lower in _TAKEN_HEADERS or lower.startswith(_TAKEN_PREFIXES):
+        msg = f"header {name} already has a meaning of its own; use another name"
+        raise ValueError(msg)
+    return name
+
+
+OwnHeaderName = Annotated[HeaderName, AfterValidator(_is_free)]
+"""A header that a Gate gives a meaning: none that HTTP, Envoy or the gate itself uses."""
+
 Text = Annotated[str, _S(max_length=1024)]
 
 Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})$", max_length=255)]
@@ -66,10 +86,8 @@ Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})$", m
 Identifier = Annotated[str, _S(pattern=r"^[^\x00-\x20\x7f\"\\]{1,255}$", max_length=255)]
 """An id or group as an identity provider issues it: no white space, control characters, quotes."""
 
-ClaimPath = Annotated[
-    str, _S(pattern=r"^[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+){0,7}$", max_length=200)
-]
-"""A claim; `.` descends into objects."""
+ClaimPath = Annotated[str, _S(pattern=r"^[A-Za-z0-9_/-]+(\.[A-Za-z0-9_/-]+){0,7}$", max_length=200)]
+"""A claim; `.` descends into objects. No `:`, which separates in Envoy's formats."""
 
 Region = Annotated[str, _S(pattern=r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$", max_length=32)]
 """A region or region group, lower case: `de`, `eu`, `us-east`."""

@@ -102,7 +102,7 @@ def verify(token: str, providers: Sequence[JwtProvider], *, now: datetime) -> Ve
     provider = next((p for p in providers if p.issuer == issuer), None)  # 4
     if provider is None:
         return Invalid(why=f"no provider has the issuer {issuer!r}")
-    problem = _time_problem(claims, max(provider.leeway_s, 1), now)  # 5
+    problem = _time_problem(claims, provider.leeway_s, now)  # 5
     if problem is not None:
         return Invalid(why=problem)
     ours = {_bare(audience) for audience in provider.audiences}

@@ -44,8 +44,7 @@ def build_provider(provider: JwtProvider) -> Any:
         issuer=provider.issuer,
         audiences=provider.audiences,
         require_expiration=True,
-        # Envoy reads a skew of 0 as its default of 60 s; 1 s is the least that can be said.
-        clock_skew_seconds=max(provider.leeway_s, 1),
+        clock_skew_seconds=provider.leeway_s,  # at least 1: Envoy reads 0 as its default of 60
         # The rules must see that a token was presented, or rights of two credentials would add up;
         # governed routes take the header off before the model sees it (`routes`).
         forward=True,
