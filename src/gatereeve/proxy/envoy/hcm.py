@@ -64,7 +64,7 @@ def build_hcm(gate: Gate, listener: str, chain: Sequence[Placed], wiring: Wiring
         request_headers_timeout=packing.seconds(10),
         request_timeout=packing.seconds(300),
         stream_idle_timeout=packing.seconds(actions.STREAM_IDLE_S),
-        delayed_close_timeout=packing.seconds(1),
+        delayed_close_timeout=packing.seconds(0.1),
         drain_timeout=packing.seconds(5),
     )
     return listener_components_pb2.Filter(
