@@ -53,7 +53,7 @@ def assemble(
         jwks={} if jwks is None else jwks,
         geo={} if geo is None else geo,
         found=gathered.found,
-        broken=tuple(sorted(set(gathered.broken), key=lambda b: (b.ref, b.models or ()))),
+        broken=tuple(sorted(set(gathered.broken), key=_broken_order)),
     )
 
 
@@ -187,7 +187,7 @@ class _Gathered:
                     where=where,
                 )
             )
-            self.broken.append(Broken(ref=ref, models=_models(doc)))
+            self.broken.append(Broken(ref=ref, models=_models(doc), rejects=_rejects(doc)))
 
     def _replace(self, broken: Broken) -> None:
         good = find(self.previous, broken.ref) if self.previous is not None else None
@@ -205,6 +205,22 @@ class _Gathered:
                 where=self.places.get(broken.ref) or good.where(),
             )
         )
+
+
+def _broken_order(broken: Broken) -> tuple[object, ...]:
+    """None, which stands for anything, comes first."""
+    return (
+        broken.ref,
+        *((part is not None, part or ()) for part in (broken.models, broken.rejects)),
+    )
+
+
+def _rejects(doc: AnyDoc) -> tuple[str, ...]:
+    """The versions that a usable document rejects."""
+    spec = doc.spec
+    if isinstance(spec, governance.ApprovalSpec) and spec.decision == "reject":
+        return (spec.subject.name,)
+    return ()
 
 
 def _models(doc: AnyDoc) -> tuple[str, ...] | None:

@@ -52,21 +52,39 @@ def read(tree: yaml.Tree, file: str, before: int) -> Outcome:
     return _Reading(tree, file, before).outcome()
 
 
-def named(tree: yaml.Tree) -> Broken | None:
-    """Which of our documents `tree` is, whatever else is wrong with it."""
-    return _Reading(tree, "", 0).broken()
+def named(tree: yaml.Tree, namespace: str) -> Broken | None:
+    """Which of our documents `tree` is, whatever else is wrong with it.
+
+    namespace: of a document that names none in `tree`, which may be the part of it that is legible.
+    """
+    return _Reading(tree, "", 0).broken(namespace)
 
 
-def ref_of(kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> refs.Ref:
-    """The reference of a document; its name is "" when there is none."""
+def is_told(ref: refs.Ref) -> bool:
+    """Whether the name and the namespace of a document could be made out."""
+    namespaced = registry.BY_KIND[ref.group, ref.kind].namespaced
+    return bool(ref.name and (ref.namespace or not namespaced))
+
+
+def ref_of(
+    kind: registry.Kind, value: Mapping[str, yaml.Plain], namespace: str = "default"
+) -> refs.Ref:
+    """The reference of a document; name and namespace are "" where they cannot be made out."""
     metadata = value.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not kind.namespaced:
-        place = ""
-    else:
-        place = namespace if isinstance(namespace, str) and namespace else "default"
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    place = _place(kind, metadata, namespace)
     return refs.Ref(kind.group, kind.kind, place, name if isinstance(name, str) else "")
+
+
+def _place(kind: registry.Kind, metadata: yaml.Plain, otherwise: str) -> str:
+    """The namespace; `otherwise` only where it is plain that none was named."""
+    if not kind.namespaced or not isinstance(metadata, dict):
+        return ""
+    namespace = metadata.get("namespace")
+    if namespace is None or namespace == "":
+        misspelt = kind.ours and not metadata.keys() <= set(_METADATA)
+        return "" if misspelt else otherwise
+    return namespace if isinstance(namespace, str) and _LABEL.fullmatch(namespace) else ""
 
 
 class _Reading:
@@ -106,8 +124,13 @@ class _Reading:
         meta = self._meta(kind, value)
         spec = self._spec(kind, value)
         if self._failed or spec is None or meta is None:
-            broken = Broken(ref=self._ref, models=_models(kind, value))
-            return Outcome(broken=broken, findings=tuple(self._findings))
+            broken = Broken(
+                ref=self._ref,
+                models=_models(kind, value),
+                rejects=_rejects(kind, value, sure=not self._tree.problems),
+            )
+            nameless = not is_told(self._ref)
+            return Outcome(broken=broken, findings=tuple(self._findings), nameless=nameless)
         return Outcome(
             doc=Doc(
                 ref=self._ref,
@@ -120,7 +143,7 @@ class _Reading:
             findings=tuple(self._findings),
         )
 
-    def broken(self) -> Broken | None:
+    def broken(self, namespace: str) -> Broken | None:
         value = self._tree.value
         head = _head(value)
         if head is None or not isinstance(value, dict):
@@ -128,11 +151,15 @@ class _Reading:
         kind, _ = _recognise(*head)
         if kind is None or not kind.ours:
             return None
-        ref = ref_of(kind, value)
+        ref = ref_of(kind, value, namespace)
         if not ref.name:
             return None
         own = kind.kind in ("Model", "ModelVersion", "Rollout")
-        return Broken(ref=ref, models=_models(kind, value) if own else None)
+        return Broken(
+            ref=ref,
+            models=_models(kind, value) if own else None,
+            rejects=_rejects(kind, value, sure=False),
+        )
 
     def _tell(self, code: str, path: str, message: str, hint: str, line: int | None = None) -> None:
         origin = refs.Origin(self._ref, path) if self._ref is not None else None
@@ -434,6 +461,25 @@ def _models(kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> tuple[str, 
         return None
     names = tuple(name for name in models if isinstance(name, str))
     return names if names and len(names) == len(models) else None
+
+
+def _rejects(
+    kind: registry.Kind, value: Mapping[str, yaml.Plain], *, sure: bool
+) -> tuple[str, ...] | None:
+    """The ModelVersions that a broken Approval may have rejected; None for any.
+
+    sure: every field that is there was read as it was written.
+    """
+    if kind.kind != "Approval" or not kind.ours:
+        return ()
+    spec = value.get("spec")
+    if not sure or not isinstance(spec, dict):
+        return None
+    if spec.get("decision") == "approve":
+        return ()
+    subject = spec.get("subject")
+    name = subject.get("name") if isinstance(subject, dict) else None
+    return (name,) if isinstance(name, str) else None
 
 
 def _digest(head: tuple[str, str], spec: BaseModel) -> str:

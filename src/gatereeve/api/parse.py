@@ -26,7 +26,9 @@ MAX_DOCUMENTS = 100_000
 _SALVAGE_TRIES = 24
 _SALVAGE_CHARACTERS = 64 * 1024
 _KIND = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?([A-Za-z]{1,63})", re.MULTILINE)
-_NAMESPACE = re.compile(r"^\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})", re.MULTILINE)
+_NAMESPACE = re.compile(
+    r"^\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})[\"']?\s*(?:[#,}]|$)", re.MULTILINE
+)
 
 
 def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
@@ -117,7 +119,7 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
         read = {doc.ref for doc in found.docs} | {broken.ref for broken in found.broken}
         salvaged = [b for b in _salvage(chunk.text, problem.line) if b.ref not in read]
         found.broken.extend(salvaged)
-        lost = not salvaged or any(not broken.ref.name for broken in salvaged)
+        lost = not salvaged or not all(document.is_told(broken.ref) for broken in salvaged)
         found.findings.append(
             findings.Finding(
                 code=findings.FindingCode(problem.code),
@@ -145,21 +147,27 @@ def _salvage(text: str, line: int) -> list[Broken]:
     """
     if refs.GATEREEVE_GROUP not in text:
         return []
+    written = _NAMESPACE.search(text)
+    namespace = written[1] if written else "" if "namespace" in text else "default"
     rows = text[:_SALVAGE_CHARACTERS].split("\n")[: line - 1]
     for end in range(len(rows), max(0, len(rows) - _SALVAGE_TRIES), -1):
         trees, problem = yaml.read("\n".join(rows[:end]))
         if problem is None:
-            named = [b for tree in trees if (b := document.named(tree)) is not None]
+            named = [b for tree in trees if (b := document.named(tree, namespace)) is not None]
             if named:
                 return named
     match = _KIND.search(text)
     kind = registry.BY_KIND.get((refs.GATEREEVE_GROUP, match[1])) if match else None
     if kind is None:
         return []
-    namespace = _NAMESPACE.search(text)
-    place = namespace[1] if namespace else "" if "namespace" in text else "default"
-    ref = refs.Ref(kind.group, kind.kind, place if kind.namespaced else "", "")
-    return [Broken(ref=ref, models=() if kind.kind in ("Gate", "HostGrant") else None)]
+    ref = refs.Ref(kind.group, kind.kind, namespace if kind.namespaced else "", "")
+    return [
+        Broken(
+            ref=ref,
+            models=() if kind.kind in ("Gate", "HostGrant") else None,
+            rejects=None if kind.kind == "Approval" else (),
+        )
+    ]
 
 
 __all__ = [

@@ -76,16 +76,24 @@ def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
     if not kept:
         return parsed
     kinds = {doc.ref.kind for doc in kept}
+    names = {(doc.ref.kind, doc.ref.name) for doc in kept if doc.ref.namespace}
     part = parsed.parts[hurt]
     first = part.findings[0].where if part.findings else refs.Where(parsed.file)
     part = dataclasses.replace(
         part,
         kept=kept,
         findings=(*part.findings, *(_kept_finding(doc.ref, first) for doc in kept)),
-        broken=tuple(b for b in part.broken if b.ref.name or b.ref.kind not in kinds),
+        broken=tuple(b for b in part.broken if not _is_kept(b.ref, kinds, names)),
     )
     parts = (*parsed.parts[:hurt], part, *parsed.parts[hurt + 1 :])
     return dataclasses.replace(parsed, parts=parts)
+
+
+def _is_kept(ref: refs.Ref, kinds: set[str], names: set[tuple[str, str]]) -> bool:
+    """Whether a document that cannot be told apart is, as far as it can be, one that is kept."""
+    if not ref.name:
+        return ref.kind in kinds
+    return not ref.namespace and (ref.kind, ref.name) in names
 
 
 def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:

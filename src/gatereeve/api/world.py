@@ -65,11 +65,14 @@ class Doc(Generic[S_co]):
 class Broken:
     """A document that cannot be used and has no last good form.
 
-    models: the model names it speaks of, as far as they can be made out; None when they cannot.
+    ref: name "" when it cannot be made out, and namespace "" of a namespaced kind likewise: then
+    it may stand in any. models: the model names it speaks of; None when they cannot be made out.
+    rejects: names of the ModelVersions that an Approval may have rejected; None for any, () for none.
     """
 
     ref: refs.Ref
     models: tuple[str, ...] | None = None
+    rejects: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from gatereeve.api import parse
 from gatereeve.api.assemble import assemble, find
+from gatereeve.api.parsed import keep_last_good
 from gatereeve.api.world import World
 from gatereeve.core import refs
 from tests.unit.api import documents
@@ -83,6 +86,32 @@ def test_the_last_good_stays_when_a_second_document_takes_its_name() -> None:
     two = world(documents.POLICY, documents.POLICY.replace("ru", "by"), previous=good)
     assert find(two, POLICY) is find(good, POLICY)
     assert {f.code for f in two.findings} == {"duplicate-name", "last-good-kept"}
+
+
+@pytest.mark.parametrize(
+    "ruined",
+    [
+        documents.POLICY.replace("metadata:", "metdata:"),
+        documents.POLICY.replace("namespace: lending", "namspace: lending"),
+        documents.POLICY.replace("namespace: lending", "namespace: 7"),
+        documents.POLICY.replace("name: credit,", ""),
+    ],
+)
+def test_a_document_that_lost_its_name_stays_as_it_was_last_good(ruined: str) -> None:
+    before = parse.parse_text(documents.POLICY, "f.yaml")
+    good = assemble([before], at=AT)
+    after = keep_last_good(parse.parse_text(ruined, "f.yaml", before), before)
+    kept = assemble([after], at=AT, previous=good)
+    assert find(kept, POLICY) is find(good, POLICY)
+    assert kept.broken == ()
+    assert "last-good-kept" in {f.code for f in kept.findings}
+
+
+def test_of_two_approvals_with_one_name_the_rejections_are_remembered() -> None:
+    rejecting = documents.APPROVAL.replace("decision: approve", "decision: reject")
+    found = world(documents.APPROVAL, rejecting)
+    assert found.approvals == {}
+    assert [b.rejects for b in found.broken] == [(), ("credit-v1",)]
 
 
 def test_what_was_removed_is_removed() -> None:

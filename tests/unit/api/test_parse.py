@@ -288,6 +288,77 @@ def test_a_policy_ruined_before_its_name_is_known_by_its_namespace() -> None:
         assert [b.ref.namespace for b in parsed.broken] == [namespace]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "namespace"),
+    [
+        ("{name: credit}", "default"),
+        ("{name: credit, namespace: }", "default"),
+        ("{name: credit, namspace: lending}", ""),
+        ("{name: credit, namespace: 7}", ""),
+        ("{name: credit, namespace: [lending]}", ""),
+        ("{name: credit, namespace: Lending}", ""),
+        ("[lending]", ""),
+    ],
+)
+def test_a_namespace_that_cannot_be_made_out_is_none(metadata: str, namespace: str) -> None:
+    text = documents.POLICY.replace("{name: credit, namespace: lending}", metadata)
+    parsed = read(text + "  odd: 1\n")
+    (broken,) = parsed.broken
+    assert broken.ref.namespace == namespace
+    assert broken.models == ("credit",)
+    assert parsed.parts[0].unreadable is not bool(namespace and broken.ref.name)
+
+
+@pytest.mark.parametrize(
+    ("rest", "namespace"),
+    [
+        ("", "default"),
+        ("  namespace: shop\n", "shop"),
+        ("  'namespace': \"shop\"  # theirs\n", "shop"),
+        ("  namespace lending\n", ""),
+        ("  namespace: {{ .Values.namespace }}\n", ""),
+        ("  namespace: a{{ b }}\n", ""),
+    ],
+)
+def test_the_namespace_of_a_ruined_document_may_stand_after_the_ruin(
+    rest: str, namespace: str
+) -> None:
+    text = "apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: credit\n"
+    parsed = read(text + "  }\n" + rest)
+    assert [b.ref for b in parsed.broken] == [
+        refs.Ref("gatereeve.dev", "AccessPolicy", namespace, "credit")
+    ]
+    assert parsed.parts[0].unreadable is not bool(namespace)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rejects"),
+    [
+        ("role: owner", "role: boss", ()),
+        ("decision: approve", "decision: reject\n  odd: 1", ("credit-v1",)),
+        ("decision: approve", "decison: reject", ("credit-v1",)),
+        ("decision: approve", "decision: maybe", ("credit-v1",)),
+        ("decision: approve", "decision: approve\n  decision: reject", None),
+        ("decision: approve", "decision: reject\n  decision: approve", None),
+        ("decision: approve\n", "decision: reject\n  : :\n", None),
+    ],
+)
+def test_a_broken_approval_says_what_it_may_reject(
+    old: str, new: str, rejects: tuple[str, ...] | None
+) -> None:
+    (broken,) = read(documents.APPROVAL.replace(old, new)).broken
+    assert broken.rejects == rejects
+
+
+def test_a_broken_approval_of_nothing_legible_may_reject_anything() -> None:
+    rejecting = documents.APPROVAL.replace("decision: approve", "decision: reject")
+    (broken,) = read(rejecting.replace("{name: credit-v1,", "{nam: credit-v1,")).broken
+    assert broken.rejects is None
+    (broken,) = read(rejecting.partition("spec:")[0]).broken
+    assert broken.rejects is None
+    assert [b.rejects for b in read(documents.POLICY.replace("models", "modls")).broken] == [()]
+
+
 def test_the_digest_is_of_what_is_said_not_of_how() -> None:
     (plain,) = read(documents.VERSION).docs
     (same,) = read(
