@@ -122,7 +122,7 @@ def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Ta
         pinned = tuple(sorted({version.spec.version for version in versions}))
         everything = set(plan.known) <= set(pinned)
         return ToModel(plan=plan, pinned=None if everything else pinned, service=backend.name)
-    unreadable = found.unreadable.get(backend.namespace)
+    unreadable = found.unreadable_in(backend.namespace)
     if unreadable is not None:
         return _nowhere(
             "hidden-path-to-model",

@@ -27,6 +27,7 @@ from gatereeve.api.world import (
 )
 from gatereeve.compile.access import policies_for
 from gatereeve.compile.claims import finding
+from gatereeve.compile.doubts import Doubts, doubts_of
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 
@@ -78,15 +79,10 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Documents of governance by the model they speak of.
-
-    broken: models whose policy or rollout cannot be read; broken_everywhere: namespaces where it
-    is not known whose.
-    """
+    """Documents of governance by the model they speak of, and what of them cannot be read."""
 
     shards: tuple[Shard, ...]
-    broken: Mapping[Key, str]
-    broken_everywhere: Mapping[str, str]
+    doubts: Doubts
     findings: tuple[Finding, ...]
 
 
@@ -121,7 +117,7 @@ def gather(world: World, memo: Memo | None = None) -> Gathered:
         ("gather.rollouts", rollouts, known), partial(_rollouts, rollouts, known, memo)
     )
     idle = memo.get(("gather.idle", selecting, models), partial(_idle, selecting, models))
-    broken, everywhere = _broken(world)
+    doubts = memo.get(("gather.doubts", world.broken), partial(doubts_of, world.broken))
     return Gathered(
         shards=tuple(
             Shard(
@@ -134,8 +130,7 @@ def gather(world: World, memo: Memo | None = None) -> Gathered:
             )
             for number in range(SHARDS)
         ),
-        broken=broken,
-        broken_everywhere=everywhere,
+        doubts=doubts,
         findings=(
             *of_versions.findings,
             *of_approvals.findings,
@@ -273,21 +268,6 @@ def _idle(selecting: Selecting, models: tuple[ModelDoc, ...]) -> tuple[Finding, 
         for policy in policies
         if not any(policies_for(model, (policy,)) for model in by_namespace[namespace])
     )  # fmt: skip
-
-
-def _broken(world: World) -> tuple[dict[Key, str], dict[str, str]]:
-    """Models whose policy or rollout cannot be read, and namespaces where it is not known whose."""
-    by_model: dict[Key, str] = {}
-    everywhere: dict[str, str] = {}
-    for item in world.broken:
-        if item.ref.kind not in ("AccessPolicy", "Rollout"):
-            continue
-        if item.models is None:
-            everywhere.setdefault(item.ref.namespace, str(item.ref))
-        else:
-            for name in item.models:
-                by_model.setdefault((item.ref.namespace, name), str(item.ref))
-    return by_model, everywhere
 
 
 def _missing_model(doc: Doc[object], path: str, name: str) -> Finding:

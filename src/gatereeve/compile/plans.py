@@ -71,7 +71,6 @@ def plan_models(
 ) -> dict[Key, ModelPlan]:
     """The plan of every model on this gate, by key."""
     plans: dict[Key, ModelPlan] = {}
-    troubles = (tuple(gathered.broken.items()), tuple(gathered.broken_everywhere.items()))
     for number, shard in enumerate(gathered.shards):
         if not shard.models.docs:
             continue
@@ -83,7 +82,7 @@ def plan_models(
             "plans.shard",
             scope,
             shard,
-            troubles,
+            gathered.doubts,
             tuple(map(reads, services)),
             tuple(deadline <= world.at for deadline in deadlines),
         )
@@ -149,13 +148,18 @@ class _Work:
             ),
             policies=policies_for(model, candidates),
             rollouts=shard.rollouts.of(key),
-            broken=self.gathered.broken.get(key) or self.gathered.broken_everywhere.get(key[0]),
+            broken=self.gathered.doubts.about_model(*key),
+            doubted=tuple(self.gathered.doubts.about_version(key[0], v.ref.name) for v in versions),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Every document one plan reads; servers and expired go with versions and approvals."""
+    """Every document one plan reads; servers, doubted and expired go with versions and approvals.
+
+    broken, doubted: names of documents that cannot be read and may speak of the model, or reject
+    the version.
+    """
 
     model: ModelDoc
     versions: tuple[ModelVersionDoc, ...]
@@ -165,11 +169,19 @@ class Inputs:
     policies: tuple[AccessPolicyDoc, ...]
     rollouts: tuple[RolloutDoc, ...]
     broken: str | None
+    doubted: tuple[str | None, ...]
 
 
 def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
     model, versions, rollouts = inputs.model, inputs.versions, inputs.rollouts
-    judged = judge_versions(model, versions, inputs.approvals, at)
+    doubts = zip(versions, inputs.doubted, strict=True)
+    judged = judge_versions(
+        model,
+        versions,
+        inputs.approvals,
+        at,
+        doubted={version.ref.name: doubt for version, doubt in doubts if doubt is not None},
+    )
     access, findings = compile_access(
         model,
         inputs.policies,

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from gatereeve.api import kube
 from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc, World
 from gatereeve.compile import addresses
+from gatereeve.compile.doubts import ANYWHERE
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo
 from gatereeve.ir.clusters import Endpoint
@@ -72,7 +73,7 @@ class ServiceIndex:
     """Everything about Services in one World.
 
     unreadable: namespaces with a ModelVersion that cannot be read, so that it is not known which
-    Service it meant.
+    Service it meant; "" for one whose namespace cannot be made out.
     """
 
     services: Mapping[Key, ServiceDoc]
@@ -87,8 +88,12 @@ class ServiceIndex:
             self.services.get(key),
             self.slices.get(key, ()),
             self.versions.behind.get(key),
-            self.unreadable.get(key[0]),
+            self.unreadable_in(key[0]),
         )
+
+    def unreadable_in(self, namespace: str) -> str | None:
+        """A ModelVersion of the namespace that cannot be read, if there is one."""
+        return self.unreadable.get(namespace) or self.unreadable.get(ANYWHERE)
 
 
 def index(world: World, memo: Memo) -> ServiceIndex:
@@ -110,7 +115,7 @@ def index(world: World, memo: Memo) -> ServiceIndex:
             lambda: _versions(versions, world.services, slices, memo.part("services.versions")),
         ),
         unreadable={
-            broken.ref.namespace or "default": str(broken.ref)
+            broken.ref.namespace: str(broken.ref)
             for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
             if broken.ref.kind == "ModelVersion"
         },

@@ -2,12 +2,14 @@
 
 Region and rollout come later; here a version is a candidate or it is not. An approval counts when
 its digest is the version's digest, it has not expired at `World.at`, and its approver did not
-author the version. One rejection is enough to keep a version out.
+author the version. One rejection is enough to keep a version out, and so is one that cannot be
+ruled out because an approval cannot be read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,10 +41,14 @@ def judge_versions(
     versions: tuple[ModelVersionDoc, ...],
     approvals: tuple[ApprovalDoc, ...],
     at: datetime,
+    *,
+    doubted: Mapping[str, str],
 ) -> Judged:
     """The eligible versions of `model`.
 
     versions, approvals: those that name the model or one of its versions, in any order.
+    doubted: names of ModelVersion documents that may be rejected, with the approval that cannot be
+    read.
     """
     findings: list[Finding] = []
     expiries = [
@@ -56,6 +62,14 @@ def judge_versions(
                 _finding(version, "version-duplicate", "spec.version",
                          f"another ModelVersion of {model.ref.short} is also version {version.spec.version}",
                          "a version is immutable and unique: give the newer one a new version")
+            )  # fmt: skip
+            continue
+        doubt = doubted.get(version.ref.name)
+        if doubt is not None:
+            findings.append(
+                _finding(version, "approval-broken", "",
+                         f"{doubt} cannot be read and may reject version {version.spec.version}",
+                         "mend that document; until then the version gets no traffic")
             )  # fmt: skip
             continue
         mine = tuple(a for a in approvals if a.spec.subject.name == version.ref.name)

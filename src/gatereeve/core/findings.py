@@ -297,6 +297,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _W,
         "An approval was given for another digest: the version changed after it was approved.",
     ),
+    (
+        "approval-broken",
+        _E,
+        "An approval cannot be read and may be a rejection, so the versions it may speak of get no traffic.",
+    ),
     ("approval-expired", _W, "An approval has expired and no longer counts."),
     ("approval-self", _E, "The author of a version cannot approve it."),
     (

@@ -68,6 +68,7 @@ def judge(world: World) -> Judged:
         tuple(world.model_versions.values()),
         tuple(world.approvals.values()),
         world.at,
+        doubted={},
     )
 
 
