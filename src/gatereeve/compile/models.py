@@ -84,7 +84,8 @@ class ModelPlan:
 class Mount:
     """Where a route puts a model. `path` is exact or prefix; the other matches hold for every row.
 
-    pinned: versions that a named Service stands behind; None leaves the choice to the rollout.
+    pinned: versions that a named Service stands behind; None for all of them. One is that version,
+    whatever the rollout says; among several the rollout chooses.
     """
 
     path: PathMatch
@@ -98,6 +99,14 @@ class Mount:
     timeout_s: float | None = None
     pinned: tuple[str, ...] | None = None
     origin: Origin
+
+    def admits(self, version: str) -> bool:
+        return self.pinned is None or version in self.pinned
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the rollout has anything to say."""
+        return self.pinned is None or len(self.pinned) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,14 +261,14 @@ class _Choice:
 
 def _choices(plan: ModelPlan, mount: Mount, call: Call, lawful: LawfulClass) -> list[_Choice]:
     """Design section 5.5, for one residency class: requested, match rules, split, fallback."""
-    open_versions = [v for v in lawful.versions if mount.pinned is None or v in mount.pinned]
+    open_versions = [v for v in lawful.versions if mount.admits(v)]
     if plan.refuse is not None:
         return [_Choice(rule="refused", shares=(), regions=lawful.regions)]
     if call.requested is not None:
         wanted = call.requested if call.requested in open_versions else None
         return [_Choice(rule="requested", shares=_whole(wanted), regions=lawful.regions)]
     rollout = plan.rollout
-    if rollout is None or mount.pinned is not None:
+    if rollout is None or not mount.is_choice:
         only = open_versions[0] if len(open_versions) == 1 else None
         return [_Choice(rule="default", shares=_whole(only), regions=lawful.regions)]
     found: list[_Choice] = []
@@ -339,12 +348,12 @@ def _action(
 
 def _fallback(plan: ModelPlan, call: Call, lawful: LawfulClass, mount: Mount) -> Candidate | None:
     """The lawful fallback version; a version that was asked for by name has none."""
-    if plan.rollout is None or call.requested is not None or mount.pinned is not None:
+    if plan.rollout is None or call.requested is not None or not mount.is_choice:
         return None
     wanted = plan.rollout.spec.fallback
-    return next(
-        (c for c in plan.candidates if c.version == wanted and wanted in lawful.versions), None
-    )
+    if wanted is None or wanted not in lawful.versions or not mount.admits(wanted):
+        return None
+    return next((c for c in plan.candidates if c.version == wanted), None)
 
 
 def _mirrors(
@@ -355,11 +364,11 @@ def _mirrors(
     clusters: dict[str, Cluster],
 ) -> tuple[Mirror, ...]:
     """A mirrored request is processing like any other: only to an eligible, lawful version."""
-    if plan.rollout is None or plan.rollout.spec.mirror is None or mount.pinned is not None:
-        return ()
-    if call.operation in ("metadata", "health"):
+    if plan.rollout is None or plan.rollout.spec.mirror is None or not mount.is_choice:
         return ()
     mirror = plan.rollout.spec.mirror
+    if call.operation in ("metadata", "health") or not mount.admits(mirror.version):
+        return ()
     for candidate in plan.candidates:
         if candidate.version == mirror.version and candidate.version in lawful.versions:
             cluster = _cluster(plan, (candidate,), clusters)

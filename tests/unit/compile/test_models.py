@@ -125,6 +125,35 @@ def test_a_version_that_was_asked_for_by_name_has_no_fallback() -> None:
     assert row.action.shares[0].cluster == "model/lending/credit/2"
 
 
+def test_a_mount_of_some_versions_leaves_the_choice_among_them_to_the_rollout() -> None:
+    split = ROLLOUT.replace("}]\n  fallback", '}, {version: "3", weight: 500}]\n  fallback')
+    made = plan(split, regions=("de", "de", "de"))
+    beta, both = rows_of(model_rows(made, mount(pinned=("1", "2"))), "infer")
+    assert (shares(beta), shares(both)) == ({"2": 1}, {"1": 9000, "2": 1000})
+    assert isinstance(both.action, Forward)
+    assert [m.cluster for m in both.action.mirrors] == ["model/lending/credit/2"]
+    assert [s.cluster for s in both.action.shares] == [
+        "model/lending/credit/1",
+        "model/lending/credit/2>1",
+    ]
+    (rest,) = rows_of(model_rows(made, mount(pinned=("1", "3"))), "infer")
+    assert shares(rest) == {"1": 9000, "3": 500}
+    assert isinstance(rest.action, Forward)
+    assert rest.action.mirrors == ()
+    beta, rest = rows_of(model_rows(made, mount(pinned=("2", "3"))), "infer")
+    assert shares(rest) == {"2": 1000, "3": 500}
+    assert isinstance(rest.action, Forward)
+    assert all(">" not in share.cluster for share in rest.action.shares)
+    (alone,) = rows_of(model_rows(made, mount(pinned=("3",))), "infer")
+    assert shares(alone) == {"3": 1}
+
+
+def test_versions_outside_a_mount_are_not_to_be_had_by_name() -> None:
+    rows = model_rows(plan(ROLLOUT, regions=("de", "de", "de")), mount(pinned=("1", "2")))
+    assert [r.action for r in rows_of(rows, "infer", "3")] == [Refuse(code="no-eligible-version")]
+    assert [shares(r) for r in rows_of(rows, "infer", "2")] == [{"2": 1}]
+
+
 def test_what_is_no_operation_is_refused() -> None:
     rows = model_rows(plan(ROLLOUT), mount())
     last = rows.shared[-1]

@@ -72,6 +72,29 @@ def test_it_is_pinned_to_the_versions_it_stands_behind() -> None:
     )
 
 
+def test_a_service_behind_several_versions_serves_them_by_the_rollout() -> None:
+    made = compiled(
+        CREDIT,
+        *(
+            version("credit", number, "backend: {service: pool, port: http}", ns="shop")
+            for number in ("2", "3")
+        ),
+        service("pool", "10.1.0.2"),
+        """
+        apiVersion: gatereeve.dev/v1alpha1
+        kind: Rollout
+        metadata: {name: credit, namespace: shop}
+        spec:
+          model: credit
+          split: [{version: "1", weight: 10}, {version: "2", weight: 20}, {version: "3", weight: 30}]
+          fallback: "1"
+        """,
+        ingress("web", f"Prefix / {to_service('pool')}"),
+    )
+    assert to(answer(rows(made), INFER)) == "model/shop/credit/2 20, model/shop/credit/3 30"
+    assert found(made, "service-behind-model")
+
+
 def test_services_of_one_model_in_one_rule_are_one_model() -> None:
     made = compiled(
         CREDIT,
