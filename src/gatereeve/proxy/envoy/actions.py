@@ -7,6 +7,7 @@ literal: `%`, which starts a command in Envoy's header values, is escaped.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from envoy.config.core.v3 import base_pb2
@@ -19,11 +20,12 @@ from google.protobuf import wrappers_pb2
 
 from gatereeve.core import refusals
 from gatereeve.ir import routes
-from gatereeve.proxy.envoy import hashing, names, packing
+from gatereeve.proxy.envoy import hashing, names, packing, wire
 
 STREAM_IDLE_S: Final = 300.0
 """The connection manager's limit of silence on a stream; routes that wait longer say so."""
 
+_CLUSTER: Final = wire.number(route_pb2.RouteAction, "cluster")
 _RETRY_ON: Final = "connect-failure,refused-stream,reset-before-request"
 _REDIRECTS: Final = {
     301: "MOVED_PERMANENTLY",
@@ -35,24 +37,47 @@ _REDIRECTS: Final = {
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def build_route_action(forward: routes.Forward, match: routes.PathMatch) -> Any:
-    """The `RouteAction` of a forwarding row."""
-    made = route_pb2.RouteAction(
-        timeout=packing.seconds(0 if forward.streaming else forward.timeout_s),
-        retry_policy=_RETRY_POLICY,
-        request_mirror_policies=[_mirror(mirror) for mirror in forward.mirrors],
+def write_route_action(forward: routes.Forward, match: routes.PathMatch) -> bytes:
+    """The serialised `RouteAction` of a forwarding row. Retries stand on the virtual host."""
+    rest = _rest(
+        match,
+        forward.rewrite,
+        forward.rewrite_host,
+        forward.timeout_s,
+        forward.mirrors,
+        streaming=forward.streaming,
     )
-    if forward.streaming or forward.timeout_s > STREAM_IDLE_S:
-        made.idle_timeout.CopyFrom(packing.seconds(forward.timeout_s))
     if len(forward.shares) == 1 and forward.shares[0].cluster:
-        made.cluster = forward.shares[0].cluster
-    else:
-        _set_shares(made, forward)
-    if forward.rewrite is not None:
-        _set_rewrite(made, forward.rewrite, match)
-    if forward.rewrite_host is not None:
-        made.host_rewrite_literal = forward.rewrite_host
-    return made
+        return wire.text(_CLUSTER, forward.shares[0].cluster) + rest
+    shares = route_pb2.RouteAction()
+    _set_shares(shares, forward)
+    split: bytes = shares.SerializeToString(deterministic=True)
+    return split + rest
+
+
+@lru_cache(maxsize=4096)
+def _rest(
+    match: routes.PathMatch,
+    rewrite: routes.PathRewrite | None,
+    rewrite_host: str | None,
+    timeout_s: float,
+    mirrors: tuple[routes.Mirror, ...],
+    *,
+    streaming: bool,
+) -> bytes:
+    """Everything but where to."""
+    made = route_pb2.RouteAction(
+        timeout=packing.seconds(0 if streaming else timeout_s),
+        request_mirror_policies=[_mirror(mirror) for mirror in mirrors],
+    )
+    if streaming or timeout_s > STREAM_IDLE_S:
+        made.idle_timeout.CopyFrom(packing.seconds(timeout_s))
+    if rewrite is not None:
+        _set_rewrite(made, rewrite, match)
+    if rewrite_host is not None:
+        made.host_rewrite_literal = rewrite_host
+    rest: bytes = made.SerializeToString(deterministic=True)
+    return rest
 
 
 def _set_shares(made: Any, forward: routes.Forward) -> None:
@@ -105,7 +130,7 @@ def _mirror(mirror: routes.Mirror) -> Any:
     )
 
 
-def _retry_policy() -> Any:
+def build_retry_policy() -> Any:
     """Two more tries, on another server if there is one, on another priority if there is one."""
     priorities = previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=1)
     return route_pb2.RetryPolicy(
@@ -123,9 +148,6 @@ def _retry_policy() -> Any:
         ],
         host_selection_retry_max_attempts=3,
     )
-
-
-_RETRY_POLICY: Final = _retry_policy()
 
 
 def build_redirect(redirect: routes.Redirect, match: routes.PathMatch, *, port: int) -> Any:

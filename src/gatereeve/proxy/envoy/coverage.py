@@ -24,7 +24,7 @@ from gatereeve.proxy.envoy import engines, names, packing
 from gatereeve.proxy.envoy.filters import jwt
 
 _ENFORCING: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.LIMIT, names.ROUTER)
-_CHAIN: Final = (names.STAGES, names.ENFORCE, names.ALLOW)
+_ASKED: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.JWT, names.LIMIT)
 
 
 def check_governed(messages: Iterable[Any]) -> list[str]:
@@ -76,19 +76,32 @@ def check_virtual_host(host: Any, *, verifies_tokens: bool, above: Iterable[Any]
     above: `typed_per_filter_config` of the levels above the host, most specific first.
     """
     levels = [host.typed_per_filter_config, *above]
-    return [
-        f"{host.name}: {route.name}: {problem}"
-        for route in host.routes
-        if any(cluster.startswith(names.MODEL_CLUSTER) for cluster in _clusters(route))
-        for problem in _problems(route, levels, verifies_tokens=verifies_tokens)
-    ]
+    known: dict[tuple[bytes | None, ...], list[str]] = {}
+    found = []
+    for route in host.routes:
+        if not any(cluster.startswith(names.MODEL_CLUSTER) for cluster in _clusters(route)):
+            continue
+        own = route.typed_per_filter_config
+        key = tuple(own[name].value if name in own else None for name in _ASKED)
+        if key not in known:
+            known[key] = list(_problems(route, levels, verifies_tokens=verifies_tokens))
+        problems = known[key]
+        if not _says_model(route):
+            problems = [*problems, "no model for the record"]
+        found += [f"{host.name}: {route.name}: {problem}" for problem in problems]
+    return found
+
+
+def _says_model(route: Any) -> bool:
+    told = route.metadata.filter_metadata
+    if recording.GATE_NAMESPACE not in told:
+        return False
+    fields = told[recording.GATE_NAMESPACE].fields
+    return "model" in fields and bool(fields["model"].string_value)
 
 
 def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterator[str]:
-    stated = {
-        name: _effective(name, [route.typed_per_filter_config, *levels])
-        for name in (*_CHAIN, names.JWT, names.LIMIT)
-    }
+    stated = {name: _effective(name, [route.typed_per_filter_config, *levels]) for name in _ASKED}
     token = _unpack(stated[names.JWT], config_pb2.PerRouteConfig)
     if verifies_tokens and (token is None or token.requirement_name != jwt.REQUIREMENT):
         yield "tokens are not verified"
@@ -105,9 +118,6 @@ def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterat
         yield "no allow rules"
     else:
         yield from _unlimited(allow.rbac, stated[names.LIMIT])
-    model = route.metadata.filter_metadata[recording.GATE_NAMESPACE].fields
-    if not model["model"].string_value:
-        yield "no model for the record"
 
 
 def _is_staged(config: Any) -> bool:

@@ -132,6 +132,12 @@ def build_closed_allowance() -> Any:
     return filter_pb2.RBAC(rules=rbac.allowing({}), rules_stat_prefix="allow_")
 
 
+def rules_about(rules: access.Access, operation: access.Operation) -> tuple[int, ...]:
+    """Which rules say something about an operation; equal for operations with equal engines."""
+    every = (*rules.deny, *rules.allow, *rules.shadow_deny, *rules.shadow_allow)
+    return tuple(n for n, rule in enumerate(every) if _is_about(rule, operation))
+
+
 def is_anonymous_rule(rule: access.Rule) -> bool:
     """Whether the rule admits callers without a credential, in so many words."""
     return any(isinstance(subject, access.IsAnonymous) for subject in rule.subjects or ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
@@ -22,23 +23,56 @@ _ANYTHING: Final = ".*"
 _DOUBLES: Final = range_pb2.DoubleRange(start=-1.7e308, end=1.7e308)
 
 
-def build_matches(proofs: Proofs, match: routes.Match) -> list[Any]:
-    """The route matches of one row, at least one unless it asks for groups that nobody can have."""
-    base = build_static_match(match)
-    base.headers.extend(_body_headers(match))
-    base.dynamic_metadata.extend(_body_metadata(match))
-    if match.regions:
-        base.filter_state.append(_region(match.regions))
-    if not match.groups:
-        return [base]
+def write_matches(proofs: Proofs, match: routes.Match) -> list[bytes]:
+    """The serialised route matches of one row: at least one, unless it asks for groups that nobody
+    can have."""
+    path = route_pb2.RouteMatch()
+    _set_path(path, match.path)
+    where: bytes = path.SerializeToString(deterministic=True)
+    rest = _write_conditions(
+        proofs,
+        match.methods,
+        match.headers,
+        match.query,
+        match.body_model,
+        match.body_stream,
+        match.groups,
+        match.regions,
+    )
+    return [where + condition for condition in rest]
+
+
+@lru_cache(maxsize=16384)
+def _write_conditions(
+    proofs: Proofs,
+    methods: tuple[str, ...],
+    headers: tuple[routes.ValueMatch, ...],
+    query: tuple[routes.ValueMatch, ...],
+    body_model: tuple[str, ...] | None,
+    body_stream: bool | None,  # noqa: FBT001 - a part of the match
+    groups: tuple[access.InGroup, ...],
+    regions: tuple[str, ...],
+) -> tuple[bytes, ...]:
+    """Everything but the path; most rows of most models ask for the same."""
+    base = route_pb2.RouteMatch()
+    if methods:
+        base.headers.append(_method(methods))
+    base.headers.extend(_header(header) for header in headers)
+    base.query_parameters.extend(_query(one) for one in query)
+    base.headers.extend(_body_headers(body_model, body_stream))
+    base.dynamic_metadata.extend(_body_metadata(body_model, body_stream))
+    if regions:
+        base.filter_state.append(_region(regions))
+    if not groups:
+        return (base.SerializeToString(deterministic=True),)
     found = []
-    for headers, condition in _groups(proofs, match.groups):
+    for guards, condition in _groups(proofs, groups):
         one = route_pb2.RouteMatch()
         one.CopyFrom(base)
-        one.headers.extend(headers)
+        one.headers.extend(guards)
         one.dynamic_metadata.append(condition)
-        found.append(one)
-    return found
+        found.append(one.SerializeToString(deterministic=True))
+    return tuple(found)
 
 
 def build_static_match(match: routes.Match) -> Any:
@@ -116,9 +150,9 @@ def _text(value: routes.ValueMatch) -> Any:
     return string_pb2.StringMatcher(exact=value.value)
 
 
-def _body_headers(match: routes.Match) -> list[Any]:
+def _body_headers(model: tuple[str, ...] | None, stream: bool | None) -> list[Any]:  # noqa: FBT001 - as in Match
     """A body that is encoded is not what its metadata says: the model would read another one."""
-    if match.body_model is None and match.body_stream is None:
+    if model is None and stream is None:
         return []
     plain = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(identity)?"})
     return [
@@ -128,15 +162,15 @@ def _body_headers(match: routes.Match) -> list[Any]:
     ]
 
 
-def _body_metadata(match: routes.Match) -> list[Any]:
+def _body_metadata(model: tuple[str, ...] | None, stream: bool | None) -> list[Any]:  # noqa: FBT001 - as in Match
     found = []
-    if match.body_model is not None:
-        wanted = rbac.one_of([rbac.exact(name) for name in match.body_model])
+    if model is not None:
+        wanted = rbac.one_of([rbac.exact(name) for name in model])
         found.append(_metadata(names.BODY_NAMESPACE, ("model",), wanted))
-    if match.body_stream is not None:
+    if stream is not None:
         at = (names.BODY_NAMESPACE, ("stream",))
         is_true = value_pb2.ValueMatcher(bool_match=True)
-        if match.body_stream:
+        if stream:
             found.append(_metadata(*at, is_true))
         else:  # neither true nor a number or text, which some servers take for true
             number = value_pb2.ValueMatcher(double_match={"range": _DOUBLES})

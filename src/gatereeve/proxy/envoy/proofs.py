@@ -3,7 +3,7 @@
 A credential is believed where a stable filter wrote what it verified: jwt_authn's payload, and the
 namespaces of API keys and client certificates. Of several valid credentials the JWT's principal
 counts, then the API key's, then the certificate's (`ir.identity`), hence the guards: an identity
-counts only when nothing above it was presented. What was presented and does not verify is refused
+counts only when nothing above it was presented. Conditions are shared, so nobody may change one. What was presented and does not verify is refused
 by the stages before these conditions are asked.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from envoy.type.matcher.v3 import string_pb2
@@ -34,6 +35,7 @@ class Proofs:
     attributes: ids.Attributes
 
 
+@lru_cache(maxsize=1)
 def presents_bearer() -> Any:
     """An Authorization header that names the Bearer scheme, in whatever letters."""
     return rbac.any_of(
@@ -46,11 +48,13 @@ def presents_bearer() -> Any:
     )
 
 
+@lru_cache(maxsize=16)
 def has_token(proofs: Proofs) -> Any:
     """A verified token that names its bearer."""
     return rbac.any_of([rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt])
 
 
+@lru_cache(maxsize=16)
 def is_identified(proofs: Proofs) -> Any:
     """Somebody proved who they are, by whatever method."""
     found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt]
@@ -61,7 +65,8 @@ def is_identified(proofs: Proofs) -> Any:
     return rbac.any_of(found)
 
 
-def invalid_credentials(proofs: Proofs) -> list[tuple[str, Any]]:
+@lru_cache(maxsize=16)
+def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     """What was presented and proves nothing, by name of the method."""
     found: list[tuple[str, Any]] = []
     known = proofs.identity
@@ -74,10 +79,11 @@ def invalid_credentials(proofs: Proofs) -> list[tuple[str, Any]]:
     if known.mtls is not None:
         unknown = rbac.negate(rbac.is_present(_MTLS, ("id",)))
         found.append(("client-certificate", rbac.all_of([rbac.has_certificate(), unknown])))
-    return found
+    return tuple(found)
 
 
-def is_subject(proofs: Proofs, subjects: Sequence[access.SubjectMatch]) -> Any:
+@lru_cache(maxsize=16384)
+def is_subject(proofs: Proofs, subjects: tuple[access.SubjectMatch, ...]) -> Any:
     """Whether the caller is one of `subjects`; anonymous ones are not asked here."""
     by_method: dict[str, list[Any]] = {"jwt": [], "apikey": [], "mtls": []}
     for subject in subjects:
@@ -130,12 +136,14 @@ def _guards(proofs: Proofs, method: str) -> list[Any]:
     return found
 
 
-def is_from(proofs: Proofs, regions: Sequence[str]) -> Any:
+@lru_cache(maxsize=4096)
+def is_from(proofs: Proofs, regions: tuple[str, ...]) -> Any:
     """The caller's region is one of these (lower case; compared without regard to case)."""
     return _has_attribute("region", proofs.attributes.region, regions)
 
 
-def is_for(proofs: Proofs, purposes: Sequence[str]) -> Any:
+@lru_cache(maxsize=4096)
+def is_for(proofs: Proofs, purposes: tuple[str, ...]) -> Any:
     """The stated purpose is one of these (lower case; compared without regard to case)."""
     return _has_attribute("purpose", proofs.attributes.purpose, purposes)
 

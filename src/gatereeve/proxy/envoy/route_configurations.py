@@ -9,20 +9,30 @@ among them. Why: docs/decisions/0003-route-sharding.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 
 from gatereeve.ir import recording
-from gatereeve.proxy.envoy import names
+from gatereeve.proxy.envoy import names, wire
 from gatereeve.proxy.envoy.filters import wildcard
 
+_VIRTUAL_HOSTS: Final = wire.number(route_pb2.RouteConfiguration, "virtual_hosts")
 
-def build_route_configuration(name: str, virtual_hosts: Iterable[Any], *, exact: bool) -> Any:
-    """exact: of exact hosts; what is found there is final, so wildcards are not tried."""
+
+def write_route_configuration(name: str, virtual_hosts: Iterable[bytes], *, exact: bool) -> bytes:
+    """The serialised `RouteConfiguration` of serialised `VirtualHost`s.
+
+    exact: of exact hosts; what is found there is final, so wildcards are not tried.
+    """
+    hosts = b"".join(wire.field(_VIRTUAL_HOSTS, host) for host in virtual_hosts)
+    frame: bytes = _frame(name, exact=exact).SerializeToString(deterministic=True)
+    return frame + hosts
+
+
+def _frame(name: str, *, exact: bool) -> Any:
     made = route_pb2.RouteConfiguration(
         name=name,
-        virtual_hosts=virtual_hosts,
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[recording.CODE_HEADER],
         typed_per_filter_config=wildcard.sleeping() if exact else {},

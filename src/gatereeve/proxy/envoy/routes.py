@@ -7,23 +7,43 @@ afterwards (`virtual_hosts`), so the dictionaries here are complete: nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
-from envoy.config.core.v3 import base_pb2
+import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 
-from gatereeve.core import canonical, refusals
+from gatereeve.core import refusals
 from gatereeve.ir import access, recording, routes
-from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac
+from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac, wire
 from gatereeve.proxy.envoy.engines import Selection
 from gatereeve.proxy.envoy.filters import body, buffer, jwt, protocol, sticky
+from gatereeve.proxy.envoy.filters.placed import asleep
 from gatereeve.proxy.envoy.proofs import Proofs
 
-PerFilter = Mapping[str, Any]
-"""`typed_per_filter_config`: name of the filter to `Any`."""
+PerFilter = Mapping[str, bytes]
+"""`typed_per_filter_config`: name of the filter to its serialised map entry."""
 
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Envoy route but for what its host takes over: head is everything but `per_filter`."""
+
+    head: bytes
+    name: str
+    per_filter: PerFilter
+
+
+_MATCH: Final = wire.number(route_pb2.Route, "match")
+_ROUTE: Final = wire.number(route_pb2.Route, "route")
+_REDIRECT: Final = wire.number(route_pb2.Route, "redirect")
+_METADATA: Final = wire.number(route_pb2.Route, "metadata")
+_DIRECT_RESPONSE: Final = wire.number(route_pb2.Route, "direct_response")
+_PER_FILTER: Final = wire.number(route_pb2.Route, "typed_per_filter_config")
+_NAME: Final = wire.number(route_pb2.Route, "name")
+_JSON: Final = msgspec.json.Encoder(order="sorted")
 _UNKNOWN_MODEL: Final = "unknown-model"
 
 
@@ -44,7 +64,7 @@ class Place:
     made: dict[object, PerFilter] = field(default_factory=dict)
 
 
-def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[Any]:
+def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[Row]:
     """The Envoy routes of one row, in order, guards first."""
     found = []
     if row.governance is not None:
@@ -52,80 +72,103 @@ def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[
         if parameters is not None:
             found.append(build_refusing(place, f"{row.name};", parameters, "malformed-request"))
     per_filter = _per_filter(place, row, selection)
-    for match in matches.build_matches(place.proofs, row.match):
-        made = route_pb2.Route(
-            name=row.name, match=match, metadata=_metadata(row), typed_per_filter_config=per_filter
-        )
-        _set_action(made, row, place)
-        found.append(made)
+    rest = _action(row, place)
+    found += [
+        Row(wire.field(_MATCH, match) + rest, row.name, per_filter)
+        for match in matches.write_matches(place.proofs, row.match)
+    ]
     return found
 
 
-def build_refusing(place: Place, name: str, match: Any, code: str) -> Any:
+def build_refusing(place: Place, name: str, match: Any, code: str) -> Row:
     """A refusal of the gate's own, which asks nobody."""
-    return route_pb2.Route(
-        name=name,
-        match=match,
-        direct_response=actions.build_refusal(code),
-        metadata=_own_metadata(name, code),
-        typed_per_filter_config=_ordinary(place),
-    )
+    action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told({"row": name}, code)
+    head = wire.field(_MATCH, match.SerializeToString(deterministic=True)) + action
+    return Row(head, name, _awake(place, _ordinary(place), set()))
 
 
-def build_tls_redirect(place: Place, port: int) -> Any:
+def build_tls_redirect(place: Place, port: int) -> Row:
     """Every path of the host, over TLS."""
-    return route_pb2.Route(
-        name="tls-redirect",
-        match=matches.everything(),
-        redirect=actions.build_tls_redirect(port),
-        metadata=_own_metadata("tls-redirect", None),
-        typed_per_filter_config=_ordinary(place),
-    )
+    redirect = actions.build_tls_redirect(port).SerializeToString(deterministic=True)
+    match = matches.everything().SerializeToString(deterministic=True)
+    head = wire.field(_MATCH, match) + wire.field(_REDIRECT, redirect)
+    return Row(head + _told({"row": "tls-redirect"}, None), "tls-redirect", _ordinary(place))
 
 
-def _set_action(made: Any, row: routes.Route, place: Place) -> None:
+def write(row: Row, inherited: PerFilter) -> bytes:
+    """The serialised `Route`; what the host already says in the same words is left out."""
+    own = {name: said for name, said in row.per_filter.items() if inherited.get(name) != said}
+    said = b"".join(wire.field(_PER_FILTER, own[name]) for name in sorted(own))
+    return row.head + said + wire.text(_NAME, row.name)
+
+
+def _action(row: routes.Route, place: Place) -> bytes:
+    """Action, metadata and header edits of one row."""
     action = row.action
     if isinstance(action, routes.Refuse):
-        made.direct_response.CopyFrom(actions.build_refusal(action.code))
-        return
+        return wire.field(_DIRECT_RESPONSE, _refusal(action.code)) + _metadata(row)
     if isinstance(action, routes.Redirect):
-        made.redirect.CopyFrom(actions.build_redirect(action, row.match.path, port=place.port))
-        return
-    made.route.CopyFrom(actions.build_route_action(action, row.match.path))
-    made.request_headers_to_add.extend(actions.build_header_options(action.request_headers))
-    made.request_headers_to_remove.extend(action.request_headers.remove)
-    made.response_headers_to_add.extend(actions.build_header_options(action.response_headers))
-    made.response_headers_to_remove.extend(action.response_headers.remove)
-    if row.governance is not None:
-        made.request_headers_to_remove.extend(_credential_headers(place.proofs))
+        redirect = actions.build_redirect(action, row.match.path, port=place.port)
+        made = wire.field(_REDIRECT, redirect.SerializeToString(deterministic=True))
+        return made + _metadata(row)
+    credentials = () if row.governance is None else _credential_headers(place.proofs)
+    forward = wire.field(_ROUTE, actions.write_route_action(action, row.match.path))
+    edits = _edits(action.request_headers, action.response_headers, credentials)
+    return forward + _metadata(row) + edits
 
 
-def _credential_headers(proofs: Proofs) -> list[str]:
+@lru_cache(maxsize=256)
+def _refusal(code: str) -> bytes:
+    refusal: bytes = actions.build_refusal(code).SerializeToString(deterministic=True)
+    return refusal
+
+
+@lru_cache(maxsize=4096)
+def _edits(
+    request: routes.HeaderEdit, response: routes.HeaderEdit, credentials: tuple[str, ...]
+) -> bytes:
+    """Edits of headers; credentials are taken off whatever the row says."""
+    made = route_pb2.Route(
+        request_headers_to_add=actions.build_header_options(request),
+        request_headers_to_remove=[*request.remove, *credentials],
+        response_headers_to_add=actions.build_header_options(response),
+        response_headers_to_remove=response.remove,
+    )
+    edits: bytes = made.SerializeToString(deterministic=True)
+    return edits
+
+
+def _credential_headers(proofs: Proofs) -> tuple[str, ...]:
     """A credential ends at the gate."""
-    found = ["authorization"] if proofs.identity.jwt else []
+    found = ("authorization",) if proofs.identity.jwt else ()
     keys = proofs.identity.api_keys
-    return found if keys is None else [*found, keys.header]
+    return found if keys is None else (*found, keys.header)
 
 
 def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
     governance = row.governance
-    key = (
-        None if governance is None else (governance.model, governance.operation, selection),
-        isinstance(row.action, routes.Refuse) and row.action.code == _UNKNOWN_MODEL,
-    )
-    base = place.made.get(key)
-    if base is None:
-        base = place.made[key] = _base(place, row, selection)
-    extra: dict[str, Any] = {}
-    if row.match.path in place.reads_body:
-        extra[names.BUFFER] = buffer.holding(place.max_body_bytes)
-        extra[names.BODY] = body.reading()
-    if place.openai or (governance is not None and governance.protocol == "openai"):
-        extra[names.PROTOCOL] = protocol.speaking_openai()
+    wanted = {names.BUFFER, names.BODY} if row.match.path in place.reads_body else set()
+    if governance is not None and governance.protocol == "openai":
+        wanted.add(names.PROTOCOL)
+    found = _awake(place, _base(place, row, selection), wanted)
     header = _sticky_header(row.action)
-    if header is not None:
-        extra[names.STICKY] = sticky.noting(header)
-    return {**base, **extra} if extra else base
+    return found if header is None else {**found, names.STICKY: _noting(header)}
+
+
+def _awake(place: Place, base: PerFilter, wanted: set[str]) -> PerFilter:
+    """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so."""
+    if place.openai:
+        wanted.add(names.PROTOCOL)
+    if not wanted and not place.reads_body:
+        return base
+    found = dict(base)
+    if names.PROTOCOL in wanted:
+        found[names.PROTOCOL] = _speaking_openai()
+    if place.reads_body:
+        reads = names.BODY in wanted
+        found[names.BUFFER] = _holding(place.max_body_bytes) if reads else _asleep(names.BUFFER)
+        found[names.BODY] = _reading() if reads else _asleep(names.BODY)
+    return found
 
 
 def _base(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
@@ -140,45 +183,101 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
     rules = place.access.get(governance.model)
     if rules is None:  # no rules at all: nobody (P3)
         rules = access.Access(model=governance.model, deny=(), allow=())
-    proofs, operation = place.proofs, governance.operation
+    said = engines.rules_about(rules, governance.operation)
+    found = place.made.get((governance.model, said, selection))
+    if found is None:
+        found = _engines(place, rules, governance.operation, selection)
+        place.made[governance.model, said, selection] = found
+    return found
+
+
+def _engines(
+    place: Place, rules: access.Access, operation: access.Operation, selection: Selection
+) -> PerFilter:
+    proofs = place.proofs
     found = {
-        names.STAGES: _packed(engines.build_stages(proofs, rules, operation, selection)),
-        names.ALLOW: _packed(engines.build_allowance(proofs, rules, operation)),
+        names.STAGES: _packed(
+            names.STAGES, engines.build_stages(proofs, rules, operation, selection)
+        ),
+        names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules, operation)),
     }
     shadow = engines.build_shadow_denial(proofs, rules, operation)
     if shadow is not None:
-        found[names.ENFORCE] = _packed(engines.build_enforcement(shadow))
+        found[names.ENFORCE] = _packed(names.ENFORCE, engines.build_enforcement(shadow))
     if proofs.identity.jwt:
-        found[names.JWT] = jwt.required()
+        found[names.JWT] = _required()
     return found
 
 
 def _unknown_model(place: Place) -> PerFilter:
     """Stands for all models of its path until the body is read, so tokens are verified here too."""
     found = {
-        names.STAGES: _packed(engines.build_unknown_model_stages(place.proofs)),
-        names.ALLOW: _packed(engines.build_open_allowance()),
+        names.STAGES: _packed(names.STAGES, engines.build_unknown_model_stages(place.proofs)),
+        names.ALLOW: _open_allowance(),
     }
     if place.proofs.identity.jwt:
-        found[names.JWT] = jwt.required()
+        found[names.JWT] = _required()
     return found
 
 
 def _ordinary(place: Place) -> PerFilter:
-    found = place.made.get("ordinary")
-    if found is None:
-        made = {
-            names.STAGES: _packed(engines.build_open_stages()),
-            names.ALLOW: _packed(engines.build_open_allowance()),
-        }
-        if place.proofs.identity.jwt:
-            made[names.JWT] = jwt.not_required()
-        found = place.made["ordinary"] = made
+    found = {names.STAGES: _open_stages(), names.ALLOW: _open_allowance()}
+    if place.proofs.identity.jwt:
+        found[names.JWT] = _not_required()
     return found
 
 
-def _packed(config: Any) -> Any:
-    return packing.pack(rbac.per_route(config))
+def _packed(name: str, config: Any) -> bytes:
+    return _entry(name, packing.pack(rbac.per_route(config)))
+
+
+def _entry(name: str, packed: Any) -> bytes:
+    return wire.entry(name, packed.SerializeToString(deterministic=True))
+
+
+@lru_cache(maxsize=8)
+def _asleep(name: str) -> bytes:
+    return _entry(name, asleep())
+
+
+@lru_cache(maxsize=1)
+def _open_stages() -> bytes:
+    return _packed(names.STAGES, engines.build_open_stages())
+
+
+@lru_cache(maxsize=1)
+def _open_allowance() -> bytes:
+    return _packed(names.ALLOW, engines.build_open_allowance())
+
+
+@lru_cache(maxsize=1)
+def _required() -> bytes:
+    return _entry(names.JWT, jwt.required())
+
+
+@lru_cache(maxsize=1)
+def _not_required() -> bytes:
+    return _entry(names.JWT, jwt.not_required())
+
+
+@lru_cache(maxsize=16)
+def _holding(max_body_bytes: int) -> bytes:
+    return _entry(names.BUFFER, buffer.holding(max_body_bytes))
+
+
+@lru_cache(maxsize=1)
+def _reading() -> bytes:
+    return _entry(names.BODY, body.reading())
+
+
+@lru_cache(maxsize=1)
+def _speaking_openai() -> bytes:
+    return _entry(names.PROTOCOL, protocol.speaking_openai())
+
+
+@lru_cache(maxsize=256)
+def _noting(header: str) -> bytes:
+    return _entry(names.STICKY, sticky.noting(header))
 
 
 def _sticky_header(action: routes.Action) -> str | None:
@@ -190,43 +289,35 @@ def _sticky_header(action: routes.Action) -> str | None:
     return None
 
 
-def _metadata(row: routes.Route) -> Any:
+def _metadata(row: routes.Route) -> bytes:
     """What the record and the local reply read; see `ir.recording`."""
-    told: dict[str, canonical.Json] = {"row": row.name}
-    values: dict[str, canonical.Json] = {}
+    told: dict[str, str | Sequence[str]] = {"row": row.name}
     governance = row.governance
     if governance is not None:
-        values["model"] = governance.model
-        told |= {
-            "model": governance.model,
-            "protocol": governance.protocol,
-            "operation": governance.operation,
-            "audit": governance.audit,
-            "policy": governance.policy,
-            "route_rule": governance.route_rule,
-        }
+        told["model"] = governance.model
+        told["protocol"] = governance.protocol
+        told["operation"] = governance.operation
+        told["audit"] = governance.audit
+        told["policy"] = governance.policy
+        told["route_rule"] = governance.route_rule
         if governance.requested is not None:
             told["requested"] = governance.requested
     action = row.action
     if isinstance(action, routes.Forward) and len(action.shares) > 1 and action.sticky:
         told["sticky"] = hashing.sticky_words(action.sticky)
     code = action.code if isinstance(action, routes.Refuse) else None
-    return _struct(told, code, values)
+    return _told(told, code, model=None if governance is None else governance.model)
 
 
-def _own_metadata(name: str, code: str | None) -> Any:
-    return _struct({"row": name}, code, {})
-
-
-def _struct(
-    told: dict[str, canonical.Json], code: str | None, values: dict[str, canonical.Json]
-) -> Any:
-    values["record"] = canonical.canonical_bytes(told).decode()
+def _told(
+    told: Mapping[str, str | Sequence[str]], code: str | None, *, model: str | None = None
+) -> bytes:
+    values = {"record": _JSON.encode(told).decode()}
+    if model is not None:
+        values["model"] = model
     if code is not None:
         refusal = refusals.lookup(code)
-        values |= {
-            "code": refusal.code,
-            "title": refusal.title,
-            "openai_type": refusal.openai_type,
-        }
-    return base_pb2.Metadata(filter_metadata={recording.GATE_NAMESPACE: packing.struct(values)})
+        values["code"] = refusal.code
+        values["title"] = refusal.title
+        values["openai_type"] = refusal.openai_type
+    return wire.field(_METADATA, wire.metadata(recording.GATE_NAMESPACE, values))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from envoy.config.route.v3 import route_components_pb2
+
 from gatereeve.core import errors
 from gatereeve.core.memo import Memo
 from gatereeve.ir import access, gates, routes
@@ -33,7 +35,15 @@ from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 from gatereeve.proxy.envoy.proofs import Proofs
 from gatereeve.proxy.envoy.virtual_hosts import Door
 from gatereeve.proxy.envoy.wiring import Wiring
-from gatereeve.proxy.xds.snapshot import Resource, Snapshot, TypeUrl, resource_of, type_url_of
+from gatereeve.proxy.xds.snapshot import (
+    RDS,
+    Resource,
+    Snapshot,
+    TypeUrl,
+    resource_of,
+    resource_of_bytes,
+    type_url_of,
+)
 
 _Typed = tuple[TypeUrl, Resource]
 
@@ -55,10 +65,10 @@ class Same:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Host:
-    """One built virtual host."""
+    """One built virtual host, serialised."""
 
     host: str
-    message: Any
+    body: bytes
 
 
 def build_snapshot(gate: gates.Gate, wiring: Wiring, memo: Memo) -> Snapshot:
@@ -177,7 +187,7 @@ class _Build:
         built = [self._host(h, door, _neighbours(h.host, others)) for h in hosts]
         if not any(one.host == "*" for one in built):
             unknown = virtual_hosts.build_unknown_host(door, self._proofs)
-            built.append(_Host(host="*", message=unknown))
+            built.append(_Host(host="*", body=unknown))
         return _route_configuration(names.wild_of(listener.name), built, exact=False)
 
     def _scopes(self, listener: str, hosts: Iterable[str]) -> Iterator[_Typed]:
@@ -204,9 +214,10 @@ def _build_host(
     neighbours: tuple[str, ...],
 ) -> _Host:
     by_model: Mapping[str, access.Access] = {one.model: one for one in rules}
-    made = virtual_hosts.build_virtual_host(host, door, proofs, by_model, neighbours)
+    body = virtual_hosts.build_virtual_host(host, door, proofs, by_model, neighbours)
+    made = route_components_pb2.VirtualHost.FromString(body)
     _hold(coverage.check_virtual_host(made, verifies_tokens=bool(proofs.identity.jwt)))
-    return _Host(host=host.host, message=made)
+    return _Host(host=host.host, body=body)
 
 
 def _cluster(cluster: ir_clusters.Cluster) -> tuple[_Typed, _Typed]:
@@ -221,8 +232,9 @@ def _certificate(certificate: gates.Certificate) -> _Typed:
 
 
 def _route_configuration(name: str, built: Iterable[_Host], *, exact: bool) -> _Typed:
-    hosts = [one.message for one in built]
-    return _typed(route_configurations.build_route_configuration(name, hosts, exact=exact))
+    hosts = [one.body for one in built]
+    body = route_configurations.write_route_configuration(name, hosts, exact=exact)
+    return RDS, resource_of_bytes(name, body)
 
 
 def _scope(listener: str, host: str) -> _Typed:

@@ -2,8 +2,8 @@
 
 Guards come first and refuse what must not be looked at any further: a name in letters that would
 miss its exact host, several labels where a wildcard stands for one, a connection for another host,
-TRACE. What most rows need is configured once for the host; Envoy takes the most specific level
-whole, so a row that differs says so itself.
+TRACE. What most rows say is said once for the host; Envoy takes the most specific level whole, so a
+row that differs says so itself. Built as bytes (`wire`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
@@ -19,7 +20,7 @@ from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import refs
 from gatereeve.ir import access, routes
-from gatereeve.proxy.envoy import matches, names
+from gatereeve.proxy.envoy import actions, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
 from gatereeve.proxy.envoy.engines import Selection
 from gatereeve.proxy.envoy.filters import limit
@@ -33,7 +34,21 @@ _HOST: Final = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"
 
 _NOWHERE: Final = refs.Origin(refs.Ref("", "", "", ""))
 
-_SHARED_FILTERS: Final = (names.STAGES, names.ALLOW, names.JWT, names.ENFORCE, names.PROTOCOL)
+_NAME: Final = wire.number(route_pb2.VirtualHost, "name")
+_DOMAINS: Final = wire.number(route_pb2.VirtualHost, "domains")
+_ROUTES: Final = wire.number(route_pb2.VirtualHost, "routes")
+_PER_FILTER: Final = wire.number(route_pb2.VirtualHost, "typed_per_filter_config")
+_RETRY: Final = wire.number(route_pb2.VirtualHost, "retry_policy")
+
+_SHARED_FILTERS: Final = (
+    names.STAGES,
+    names.ALLOW,
+    names.JWT,
+    names.ENFORCE,
+    names.PROTOCOL,
+    names.BUFFER,
+    names.BODY,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,45 +67,54 @@ def build_virtual_host(
     proofs: Proofs,
     rules: Mapping[str, access.Access],
     neighbours: Sequence[str] = (),
-) -> Any:
-    """rules: by model, at least those of the host's rows. neighbours: other hosts of the listener
+) -> bytes:
+    """The serialised `VirtualHost`.
+
+    rules: by model, at least those of the host's rows. neighbours: other hosts of the listener
     beneath this one, when it is a wildcard."""
     place = _place(host, door, proofs, rules)
-    made = route_pb2.VirtualHost(name=host.host, domains=[host.host])
-    made.routes.extend(_guards(host, door, place, neighbours))
+    rows = _guards(host, door, place, neighbours)
+    per_host: dict[str, bytes] = {}
     if door.protocol == "http" and host.tls != "any":
-        made.routes.append(_over_tls(host, door, place))
+        rows.append(_over_tls(host, door, place))
     else:
         for row, selection in zip(host.routes, selections(host.routes), strict=True):
-            made.routes.extend(route_builder.build_routes(place, row, selection))
+            rows.extend(route_builder.build_routes(place, row, selection))
         # Without a last row there would be no route, and the wildcard hosts would be tried.
-        made.routes.append(
+        rows.append(
             route_builder.build_refusing(
                 place, "unknown-path", matches.everything(), "unknown-path"
             )
         )
-        made.routes.append(
-            route_builder.build_refusing(
-                place, "unknown-path", matches.everything(), "unknown-path"
-            )
-        )
-        _set_buckets(made, host, proofs, rules)
-    _share(made)
-    return made
+        per_host |= _buckets(host, proofs, rules)
+    return _write(host.host, host.host, rows, per_host)
 
 
-def build_unknown_host(door: Door, proofs: Proofs) -> Any:
+def build_unknown_host(door: Door, proofs: Proofs) -> bytes:
     """Whatever nobody claims."""
     nothing = routes.VirtualHost(
         host="*", single_label=False, tls="any", inspects_body=False, routes=(), origin=_NOWHERE
     )
     place = _place(nothing, door, proofs, {})
-    made = route_pb2.VirtualHost(name="unknown-host", domains=["*"])
-    made.routes.extend(_unscoped(place))
-    made.routes.append(
-        route_builder.build_refusing(place, "unknown-host", matches.everything(), "unknown-host")
+    refusal = route_builder.build_refusing(
+        place, "unknown-host", matches.everything(), "unknown-host"
     )
-    return made
+    return _write("unknown-host", "*", [*_unscoped(place), refusal], {})
+
+
+def _write(
+    name: str, domain: str, rows: Sequence[route_builder.Row], per_host: Mapping[str, bytes]
+) -> bytes:
+    shared = {**_shared(rows), **per_host}
+    return b"".join(
+        (
+            wire.text(_NAME, name),
+            wire.text(_DOMAINS, domain),
+            *(wire.field(_ROUTES, route_builder.write(row, shared)) for row in rows),
+            *(wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)),
+            wire.field(_RETRY, _retry_policy()),
+        )
+    )
 
 
 def selections(rows: Sequence[routes.Route]) -> list[Selection]:
@@ -147,8 +171,8 @@ def _guards(
     door: Door,
     place: route_builder.Place,
     neighbours: Sequence[str],
-) -> list[Any]:
-    found = []
+) -> list[route_builder.Row]:
+    found: list[route_builder.Row] = []
     if host.host.startswith("*"):
         found += _unscoped(place)
     if host.single_label and host.host.startswith("*."):
@@ -165,7 +189,7 @@ def _guards(
     return found
 
 
-def _unscoped(place: route_builder.Place) -> list[Any]:
+def _unscoped(place: route_builder.Place) -> list[route_builder.Row]:
     """What Envoy itself checks only for hosts that it finds at first: the host's form, upgrades.
 
     Exact hosts are found by their one spelling; another one must not fall to a wildcard.
@@ -207,36 +231,36 @@ def _host_pattern(host: str) -> str:
     return ".+" + re.escape(host[1:]) if host.startswith("*.") else re.escape(host)
 
 
-def _over_tls(host: routes.VirtualHost, door: Door, place: route_builder.Place) -> Any:
+def _over_tls(
+    host: routes.VirtualHost, door: Door, place: route_builder.Place
+) -> route_builder.Row:
     if host.tls == "redirect":
         return route_builder.build_tls_redirect(place, door.tls_port)
     return route_builder.build_refusing(place, "tls-required", matches.everything(), "tls-required")
 
 
-def _set_buckets(
-    made: Any,
-    host: routes.VirtualHost,
-    proofs: Proofs,
-    rules: Mapping[str, access.Access],
-) -> None:
+def _buckets(
+    host: routes.VirtualHost, proofs: Proofs, rules: Mapping[str, access.Access]
+) -> dict[str, bytes]:
     models = {row.governance.model for row in host.routes if row.governance is not None}
     buckets = limit.build_buckets(proofs, [rules[m] for m in sorted(models) if m in rules])
-    if buckets is not None:
-        made.typed_per_filter_config[names.LIMIT].CopyFrom(buckets)
+    if buckets is None:
+        return {}
+    return {names.LIMIT: wire.entry(names.LIMIT, buckets.SerializeToString(deterministic=True))}
 
 
-def _share(made: Any) -> None:
-    """Moves to the host what most of its rows say, for filters about which every row says something."""
+def _shared(rows: Sequence[route_builder.Row]) -> dict[str, bytes]:
+    """What most rows say, by weight, of filters about which every row says something."""
+    found = {}
     for name in _SHARED_FILTERS:
-        said = [row.typed_per_filter_config for row in made.routes]
-        if not said or not all(name in config for config in said):
-            continue
-        values = [config[name].value for config in said]
-        common, times = Counter(values).most_common(1)[0]
-        if times < 2:
-            continue
-        first = said[values.index(common)][name]
-        made.typed_per_filter_config[name].CopyFrom(first)
-        for config, value in zip(said, values, strict=True):
-            if value == common:
-                del config[name]
+        said = [row.per_filter[name] for row in rows if name in row.per_filter]
+        if len(said) == len(rows):
+            counted = Counter(said)
+            found[name] = max(counted, key=lambda value: (counted[value] * len(value), value))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _retry_policy() -> bytes:
+    policy: bytes = actions.build_retry_policy().SerializeToString(deterministic=True)
+    return policy

@@ -115,8 +115,16 @@ def resource_of(message: Any, *, name: str | None = None) -> Resource:  # protob
     if not named:
         raise ValueError(f"a {message.DESCRIPTOR.name} without a name cannot be served over xDS")
     body: bytes = message.SerializeToString(deterministic=True)
-    version = hashlib.sha256(body).hexdigest()[:_VERSION_DIGITS]
-    return Resource(name=named, version=version, body=body, needs=needs_of(message))
+    return Resource(name=named, version=_version(body), body=body, needs=needs_of(message))
+
+
+def resource_of_bytes(name: str, body: bytes) -> Resource:
+    """Make a Resource of a message that is serialised already and waits for no other resource."""
+    return Resource(name=name, version=_version(body), body=body)
+
+
+def _version(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:_VERSION_DIGITS]
 
 
 def type_url_of(message: Any) -> TypeUrl:

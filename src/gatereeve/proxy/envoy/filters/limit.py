@@ -9,6 +9,7 @@ in any stretch of T seconds a caller gets at most count + count * T / seconds re
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from envoy.config.core.v3 import base_pb2
@@ -60,7 +61,7 @@ def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | No
             filter_enabled=always,
             filter_enforced=always,
             response_headers_to_add=[retry_after],
-            rate_limits=[_lookup(action) for _, action in _callers(proofs)],
+            rate_limits=_lookups(proofs),
             descriptors=descriptors,
             max_dynamic_descriptors=packing.uint32(CALLERS_KEPT),
             always_consume_default_token_bucket=packing.boolean(value=False),
@@ -97,7 +98,8 @@ def _descriptors(
             )
 
 
-def _callers(proofs: Proofs) -> list[tuple[str, Any]]:
+@lru_cache(maxsize=16)
+def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     """Kinds of callers, and the action that tells them apart."""
     identity = proofs.identity
     found = [
@@ -111,7 +113,12 @@ def _callers(proofs: Proofs) -> list[tuple[str, Any]]:
     by_address = route_components_pb2.RateLimit.Action(
         remote_address=route_components_pb2.RateLimit.Action.RemoteAddress()
     )
-    return [*found, (_ANONYMOUS, by_address)]
+    return (*found, (_ANONYMOUS, by_address))
+
+
+@lru_cache(maxsize=16)
+def _lookups(proofs: Proofs) -> tuple[Any, ...]:
+    return tuple(_lookup(action) for _, action in _callers(proofs))
 
 
 def _lookup(caller: Any) -> Any:
