@@ -33,16 +33,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("up")(up.up)
-app.command("check")(check.check)
-app.command("compile")(compiling.compile_folder)
-app.command("explain")(explain.explain)
-app.command("who-can")(who_can.who_can)
-app.command("digest")(digest.digest)
-app.command("status")(status.status)
-app.command("tail")(tail.tail)
-app.command("trial-certificate")(trial.certificate)
-app.command("version")(version.version)
+app.command("up", short_help="Serve a folder on this machine, live.")(up.up)
+app.command("check", short_help="Check a folder of documents.")(check.check)
+app.command("compile", short_help="What each gate must do, as YAML.")(compiling.compile_folder)
+app.command("explain", short_help="Why a request is served or refused.")(explain.explain)
+app.command("who-can", short_help="Who may use a model.")(who_can.who_can)
+app.command("digest", short_help="What an Approval must say of a version.")(digest.digest)
+app.command("status", short_help="Which gate runs what, and why not.")(status.status)
+app.command("tail", short_help="The records: requests, changes, losses.")(tail.tail)
+app.command("trial-certificate", short_help="A TLS Secret for trying things.")(trial.certificate)
+app.command("version", short_help="Versions of Gatereeve and of its Envoy.")(version.version)
 
 
 def main() -> None:

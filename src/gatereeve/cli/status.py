@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
-from gatereeve.cli.terminal import OUT
+from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted
 from gatereeve.runtime.control import wait_current
 from gatereeve.runtime.settings import state_paths
+
+_SHOWN: Final = 10
+_STYLES: Final = {"error": "bold red", "warning": "yellow"}
 
 
 def status(
     state: Annotated[
-        Path | None, typer.Option(help="The state directory of the running gatereeve.")
+        Path | None,
+        typer.Option(help="State directory of the running gatereeve.", show_default=DEFAULT_STATE),
     ] = None,
     wait: Annotated[
         float, typer.Option(help="Wait up to so many seconds until every gate runs what it should.")
@@ -24,7 +29,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show which gate runs which configuration. Exit code 1 when one does not run what it should."""
-    found: dict[str, Any] = wait_current(state_paths(state).control_socket, wait)
+    found: dict[str, Any] = wait_current(state_paths(state), wait)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -33,25 +38,45 @@ def status(
 
 
 def _print(found: dict[str, Any]) -> None:
-    table = Table("gate", "runs", "wanted", "envoy", "listens", "since", box=None, pad_edge=False)
+    """One block per gate, which fits into 80 columns; then findings and records."""
     for gate in found["gates"]:
-        runs = (gate["active"] or "nothing yet")[:19]
-        table.add_row(
-            gate["name"],
-            f"[green]{runs}[/]" if gate["current"] else f"[red]{runs}[/]",
-            gate["wanted"][:19],
-            f"pid {gate['pid']}" + (f", {gate['restarts']} restarts" if gate["restarts"] else ""),
-            ", ".join(gate["listens"]),
-            gate["active_at"] or "",
-        )
-    OUT.print(table)
-    for gate in found["gates"]:
-        if gate["problem"]:
-            OUT.print(f"[red]{gate['name']}[/]: {gate['problem']}")
+        _print_gate(gate)
+    if not found["gates"]:
+        OUT.print(f"no Gate document in {found['folder']}; nothing is served")
     counts = found["findings"]
-    OUT.print(
-        f"documents: {counts['error']} errors, {counts['warning']} warnings"
-        + (" (gatereeve check shows them)" if counts["error"] or counts["warning"] else "")
-    )
+    words = [counted(counts[name], name) for name in ("error", "warning") if counts[name]]
+    OUT.print(f"findings  {', '.join(words) or 'none'}")
+    serious = [one for one in found["problems"] if one["severity"] == "error"]
+    for one in serious[:_SHOWN]:
+        place = f"{one['place']}: " if one["place"] else ""
+        OUT.print(
+            Text.assemble(("  error ", _STYLES["error"]), f"{place}{one['code']}: {one['message']}")
+        )
+    if len(serious) > _SHOWN or counts["warning"]:
+        OUT.print(f"          all of them: gatereeve check {shlex.quote(found['folder'])}")
     records = found["records"]
-    OUT.print(f"records:   {records['requests']} requests, {records['lost']} lost")
+    OUT.print(f"records   {counted(records['requests'], 'request')}, {records['lost']} lost")
+
+
+def _print_gate(gate: dict[str, Any]) -> None:
+    current = gate["current"]
+    state = ("current", "green") if current else ("NOT CURRENT", "bold red")
+    OUT.print(Text.assemble((f"gate {gate['name']}  ", "bold"), state))
+    if gate["active"]:
+        OUT.print(f"  runs    {gate['active'][:19]} since {_instant(gate['active_at'])}")
+    else:
+        OUT.print("  runs    nothing yet")
+    if not current:
+        OUT.print(f"  wanted  {gate['wanted'][:19]}")
+        OUT.print(Text.assemble("  why     ", (gate["problem"], "red")))
+    for index, place in enumerate(gate["listens"]):
+        OUT.print(f"  {'' if index else 'listens':<7} {place}")
+    OUT.print(f"  hosts   {gate['hosts']}")
+    process = f"process {gate['pid']}" if gate["pid"] else "not running"
+    again = f", restarted {counted(gate['restarts'], 'time')}" if gate["restarts"] else ""
+    OUT.print(f"  envoy   {process}{again}")
+
+
+def _instant(text: str | None) -> str:
+    """`2026-11-24 12:00:00 UTC`."""
+    return f"{text[:19].replace('T', ' ')} UTC" if text else "-"

@@ -14,7 +14,7 @@ import typer
 import watchfiles
 from rich.text import Text
 
-from gatereeve.cli.terminal import OUT
+from gatereeve.cli.terminal import DEFAULT_STATE, OUT
 from gatereeve.core import errors, records
 from gatereeve.ledger import segments
 from gatereeve.runtime.settings import state_paths
@@ -22,10 +22,13 @@ from gatereeve.runtime.settings import state_paths
 OUTCOMES: Final = ("served", "refused", "reset", "broken")
 _STYLES: Final = {"served": "green", "refused": "yellow", "reset": "magenta", "broken": "red"}
 _LOOK_AGAIN_MS: Final = 1000
+_WIDE: Final = 160
 
 
 def tail(
-    state: Annotated[Path | None, typer.Option(help="The state directory.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="The state directory.", show_default=DEFAULT_STATE)
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as records come.")] = False,  # noqa: FBT002 - a flag
     count: Annotated[int, typer.Option("--number", "-n", help="How many records.", min=0)] = 20,
     outcome: Annotated[
@@ -118,12 +121,20 @@ def _show(line: bytes, *, as_json: bool) -> None:
 
 
 def _request(record: records.RequestRecord) -> Text:
-    """Columns: time, outcome, status, code, caller, model and version, operation, path, rule, ms, id."""
+    """Columns: time, outcome, status, code, caller, model and version, operation, path, rule, ms, id.
+
+    A person's narrow terminal gets what fits on one line.
+    """
     caller = record.caller
     who = f"{caller.provider}/{caller.id}" if caller.id else "anonymous"
     model = f"{record.model} {record.version or '?'}" if record.model else record.host or "?"
     asked = f"{record.method or '?'} {record.path or '?'}"
     took = "" if record.duration_us is None else f"{record.duration_us / 1000:.1f} ms"
+    if OUT.is_terminal and OUT.width < _WIDE:
+        head = f"{_time(record.started_at)[6:14]} {record.outcome:<8}{record.status or '-':<4}"
+        words = (record.code, who, model, asked, took)
+        rest = _fit("  ".join(word for word in words if word), max(OUT.width - len(head), 20))
+        return Text.assemble((head, _STYLES[record.outcome]), rest.rstrip())
     return Text.assemble(
         (f"{_time(record.started_at)} ", "dim"),
         (f"{record.outcome:<8}", _STYLES[record.outcome]),
@@ -138,11 +149,11 @@ def _request(record: records.RequestRecord) -> Text:
 
 def _change(record: records.ChangeRecord) -> Text:
     hashes = f"{_short(record.before)} → {_short(record.after)}"
-    said = [record.reason or "", *record.documents]
+    said = ": ".join(text for text in (", ".join(record.documents), record.reason) if text)
     return Text.assemble(
         (f"{_time(record.at)} ", "dim"),
         (f"{record.event:<13}", "bold red" if record.event == "rejected" else "bold cyan"),
-        f"gate {record.gate} {hashes} {' '.join(text for text in said if text)}",
+        f"gate {record.gate} {hashes} {said}".rstrip(),
     )
 
 

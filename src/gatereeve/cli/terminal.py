@@ -12,8 +12,12 @@ from rich.text import Text
 
 from gatereeve.core.findings import Finding, Severity
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+# No markup: file names, messages and what callers sent are printed as they are.
+OUT = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+DEFAULT_STATE = "$GATEREEVE_STATE, else .gatereeve"
+"""What help pages say about `--state`."""
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
@@ -47,9 +51,10 @@ def summary(findings: Iterable[Finding]) -> str:
     for finding in findings:
         counts[finding.severity] += 1
     words = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-    parts = [
-        f"{count} {words[severity]}{'s' if count != 1 else ''}"
-        for severity, count in counts.items()
-        if count
-    ]
+    parts = [counted(count, words[severity]) for severity, count in counts.items() if count]
     return ", ".join(parts) or "no findings"
+
+
+def counted(count: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from gatereeve.cli.terminal import OUT, fail, print_findings, summary
-from gatereeve.core.errors import GatereeveError, SourceError
+from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, fail, print_findings, summary
+from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, Severity
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.control_plane import ControlPlane, GateRun
 from gatereeve.runtime.settings import Settings, state_paths
+from gatereeve.runtime.status import hosts_of, listens_of
 from gatereeve.runtime.up import up as serve
+
+_HASH: Final = 19
 
 
 def up(
     folder: Annotated[Path, typer.Argument(help="The folder of Kubernetes documents.")],
     state: Annotated[
-        Path | None, typer.Option(help="Where to keep sockets, logs and records.")
+        Path | None,
+        typer.Option(help="Where to keep sockets, logs and records.", show_default=DEFAULT_STATE),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Envoy's worker threads.")] = 2,
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
-    if not folder.is_dir():
-        raise SourceError(f"{folder} is not a folder", hint="name the folder with the documents")
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _log_to_terminal()
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
     try:
         asyncio.run(serve(settings, _Teller(folder)))
@@ -39,6 +40,24 @@ def up(
             fail(str(error), getattr(error, "hint", ""))
         raise typer.Exit(3) from None
     OUT.print("stopped")
+
+
+def _log_to_terminal() -> None:
+    """What `runtime` has to say, and from others only that something is wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("gatereeve.runtime").setLevel(logging.INFO)
+
+
+class _Formatter(logging.Formatter):
+    """`warning: gate public: …`; what is not ours says where it comes from."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if not record.name.startswith("gatereeve"):
+            text = f"{record.name}: {text}"
+        return text if record.levelno == logging.INFO else f"{record.levelname.lower()}: {text}"
 
 
 def _leaves(group: BaseExceptionGroup[GatereeveError]) -> list[BaseException]:
@@ -56,27 +75,34 @@ class _Teller:
         self._told: frozenset[Finding] = frozenset()
         self._hashes: Mapping[str, str] = {}
         self._active: Mapping[str, str | None] = {}
+        self._spoke = False
 
     def __call__(self, plane: ControlPlane) -> None:
         found = [f for f in plane.all_findings() if f.severity is not Severity.INFO]
-        new = [f for f in found if f not in self._told]
-        gone = self._told - frozenset(found)
-        print_findings(new)
+        self._tell_findings(found)
+        for name, run in sorted(plane.runs.items()):
+            self._tell_gate(name, run, found)
+        for name in sorted(self._hashes.keys() - plane.runs.keys()):
+            OUT.print(f"gate {name}: its document is gone; it is stopped")
+        if not plane.runs and not plane.unpublished and (self._hashes or not self._spoke):
+            OUT.print(f"{self._folder}: no Gate document; waiting for one")
+        self._hashes = {name: run.gate.hash for name, run in plane.runs.items()}
+        self._active = {name: run.active for name, run in plane.runs.items()}
+        self._spoke = True
+
+    def _tell_findings(self, found: Iterable[Finding]) -> None:
+        """A finding that only moved to another line is the same one."""
+        now = {replace(f, where=None): f for f in found}
+        print_findings(f for key, f in now.items() if key not in self._told)
+        gone = len(self._told - now.keys())
         if gone:
-            OUT.print(f"{len(gone)} finding{'s' if len(gone) > 1 else ''} mended")
-        hashes = {name: run.gate.hash for name, run in plane.runs.items()}
-        active = {name: run.active for name, run in plane.runs.items()}
-        for name, run in plane.runs.items():
-            if hashes[name] != self._hashes.get(name):
-                hosts = sum(len(one.hosts) for one in run.gate.listeners)
-                OUT.print(
-                    f"gate {name}: {hashes[name][:19]} published, {hosts} hosts ({summary(found)})"
-                )
-            if active[name] == hashes[name] and active[name] != self._active.get(name):
-                where = ", ".join(
-                    f"{x.protocol}://{x.address}:{x.port}" for x in run.gate.listeners
-                )
-                OUT.print(f"gate {name}: {hashes[name][:19]} active on {where}")
-        if not plane.runs and not self._hashes:
-            OUT.print(f"{self._folder}: no Gate document yet; waiting for one")
-        self._told, self._hashes, self._active = frozenset(found), hashes, active
+            OUT.print(f"{counted(gone, 'finding')} mended")
+        self._told = frozenset(now)
+
+    def _tell_gate(self, name: str, run: GateRun, found: Iterable[Finding]) -> None:
+        short = run.gate.hash[:_HASH]
+        if run.gate.hash != self._hashes.get(name):
+            hosts = counted(len(hosts_of(run.gate)), "host")
+            OUT.print(f"gate {name}: {short} published, {hosts} ({summary(found)})")
+        if run.is_current and run.active != self._active.get(name):
+            OUT.print(f"gate {name}: {short} active on {', '.join(listens_of(run.gate))}")

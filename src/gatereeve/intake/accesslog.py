@@ -214,7 +214,8 @@ class AccessLog:
                 reason=found.reason,
             )
             self._queue((note,))
-            _LOG.warning("gate %s: %d records lost: %s", stream[1], found.lost, found.reason)
+            level = logging.WARNING if found.lost else logging.INFO
+            _LOG.log(level, "%s: %d records lost: %s", stream[1], found.lost, found.reason)
 
     def _watch(self, stream: _Stream) -> loss.LossWatch:
         watch = self._watches.get(stream)

@@ -6,7 +6,9 @@ Read-only. Answers are JSON; no secret and no payload is ever in one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -16,37 +18,56 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gatereeve.core.errors import ProxyTimeoutError, SettingsError
+from gatereeve.runtime.settings import StatePaths
 
 Status = Mapping[str, object]
 
 
-async def serve(socket: Path, status: Callable[[], Status]) -> None:
-    """Serve until cancelled. `socket` lies in a directory of mode 0700."""
+async def serve(path: Path, status: Callable[[], Status]) -> None:
+    """Serve until cancelled. `path` lies in a directory of mode 0700.
+
+    Raises SettingsError when it cannot be listened on.
+    """
 
     async def answer(_request: Request) -> JSONResponse:
         return JSONResponse(dict(status()))
 
-    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call, before anything is served
     app = Starlette(routes=[Route("/status", answer)])
-    config = uvicorn.Config(
-        app, uds=str(socket), log_level="warning", lifespan="off", access_log=False
-    )
+    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours are in `up`
-    try:
-        await server._serve()  # noqa: SLF001 - `serve` would take over the signals
-    finally:
-        socket.unlink(missing_ok=True)  # noqa: ASYNC240 - the same
+    with _listening(path) as place:
+        # Not `serve`, which would take over the signals: ours are in `up`.
+        serving = asyncio.create_task(server._serve([place]), name="control")  # noqa: SLF001
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            await serving
 
 
-async def ask(socket: Path) -> dict[str, object]:
-    """The status of the Gatereeve behind `socket`.
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as place:
+        try:
+            place.bind(str(path))
+            path.chmod(0o600)
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be listened on: {error.strerror}") from error
+        try:
+            yield place
+        finally:
+            path.unlink(missing_ok=True)
+
+
+async def ask(paths: StatePaths) -> dict[str, object]:
+    """The status of the Gatereeve that runs with this state directory.
 
     Raises SettingsError when nothing runs there, ProxyTimeoutError when it does not answer.
     """
     import httpx  # noqa: PLC0415 - 60 ms that only `status` pays
 
-    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    transport = httpx.AsyncHTTPTransport(uds=str(paths.control_socket))
     try:
         async with httpx.AsyncClient(transport=transport, timeout=5.0) as client:
             answer = await client.get("http://gatereeve/status")
@@ -54,28 +75,28 @@ async def ask(socket: Path) -> dict[str, object]:
         raise ProxyTimeoutError("the running gatereeve does not answer") from error
     except httpx.TransportError as error:
         raise SettingsError(
-            f"no gatereeve is running with the state directory {socket.parent.parent}",
+            f"no gatereeve is running with the state directory {paths.root}",
             hint="start one with `gatereeve up FOLDER`, or name its state directory with --state",
         ) from error
     found: dict[str, object] = answer.json()
     return found
 
 
-def wait_current(socket: Path, timeout_s: float) -> dict[str, object]:
+def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, object]:
     """The status as soon as every gate runs what it should, or when `timeout_s` has passed.
 
     Raises what `ask` raises when nothing answers until then.
     """
-    return asyncio.run(_wait_current(socket, timeout_s))
+    return asyncio.run(_wait_current(paths, timeout_s))
 
 
-async def _wait_current(socket: Path, timeout_s: float) -> dict[str, object]:
+async def _wait_current(paths: StatePaths, timeout_s: float) -> dict[str, object]:
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         late = asyncio.get_running_loop().time() >= deadline
         try:
-            found = await ask(socket)
-        except SettingsError:
+            found = await ask(paths)
+        except (SettingsError, ProxyTimeoutError):
             if late:
                 raise
         else:

@@ -6,7 +6,7 @@
     4. publish    IR → Envoy messages → snapshot, over xDS    proxy.configuration.Builder, AdsServer
     5. activate   the gate accepts, and proves what it runs   proxy.activation.wait_active
     6. status     findings and hashes to whoever asks         ControlPlane.status
-    7. record     old hash → new hash                         core.records.ChangeRecord
+    7. record     old hash → new hash                         Changes.note
 
 A failure anywhere keeps the last good; nothing empty is ever published. One change at a time; the
 newest World wins. Decides nothing about documents or requests.
@@ -18,18 +18,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
-from uuid import uuid4
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from gatereeve.api.world import World
-from gatereeve.compile import compiler
+from gatereeve.compile import compiler, locate
 from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo
-from gatereeve.core.protocols import Clock, Recorder
-from gatereeve.core.records import ChangeRecord
+from gatereeve.core.protocols import Clock
+from gatereeve.core.records import Event
+from gatereeve.core.refs import Where
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
 from gatereeve.proxy.activation import expected_of, wait_active
@@ -37,21 +36,25 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
-
-Event = Literal["compiled", "active", "rejected", "gate-up", "gate-down"]
+from gatereeve.runtime.changes import Changes
 
 _LOG = logging.getLogger(__name__)
 
 _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
+_PLACE_AGAIN = timedelta(seconds=1)
+_DETAIL = 300
+
+FindPlace = Callable[[Gate], str]
+"""Why a Gate cannot listen where it wants, or "" (`ports.Ports.take`)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class GateRun:
     """What is known about one gate. Owned by the control plane, changed on its loop only.
 
-    active: the hash that the gate has proved to run, with the time. settled: it has accepted all of
-    this snapshot, or said what it rejects; asking before that would only slow it down.
+    active: the hash that the gate has proved to run, with the time. unproved: why not, after a try.
+    settled: it has accepted all of this snapshot; asking before that would only slow it down.
     changed: another snapshot, or none, took its place, or the gate began anew.
     """
 
@@ -60,51 +63,83 @@ class GateRun:
     published_at: datetime
     active: str | None = None
     active_at: datetime | None = None
-    problem: str | None = None
+    unproved: str = ""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def is_current(self) -> bool:
+        return self.active == self.gate.hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpublished:
+    """A Gate whose newest form could not be handed out. again: a moment later it may work."""
+
+    gate: Gate
+    finding: Finding
+    again: bool
+
 
 class ControlPlane:
-    """Brings Worlds to gates. `apply` is called for every new World, in order."""
+    """Brings Worlds to gates. `apply` is called for every new World, in order.
+
+    runs: gates with a configuration. unpublished: those whose newest could not be handed out.
+    next_change: when the same documents want to be applied again, if ever.
+    """
 
     def __init__(
         self,
         *,
         clock: Clock,
         server: AdsServer,
-        recorder: Recorder,
+        changes: Changes,
+        find_place: FindPlace,
         on_gates: Callable[[tuple[Gate, ...]], None],
         on_active: Callable[[str], None],
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
         self.runs: dict[str, GateRun] = {}
+        self.unpublished: dict[str, Unpublished] = {}
         self.next_change: datetime | None = None
         self._clock = clock
         self._server = server
-        self._recorder = recorder
+        self._changes = changes
+        self._find_place = find_place
         self._on_gates = on_gates
         self._on_active = on_active
         self._compile_memo = Memo()
         self._builders: dict[str, configuration.Builder] = {}
-        self._rejected: dict[str, Finding] = {}
+        self._rejected: dict[str, dict[snap.Need, Finding]] = {}
+        self._world: World | None = None
         self._lock = asyncio.Lock()
 
     async def apply(self, world: World) -> None:
         """Hops 2 to 4 and 7 for one World. Never raises for what documents say."""
         async with self._lock:
             compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
-            self.findings = compiled.findings
-            self.next_change = compiled.next_change
+            self._world, self.findings = world, compiled.findings
+            names = {gate.name for gate in compiled.ir.gates}
+            for name in self.runs.keys() - names:
+                self._withdraw(name)
+            for name in self.unpublished.keys() - names:
+                del self.unpublished[name]
             for gate in compiled.ir.gates:
                 await self._publish_gate(gate)
-            for name in self.runs.keys() - {gate.name for gate in compiled.ir.gates}:
-                self._withdraw(name)
+            self.next_change = compiled.next_change
+            if any(one.again for one in self.unpublished.values()):
+                soon = self._clock.now() + _PLACE_AGAIN
+                self.next_change = min(soon, self.next_change or soon)
             self._on_gates(tuple(run.gate for run in self.runs.values()))
 
     async def _publish_gate(self, gate: Gate) -> None:
         before = self.runs.get(gate.name)
         if before is not None and before.gate.hash == gate.hash:
+            self.unpublished.pop(gate.name, None)
+            return
+        taken = self._find_place(gate)
+        if taken:
+            self._keep_last_good(gate, taken, again=True)
             return
         try:
             builder = self._builders.setdefault(gate.name, configuration.Builder())
@@ -112,24 +147,39 @@ class ControlPlane:
             self._server.set_snapshot(gate.name, snapshot)
         except (GatereeveError, ValueError) as error:
             _LOG.exception("gate %s keeps its last good configuration", gate.name)
-            self._record(gate.name, "rejected", before, gate.hash, reason=str(error))
-            if before is not None:
-                before.problem = str(error)
+            self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
-        self._rejected.pop(gate.name, None)
+        self.unpublished.pop(gate.name, None)
+        self._rejected[gate.name] = self._still_rejected(gate.name)
         run = GateRun(gate=gate, snapshot=snapshot, published_at=self._clock.now())
         if before is not None:
             run.active, run.active_at = before.active, before.active_at
             before.changed.set()
         self.runs[gate.name] = run
-        self._record(gate.name, "compiled", before, gate.hash)
+        self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash)
+
+    def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
+        """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
+        known = self.unpublished.get(gate.name)
+        finding = Finding(
+            code=FindingCode("gate-rejected"),
+            message=f"gate {gate.name} {why}",
+            hint="it is tried again" if again else "this is a defect; please report it",
+            origin=gate.origin,
+        )
+        self.unpublished[gate.name] = Unpublished(gate=gate, finding=finding, again=again)
+        if known is None or (known.gate.hash, known.finding) != (gate.hash, finding):
+            before = self.runs.get(gate.name)
+            self._note(gate.name, "rejected", before.gate.hash if before else None, gate.hash,
+                       documents=(str(gate.origin),), reason=why)  # fmt: skip
 
     def _withdraw(self, name: str) -> None:
         run = self.runs.pop(name)
         self._builders.pop(name, None)
+        self._rejected.pop(name, None)
         run.changed.set()
         self._server.remove_gate(name)
-        self._record(name, "gate-down", run, None, reason="the Gate document is gone")
+        self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
 
     async def prove(self, name: str, admin: Admin) -> None:
         """Hop 5, for as long as the gate lives: whatever is published, the gate must prove it runs.
@@ -138,23 +188,29 @@ class ControlPlane:
         is asked again.
         """
         while (run := self.runs.get(name)) is not None:
-            if run.active != run.gate.hash:
+            if not run.is_current:
                 await self._prove_once(run, admin)
-            wait_s = None if run.active == run.gate.hash else _PROVE_AGAIN_S
+            wait_s = None if run.is_current else _PROVE_AGAIN_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await run.changed.wait()
             if self.runs.get(name) is run:
                 run.changed.clear()
 
-    def restarted(self, name: str) -> None:
+    def started(self, name: str) -> None:
+        """The gate's process began."""
+        run = self.runs.get(name)
+        if run is not None:
+            self._note(name, "gate-up", None, run.gate.hash)
+
+    def ended(self, name: str, reason: str) -> None:
         """The gate's process ended; whatever it ran, its successor must prove anew."""
         run = self.runs.get(name)
         if run is not None:
-            run.active = None
+            run.active, run.active_at = None, None
             run.settled.clear()
             run.changed.set()
-            self._append("gate-down", name, run.gate.hash, None, reason="the process ended")
+            self._note(name, "gate-down", run.gate.hash, None, reason=reason)
 
     async def _prove_once(self, run: GateRun, admin: Admin) -> None:
         proving = asyncio.create_task(self._proof(run, admin), name="proof")
@@ -165,14 +221,14 @@ class ControlPlane:
                 return
             proving.result()
         except GatereeveError as error:
-            run.problem = run.problem or str(error)
+            run.unproved = str(error)
             return
         finally:
             proving.cancel()
             newer.cancel()
         before, run.active = run.active, run.gate.hash
-        run.active_at, run.problem = self._clock.now(), None
-        self._append("active", run.gate.name, before, run.gate.hash)
+        run.active_at, run.unproved = self._clock.now(), ""
+        self._note(run.gate.name, "active", before, run.gate.hash)
         self._on_active(run.gate.name)
 
     async def _proof(self, run: GateRun, admin: Admin) -> None:
@@ -188,47 +244,66 @@ class ControlPlane:
             run.settled.set()
         if not isinstance(event, events.Nacked) or not event.names:
             return
-        origin = configuration.origin_of(run.gate, event.type_url, event.names)
-        finding = Finding(
-            code=FindingCode("gate-rejected"),
-            message=f"gate {event.gate} rejected {', '.join(event.names)}: {event.detail[:300]}",
-            hint="the last good form stays in force; change the document, or report this as a defect",
-            origin=origin,
-        )
-        self._rejected[event.gate] = finding
-        run.problem = finding.message
-        run.settled.set()
-        self._append("rejected", event.gate, run.active, run.gate.hash,
-                     documents=(str(origin),) if origin else (), reason=event.detail[:500])  # fmt: skip
+        origins = set()
+        for name in event.names:
+            finding = _rejection(run.gate, event, name)
+            origins.add(str(finding.origin or run.gate.origin))
+            self._rejected.setdefault(event.gate, {})[event.type_url, name] = finding
+        self._note(event.gate, "rejected", run.active, run.gate.hash,
+                   documents=tuple(sorted(origins)), reason=event.detail)  # fmt: skip
+
+    def _still_rejected(self, gate: str) -> dict[snap.Need, Finding]:
+        """The rejections that concern what is published now; the last good stands in for that."""
+        view = self._server.served(gate)
+        return {
+            (type_url, name): finding
+            for (type_url, name), finding in self._rejected.get(gate, {}).items()
+            if view is not None and name in view.types[type_url].suppressed
+        }
+
+    def rejections(self, gate: str) -> tuple[Finding, ...]:
+        """What keeps the newest form of a Gate, or a part of it, from being in force."""
+        unpublished = self.unpublished.get(gate)
+        found = (*((unpublished.finding,) if unpublished else ()),
+                 *self._still_rejected(gate).values())  # fmt: skip
+        return tuple(replace(one, where=self._where(one)) for one in found)
+
+    def _where(self, finding: Finding) -> Where | None:
+        if self._world is None or finding.origin is None:
+            return None
+        return locate.locate(self._world, finding.origin)
 
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the documents, and those of gates that rejected something."""
-        return (*self._rejected.values(), *self.findings)
+        gates = sorted(self.runs.keys() | self.unpublished.keys())
+        return (*(found for gate in gates for found in self.rejections(gate)), *self.findings)
 
-    def _record(
+    def _note(
         self,
         gate: str,
         event: Event,
-        before: GateRun | None,
-        after: str | None,
-        *,
-        reason: str | None = None,
-    ) -> None:
-        self._append(event, gate, before.gate.hash if before else None, after, reason=reason)
-
-    def _append(
-        self,
-        event: Event,
-        gate: str,
         before: str | None,
         after: str | None,
         *,
         documents: tuple[str, ...] = (),
         reason: str | None = None,
     ) -> None:
-        now = self._clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
-        record = ChangeRecord(
-            record_id=str(uuid4()), gate=gate, at=now, event=event, before=before, after=after,
-            documents=documents, findings=len(self.findings), reason=reason,
-        )  # fmt: skip
-        self._recorder.append((record,))
+        self._changes.note(
+            gate,
+            event,
+            before,
+            after,
+            documents=documents,
+            findings=len(self.findings),
+            reason=reason,
+        )
+
+
+def _rejection(gate: Gate, event: events.Nacked, name: str) -> Finding:
+    return Finding(
+        code=FindingCode("gate-rejected"),
+        message=f"gate {gate.name} rejected {snap.short_name(event.type_url)} {name}: "
+        f"{event.detail[:_DETAIL]}",
+        hint="the last good form stays in force; change the document, or report this as a defect",
+        origin=configuration.origin_of(gate, event.type_url, (name,)) or gate.origin,
+    )

@@ -1,14 +1,16 @@
 """One local Envoy per Gate: started when the Gate appears, drained when it goes.
 
-Which Envoys run follows from the compiled gates; what they serve comes over xDS.
+Which Envoys run follows from the compiled gates; what they serve comes over xDS. Nothing that fails
+beside an Envoy ends it, and one that cannot be started is tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from gatereeve.core.protocols import Clock
@@ -22,7 +24,9 @@ _LOG = logging.getLogger(__name__)
 
 REPLICA = "local"
 
-Beside = Callable[[str, Admin], Coroutine[None, None, None]]
+Work = Callable[[], Awaitable[None]]
+Beside = Callable[[str, Admin], Mapping[str, Work]]
+"""What runs beside the Envoy of a Gate while it lives, by name; a failure there does not end it."""
 
 
 def envoy_version() -> str:
@@ -32,15 +36,31 @@ def envoy_version() -> str:
 
 @dataclass(slots=True, kw_only=True)
 class ProxyState:
-    """What is known about one process; for status."""
+    """What is known about the process of one Gate; for status. pid: None between two lives."""
 
     pid: int | None = None
     restarts: int = 0
-    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """The Envoy of one Gate, from the document's coming to its going.
+
+    idle: no process runs. before: the one whose place this one takes; it must be idle first.
+    """
+
+    state: ProxyState = field(default_factory=ProxyState)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    before: asyncio.Event | None = None
 
 
 class Fleet:
-    """The Envoys of this machine. `follow` is told which gates there are."""
+    """The Envoys of this machine. `follow` is told which gates there are.
+
+    on_start: the Envoy of a Gate started. on_death, on_stop: it ended by itself, or because it was
+    to, and how.
+    """
 
     def __init__(
         self,
@@ -49,52 +69,75 @@ class Fleet:
         binary: local.EnvoyBinary,
         supervisor: Supervisor,
         clock: Clock,
-        on_death: Callable[[str], None],
+        on_start: Callable[[str], None],
+        on_death: Callable[[str, str], None],
+        on_stop: Callable[[str, str], None],
     ) -> None:
-        self.states: dict[str, ProxyState] = {}
         self._settings = settings
         self._binary = binary
         self._supervisor = supervisor
         self._clock = clock
+        self._on_start = on_start
         self._on_death = on_death
-        self._stops: dict[str, asyncio.Event] = {}
-        self._ended: dict[str, asyncio.Event] = {}
+        self._on_stop = on_stop
+        self._lives: dict[str, _Life] = {}
+        self._leaving: dict[str, asyncio.Event] = {}
+
+    @property
+    def states(self) -> Mapping[str, ProxyState]:
+        """By Gate."""
+        return {name: life.state for name, life in self._lives.items()}
 
     def follow(self, gates: tuple[Gate, ...], beside: Beside) -> None:
-        """Start what is new, stop what is gone. beside: runs beside each Envoy while it lives."""
+        """Start what is new, stop what is gone."""
         wanted = {gate.name for gate in gates}
-        for name in wanted - self._stops.keys():
-            self._stops[name], self._ended[name] = asyncio.Event(), asyncio.Event()
-            self._supervisor.once(f"envoy {name}", partial(self._run, name, beside))
-        for name in self._stops.keys() - wanted:
-            self._stops.pop(name).set()
+        for name in self._lives.keys() - wanted:
+            self._leave(name)
+        for name in wanted - self._lives.keys():
+            life = self._lives[name] = _Life(before=self._leaving.get(name))
+            life.idle.set()
+            self._supervisor.keep(f"envoy {name}", partial(self._live, name, life, beside))
 
     async def stop(self) -> None:
         """Drain and end every Envoy; returns when none is left."""
-        ended = list(self._ended.values())
-        for name in list(self._stops):
-            self._stops.pop(name).set()
-        for event in ended:
-            await event.wait()
+        for name in list(self._lives):
+            self._leave(name)
+        for idle in self._leaving.values():
+            await idle.wait()
 
-    async def _run(self, name: str, beside: Beside) -> None:
-        stop, ended = self._stops[name], self._ended[name]
-        state = self.states[name] = ProxyState()
-        settings = self._local_settings(name)
+    def _leave(self, name: str) -> None:
+        life = self._lives.pop(name)
+        life.stop.set()
+        self._leaving[name] = life.idle
+
+    async def _live(self, name: str, life: _Life, beside: Beside) -> None:
+        """Returns when the Gate is gone; after a failure the supervisor begins again."""
+        if life.before is not None:
+            await life.before.wait()  # both would use the same files
+        if life.stop.is_set():
+            return
+        life.idle.clear()
         try:
-            async with local.LocalEnvoy(
-                settings, clock=self._clock, observer=self._observer(name, state)
-            ) as process:
-                await process.wait_ready(self._settings.startup_s)
-                state.ready = True
-                async with Admin(settings.admin) as admin, asyncio.TaskGroup() as tasks:
-                    beside_task = tasks.create_task(beside(name, admin), name=f"beside {name}")
-                    await stop.wait()
-                    beside_task.cancel()
+            await self._serve(name, life, beside)
         finally:
-            self.states.pop(name, None)
-            ended.set()
-            self._ended.pop(name, None)
+            life.state.pid = None
+            life.idle.set()
+
+    async def _serve(self, name: str, life: _Life, beside: Beside) -> None:
+        settings = self._local_settings(name)
+        observer = partial(self._observe, name, life.state, settings)
+        async with (
+            Admin(settings.admin) as admin,
+            local.LocalEnvoy(settings, clock=self._clock, observer=observer),
+        ):
+            tasks = [self._supervisor.keep(f"{what} {name}", work)
+                     for what, work in beside(name, admin).items()]  # fmt: skip
+            try:
+                await life.stop.wait()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
     def _local_settings(self, name: str) -> local.LocalSettings:
         paths = self._settings.state
@@ -119,15 +162,35 @@ class Fleet:
             drain_s=self._settings.drain_s,
         )
 
-    def _observer(self, name: str, state: ProxyState) -> local.EnvoyObserver:
-        def observe(event: local.EnvoyEvent, /) -> None:
-            if isinstance(event, local.Started):
-                state.pid = event.pid
-                return
-            state.pid = None
-            if isinstance(event, local.Died):
-                state.restarts += 1
-                _LOG.warning("envoy ended with %s; again in %.1f s", event.code, event.restart_in_s)
-                self._on_death(name)
+    def _observe(
+        self,
+        name: str,
+        state: ProxyState,
+        settings: local.LocalSettings,
+        event: local.EnvoyEvent,
+        /,
+    ) -> None:
+        if isinstance(event, local.Started):
+            state.pid = event.pid
+            self._on_start(name)
+            return
+        state.pid = None
+        if isinstance(event, local.Stopped):
+            self._on_stop(name, "it was stopped by force" if event.forced else "it was stopped")
+            return
+        state.restarts += 1
+        why = _ended(event.code)
+        _LOG.warning(
+            "gate %s: %s; another is started in %.1f s (log: %s)",
+            name, why, event.restart_in_s, settings.log,
+        )  # fmt: skip
+        self._on_death(name, why)
 
-        return observe
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"its Envoy ended with status {code}"
+    try:
+        return f"its Envoy was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"its Envoy was ended by signal {-code}"

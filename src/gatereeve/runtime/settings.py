@@ -82,7 +82,6 @@ class Settings:
     concurrency: int = 2
     removal_grace_s: float = 5.0
     drain_s: float = 10.0
-    startup_s: float = 60.0
     max_connections: int = 50_000
 
 

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 
+from gatereeve.core.errors import GatereeveError
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,26 +38,17 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self.failures: dict[str, int] = {}
 
-    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run `run` for as long as the supervisor lives; after a failure, again."""
-        self._start(name, self._forever(name, run))
-
-    def once(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run `run` once; a failure is logged and counted, and nothing else stops."""
-        self._start(name, self._guarded(name, run))
+    def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Run `run` until it returns or the task is cancelled; after a failure, again."""
+        task = self._group.create_task(self._forever(name, run), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def cancel(self) -> None:
         """End every task. The TaskGroup waits for them."""
         for task in self._tasks:
             task.cancel()
-
-    def _start(self, name: str, work: Awaitable[object]) -> None:
-        async def body() -> None:
-            await work
-
-        task = self._group.create_task(body(), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _forever(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         delay_s = 0.1
@@ -72,8 +65,11 @@ class Supervisor:
             await run()
         except asyncio.CancelledError:
             raise
+        except GatereeveError as error:  # an operator can read it; the stack says nothing more
+            _LOG.error("%s: %s%s", name, error, f" ({error.hint})" if error.hint else "")
         except Exception:  # noqa: BLE001 - one of the three catch-alls
-            self.failures[name] = self.failures.get(name, 0) + 1
             _LOG.exception("task %s failed; what it kept stays as it is", name)
-            return False
-        return True
+        else:
+            return True
+        self.failures[name] = self.failures.get(name, 0) + 1
+        return False

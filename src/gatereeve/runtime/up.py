@@ -7,11 +7,15 @@ order: gates drain first, records are written to the last, then the servers go.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from gatereeve.api.world import World
+from gatereeve.core.errors import SourceError
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
 from gatereeve.intake.accesslog import AccessLog
@@ -19,12 +23,13 @@ from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
 from gatereeve.proxy import bootstrap, local
 from gatereeve.proxy.admin import Admin
-from gatereeve.proxy.xds.events import GateEvent
+from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
-from gatereeve.runtime import control, last_good
+from gatereeve.runtime import control, heap, last_good, ports
+from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
-from gatereeve.runtime.proxies import REPLICA, Fleet
+from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.status import status_of
 from gatereeve.runtime.supervise import Supervisor, SystemClock
@@ -33,25 +38,32 @@ from gatereeve.sources.jwks import KeySets
 from gatereeve.sources.watch import Watch
 
 _SAVE_EVERY_S = 5.0
+_LOOK_AT_CLOCK_S = 30.0
+"""The longest time slept at once for a validity window: a machine that was suspended wakes late."""
+
+_LOG = logging.getLogger(__name__)
 
 Announce = Callable[[ControlPlane], None]
 """Called whenever something changed that a person at the terminal wants to know."""
 
 
 async def up(settings: Settings, announce: Announce) -> None:
-    """Serve the folder until SIGINT or SIGTERM.
+    """Serve the folder until SIGINT, SIGTERM or SIGHUP; a second one ends at once.
 
     Raises SettingsError, SourceError, ProxyMissingError or RecordError when it cannot start.
     """
+    _check_readable(settings)
+    stop = _stop_event(settings.drain_s)
     prepare_state(settings.state)
     clock = SystemClock()
     binary = await local.find_envoy()
     recorder = open_store(settings.state.root, clock)
+    heap.begin()
     try:
         async with asyncio.TaskGroup() as group:
             supervisor = Supervisor(group)
             house = _House(settings, clock, recorder, binary, supervisor, announce)
-            await house.live()
+            await house.live(stop)
     finally:
         recorder.close()
 
@@ -82,24 +94,33 @@ class _House:
             observer=self._observe,
             register=(self._intake.add_to,),
         )
-        self._fleet = Fleet(
-            settings, binary=binary, supervisor=supervisor, clock=clock, on_death=self._died
-        )
+        self._ports = ports.Ports()
+        self._changes = Changes(recorder, clock)
         self._plane = ControlPlane(
             clock=clock,
             server=self._server,
-            recorder=recorder,
+            changes=self._changes,
+            find_place=self._ports.take,
             on_gates=self._follow,
             on_active=self._tell,
+        )
+        self._fleet = Fleet(
+            settings,
+            binary=binary,
+            supervisor=supervisor,
+            clock=clock,
+            on_start=self._plane.started,
+            on_death=self._died,
+            on_stop=self._plane.ended,
         )
         self._keys = KeySets(self._wake)
         self._watch = Watch(FolderSource(settings.folder, clock, retrieved=self._keys.retrieved))
         self._world_applied = asyncio.Event()
         self._unsaved = asyncio.Event()
+        self._saved: set[str] = set()
 
-    async def live(self) -> None:
+    async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, stop everything."""
-        stop = _stop_event()
         self._remember_last_good()
         async with self._server:
             keep = self._supervisor.keep
@@ -113,35 +134,40 @@ class _House:
             )
             await stop.wait()
             await self._fleet.stop()
+            self._ports.close()
             self._supervisor.cancel()
         await self._intake.aclose()
+        self._changes.flush()
 
     async def _apply(self, world: World) -> None:
         self._keys.want(world)
         await self._plane.apply(world)
+        heap.settle()
         self._world_applied.set()
         self._tell()
 
     def _follow(self, gates: tuple[Gate, ...]) -> None:
+        self._ports.keep(gates)
         self._intake.follow(gates)
         self._fleet.follow(gates, self._beside)
 
-    async def _beside(self, name: str, admin: Admin) -> None:
-        """Runs while this gate's Envoy lives: it proves what it runs, and nothing of it is lost."""
+    def _beside(self, name: str, admin: Admin) -> Mapping[str, Work]:
+        """Beside each Envoy: it proves what it runs, and no record of it is lost unnoticed."""
         read = partial(admin.gauges, loss.STATS)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._plane.prove(name, admin), name=f"prove {name}")
-            tasks.create_task(
-                self._intake.reconcile(name, bootstrap.node_id(name, REPLICA), read),
-                name=f"reconcile {name}",
-            )
+        node = bootstrap.node_id(name, REPLICA)
+        return {
+            "proof": partial(self._plane.prove, name, admin),
+            "records": partial(self._intake.reconcile, name, node, read),
+        }
 
-    def _died(self, name: str) -> None:
+    def _died(self, name: str, reason: str) -> None:
         self._intake.restarted(name, bootstrap.node_id(name, REPLICA))
-        self._plane.restarted(name)
+        self._plane.ended(name, reason)
 
     def _observe(self, event: GateEvent) -> None:
         self._plane.observe(event)
+        if isinstance(event, Nacked):
+            asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self, _gate: str = "") -> None:
         self._announce(self._plane)
@@ -152,9 +178,13 @@ class _House:
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
-            for name, run in self._plane.runs.items():
+            runs = dict(self._plane.runs)
+            for name in self._saved - runs.keys():  # its keys and certificates go with the Gate
+                self._settings.state.last_good(name).unlink(missing_ok=True)
+            self._saved = set(runs)
+            for name, run in runs.items():
                 good = self._server.last_good(name)
-                if good is not None and run.active == run.gate.hash:
+                if good is not None and run.is_current:
                     path = self._settings.state.last_good(name)
                     await asyncio.to_thread(last_good.save, path, good)
             await asyncio.sleep(_SAVE_EVERY_S)
@@ -169,28 +199,52 @@ class _House:
         self._watch.wake()
 
     def _status(self) -> dict[str, object]:
-        return status_of(self._plane, self._fleet, self._intake)
+        return status_of(self._settings.folder, self._plane, self._fleet, self._intake)
 
     async def _wake_in_time(self) -> None:
-        """Compiles again when a validity window closes; the proxy itself knows no time."""
+        """Applies again when a validity window closes; the proxy itself knows no time."""
         while True:
-            await self._world_applied.wait()
-            self._world_applied.clear()
+            wait_s = _LOOK_AT_CLOCK_S
             due = self._plane.next_change
-            if due is None:
-                continue
-            seconds = (due - self._clock.now()).total_seconds()
-            try:
-                async with asyncio.timeout(max(seconds, 0.0)):
-                    await self._world_applied.wait()
-            except TimeoutError:
+            if due is not None:
+                wait_s = min(wait_s, (due - self._clock.now()).total_seconds())
+            if wait_s <= 0:
                 self._watch.wake()
+                wait_s = _LOOK_AT_CLOCK_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._world_applied.wait()
+            self._world_applied.clear()
 
 
-def _stop_event() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM."""
+def _check_readable(settings: Settings) -> None:
+    try:
+        with os.scandir(settings.folder):
+            pass
+    except OSError as error:
+        raise SourceError(
+            f"{settings.folder} cannot be read: {error.strerror}",
+            hint="name the folder with the documents",
+        ) from error
+
+
+def _stop_event(drain_s: float) -> asyncio.Event:
+    """Set by the first signal to stop. The next one meets the default again and ends the process;
+    the kernel then ends the Envoys, and the store of records is safe against that.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else it is meant to outlive a terminal
+        numbers.append(signal.SIGHUP)
+
+    def first() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        _LOG.info("stopping; open requests have up to %.0f s (again to end at once)", drain_s)
+        stop.set()
+
+    for number in numbers:
+        loop.add_signal_handler(number, first)
     return stop
