@@ -87,7 +87,7 @@ def check_virtual_host(host: Any, *, verifies_tokens: bool, above: Iterable[Any]
             known[key] = list(_problems(route, levels, verifies_tokens=verifies_tokens))
         problems = known[key]
         if not _says_model(route):
-            problems = [*problems, "no model for the record"]
+            problems = [*problems, "no model or operation for its rules and its record"]
         found += [f"{host.name}: {route.name}: {problem}" for problem in problems]
     return found
 
@@ -97,7 +97,9 @@ def _says_model(route: Any) -> bool:
     if recording.GATE_NAMESPACE not in told:
         return False
     fields = told[recording.GATE_NAMESPACE].fields
-    return "model" in fields and bool(fields["model"].string_value)
+    return all(
+        key in fields and fields[key].string_value for key in ("model", engines.OPERATION_KEY)
+    )
 
 
 def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""One model's access rules as RBAC engines, per operation: the stages, the allow rules, the shadows.
+"""One model's access rules as RBAC engines: the stages, the allow rules, the shadows.
+
+The same engines hold for all rows of a model; a rule for some operations asks the chosen route which
+operation it is.
 
 The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
 stage refuses (`recording.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
@@ -19,6 +23,9 @@ from gatereeve.ir import access, recording
 from gatereeve.proxy.envoy import proofs as words
 from gatereeve.proxy.envoy import rbac
 from gatereeve.proxy.envoy.proofs import Proofs
+
+OPERATION_KEY: Final = "operation"
+"""In a governed route's metadata: which operation of the model it is."""
 
 OPEN: Final = recording.rule_policy(0, "ordinary")
 """The allow policy of ordinary routes; never of a governed one."""
@@ -32,10 +39,8 @@ class Selection:
     outside: tuple[str, ...] = ()
 
 
-def build_stages(
-    proofs: Proofs, rules: access.Access, operation: access.Operation, selection: Selection
-) -> Any:
-    """Everything that refuses before the allow rules, for one governed operation."""
+def build_stages(proofs: Proofs, rules: access.Access, selection: Selection) -> Any:
+    """Everything that refuses before the allow rules."""
     policies = _credential_policies(proofs)
     semicolon = rbac.policy(rbac.anybody(), permission=rbac.path_contains(";"))
     policies[recording.stage_policy("1", 0, "path-parameters")] = semicolon
@@ -43,9 +48,8 @@ def build_stages(
         nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
         policies[recording.stage_policy("3", 0, "nobody")] = nobody
     for index, rule in enumerate(rules.deny):
-        if _is_about(rule, operation):
-            name = recording.stage_policy(recording.DENY_STAGE, index, rule.name)
-            policies[name] = rbac.policy(_deny_condition(proofs, rule))
+        name = recording.stage_policy(recording.DENY_STAGE, index, rule.name)
+        policies[name] = rbac.policy(_deny_condition(proofs, rule), permission=_about(rule))
     if selection.within:
         elsewhere = rbac.policy(rbac.negate(words.is_from(proofs, selection.within)))
         policies[recording.stage_policy("5", 0, "region")] = elsewhere
@@ -95,26 +99,25 @@ def build_enforcement(shadow: Any | None = None) -> Any:
     return config
 
 
-def build_shadow_denial(
-    proofs: Proofs, rules: access.Access, operation: access.Operation
-) -> Any | None:
+def build_shadow_denial(proofs: Proofs, rules: access.Access) -> Any | None:
     """The deny rules of policies in shadow mode; None when there are none."""
     found = {
-        recording.rule_policy(index, rule.name): rbac.policy(_deny_condition(proofs, rule))
+        recording.rule_policy(index, rule.name): rbac.policy(
+            _deny_condition(proofs, rule), permission=_about(rule)
+        )
         for index, rule in enumerate(rules.shadow_deny)
-        if _is_about(rule, operation)
     }
-    return rbac.denying(found) if rules.shadow_deny else None
+    return rbac.denying(found) if found else None
 
 
-def build_allowance(proofs: Proofs, rules: access.Access, operation: access.Operation) -> Any:
-    """The allow rules of one operation; without any, nobody is admitted (P3)."""
+def build_allowance(proofs: Proofs, rules: access.Access) -> Any:
+    """The allow rules; without any, nobody is admitted (P3)."""
     config = filter_pb2.RBAC(
-        rules=rbac.allowing(_allow_policies(proofs, rules.allow, operation)),
+        rules=rbac.allowing(_allow_policies(proofs, rules.allow)),
         rules_stat_prefix="allow_",
     )
     if rules.shadow_allow:
-        policies = _allow_policies(proofs, rules.shadow_allow, operation)
+        policies = _allow_policies(proofs, rules.shadow_allow)
         config.shadow_rules.CopyFrom(rbac.allowing(policies))
         config.shadow_rules_stat_prefix = "shadow_allow_"
     return config
@@ -130,12 +133,6 @@ def build_open_allowance() -> Any:
 def build_closed_allowance() -> Any:
     """For requests without a route: nobody."""
     return filter_pb2.RBAC(rules=rbac.allowing({}), rules_stat_prefix="allow_")
-
-
-def rules_about(rules: access.Access, operation: access.Operation) -> tuple[int, ...]:
-    """Which rules say something about an operation; equal for operations with equal engines."""
-    every = (*rules.deny, *rules.allow, *rules.shadow_deny, *rules.shadow_allow)
-    return tuple(n for n, rule in enumerate(every) if _is_about(rule, operation))
 
 
 def is_anonymous_rule(rule: access.Rule) -> bool:
@@ -157,15 +154,12 @@ def _credential_policies(proofs: Proofs) -> dict[str, Any]:
     }
 
 
-def _allow_policies(
-    proofs: Proofs, rules: Sequence[access.Rule], operation: access.Operation
-) -> dict[str, Any]:
+def _allow_policies(proofs: Proofs, rules: Sequence[access.Rule]) -> dict[str, Any]:
     """Two policies for a rule that admits callers with and without a credential: their limits are
     kept by principal and by address."""
     found: dict[str, Any] = {}
     for index, rule in enumerate(rules):
-        if not _is_about(rule, operation):
-            continue
+        about = _about(rule)
         limited = rule.limit is not None
         where = _place_conditions(proofs, rule)
         if is_identified_rule(rule):
@@ -175,11 +169,11 @@ def _allow_policies(
                 else words.is_subject(proofs, rule.subjects)
             )
             name = recording.rule_policy(index, rule.name, limited=limited)
-            found[name] = rbac.policy(rbac.all_of([who, *where]))
+            found[name] = rbac.policy(rbac.all_of([who, *where]), permission=about)
         if is_anonymous_rule(rule):
             name = recording.rule_policy(index, rule.name, limited=limited, anonymous=True)
             nobody = rbac.negate(words.is_identified(proofs))
-            found[name] = rbac.policy(rbac.all_of([nobody, *where]))
+            found[name] = rbac.policy(rbac.all_of([nobody, *where]), permission=about)
     return found
 
 
@@ -202,5 +196,12 @@ def _place_conditions(proofs: Proofs, rule: access.Rule) -> list[Any]:
     return found
 
 
-def _is_about(rule: access.Rule, operation: access.Operation) -> bool:
-    return rule.operations is None or operation in rule.operations
+def _about(rule: access.Rule) -> Any:
+    """The operations that the rule is about."""
+    return rbac.everything() if rule.operations is None else _one_of(rule.operations)
+
+
+@lru_cache(maxsize=256)
+def _one_of(operations: tuple[access.Operation, ...]) -> Any:
+    wanted = rbac.one_of([rbac.exact(operation) for operation in operations])
+    return rbac.of_route(recording.GATE_NAMESPACE, OPERATION_KEY, wanted)

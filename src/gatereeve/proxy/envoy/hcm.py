@@ -42,8 +42,8 @@ def build_hcm(gate: Gate, listener: str, chain: Sequence[Placed], wiring: Wiring
         max_request_headers_kb=packing.uint32(_HEADER_KIB),
         use_remote_address=packing.boolean(value=True),
         xff_num_trusted_hops=gate.trusted_hops,
-        # Nobody is internal: `x-envoy-` headers are believed from no address.
-        internal_address_config=hcm_pb2.HttpConnectionManager.InternalAddressConfig(),
+        # No internal_address_config: then nobody is internal, and `x-envoy-` headers are believed
+        # from no address. An empty one would mean every private address.
         normalize_path=packing.boolean(value=True),
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",

@@ -122,6 +122,20 @@ def path_contains(text: str) -> Any:
     )
 
 
+def of_route(namespace: str, key: str, value: Any) -> Any:
+    """A value in the chosen route's own metadata, which no request can touch."""
+    return rbac_pb2.Permission(
+        sourced_metadata=rbac_pb2.SourcedMetadata(
+            metadata_matcher=metadata_pb2.MetadataMatcher(
+                filter=namespace,
+                path=[metadata_pb2.MetadataMatcher.PathSegment(key=key)],
+                value=value,
+            ),
+            metadata_source=rbac_pb2.ROUTE,
+        )
+    )
+
+
 def policy(*principals: Any, permission: Any | None = None) -> Any:
     """Matches when one principal and the permission do."""
     return rbac_pb2.Policy(

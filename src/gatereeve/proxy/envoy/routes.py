@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 
 from gatereeve.core import refusals
@@ -40,6 +41,7 @@ _MATCH: Final = wire.number(route_pb2.Route, "match")
 _ROUTE: Final = wire.number(route_pb2.Route, "route")
 _REDIRECT: Final = wire.number(route_pb2.Route, "redirect")
 _METADATA: Final = wire.number(route_pb2.Route, "metadata")
+_FILTER_METADATA: Final = wire.number(base_pb2.Metadata, "filter_metadata")
 _DIRECT_RESPONSE: Final = wire.number(route_pb2.Route, "direct_response")
 _PER_FILTER: Final = wire.number(route_pb2.Route, "typed_per_filter_config")
 _NAME: Final = wire.number(route_pb2.Route, "name")
@@ -51,8 +53,8 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    openai: every governed row of this host speaks it, so its refusals do. made: engines made so
-    far, by model, operation and selection; rows share them.
+    openai: every governed row of this host speaks it, so its refusals do. made: what rows of a kind
+    have in common, made so far.
     """
 
     proofs: Proofs
@@ -84,7 +86,7 @@ def build_refusing(place: Place, name: str, match: Any, code: str) -> Row:
     """A refusal of the gate's own, which asks nobody."""
     action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told({"row": name}, code)
     head = wire.field(_MATCH, match.SerializeToString(deterministic=True)) + action
-    return Row(head, name, _awake(place, _ordinary(place), set()))
+    return Row(head, name, _own(place))
 
 
 def build_tls_redirect(place: Place, port: int) -> Row:
@@ -92,14 +94,27 @@ def build_tls_redirect(place: Place, port: int) -> Row:
     redirect = actions.build_tls_redirect(port).SerializeToString(deterministic=True)
     match = matches.everything().SerializeToString(deterministic=True)
     head = wire.field(_MATCH, match) + wire.field(_REDIRECT, redirect)
-    return Row(head + _told({"row": "tls-redirect"}, None), "tls-redirect", _ordinary(place))
+    return Row(head + _told({"row": "tls-redirect"}, None), "tls-redirect", _own(place))
 
 
-def write(row: Row, inherited: PerFilter) -> bytes:
-    """The serialised `Route`; what the host already says in the same words is left out."""
-    own = {name: said for name, said in row.per_filter.items() if inherited.get(name) != said}
-    said = b"".join(wire.field(_PER_FILTER, own[name]) for name in sorted(own))
-    return row.head + said + wire.text(_NAME, row.name)
+def write(row: Row, overrides: bytes) -> bytes:
+    """The serialised `Route`. overrides: what it says otherwise than its host, of `overrides_of`."""
+    return row.head + overrides + wire.text(_NAME, row.name)
+
+
+def overrides_of(per_filter: PerFilter, inherited: PerFilter) -> bytes:
+    """What the host already says in the same words is left out."""
+    own = (said for name, said in sorted(per_filter.items()) if inherited.get(name) != said)
+    return b"".join(wire.field(_PER_FILTER, said) for said in own)
+
+
+def _own(place: Place) -> PerFilter:
+    """For rows of the gate's own."""
+    found = place.made.get("own")
+    if found is None:
+        found = _awake(place, _ordinary(place), reads=False, openai=False)
+        place.made["own"] = found
+    return found
 
 
 def _action(row: routes.Route, place: Place) -> bytes:
@@ -146,26 +161,28 @@ def _credential_headers(proofs: Proofs) -> tuple[str, ...]:
 
 
 def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
-    governance = row.governance
-    wanted = {names.BUFFER, names.BODY} if row.match.path in place.reads_body else set()
-    if governance is not None and governance.protocol == "openai":
-        wanted.add(names.PROTOCOL)
-    found = _awake(place, _base(place, row, selection), wanted)
-    header = _sticky_header(row.action)
+    governance, action = row.governance, row.action
+    key = (
+        None if governance is None else (governance.model, governance.protocol),
+        selection,
+        isinstance(action, routes.Refuse) and action.code == _UNKNOWN_MODEL,
+        row.match.path in place.reads_body,
+    )
+    found = place.made.get(key)
+    if found is None:
+        base = _base(place, row, selection)
+        speaks = governance is not None and governance.protocol == "openai"
+        found = place.made[key] = _awake(place, base, reads=key[-1], openai=speaks)
+    header = _sticky_header(action)
     return found if header is None else {**found, names.STICKY: _noting(header)}
 
 
-def _awake(place: Place, base: PerFilter, wanted: set[str]) -> PerFilter:
+def _awake(place: Place, base: PerFilter, *, reads: bool, openai: bool) -> PerFilter:
     """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so."""
-    if place.openai:
-        wanted.add(names.PROTOCOL)
-    if not wanted and not place.reads_body:
-        return base
     found = dict(base)
-    if names.PROTOCOL in wanted:
+    if openai or place.openai:
         found[names.PROTOCOL] = _speaking_openai()
     if place.reads_body:
-        reads = names.BODY in wanted
         found[names.BUFFER] = _holding(place.max_body_bytes) if reads else _asleep(names.BUFFER)
         found[names.BODY] = _reading() if reads else _asleep(names.BODY)
     return found
@@ -183,25 +200,12 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
     rules = place.access.get(governance.model)
     if rules is None:  # no rules at all: nobody (P3)
         rules = access.Access(model=governance.model, deny=(), allow=())
-    said = engines.rules_about(rules, governance.operation)
-    found = place.made.get((governance.model, said, selection))
-    if found is None:
-        found = _engines(place, rules, governance.operation, selection)
-        place.made[governance.model, said, selection] = found
-    return found
-
-
-def _engines(
-    place: Place, rules: access.Access, operation: access.Operation, selection: Selection
-) -> PerFilter:
     proofs = place.proofs
     found = {
-        names.STAGES: _packed(
-            names.STAGES, engines.build_stages(proofs, rules, operation, selection)
-        ),
-        names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules, operation)),
+        names.STAGES: _packed(names.STAGES, engines.build_stages(proofs, rules, selection)),
+        names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }
-    shadow = engines.build_shadow_denial(proofs, rules, operation)
+    shadow = engines.build_shadow_denial(proofs, rules)
     if shadow is not None:
         found[names.ENFORCE] = _packed(names.ENFORCE, engines.build_enforcement(shadow))
     if proofs.identity.jwt:
@@ -306,18 +310,32 @@ def _metadata(row: routes.Route) -> bytes:
     if isinstance(action, routes.Forward) and len(action.shares) > 1 and action.sticky:
         told["sticky"] = hashing.sticky_words(action.sticky)
     code = action.code if isinstance(action, routes.Refuse) else None
-    return _told(told, code, model=None if governance is None else governance.model)
+    about = b"" if governance is None else _about(governance.model, governance.operation)
+    return _told(told, code, about)
 
 
-def _told(
-    told: Mapping[str, str | Sequence[str]], code: str | None, *, model: str | None = None
-) -> bytes:
-    values = {"record": _JSON.encode(told).decode()}
-    if model is not None:
-        values["model"] = model
-    if code is not None:
-        refusal = refusals.lookup(code)
-        values["code"] = refusal.code
-        values["title"] = refusal.title
-        values["openai_type"] = refusal.openai_type
-    return wire.field(_METADATA, wire.metadata(recording.GATE_NAMESPACE, values))
+def _told(told: Mapping[str, str | Sequence[str]], code: str | None, about: bytes = b"") -> bytes:
+    """Metadata for the record, the rules and the local reply."""
+    record = wire.struct_text("record", _JSON.encode(told))
+    reply = b"" if code is None else _reply(code)
+    struct = wire.entry(recording.GATE_NAMESPACE, about + record + reply)
+    return wire.field(_METADATA, wire.field(_FILTER_METADATA, struct))
+
+
+@lru_cache(maxsize=16384)
+def _about(model: str, operation: str) -> bytes:
+    """For limits and rules."""
+    says = wire.struct_text("model", model.encode())
+    return says + wire.struct_text(engines.OPERATION_KEY, operation.encode())
+
+
+@lru_cache(maxsize=256)
+def _reply(code: str) -> bytes:
+    """For the local reply."""
+    refusal = refusals.lookup(code)
+    values = {
+        "code": refusal.code,
+        "openai_type": refusal.openai_type,
+        "title": refusal.title,
+    }
+    return b"".join(wire.struct_text(key, value.encode()) for key, value in values.items())

@@ -106,15 +106,16 @@ def _write(
     name: str, domain: str, rows: Sequence[route_builder.Row], per_host: Mapping[str, bytes]
 ) -> bytes:
     shared = {**_shared(rows), **per_host}
-    return b"".join(
-        (
-            wire.text(_NAME, name),
-            wire.text(_DOMAINS, domain),
-            *(wire.field(_ROUTES, route_builder.write(row, shared)) for row in rows),
-            *(wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)),
-            wire.field(_RETRY, _retry_policy()),
-        )
-    )
+    overrides: dict[int, bytes] = {}
+    parts = [wire.text(_NAME, name), wire.text(_DOMAINS, domain)]
+    for row in rows:
+        key = id(row.per_filter)
+        if key not in overrides:
+            overrides[key] = route_builder.overrides_of(row.per_filter, shared)
+        parts.append(wire.field(_ROUTES, route_builder.write(row, overrides[key])))
+    parts += [wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)]
+    parts.append(wire.field(_RETRY, _retry_policy()))
+    return b"".join(parts)
 
 
 def selections(rows: Sequence[routes.Route]) -> list[Selection]:

@@ -10,10 +10,8 @@ Source: protobuf.dev, "Encoding": a record is a varint tag (number << 3 | 2) and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from envoy.config.core.v3 import base_pb2
 from google.protobuf import struct_pb2
 
 _LENGTH_DELIMITED: Final = 2
@@ -42,16 +40,9 @@ def entry(key: str, message: bytes) -> bytes:
     return text(1, key) + field(2, message)
 
 
-def texts(number: int, values: Iterable[str]) -> bytes:
-    return b"".join(text(number, value) for value in values)
-
-
-def metadata(namespace: str, values: Mapping[str, str]) -> bytes:
-    """`core.v3.Metadata` with one namespace of texts."""
-    struct = b"".join(
-        field(_FIELDS, entry(key, text(_STRING, values[key]))) for key in sorted(values)
-    )
-    return field(_FILTER_METADATA, entry(namespace, struct))
+def struct_text(key: str, value: bytes) -> bytes:
+    """One text of a `Struct`. value: UTF-8."""
+    return field(_FIELDS, entry(key, field(_STRING, value)))
 
 
 def _varint(value: int) -> bytes:
@@ -71,4 +62,3 @@ _HEADS: Final = tuple(
 
 _FIELDS: Final = number(struct_pb2.Struct, "fields")
 _STRING: Final = number(struct_pb2.Value, "string_value")
-_FILTER_METADATA: Final = number(base_pb2.Metadata, "filter_metadata")
