@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from gatereeve.cli.terminal import OUT
 from gatereeve.core.errors import SettingsError
@@ -45,7 +45,6 @@ def digest(
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("ModelVersion", "model", "version", "digest", box=None)
-    for doc in found:
-        table.add_row(doc.ref.short, doc.spec.model, doc.spec.version, doc.digest)
-    OUT.print(table)
+    for doc in found:  # never cut: it is there to be copied
+        OUT.print(Text(f"{doc.ref.short} ({doc.spec.model} {doc.spec.version})", style="bold"))
+        OUT.print(f"  {doc.digest}")

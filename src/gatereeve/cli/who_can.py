@@ -6,11 +6,13 @@ Exit code 0 when somebody can, 1 when nobody can.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from gatereeve.api.world import World
@@ -53,46 +55,49 @@ def _model(world: World, name: str) -> str:
 
 
 def _print(world: World, matrix: matrices.Matrix) -> None:
+    """One block per subject of a rule, so that nothing has to be cut on a narrow terminal."""
     OUT.print(Text(f"{matrix.model} on gate {matrix.gate}", style="bold"))
     for words in matrix.words:
         OUT.print(Text(words, style="yellow"))
-    if matrix.cells:
-        table = Table("who", "may", "from", "for", "limit", "meets", "by", box=None)
-        for cell in matrix.cells:
-            limit = "-" if cell.limit is None else f"{cell.limit.count}/{cell.limit.seconds} s"
-            table.add_row(
-                Text(cell.subject, style="bold"),
-                cell.operation,
-                _any(cell.regions, "anywhere"),
-                _any(cell.purposes, "anything"),
-                limit,
-                Text(", ".join(cell.versions) or "nothing: " + ", ".join(cell.refused)),
-                Text(_by(cell) + _place(world, cell.origin)),
-            )
-        OUT.print(table)
-    if matrix.denials:
-        table = Table("denied", "what", "from", "for", "by", box=None)
-        for denial in matrix.denials:
-            table.add_row(
-                Text(_any(denial.subjects, "everybody"), style="bold"),
-                _any(denial.operations, "every operation"),
-                _any(denial.regions, "anywhere"),
-                _any(denial.purposes, "anything"),
-                Text(denial.rule + _place(world, denial.origin)),
-            )
-        OUT.print(table)
+    for _, alike in groupby(matrix.cells, key=_all_but_operation):
+        cells = list(alike)
+        _print_cells(world, cells[0], [cell.operation for cell in cells])
+    for denial in matrix.denials:
+        OUT.print(Text(f"{_any(denial.subjects, 'everybody')}: denied", style="bold red"))
+        _line("what", _any(denial.operations, "every operation"))
+        _where(denial.regions, denial.purposes)
+        _line("by", denial.rule + _place(world, denial.origin))
+
+
+def _all_but_operation(cell: matrices.Cell) -> matrices.Cell:
+    return replace(cell, operation="infer")
+
+
+def _print_cells(world: World, cell: matrices.Cell, operations: Sequence[str]) -> None:
+    OUT.print(Text(cell.subject, style="bold green" if cell.versions else "bold yellow"))
+    _line("may", ", ".join(operations))
+    _where(cell.regions, cell.purposes)
+    if cell.limit is not None:
+        _line("limit", f"{cell.limit.count}/{cell.limit.seconds} s")
+    _line("meets", ", ".join(cell.versions) or "nothing: " + ", ".join(cell.refused))
+    _line("by", cell.rule + _place(world, cell.origin))
+    if cell.except_by:
+        _line("unless", ", ".join(cell.except_by))
+
+
+def _where(regions: tuple[str, ...] | None, purposes: tuple[str, ...] | None) -> None:
+    _line("from", _any(regions, "anywhere"))
+    _line("for", _any(purposes, "anything"))
+
+
+def _line(word: str, text: str) -> None:
+    OUT.print(Text.assemble((f"  {word:<7}", "dim"), text))
 
 
 def _any(values: tuple[str, ...] | None, otherwise: str) -> str:
     if values is None:
         return otherwise
     return ", ".join(values[:6]) + (f", and {len(values) - 6} more" if len(values) > 6 else "")
-
-
-def _by(cell: matrices.Cell) -> str:
-    if not cell.except_by:
-        return cell.rule
-    return f"{cell.rule}, unless {', '.join(cell.except_by)}"
 
 
 def _place(world: World, origin: Origin) -> str:
