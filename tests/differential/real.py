@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -21,21 +22,34 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime.supervise import SystemClock
-from tests.differential import generate
+from tests.differential import cast
 
 GATE = "g"
+SERVERS = 6
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request as a server got it."""
+
+    port: int
+    path: str
+    host: str
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. code: our refusal code; server: the port that answered, None for the gate."""
+    """What came back. code: our refusal code. seen: by the server that answered; None for the gate."""
 
     status: int
     code: str | None
-    server: int | None
-    record_id: str | None
+    content_type: str | None
     location: str | None
+    record_id: str | None
     body: bytes
+    seen: Seen | None
 
 
 class Collector:
@@ -63,30 +77,31 @@ class Collector:
 
 
 class RealGate:
-    """One Envoy for many folders; `publish` a compiled Gate, then `send` requests."""
+    """One Envoy for many folders; `publish` a compiled Gate, then `ask` requests."""
 
     def __init__(self) -> None:
-        self.ports = generate.Ports(0, 0, ())
+        self.ports = cast.Ports(0, 0, ())
         self.records = Collector()
         self._stack = contextlib.AsyncExitStack()
         self._builder = configuration.Builder()
-        self._client_files: dict[str, tuple[Path, Path]] = {}
+        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._seen: dict[str, Seen] = {}
+        self._published: str | None = None
 
     async def __aenter__(self) -> Self:
         root = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="gd")))
         (root / "run").mkdir(mode=0o700)
         clock = SystemClock()
-        servers = [await self._serve() for _ in range(5)]
-        self.ports = generate.Ports(_free_port(), _free_port(), tuple(servers))
+        servers = [await self._serve() for _ in range(SERVERS)]
+        self.ports = cast.Ports(_free_port(), _free_port(), tuple(servers))
         self._root = root
-        intake = AccessLog(self.records, clock=clock)
-        self._intake = intake
+        self._intake = AccessLog(self.records, clock=clock)
         self._server = await self._stack.enter_async_context(
             AdsServer(
                 AdsSettings(socket=root / "run" / "xds.sock", discipline=Discipline(grace_s=0.0)),
                 clock=clock,
                 observer=lambda _event: None,
-                register=(intake.add_to,),
+                register=(self._intake.add_to,),
             )
         )
         self._server.add_gate(GATE)
@@ -118,30 +133,48 @@ class RealGate:
         await self._stack.enter_async_context(
             local.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
         )
-        self.log = settings.log
         self._admin = await self._stack.enter_async_context(Admin(admin))
 
     async def publish(self, gate: Gate) -> None:
         """Serve `gate`, and return when the Envoy has proved that it runs it."""
+        if gate.hash == self._published:
+            return
+        self._published = None
         snapshot = self._builder.build(gate)
         self._intake.follow((gate,))
         self._server.set_snapshot(GATE, snapshot)
         await wait_active(self._admin, expected_of(snapshot), timeout_s=20)
+        self._published = gate.hash
 
-    async def send_all(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers, in order; every answer's record is there when this returns."""
+    async def ask(
+        self, requests: Sequence[Request], config: str
+    ) -> list[tuple[Answer, RequestRecord | None]]:
+        """Answers with their records, in order.
+
+        config: hash of the published gate. A worker may still run the one before it: what another
+        configuration answered is asked again.
+        """
         answers = [await self.send(request) for request in requests]
-        await self.records.wait({a.record_id for a in answers if a.record_id})
-        return answers
+        for _ in range(_TRIES):
+            await self.records.wait({a.record_id for a in answers if a.record_id})
+            stale = [n for n, a in enumerate(answers) if self._is_stale(a, config)]
+            for number in stale:
+                answers[number] = await self.send(requests[number])
+            if not stale:
+                break
+        return [(a, self.records.by_id.get(a.record_id or "")) for a in answers]
+
+    def _is_stale(self, answer: Answer, config: str) -> bool:
+        record = self.records.by_id.get(answer.record_id or "")
+        return record is not None and record.config not in (None, config)
 
     async def send(self, request: Request) -> Answer:
         """Exactly the bytes of `request`, on a connection of its own."""
         secure = request.scheme == "https"
-        context = self._context(request) if secure else None
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
             self.ports.https if secure else self.ports.http,
-            ssl=context,
+            ssl=self._context(request) if secure else None,
             server_hostname=(request.sni or "") if secure else None,
             local_addr=(request.peer, 0),
         )
@@ -149,40 +182,62 @@ class RealGate:
             writer.write(wire(request))
             await writer.drain()
             async with asyncio.timeout(15):
-                return await _answer(reader)
+                return await self._answer(reader, request.method)
         finally:
-            writer.close()
-            with contextlib.suppress(OSError, ssl.SSLError):
-                await writer.wait_closed()
+            # Not `close`: Envoy leaves a TLS farewell unanswered for a tenth of a second.
+            writer.transport.abort()
 
     def _context(self, request: Request) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=generate.server_authority().certificate)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        if request.certificate is not None:
-            uri = request.certificate.uris[0]
-            if uri not in self._client_files:
-                pair = generate.authority().issue(uris=(uri,), client=True)
-                number = len(self._client_files)
-                chain, key = self._root / f"{number}.crt", self._root / f"{number}.key"
-                chain.write_text(pair.certificate)
-                key.write_text(pair.key)
-                self._client_files[uri] = chain, key
-            context.load_cert_chain(*self._client_files[uri])
-        return context
+        uri = request.certificate.uris[0] if request.certificate is not None else None
+        if uri not in self._contexts:
+            context = ssl.create_default_context(cadata=cast.server_authority().certificate)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            if uri is not None:
+                pair = cast.authority().issue(uris=(uri,), client=True)
+                chain = self._root / f"{len(self._contexts)}.pem"
+                chain.write_text(pair.certificate + pair.key)
+                context.load_cert_chain(chain)
+            self._contexts[uri] = context
+        return self._contexts[uri]
+
+    async def _answer(self, reader: asyncio.StreamReader, method: str) -> Answer:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(b" ", 2)[1])
+        headers = dict(_headers(head))
+        body = b"" if method == "HEAD" else await _read_body(headers, reader)
+        record_id = headers.get("x-request-id")
+        return Answer(
+            status=status,
+            code=headers.get("x-gatereeve-code"),
+            content_type=headers.get("content-type"),
+            location=headers.get("location"),
+            record_id=record_id,
+            body=body,
+            seen=self._seen.get(headers.get("x-seen", "")),
+        )
 
     async def _serve(self) -> int:
-        """A server that answers every request with its own port."""
+        """A server that remembers every request and answers with its number."""
 
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
-                    await _read_body(head, reader)
-                    port = writer.get_extra_info("sockname")[1]
-                    writer.write(
-                        b"HTTP/1.1 200 OK\r\nx-served-by: %d\r\ncontent-length: 2\r\n\r\nok" % port
+                    headers = _headers(head)
+                    await _read_body(dict(headers), reader)
+                    number = str(len(self._seen))
+                    self._seen[number] = Seen(
+                        port=writer.get_extra_info("sockname")[1],
+                        path=head.split(b" ", 2)[1].decode("latin-1"),
+                        host=dict(headers).get("host", ""),
+                        headers=headers,
                     )
+                    writer.write(
+                        f"HTTP/1.1 200 OK\r\nx-seen: {number}\r\ncontent-length: 2\r\n\r\n".encode()
+                    )
+                    if not head.startswith(b"HEAD "):
+                        writer.write(b"ok")
                     await writer.drain()
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()
@@ -200,47 +255,30 @@ def wire(request: Request) -> bytes:
     lines += [f"{name}: {value}" for name, value in request.headers]
     if request.body or request.method in ("POST", "PUT"):
         lines.append(f"content-length: {len(request.body)}")
-    lines.append("connection: close")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + request.body
 
 
-async def _answer(reader: asyncio.StreamReader) -> Answer:
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head.split(b" ", 2)[1])
-    headers = {}
+def _headers(head: bytes) -> tuple[tuple[str, str], ...]:
+    found = []
     for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        headers[name.strip().lower().decode()] = value.strip().decode("latin-1")
-    body = await _read_body(head, reader)
-    server = headers.get("x-served-by")
-    return Answer(
-        status=status,
-        code=headers.get("x-gatereeve-code"),
-        server=int(server) if server else None,
-        record_id=headers.get("x-request-id"),
-        location=headers.get("location"),
-        body=body,
-    )
+        name, colon, value = line.partition(b":")
+        if colon:
+            found.append((name.strip().lower().decode(), value.strip().decode("latin-1")))
+    return tuple(found)
 
 
-async def _read_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
-    lowered = head.lower()
-    if b"transfer-encoding: chunked" in lowered:
+async def _read_body(headers: dict[str, str], reader: asyncio.StreamReader) -> bytes:
+    if "chunked" in headers.get("transfer-encoding", ""):
         found = b""
         while size := int(await reader.readline(), 16):
             found += await reader.readexactly(size)
             await reader.readline()
         await reader.readline()
         return found
-    if b"content-length:" in lowered:
-        length = int(lowered.split(b"content-length:")[1].split(b"\r\n")[0])
-        return await reader.readexactly(length)
-    return b""
+    return await reader.readexactly(int(headers.get("content-length", "0")))
 
 
 def _free_port() -> int:
-    import socket  # noqa: PLC0415
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

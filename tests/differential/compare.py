@@ -1,0 +1,203 @@
+"""What the reference says must be seen, and what was seen: the same words for both sides.
+
+`expected` rests on the decision and the IR only, `observed` on the answer, on what the server got
+and on the record. A field is expected only when the decision came so far as to know it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from gatereeve.compile import actions, matching
+from gatereeve.compile.decision import STEPS, Decision
+from gatereeve.compile.entry import Entry, enter
+from gatereeve.compile.request import Request
+from gatereeve.core import refusals
+from gatereeve.core.records import Caller, RequestRecord
+from gatereeve.ir.gates import Gate
+from gatereeve.ir.routes import Forward, Route, VirtualHost
+from tests.differential.real import Answer
+
+Facts = Mapping[str, object]
+
+
+def differences(
+    gate: Gate,
+    request: Request,
+    decision: Decision,
+    answer: Answer,
+    record: RequestRecord | None,
+) -> dict[str, tuple[object, object]]:
+    """Field to (expected, seen), for every field that differs."""
+    wanted = expected(gate, request, decision, has_body=request.method != "HEAD")
+    seen = observed(answer, record)
+    if wanted.get("server") is not None and seen["server"] in _possible(gate, decision):
+        wanted["server"] = seen["server"]
+        if decision.split_key is None:
+            wanted.pop("version", None)
+    return {
+        name: (value, seen[name])
+        for name, value in wanted.items()
+        if name in seen and seen[name] != value
+    }
+
+
+def expected(
+    gate: Gate, request: Request, decision: Decision, *, has_body: bool
+) -> dict[str, object]:
+    """What must be seen of this decision."""
+    reached = decision.steps[-1].number
+    found: dict[str, object] = {
+        "status": decision.status,
+        "code": decision.code,
+        "location": decision.location,
+        "server": next(iter(_possible(gate, decision)), None),
+        "record.status": decision.status,
+        "record.code": decision.code,
+        "record.rule": decision.rule,
+        "record.model": decision.model,
+        "record.operation": decision.operation,
+        "record.route_rule": decision.route_rule,
+        "record.requested_version": decision.requested,
+        "record.policy": decision.policy,
+        "record.split_key": decision.split_key,
+        "record.shadow": decision.shadow,
+        "record.outcome": "served" if decision.code is None else "refused",
+    }
+    if decision.forwarded:
+        found["record.version"] = decision.version or None
+    if reached > STEPS.index("identity") and any(s.name == "identity" for s in decision.steps):
+        found["record.caller"] = _caller(decision)
+    if any(s.name == "attributes" for s in decision.steps):
+        found["record.region"] = decision.region
+        found["record.purpose"] = decision.purpose
+    entry = enter(request, trusted_hops=gate.trusted_hops)
+    if isinstance(entry, Entry):
+        found["record.path"] = _cut(entry.path)
+        found["record.source_ip"] = entry.client
+        found["record.config"] = gate.hash
+        host, row = _place(gate, decision, entry)
+        found["shape"] = _shape(decision, host, row) if has_body else None
+        if decision.forwarded and row is not None and isinstance(row.action, Forward):
+            found |= _behind(row, row.action, entry)
+    return found
+
+
+def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
+    found: dict[str, object] = {
+        "status": answer.status,
+        "code": answer.code,
+        "location": answer.location,
+        "server": answer.seen.port if answer.seen else None,
+        "shape": _shape_of(answer),
+    }
+    if answer.seen is not None:
+        found["behind.path"] = answer.seen.path
+        found["behind.host"] = answer.seen.host.partition(":")[0]
+        names = {name for name, _ in answer.seen.headers}
+        found["behind.ours"] = sorted(n for n in names if n.startswith("x-gatereeve-"))
+        found["behind.authorization"] = "authorization" in names
+    if record is not None:
+        found |= {
+            f"record.{name}": getattr(record, name)
+            for name in (
+                "status", "code", "rule", "model", "operation", "route_rule", "requested_version",
+                "policy", "split_key", "shadow", "outcome", "version", "caller", "region", "purpose",
+                "path", "source_ip", "config",
+            )
+        }  # fmt: skip
+    return found
+
+
+def _possible(gate: Gate, decision: Decision) -> list[int]:
+    """Ports of the servers that may answer: one, unless chance draws."""
+    if not decision.forwarded:
+        return []
+    clusters = {c.name: c for c in gate.clusters}
+    names = [name for name in decision.possible if name]
+    return [clusters[name].endpoints.groups[0].endpoints[0].port for name in names]
+
+
+def _place(
+    gate: Gate, decision: Decision, entry: Entry
+) -> tuple[VirtualHost | None, Route | None]:
+    listener = next(one for one in gate.listeners if one.protocol == entry.scheme)
+    host = matching.find_host(listener.hosts, entry.host)
+    rows = host.routes if host is not None else ()
+    return host, next((row for row in rows if row.name == decision.route), None)
+
+
+def _shape(decision: Decision, host: VirtualHost | None, row: Route | None) -> str | None:
+    """Design 5.6: OpenAI routes answer in that API's error object, everything else by RFC 9457."""
+    if decision.code is None:
+        return None
+    if row is None or host is None:
+        return "problem"
+    spoken = {r.governance.protocol for r in host.routes if r.governance is not None}
+    own = row.governance.protocol if row.governance is not None else None
+    return "openai" if own == "openai" or spoken == {"openai"} else "problem"
+
+
+def _shape_of(answer: Answer) -> str | None:
+    """Which error body it is, when the whole of it is right."""
+    if answer.code is None or not answer.body:
+        return None
+    refusal = refusals.lookup(answer.code)
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return "not JSON"
+    problem = {
+        "type": refusals.TYPE_BASE + refusal.code,
+        "title": refusal.title,
+        "status": refusal.status,
+        "code": refusal.code,
+        "record_id": answer.record_id,
+    }
+    if answer.record_id is None:  # refused before the gate gave it one
+        problem["record_id"] = body.get("record_id")
+    error = {
+        "message": refusal.title,
+        "type": refusal.openai_type,
+        "code": refusal.code,
+        "param": None,
+        "record_id": answer.record_id,
+    }
+    if body == problem and answer.content_type == "application/problem+json":
+        return "problem"
+    if body == {"error": error} and answer.content_type == "application/json":
+        return "openai"
+    return f"{answer.content_type}: {body}"
+
+
+def _behind(row: Route, action: Forward, entry: Entry) -> Facts:
+    """What the server must see."""
+    path = entry.path
+    if action.rewrite is not None:
+        path = actions.rewrite_path(action.rewrite, row.match.path, entry.path)
+    found: dict[str, object] = {
+        "behind.path": path + ("" if entry.query is None else f"?{entry.query}"),
+        "behind.host": action.rewrite_host or entry.host,
+        "behind.ours": [],
+    }
+    if row.governance is not None:
+        found["behind.authorization"] = False
+    return found
+
+
+def _caller(decision: Decision) -> Caller:
+    principal = decision.principal
+    if principal is None:
+        return Caller()
+    return Caller(
+        provider=principal.provider,
+        id=principal.id,
+        method=principal.method,
+        issuer=principal.issuer,
+        groups=principal.groups,
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 1024 else text[:1023] + "…"

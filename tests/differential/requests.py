@@ -1,0 +1,202 @@
+"""Generated requests: most aim at what a folder serves, some a little beside it, some are malformed.
+
+A request is what goes over the wire; hosts, paths and headers are written in the odd ways that
+clients and attackers write them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from gatereeve.compile.request import ClientCertificate, Request
+from tests.differential import cast
+from tests.differential.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a route of the folder leads: host, path of the route, and the model behind it."""
+
+    host: str
+    path: str
+    model: str | None
+    protocol: str | None
+
+
+def aims(documents: Sequence[Document]) -> list[Aim]:
+    """The places that the folder's routes serve."""
+    protocols = {d["metadata"]["name"]: d["spec"]["protocol"] for d in documents if d["kind"] == "Model"}
+    found = []
+    for one in documents:
+        for host, path, model in _places(one):
+            found.append(Aim(host, path, model, protocols.get(model or "")))
+    return found
+
+
+def _places(one: Document) -> list[tuple[str, str, str | None]]:
+    found: list[tuple[str, str, str | None]] = []
+    if one["kind"] == "Ingress":
+        for given in one["spec"]["rules"]:
+            for path in given["http"]["paths"]:
+                model = path["backend"].get("resource", {}).get("name")
+                found.append((given.get("host", "c.test"), path["path"], model))
+    if one["kind"] == "HTTPRoute":
+        for given in one["spec"]["rules"]:
+            models = [b["name"] for b in given.get("backendRefs", ()) if b.get("kind") == "Model"]
+            for match in given["matches"]:
+                path = match["path"]["value"] if match["path"]["type"] != "RegularExpression" else "/plain"
+                found += [(host, path, models[0] if models else None) for host in one["spec"]["hostnames"]]
+    return found
+
+
+_OPERATIONS = {
+    "kserve-v2": ("/v2/models/M/infer", "/v2/models/M/infer", "/v2/models/M/versions/1/infer",
+                  "/v2/models/M/versions/2/infer", "/v2/models/M/versions/9/infer",
+                  "/v2/models/M/ready", "/v2/models/M", "/v2/health/live", "/v2", "/v2/repository/index",
+                  "/v2/models/M/generate_stream", "/v2/models/other/infer"),
+    "openai": ("/v1/chat/completions", "/v1/chat/completions", "/v1/completions", "/v1/embeddings",
+               "/v1/responses", "/v1/models/M", "/v1/models", "/v1/files"),
+    "kserve-v1": ("/v1/models/M:predict", "/v1/models/M:explain", "/v1/models/M", "/v1/models"),
+    "json": ("", "/", "/score", "/score/deep"),
+    None: ("", "/", "/x", "/x/y", "x"),
+}  # fmt: skip
+
+_STRANGE = (
+    "/", "/anything/else", "/plain", "/plainx", "/lending", "/lendingx",
+    "/v2/models/m0/infer?x=1", "/V2/models/m0/infer", "/v2//models/m0/infer",
+    "/x/../v2/models/m0/infer", "/v2/models/m0/infer;x=1", "/v2/models/m0%2finfer",
+    "/v2/models/m0/%69nfer", "/v2/models/m0/infer/", "/./v2/models/m0/infer", "/v2/models/m0/infer%00",
+    "/v2\\models\\m0\\infer", "/v2/models/m0/infer#x", "/lending/../plain", "/lending/..;/plain",
+    "/plain/%2e%2e/v1/chat/completions", "/v1/chat/completions?model=m1", "/v1/chat/completions/",
+    "/plain/" + "a" * 3000, "/" + "a/" * 900, "/v2/models/m0/infer?" + "q=" * 2000, "/%zz", "/plain%20x",
+    "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "*",
+)  # fmt: skip
+
+_BODIES: tuple[Any, ...] = (
+    {"model": "m0"}, {"model": "m0"}, {"model": "m0", "stream": True}, {"model": "m1", "stream": False},
+    {"model": "m1"}, {"model": "m1", "stream": True}, {"model": "other"}, {"model": 3}, {"stream": True},
+    [], {"model": "m0", "stream": "true"}, {"model": "m0", "stream": None}, {"model": "m0", "stream": 1},
+    {"inputs": []}, {"Model": "m1", "model": "m0"}, {"model": "m0", "n": 2**63},
+    b"", b"{", b'{"model":"m1","model":"m0"}', b'{"model":"m0"} trailing', b'\xef\xbb\xbf{"model":"m0"}',
+    b'{"mod\\u0065l":"m0"}', b'{"model":"m\xff0"}', b'{"model":"m0","x":NaN}', b'{"model":"m0"}\x00{',
+    b'{"model":"m0","stream":tru}', b'{"model":"m0","x":' + b"[" * 1100 + b"]" * 1100 + b"}",
+)  # fmt: skip
+
+_CONTENT_TYPES = (
+    *["application/json"] * 8, "application/json; charset=utf-8", "application/json;charset=UTF-8",
+    "application/json; charset=latin1", "Application/JSON", "text/plain", "application/json, text/plain",
+    "application/json;", None,
+)  # fmt: skip
+
+_EXTRA = (
+    ("x-region", "us"), ("x-region", "DE"), ("x-region", ""), ("X-Region", "xx"), ("x-purpose", "lending"),
+    ("x-purpose", "Marketing"), ("x-canary", "yes"), ("x-canary", "no"), ("X-Canary", "yes"),
+    ("x-model-version", "1"), ("x-model-version", "2"), ("x-model-version", "7"), ("x-model-version", ""),
+    ("x-forwarded-for", "127.0.2.9"), ("x-forwarded-for", "198.51.100.7, 127.0.2.9"),
+    ("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "junk"), ("x-forwarded-for", "2001:DB8::1"),
+    ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), ("x-forwarded-host", "b.example"),
+    ("x-gatereeve-sni", "b.example"), ("x-gatereeve-scope", "https|b.example"),
+    ("x-gatereeve-code", "x"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
+    ("x-original-url", "/plain"), ("x-rewrite-url", "/plain"), ("x_region", "us"),
+    ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
+    ("content-encoding", "gzip"), ("content-encoding", "identity"), ("accept-encoding", "gzip"),
+    ("upgrade", "websocket"), ("expect", "100-continue-not"), ("te", "trailers"), ("user-agent", "t/1"),
+    ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
+)  # fmt: skip
+
+
+def request(random: Random, places: Sequence[Aim]) -> Request:
+    """One request; three of four aim at a place of the folder with something that looks right."""
+    scheme = "http" if random.random() < 0.12 else "https"
+    aim = random.choice(places) if places and random.random() < 0.8 else None
+    host = _host(random, aim)
+    path = _path(random, aim)
+    method = random.choice(["POST"] * 6 + ["GET", "GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
+    headers = random.sample(_EXTRA, random.choice([0, 0, 1, 1, 2, 3]))
+    credentials, certificate = _credentials(random, scheme)
+    headers += credentials
+    if random.random() < 0.4:
+        headers.append(("x-subject-id", f"s{random.randint(0, 40)}"))
+    if random.random() < 0.06 and headers:
+        headers.append(random.choice(headers))
+    if any(name == "upgrade" for name, _ in headers):
+        headers.append(("connection", random.choice(["upgrade", "keep-alive, Upgrade", "close"])))
+    content_type = random.choice(_CONTENT_TYPES)
+    if content_type is not None:
+        headers.append(("content-type", content_type))
+    random.shuffle(headers)
+    body = random.choice(_BODIES) if random.random() < 0.5 else {"model": (aim and aim.model) or "m0"}
+    return Request(
+        scheme=scheme,
+        host=_spelling(random, host),
+        method=method,
+        path=path,
+        headers=tuple(headers),
+        body=b"" if method in ("GET", "HEAD") else body if isinstance(body, bytes) else json.dumps(body).encode(),
+        peer=random.choice(["127.0.0.1", "127.0.0.1", "127.0.1.1", "127.0.2.1"]),
+        sni=_server_name(random, host) if scheme == "https" else None,
+        certificate=certificate,
+    )  # fmt: skip
+
+
+def _host(random: Random, aim: Aim | None) -> str:
+    if aim is None:
+        return random.choice(cast.CALLED)
+    if aim.host.startswith("*."):
+        return random.choice(("x", "x", "x", "x.y")) + aim.host[1:]
+    return aim.host
+
+
+def _spelling(random: Random, host: str) -> str:
+    odd = random.random()
+    if odd > 0.12:
+        return host
+    port = random.choice([":443", ":8443", ":1", ":"])
+    return random.choice([host.upper(), host.title(), host + port, host + ".", host + "." + port,
+                          "a b", host + "/x", "user@" + host, "[::1]", host + ".."])  # fmt: skip
+
+
+def _server_name(random: Random, host: str) -> str | None:
+    odd = random.random()
+    if odd > 0.08:
+        return host
+    return random.choice([None, "a.example", "x.w.example", "z.w.example", "c.test", host.upper()])
+
+
+def _path(random: Random, aim: Aim | None) -> str:
+    if aim is None or random.random() < 0.15:
+        return random.choice(_STRANGE)
+    operation = random.choice(_OPERATIONS[aim.protocol]).replace("M", aim.model or "")
+    base = aim.path.rstrip("/")
+    path = operation if operation.startswith(base + "/") and random.random() < 0.9 else base + operation
+    if random.random() < 0.15:
+        path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
+    return path or "/"
+
+
+def _credentials(
+    random: Random, scheme: str
+) -> tuple[list[tuple[str, str]], ClientCertificate | None]:
+    """None, one, or several; a fifth of the tokens and keys are bad."""
+    headers: list[tuple[str, str]] = []
+    certificate = None
+    who = random.randint(0, 11)
+    if who <= 5:
+        known = cast.good_tokens() if random.random() < 0.8 else cast.bad_tokens()
+        headers.append(("authorization", "Bearer " + random.choice(list(known.values()))))
+        if random.random() < 0.06:
+            good = random.choice(list(cast.good_tokens().values()))
+            headers[-1] = ("Authorization", random.choice(
+                ["Basic eDp5", "bearer " + good, "Bearer", "", "Bearer  " + good, "BEARER " + good,
+                 f"Bearer {good} x", f"Basic eDp5, Bearer {good}"]))  # fmt: skip
+    if who in (4, 6, 7, 8):
+        value = random.choice((*cast.API_KEYS.values(), *cast.API_KEYS.values(), cast.WRONG_KEY, ""))
+        headers.append(("x-api-key", value))
+    if who in (5, 8, 9) and scheme == "https":
+        uri = random.choice((cast.SPIFFE, cast.SPIFFE, cast.SPIFFE, cast.STRANGER))
+        certificate = ClientCertificate(uris=(uri,))
+    return headers, certificate
