@@ -100,10 +100,14 @@ def build_enforcement(shadow: Any | None = None) -> Any:
 
 
 def build_shadow_denial(proofs: Proofs, rules: access.Access) -> Any | None:
-    """The deny rules of policies in shadow mode; None when there are none."""
+    """The deny rules of policies in shadow mode; None when there are none.
+
+    They speak only where the deny rules would: not of callers who were refused before.
+    """
     found = {
         recording.rule_policy(index, rule.name): rbac.policy(
-            _deny_condition(proofs, rule), permission=_about(rule)
+            rbac.all_of([rbac.negate(_refused_before()), _deny_condition(proofs, rule)]),
+            permission=_about(rule),
         )
         for index, rule in enumerate(rules.shadow_deny)
     }
@@ -194,6 +198,20 @@ def _place_conditions(proofs: Proofs, rule: access.Rule) -> list[Any]:
     if rule.purposes is not None:
         found.append(words.is_for(proofs, rule.purposes))
     return found
+
+
+@lru_cache(maxsize=1)
+def _refused_before() -> Any:
+    """A stage before the deny rules has refused."""
+    return rbac.any_of(
+        [
+            rbac.metadata(
+                recording.RBAC_NAMESPACE, (recording.STAGE_ID,), rbac.beginning(f"{stage}|")
+            )
+            for stage in recording.STAGES
+            if stage < recording.DENY_STAGE
+        ]
+    )
 
 
 def _about(rule: access.Rule) -> Any:

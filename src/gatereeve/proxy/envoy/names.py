@@ -7,6 +7,7 @@ before anything reads them.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 GATE: Final = "gatereeve.gate"
@@ -54,6 +55,7 @@ def attribute_filter(attribute: str, source: int) -> str:
     return f"gatereeve.{attribute}.{source}"
 
 
+@lru_cache(maxsize=1 << 17)
 def shard_of(listener: str, host: str) -> str:
     """The route configuration of an exact host: the same for ever, whatever other hosts there are."""
     number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) % SHARDS

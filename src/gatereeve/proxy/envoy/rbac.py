@@ -77,6 +77,11 @@ def exact(text: str, *, any_case: bool = False) -> Any:
     )
 
 
+def beginning(text: str) -> Any:
+    """A value that begins with this text."""
+    return value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(prefix=text))
+
+
 def one_of(values: Sequence[Any]) -> Any:
     """A value that one of the matchers takes."""
     if len(values) == 1:

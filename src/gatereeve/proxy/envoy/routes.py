@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from envoy.config.core.v3 import base_pb2
@@ -24,8 +24,11 @@ from gatereeve.proxy.envoy.filters import body, buffer, jwt, protocol, sticky
 from gatereeve.proxy.envoy.filters.placed import asleep
 from gatereeve.proxy.envoy.proofs import Proofs
 
-PerFilter = Mapping[str, bytes]
+PerFilter: TypeAlias = Mapping[str, bytes]
 """`typed_per_filter_config`: name of the filter to its serialised map entry."""
+
+Told: TypeAlias = Mapping[str, str | Sequence[str]]
+"""What `recording.ROUTE_TAG` holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[
     if row.governance is not None:
         parameters = matches.build_parameter_match(row.match)
         if parameters is not None:
-            found.append(build_refusing(place, f"{row.name};", parameters, "malformed-request"))
+            told = _told_of(row)
+            guard = build_refusing(place, row.name, parameters, "malformed-request", told)
+            found.append(guard)
     per_filter = _per_filter(place, row, selection)
     rest = _action(row, place)
     found += [
@@ -82,9 +87,9 @@ def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[
     return found
 
 
-def build_refusing(place: Place, name: str, match: Any, code: str) -> Row:
-    """A refusal of the gate's own, which asks nobody."""
-    action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told({"row": name}, code)
+def build_refusing(place: Place, name: str, match: Any, code: str, told: Told | None = None) -> Row:
+    """A refusal of the gate's own, which asks nobody. told: for the record."""
+    action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told(told or {"row": name}, code)
     head = wire.field(_MATCH, match.SerializeToString(deterministic=True)) + action
     return Row(head, name, _own(place))
 
@@ -294,7 +299,14 @@ def _sticky_header(action: routes.Action) -> str | None:
 
 
 def _metadata(row: routes.Route) -> bytes:
-    """What the record and the local reply read; see `ir.recording`."""
+    """What the record, the rules and the local reply read; see `ir.recording`."""
+    code = row.action.code if isinstance(row.action, routes.Refuse) else None
+    governance = row.governance
+    about = b"" if governance is None else _about(governance.model, governance.operation)
+    return _told(_told_of(row), code, about)
+
+
+def _told_of(row: routes.Route) -> Told:
     told: dict[str, str | Sequence[str]] = {"row": row.name}
     governance = row.governance
     if governance is not None:
@@ -309,12 +321,10 @@ def _metadata(row: routes.Route) -> bytes:
     action = row.action
     if isinstance(action, routes.Forward) and len(action.shares) > 1 and action.sticky:
         told["sticky"] = hashing.sticky_words(action.sticky)
-    code = action.code if isinstance(action, routes.Refuse) else None
-    about = b"" if governance is None else _about(governance.model, governance.operation)
-    return _told(told, code, about)
+    return told
 
 
-def _told(told: Mapping[str, str | Sequence[str]], code: str | None, about: bytes = b"") -> bytes:
+def _told(told: Told, code: str | None, about: bytes = b"") -> bytes:
     """Metadata for the record, the rules and the local reply."""
     record = wire.struct_text("record", _JSON.encode(told))
     reply = b"" if code is None else _reply(code)

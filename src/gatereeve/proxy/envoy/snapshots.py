@@ -8,7 +8,7 @@ gates give equal bytes, whatever the memo holds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,6 +46,9 @@ from gatereeve.proxy.xds.snapshot import (
 )
 
 _Typed = tuple[TypeUrl, Resource]
+_Group = tuple[TypeUrl, Mapping[str, Resource]]
+
+_CLUSTERS_AT_ONCE = 64
 
 
 class Same:
@@ -61,6 +64,22 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.value)
+
+
+class AllSame:
+    """As `Same`, for many values at once: ten thousand of them are compared in a millisecond."""
+
+    __slots__ = ("_ids", "values")
+
+    def __init__(self, values: Sequence[object]) -> None:
+        self.values = tuple(values)
+        self._ids = tuple(map(id, self.values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllSame) and other._ids == self._ids
+
+    def __hash__(self) -> int:
+        return hash(self._ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +101,24 @@ def build_snapshot(gate: gates.Gate, wiring: Wiring, memo: Memo) -> Snapshot:
     )
     build = _Build(gate, wiring, memo, proofs)
     found: dict[TypeUrl, dict[str, Resource]] = defaultdict(dict)
-    for resources in (
+    for groups in (
         build.of_clusters(),
         build.of_secrets(),
         build.of_listeners(),
         build.of_routes(),
     ):
-        for type_url, resource in resources:
-            found[type_url][resource.name] = resource
+        for type_url, resources in groups:
+            found[type_url].update(resources)
     memo.sweep()
     return Snapshot(version=gate.hash, resources=dict(found))
 
 
 class _Build:
-    """One build: the parts of a snapshot, each as typed resources."""
+    """One build: the parts of a snapshot, each as resources by type and name.
+
+    What is many (hosts, clusters) is made in parts. A part is one memo entry, and has a memo of its
+    own (`Memo.part`) for what is in it, so that a changed part costs what changed in it.
+    """
 
     def __init__(self, gate: gates.Gate, wiring: Wiring, memo: Memo, proofs: Proofs) -> None:
         self._gate = gate
@@ -104,11 +127,14 @@ class _Build:
         self._proofs = proofs
         self._rules = {rules.model: rules for rules in gate.access}
 
-    def of_clusters(self) -> Iterator[_Typed]:
-        for cluster in self._gate.clusters:
-            yield from self._memo.get(("cluster", Same(cluster)), partial(_cluster, cluster))
+    def of_clusters(self) -> Iterator[_Group]:
+        every = self._gate.clusters
+        for start in range(0, len(every), _CLUSTERS_AT_ONCE):
+            some = every[start : start + _CLUSTERS_AT_ONCE]
+            part = self._memo.part(("clusters", start))
+            yield from self._memo.get(("clusters", AllSame(some)), partial(_clusters, some, part))
 
-    def of_secrets(self) -> Iterator[_Typed]:
+    def of_secrets(self) -> Iterator[_Group]:
         built = set()
         for listener in self._gate.listeners:
             for certificate in listener.certificates:
@@ -119,9 +145,9 @@ class _Build:
                         partial(_certificate, certificate),
                     )
         if self._gate.identity.mtls is not None:
-            yield _typed(secrets.build_client_ca(self._gate.identity.mtls))
+            yield _alone(secrets.build_client_ca(self._gate.identity.mtls))
 
-    def of_listeners(self) -> Iterator[_Typed]:
+    def of_listeners(self) -> Iterator[_Group]:
         """Listeners, and the filters that they find by ECDS, each once."""
         discovered: dict[str, Placed] = {}
         for listener in self._gate.listeners:
@@ -133,8 +159,8 @@ class _Build:
             )
             if made is not None:
                 _hold(coverage.check_governed([made]))
-                yield _typed(made)
-        yield from (_typed(one.as_resource()) for one in discovered.values())
+                yield _alone(made)
+        yield from (_alone(one.as_resource()) for one in discovered.values())
 
     def _chain(self, listener: str) -> tuple[Placed, ...]:
         """`filters.ORDER` for one listener; only the first filter changes with every hash."""
@@ -146,14 +172,13 @@ class _Build:
         )
         return (*filters.ORDER[0].build(ground), *kept)
 
-    def of_routes(self) -> Iterator[_Typed]:
+    def of_routes(self) -> Iterator[_Group]:
         for listener in self._gate.listeners:
             door = self._door(listener)
             exact = [h for h in listener.hosts if not h.host.startswith("*")]
             wild = [h for h in listener.hosts if h.host.startswith("*")]
             yield from self._shards(listener.name, door, exact)
-            yield self._wild(listener, door, wild)
-            yield from self._scopes(listener.name, (h.host for h in exact))
+            yield from _groups((self._wild(listener, door, wild), _scope(listener.name, "*")))
 
     def _door(self, listener: gates.Listener) -> Door:
         tls = next((x.port for x in self._gate.listeners if x.protocol == "https"), 443)
@@ -166,41 +191,52 @@ class _Build:
 
     def _shards(
         self, listener: str, door: Door, hosts: Iterable[routes.VirtualHost]
-    ) -> Iterator[_Typed]:
-        shards: defaultdict[str, list[_Host]] = defaultdict(list)
+    ) -> Iterator[_Group]:
+        """One route configuration for each shard of hosts, and a scope for each host.
+
+        A host's identity stands for its models' rules as well: rows carry the policy's hash.
+        """
+        shards: defaultdict[str, list[routes.VirtualHost]] = defaultdict(list)
         for host in hosts:
-            name = self._memo.get(
-                ("shard", listener, host.host), partial(names.shard_of, listener, host.host)
-            )
-            shards[name].append(self._host(host, door))
+            shards[names.shard_of(listener, host.host)].append(host)
         for name in sorted(shards):
-            built = shards[name]
-            yield self._memo.get(
-                ("routes", name, *map(Same, built)),
-                partial(_route_configuration, name, built, exact=True),
+            its_hosts = shards[name]
+            part = self._memo.part(("routes", name))
+            yield from self._memo.get(
+                ("routes", name, door, Same(self._proofs), AllSame(its_hosts)),
+                partial(self._shard, listener, name, door, its_hosts, part),
             )
+
+    def _shard(
+        self,
+        listener: str,
+        name: str,
+        door: Door,
+        hosts: Sequence[routes.VirtualHost],
+        memo: Memo,
+    ) -> tuple[_Group, ...]:
+        built = [self._host(host, door, memo) for host in hosts]
+        scopes = (
+            memo.get(("scope", host.host), partial(_scope, listener, host.host)) for host in hosts
+        )
+        return _groups((_route_configuration(name, built, exact=True), *scopes))
 
     def _wild(
         self, listener: gates.Listener, door: Door, hosts: Iterable[routes.VirtualHost]
     ) -> _Typed:
         others = sorted(h.host for h in listener.hosts) if hosts else []
-        built = [self._host(h, door, _neighbours(h.host, others)) for h in hosts]
+        memo = self._memo.part(("routes", names.wild_of(listener.name)))
+        built = [self._host(h, door, memo, _neighbours(h.host, others)) for h in hosts]
         if not any(one.host == "*" for one in built):
             unknown = virtual_hosts.build_unknown_host(door, self._proofs)
             built.append(_Host(host="*", body=unknown))
         return _route_configuration(names.wild_of(listener.name), built, exact=False)
 
-    def _scopes(self, listener: str, hosts: Iterable[str]) -> Iterator[_Typed]:
-        """One scope per exact host, and `*`."""
-        for host in ("*", *hosts):
-            yield self._memo.get(("scope", listener, host), partial(_scope, listener, host))
-
     def _host(
-        self, host: routes.VirtualHost, door: Door, neighbours: tuple[str, ...] = ()
+        self, host: routes.VirtualHost, door: Door, memo: Memo, neighbours: tuple[str, ...] = ()
     ) -> _Host:
-        models = self._memo.get(("models", Same(host)), partial(_models, host))
-        rules = tuple(self._rules[model] for model in models if model in self._rules)
-        return self._memo.get(
+        rules = tuple(self._rules[model] for model in _models(host) if model in self._rules)
+        return memo.get(
             ("host", Same(host), door, Same(self._proofs), neighbours, *map(Same, rules)),
             partial(_build_host, host, door, self._proofs, rules, neighbours),
         )
@@ -220,6 +256,14 @@ def _build_host(
     return _Host(host=host.host, body=body)
 
 
+def _clusters(some: Iterable[ir_clusters.Cluster], memo: Memo) -> tuple[_Group, ...]:
+    return _groups(
+        typed
+        for cluster in some
+        for typed in memo.get(("cluster", Same(cluster)), partial(_cluster, cluster))
+    )
+
+
 def _cluster(cluster: ir_clusters.Cluster) -> tuple[_Typed, _Typed]:
     return (
         _typed(clusters.build_cluster(cluster)),
@@ -227,8 +271,8 @@ def _cluster(cluster: ir_clusters.Cluster) -> tuple[_Typed, _Typed]:
     )
 
 
-def _certificate(certificate: gates.Certificate) -> _Typed:
-    return _typed(secrets.build_certificate(certificate))
+def _certificate(certificate: gates.Certificate) -> _Group:
+    return _alone(secrets.build_certificate(certificate))
 
 
 def _route_configuration(name: str, built: Iterable[_Host], *, exact: bool) -> _Typed:
@@ -253,6 +297,18 @@ def _neighbours(wildcard: str, others: list[str]) -> tuple[str, ...]:
     suffix = wildcard.removeprefix("*")
     found = tuple(h for h in others if h != wildcard and h.endswith(suffix) and h != "*")
     return found if len(found) <= virtual_hosts.NEIGHBOURS else ()
+
+
+def _alone(message: Any) -> _Group:
+    type_url, resource = _typed(message)
+    return type_url, {resource.name: resource}
+
+
+def _groups(several: Iterable[_Typed]) -> tuple[_Group, ...]:
+    found: dict[TypeUrl, dict[str, Resource]] = defaultdict(dict)
+    for type_url, resource in several:
+        found[type_url][resource.name] = resource
+    return tuple(found.items())
 
 
 def _typed(message: Any) -> _Typed:
