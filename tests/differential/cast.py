@@ -79,7 +79,10 @@ def good_tokens() -> dict[str, str]:
         "bob-fr": keys.token("corp", _corp("bob", country="fr", purpose="Marketing")),
         "bob": keys.token("corp", _corp("bob")),
         "carol-no-groups": keys.token("corp", _corp("carol", groups=None)),
-        "dan-odd-claims": keys.token("corp", _corp("dan", groups=["", "beta", 3], country=7, purpose="")),
+        "dan-odd-groups": keys.token("corp", _corp("dan", groups=["", "beta", 3], purpose="")),
+        "dan-number": keys.token("corp", _corp("dan", country=7)),
+        "dan-list": keys.token("corp", _corp("dan", purpose=["lending"])),
+        "dan-true": keys.token("corp", _corp("dan", purpose=True)),
         "night": keys.token("lab", _lab("night")),
         "alice-of-lab": keys.token("lab", _lab("alice", where={"country": "FR"})),
     }  # fmt: skip

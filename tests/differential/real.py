@@ -51,6 +51,11 @@ class Answer:
     body: bytes
     seen: Seen | None
 
+    @property
+    def server(self) -> int | None:
+        """The port of the server that answered."""
+        return None if self.seen is None else self.seen.port
+
 
 class Collector:
     """A Recorder that remembers; `wait` until all of some ids are there."""
@@ -154,19 +159,25 @@ class RealGate:
         config: hash of the published gate. A worker may still run the one before it: what another
         configuration answered is asked again.
         """
-        answers = [await self.send(request) for request in requests]
+        answers = await self.send_all(requests)
         for _ in range(_TRIES):
-            await self.records.wait({a.record_id for a in answers if a.record_id})
             stale = [n for n, a in enumerate(answers) if self._is_stale(a, config)]
-            for number in stale:
-                answers[number] = await self.send(requests[number])
             if not stale:
                 break
+            again = await self.send_all([requests[number] for number in stale])
+            for number, answer in zip(stale, again, strict=True):
+                answers[number] = answer
         return [(a, self.records.by_id.get(a.record_id or "")) for a in answers]
 
     def _is_stale(self, answer: Answer, config: str) -> bool:
         record = self.records.by_id.get(answer.record_id or "")
         return record is not None and record.config not in (None, config)
+
+    async def send_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """The answers, in order; every answer's record is there when this returns."""
+        answers = [await self.send(request) for request in requests]
+        await self.records.wait({a.record_id for a in answers if a.record_id})
+        return answers
 
     async def send(self, request: Request) -> Answer:
         """Exactly the bytes of `request`, on a connection of its own."""

@@ -118,7 +118,7 @@ def _plainer(
         {"scheme": "http", "sni": None, "certificate": None},
         {"host": request.sni or request.host},
     ):
-        tried = dataclasses.replace(request, **change)  # type: ignore[arg-type]  # fields of a Request
+        tried = dataclasses.replace(request, **change)
         if tried != request and time.monotonic() < deadline and fails(documents, tried):
             request = tried
     return request

@@ -101,7 +101,7 @@ def _print(asked: requests.Request, explanation: explaining.Explanation) -> None
             place = f", {line.where}" if line.where is not None else ""
             OUT.print(Text(f"{'':15}{step.origin}{place}", style="dim"))
     if decision.shadow:
-        OUT.print(Text(f"shadow policies would have matched: {', '.join(decision.shadow)}"))
+        OUT.print(Text(f"shadow policies would have said: {', '.join(decision.shadow)}"))
 
 
 def _verdict(explanation: explaining.Explanation) -> Text:

@@ -1,6 +1,7 @@
 """Region and purpose of a request, from the sources that the gate trusts, in their order.
 
 The first source that yields a value decides, even when no rule knows that value. Lower case.
+A claim that is no text makes the token invalid (`callers`), so no other source stands in for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from gatereeve.compile import tokens
-from gatereeve.compile.callers import Caller
+from gatereeve.compile.callers import Caller, is_odd
 from gatereeve.compile.entry import Entry
 from gatereeve.ir.identity import CidrSource, ClaimSource, HeaderSource
 
@@ -20,7 +21,10 @@ def find_attribute(
     """The value of the first source that yields one; None when none does."""
     for source in sources:
         if isinstance(source, ClaimSource):
-            value = _from_claim(source, caller)
+            claim = _from_claim(source, caller)
+            if is_odd(claim):
+                return None
+            value = claim if isinstance(claim, str) else None
         elif isinstance(source, HeaderSource):
             value = _from_header(source, entry)
         else:
@@ -30,12 +34,11 @@ def find_attribute(
     return None
 
 
-def _from_claim(source: ClaimSource, caller: Caller) -> str | None:
+def _from_claim(source: ClaimSource, caller: Caller) -> object:
     principal = caller.principal
     if principal is None or principal.method != "jwt" or principal.provider != source.provider:
         return None
-    value = tokens.claim(caller.claims, source.claim)
-    return value if isinstance(value, str) else None
+    return tokens.claim(caller.claims, source.claim)
 
 
 def _from_header(source: HeaderSource, entry: Entry) -> str | None:

@@ -16,27 +16,38 @@ from gatereeve.compile.entry import Entry
 from gatereeve.compile.principals import Assumed, Claims, Principal
 from gatereeve.compile.tokens import Invalid
 from gatereeve.core.refs import Origin
-from gatereeve.ir.identity import ApiKeyProvider, Identity, JwtProvider, MtlsProvider
+from gatereeve.ir.identity import (
+    ApiKeyProvider,
+    Attributes,
+    ClaimSource,
+    Identity,
+    JwtProvider,
+    MtlsProvider,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """principal: None for nobody. claims: of the verified token; empty without one.
 
+    proved: who was proved, if rules hear of nobody since a credential above that one is invalid.
     invalid: the credential that was presented and does not verify; the gate answers 401 for it.
     bad_token: whether that is a token that does not verify: it is refused before the body is read.
     """
 
     principal: Principal | None = None
+    proved: Principal | None = None
     claims: Claims = field(default_factory=lambda: MappingProxyType({}))
     invalid: Invalid | None = None
     bad_token: bool = False
     origin: Origin | None = None
 
 
-def identify(identity: Identity, entry: Entry, *, now: datetime) -> Caller:
+def identify(
+    identity: Identity, attributes: Attributes, entry: Entry, *, now: datetime
+) -> Caller:
     """The caller of `entry`. now: the instant at which tokens are judged."""
-    by_token = _by_token(identity.jwt, entry, now)
+    by_token = _by_token(identity.jwt, attributes, entry, now)
     if by_token.invalid is not None:
         return by_token
     others = (_by_key(identity.api_keys, entry), _by_certificate(identity.mtls, entry))
@@ -44,6 +55,7 @@ def identify(identity: Identity, entry: Entry, *, now: datetime) -> Caller:
         if other.invalid is not None:
             return Caller(
                 principal=by_token.principal,
+                proved=next((o.principal for o in others if o.principal is not None), None),
                 claims=by_token.claims,
                 invalid=other.invalid,
                 origin=other.origin,
@@ -82,7 +94,9 @@ def take_for_granted(identity: Identity, assumed: Assumed) -> Caller:
     return Caller(invalid=Invalid(why=f"this gate knows no {assumed.provider}/{assumed.id}"))
 
 
-def _by_token(providers: tuple[JwtProvider, ...], entry: Entry, now: datetime) -> Caller:
+def _by_token(
+    providers: tuple[JwtProvider, ...], attributes: Attributes, entry: Entry, now: datetime
+) -> Caller:
     if not providers:
         return Caller()
     token = tokens.bearer(entry.joined("authorization"))
@@ -107,7 +121,28 @@ def _by_token(providers: tuple[JwtProvider, ...], entry: Entry, now: datetime) -
         issuer=provider.issuer,
         groups=_groups(provider, claims),
     )
-    return Caller(principal=principal, claims=claims, origin=provider.origin)
+    odd = next((c for c in _asked(attributes, provider) if is_odd(tokens.claim(claims, c))), None)
+    if odd is None:
+        return Caller(principal=principal, claims=claims, origin=provider.origin)
+    return Caller(
+        principal=principal,
+        claims=claims,
+        invalid=Invalid(why=f"the claim {'.'.join(odd)}, which rules ask about, is no text"),
+        origin=provider.origin,
+    )
+
+
+def is_odd(value: object) -> bool:
+    """Whether a claim says something that is no text. Nothing, null and "" say nothing."""
+    return value is not None and not isinstance(value, str)
+
+
+def _asked(attributes: Attributes, provider: JwtProvider) -> list[tuple[str, ...]]:
+    """The claims of a provider's tokens that tell region or purpose."""
+    sources = (*attributes.region, *attributes.purpose)
+    return [
+        s.claim for s in sources if isinstance(s, ClaimSource) and s.provider == provider.name
+    ]
 
 
 def _groups(provider: JwtProvider, claims: Claims) -> tuple[str, ...]:

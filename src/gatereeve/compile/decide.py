@@ -103,7 +103,7 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
     # 4 identity
     if caller.invalid is not None and caller.bad_token:
         return trail.refuse("identity", "invalid-credential", caller.invalid.why, caller.origin)
-    trail.principal = caller.principal
+    trail.principal = caller.principal or caller.proved
     _say_caller(trail, caller)
     # 5 attributes
     trail.region = find_attribute(gate.attributes.region, entry, caller)
@@ -152,7 +152,7 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
     # 9 deny
     shadow = rules.first_match(access.shadow_deny, asked)
     if shadow is not None:
-        trail.shadow.append(shadow.name)
+        trail.shadow.append(f"deny {shadow.name}")
     trail.rule = rules.first_match(access.deny, asked)
     if trail.rule is not None:
         why = f"{trail.rule.name} denies it"
@@ -160,8 +160,8 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
     trail.say("deny", "none", f"{len(access.deny)} deny rules, none fits")
     # 10 allow
     shadow = rules.first_match(access.shadow_allow, asked)
-    if shadow is not None:
-        trail.shadow.append(shadow.name)
+    if access.shadow_allow:
+        trail.shadow.append("no-allow-rule" if shadow is None else f"allow {shadow.name}")
     trail.rule = rules.first_match(access.allow, asked)
     if trail.rule is None:
         return trail.refuse("allow", "no-allow-rule", _misfits(access, asked), row.origin)
@@ -254,7 +254,7 @@ def _listener(gate: Gate, request: Request) -> Listener:
 def _caller(gate: Gate, entry: Entry, *, now: datetime, assumed: Assumed | None) -> Caller:
     if assumed is not None:
         return take_for_granted(gate.identity, assumed)
-    return identify(gate.identity, entry, now=now)
+    return identify(gate.identity, gate.attributes, entry, now=now)
 
 
 def _reads_body(route: Route) -> bool:
@@ -262,7 +262,7 @@ def _reads_body(route: Route) -> bool:
 
 
 def _say_caller(trail: Trail, caller: Caller) -> None:
-    principal = caller.principal
+    principal = trail.principal
     if principal is None:
         trail.say("identity", "nobody", "no valid credential was presented")
         return

@@ -68,7 +68,8 @@ class Decision:
     """What the gate does. The first nine fields are those of `Answer`.
 
     route: the row's name; route_rule: of the rollout. rule: the deny or allow rule that matched;
-    limit: that rule's. shadow: rules of shadow policies that matched, deny before allow.
+    limit: that rule's. shadow: what shadow policies would have done, in the words of the record
+    (`ir.recording.shadow_of`). principal: as far as proved, heard by the rules or not.
     """
 
     status: int

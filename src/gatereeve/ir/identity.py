@@ -89,7 +89,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimSource:
-    """An attribute from a verified token of `provider`; only string claims count."""
+    """An attribute from a verified token of `provider`. Null and "" say nothing; what is there and
+    is no text makes the token invalid: no weaker source may stand in for it."""
 
     provider: str
     claim: tuple[str, ...]

@@ -264,8 +264,15 @@ class TestAttributes:
         region = ("x-region", "fr")
         assert ask(here, CORP.header(region="DE"), region, peer="10.1.1.1").forwarded
         assert ask(here, CORP.header(region="mars"), peer="192.0.2.1").region == "mars"
-        assert ask(here, CORP.header(region=5), region, peer="10.1.1.1").region == "fr"
+        assert ask(here, CORP.header(region=""), region, peer="10.1.1.1").region == "fr"
+        assert ask(here, CORP.header(region=None), region, peer="10.1.1.1").region == "fr"
         assert ask(here, CORP.header(), region, peer="192.0.2.1").region == "de"
+
+    @pytest.mark.parametrize("odd", [5, True, ["de"], {"is": "de"}])
+    def test_a_claim_that_is_no_text_is_refused(self, odd: object) -> None:
+        decision = ask(self.only_from("de"), CORP.header(region=odd), peer="192.0.2.1")
+        assert outcome(decision) == (401, "invalid-credential")
+        assert decision.region is None
 
     def test_the_longest_prefix_decides(self) -> None:
         assert ask(self.only_from("fr"), CORP.header(), peer="192.0.2.200").forwarded
@@ -343,7 +350,7 @@ class TestRules:
         )
         decision = ask(here, CORP.header(groups=["staff"]))
         assert decision.forwarded
-        assert decision.shadow == ("shadow-deny", "shadow-allow")
+        assert decision.shadow == ("deny shadow-deny", "allow shadow-allow")
 
     def test_a_stranger_learns_nothing_of_versions(self) -> None:
         here = gate(ir.route(action=Refuse(code="no-eligible-version")))

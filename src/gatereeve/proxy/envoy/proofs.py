@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from envoy.type.matcher.v3 import string_pb2
+from envoy.type.matcher.v3 import string_pb2, value_pb2
 
 from gatereeve.ir import access, recording
 from gatereeve.ir import identity as ids
@@ -23,6 +23,13 @@ from gatereeve.proxy.envoy import names, rbac
 _APIKEY: Final = recording.APIKEY_NAMESPACE
 _MTLS: Final = recording.MTLS_NAMESPACE
 _JWT: Final = recording.JWT_NAMESPACE
+
+_TEXT_OR_NULL: Final = rbac.one_of(
+    [
+        value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})),
+        value_pb2.ValueMatcher(null_match={}),
+    ]
+)
 
 Source: TypeAlias = ids.ClaimSource | ids.HeaderSource | ids.CidrSource
 
@@ -73,6 +80,9 @@ def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     if known.jwt:
         bearer = rbac.all_of([presents_bearer(), rbac.negate(has_token(proofs))])
         found.append(("bearer-token", bearer))
+        odd = _odd_claims(proofs)
+        if odd:
+            found.append(("claim", rbac.any_of(odd)))
     if known.api_keys is not None:
         unknown = rbac.negate(rbac.is_present(_APIKEY, ("id",)))
         found.append(("api-key", rbac.all_of([rbac.has_header(known.api_keys.header), unknown])))
@@ -83,6 +93,18 @@ def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
 
 
 @lru_cache(maxsize=16384)
+def _odd_claims(proofs: Proofs) -> list[Any]:
+    """Claims that rules ask about and that say something other than text."""
+    sources = (*proofs.attributes.region, *proofs.attributes.purpose)
+    found = []
+    for source in sources:
+        if isinstance(source, ids.ClaimSource):
+            at = (_JWT, (source.provider, *source.claim))
+            text = rbac.metadata(*at, _TEXT_OR_NULL)
+            found.append(rbac.all_of([rbac.is_present(*at), rbac.negate(text)]))
+    return found
+
+
 def is_subject(proofs: Proofs, subjects: tuple[access.SubjectMatch, ...]) -> Any:
     """Whether the caller is one of `subjects`; anonymous ones are not asked here."""
     by_method: dict[str, list[Any]] = {"jwt": [], "apikey": [], "mtls": []}

@@ -176,7 +176,8 @@ def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFil
     found = place.made.get(key)
     if found is None:
         base = _base(place, row, selection)
-        speaks = governance is not None and governance.protocol == "openai"
+        # Only OpenAI models have rows that refuse bodies; which row it is at last, the body says.
+        speaks = key[2] or (governance is not None and governance.protocol == "openai")
         found = place.made[key] = _awake(place, base, reads=key[-1], openai=speaks)
     header = _sticky_header(action)
     return found if header is None else {**found, names.STICKY: _noting(header)}
