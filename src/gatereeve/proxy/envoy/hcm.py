@@ -24,7 +24,8 @@ from gatereeve.proxy.envoy import access_logs, actions, local_replies, names, pa
 from gatereeve.proxy.envoy.filters.placed import Placed
 from gatereeve.proxy.envoy.wiring import Wiring
 
-_STRIPPED: Final = ("x-original-url", "x-rewrite-url", "x-envoy-original-path")
+_STRIPPED: Final = ("x-original-url", "x-rewrite-url")
+_ENVOYS_OWN: Final = "x-envoy-"
 _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
@@ -95,8 +96,13 @@ def _http2() -> Any:
 def _early_mutation(listener: str) -> Any:
     """Before any route is looked up: our headers are ours, and the scope is set."""
     kind = mutation_rules_pb2.HeaderMutation
-    ours = kind.RemoveOnMatch(key_matcher=string_pb2.StringMatcher(prefix=names.OWN_HEADERS))
-    mutations = [kind(remove_on_match=ours), *(kind(remove=name) for name in _STRIPPED)]
+    mutations = [
+        kind(
+            remove_on_match=kind.RemoveOnMatch(key_matcher=string_pb2.StringMatcher(prefix=prefix))
+        )
+        for prefix in (names.OWN_HEADERS, _ENVOYS_OWN)
+    ]
+    mutations += [kind(remove=name) for name in _STRIPPED]
     for name, value in (
         (names.SNI_HEADER, "%REQUESTED_SERVER_NAME%"),
         (names.SCOPE_HEADER, names.scope_key(listener, "%REQ(:AUTHORITY)%")),
