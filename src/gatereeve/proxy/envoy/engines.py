@@ -27,7 +27,7 @@ from gatereeve.proxy.envoy.proofs import Proofs
 OPERATION_KEY: Final = "operation"
 """In a governed route's metadata: which operation of the model it is."""
 
-OPEN: Final = recording.rule_policy(0, "ordinary")
+OPEN: Final = recording.rule_policy(0, recording.ORDINARY)
 """The allow policy of ordinary routes; never of a governed one."""
 
 

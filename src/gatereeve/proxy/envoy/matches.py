@@ -13,14 +13,12 @@ from typing import Any, Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, value_pb2
-from envoy.type.v3 import range_pb2
 
 from gatereeve.ir import access, recording, routes
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy.proofs import Proofs
 
 _ANYTHING: Final = ".*"
-_DOUBLES: Final = range_pb2.DoubleRange(start=-1.7e308, end=1.7e308)
 
 
 def write_matches(proofs: Proofs, match: routes.Match) -> list[bytes]:
@@ -59,7 +57,6 @@ def _write_conditions(
         base.headers.append(_method(methods))
     base.headers.extend(_header(header) for header in headers)
     base.query_parameters.extend(_query(one) for one in query)
-    base.headers.extend(_body_headers(body_model, body_stream))
     base.dynamic_metadata.extend(_body_metadata(body_model, body_stream))
     if regions:
         base.filter_state.append(_region(regions))
@@ -93,6 +90,16 @@ def build_parameter_match(match: routes.Match) -> Any | None:
     made = build_static_match(match)
     prefix = match.path.value.rstrip("/")
     made.safe_regex.regex = f"{re.escape(prefix)}/.*;.*"
+    return made
+
+
+def build_encoded_match(paths: Sequence[str]) -> Any:
+    """Requests to these paths whose body is encoded: it is not what its bytes say, and the model
+    would read another one."""
+    made = route_pb2.RouteMatch()
+    made.safe_regex.regex = "|".join(map(re.escape, paths))
+    plain = string_pb2.StringMatcher(exact="identity", ignore_case=True)
+    made.headers.add(name="content-encoding", string_match=plain, invert_match=True)
     return made
 
 
@@ -150,35 +157,15 @@ def _text(value: routes.ValueMatch) -> Any:
     return string_pb2.StringMatcher(exact=value.value)
 
 
-def _body_headers(model: tuple[str, ...] | None, stream: bool | None) -> list[Any]:  # noqa: FBT001 - as in Match
-    """A body that is encoded is not what its metadata says: the model would read another one."""
-    if model is None and stream is None:
-        return []
-    plain = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(identity)?"})
-    return [
-        route_pb2.HeaderMatcher(
-            name="content-encoding", string_match=plain, treat_missing_header_as_empty=True
-        )
-    ]
-
-
 def _body_metadata(model: tuple[str, ...] | None, stream: bool | None) -> list[Any]:  # noqa: FBT001 - as in Match
+    """`stream` is written as false when it is absent or no JSON (`filters.body`)."""
     found = []
     if model is not None:
         wanted = rbac.one_of([rbac.exact(name) for name in model])
         found.append(_metadata(names.BODY_NAMESPACE, ("model",), wanted))
     if stream is not None:
-        at = (names.BODY_NAMESPACE, ("stream",))
-        is_true = value_pb2.ValueMatcher(bool_match=True)
-        if stream:
-            found.append(_metadata(*at, is_true))
-        else:  # neither true nor a number or text, which some servers take for true
-            number = value_pb2.ValueMatcher(double_match={"range": _DOUBLES})
-            text = value_pb2.ValueMatcher(
-                string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})
-            )
-            odd = rbac.one_of([is_true, number, text])
-            found.append(_metadata(*at, odd, otherwise=True))
+        wanted = value_pb2.ValueMatcher(bool_match=stream)
+        found.append(_metadata(names.BODY_NAMESPACE, ("stream",), wanted))
     return found
 
 

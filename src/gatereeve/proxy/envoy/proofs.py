@@ -26,7 +26,9 @@ _JWT: Final = recording.JWT_NAMESPACE
 
 _TEXT_OR_NULL: Final = rbac.one_of(
     [
-        value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})),
+        value_pb2.ValueMatcher(
+            string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})
+        ),
         value_pb2.ValueMatcher(null_match={}),
     ]
 )

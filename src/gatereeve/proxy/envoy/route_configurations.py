@@ -35,7 +35,7 @@ def _frame(name: str, *, exact: bool) -> Any:
         name=name,
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[recording.CODE_HEADER],
-        typed_per_filter_config=wildcard.sleeping() if exact else {},
+        typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
     )
     made.validate_clusters.value = False
     return made

@@ -20,7 +20,7 @@ from gatereeve.core import refusals
 from gatereeve.ir import access, recording, routes
 from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac, wire
 from gatereeve.proxy.envoy.engines import Selection
-from gatereeve.proxy.envoy.filters import body, buffer, jwt, protocol, sticky
+from gatereeve.proxy.envoy.filters import body, buffer, jwt, notes, protocol
 from gatereeve.proxy.envoy.filters.placed import asleep
 from gatereeve.proxy.envoy.proofs import Proofs
 
@@ -56,7 +56,8 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    openai: every governed row of this host speaks it, so its refusals do. made: what rows of a kind
+    openai: every governed row of this host speaks it, so its refusals do. notes: some row notes
+    something for the record. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
     have in common, made so far.
     """
 
@@ -66,6 +67,8 @@ class Place:
     port: int
     reads_body: frozenset[routes.PathMatch]
     openai: bool
+    notes: bool
+    wild: bool
     made: dict[object, PerFilter] = field(default_factory=dict)
 
 
@@ -92,6 +95,19 @@ def build_refusing(place: Place, name: str, match: Any, code: str, told: Told | 
     action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told(told or {"row": name}, code)
     head = wire.field(_MATCH, match.SerializeToString(deterministic=True)) + action
     return Row(head, name, _own(place))
+
+
+def build_encoded(place: Place) -> Row:
+    """Bodies that are encoded name no model. In front of all rows that read bodies, which ask for
+    exact paths."""
+    name = "encoded-body"
+    action = wire.field(_DIRECT_RESPONSE, _refusal(_UNKNOWN_MODEL))
+    match = matches.build_encoded_match(
+        sorted(path.value for path in place.reads_body)
+    ).SerializeToString(deterministic=True)
+    head = wire.field(_MATCH, match) + action + _told({"row": name}, _UNKNOWN_MODEL)
+    base = _awake(place, _unknown_model(place), reads=True, openai=True)
+    return Row(head, name, base)
 
 
 def build_tls_redirect(place: Place, port: int) -> Row:
@@ -167,30 +183,41 @@ def _credential_headers(proofs: Proofs) -> tuple[str, ...]:
 
 def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
     governance, action = row.governance, row.action
-    key = (
-        None if governance is None else (governance.model, governance.protocol),
-        selection,
-        isinstance(action, routes.Refuse) and action.code == _UNKNOWN_MODEL,
-        row.match.path in place.reads_body,
-    )
+    refuses_model = isinstance(action, routes.Refuse) and action.code == _UNKNOWN_MODEL
+    reads = row.match.path in place.reads_body
+    noted = (_sticky_header(action), _rewrites(action))
+    model = None if governance is None else (governance.model, governance.protocol)
+    key = (model, selection, refuses_model, reads, noted)
     found = place.made.get(key)
     if found is None:
-        base = _base(place, row, selection)
         # Only OpenAI models have rows that refuse bodies; which row it is at last, the body says.
-        speaks = key[2] or (governance is not None and governance.protocol == "openai")
-        found = place.made[key] = _awake(place, base, reads=key[-1], openai=speaks)
-    header = _sticky_header(action)
-    return found if header is None else {**found, names.STICKY: _noting(header)}
+        speaks = refuses_model or (governance is not None and governance.protocol == "openai")
+        base = _base(place, row, selection)
+        found = place.made[key] = _awake(place, base, reads=reads, openai=speaks, noted=noted)
+    return found
 
 
-def _awake(place: Place, base: PerFilter, *, reads: bool, openai: bool) -> PerFilter:
-    """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so."""
+def _awake(
+    place: Place,
+    base: PerFilter,
+    *,
+    reads: bool,
+    openai: bool,
+    noted: tuple[str | None, bool] = (None, False),
+) -> PerFilter:
+    """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so.
+
+    noted: sticky header, and whether the path is rewritten.
+    """
     found = dict(base)
     if openai or place.openai:
         found[names.PROTOCOL] = _speaking_openai()
     if place.reads_body:
-        found[names.BUFFER] = _holding(place.max_body_bytes) if reads else _asleep(names.BUFFER)
-        found[names.BODY] = _reading() if reads else _asleep(names.BODY)
+        resting = _resting if place.wild else _asleep
+        found[names.BUFFER] = _holding(place.max_body_bytes) if reads else resting(names.BUFFER)
+        found[names.BODY] = _reading() if reads else resting(names.BODY)
+    if place.notes:
+        found[names.NOTES] = _noting(*noted)
     return found
 
 
@@ -250,6 +277,11 @@ def _asleep(name: str) -> bytes:
     return _entry(name, asleep())
 
 
+@lru_cache(maxsize=8)
+def _resting(name: str) -> bytes:
+    return _entry(name, buffer.resting() if name == names.BUFFER else body.resting())
+
+
 @lru_cache(maxsize=1)
 def _open_stages() -> bytes:
     return _packed(names.STAGES, engines.build_open_stages())
@@ -286,8 +318,19 @@ def _speaking_openai() -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _noting(header: str) -> bytes:
-    return _entry(names.STICKY, sticky.noting(header))
+def _noting(header: str | None, rewrites: bool) -> bytes:  # noqa: FBT001  # a pair of a memo key
+    return _entry(names.NOTES, notes.noting(header, path=rewrites))
+
+
+def is_noted(row: routes.Route) -> bool:
+    """Whether the row notes for the record what the access log would not see."""
+    return _sticky_header(row.action) is not None or _rewrites(row.action)
+
+
+def _rewrites(action: routes.Action) -> bool:
+    if isinstance(action, routes.Forward):
+        return action.rewrite is not None
+    return isinstance(action, routes.Redirect) and action.path is not None
 
 
 def _sticky_header(action: routes.Action) -> str | None:

@@ -42,6 +42,7 @@ _RETRY: Final = wire.number(route_pb2.VirtualHost, "retry_policy")
 
 _SHARED_FILTERS: Final = (
     names.STAGES,
+    names.NOTES,
     names.ALLOW,
     names.JWT,
     names.ENFORCE,
@@ -78,6 +79,8 @@ def build_virtual_host(
     if door.protocol == "http" and host.tls != "any":
         rows.append(_over_tls(host, door, place))
     else:
+        if place.reads_body:
+            rows.append(route_builder.build_encoded(place))
         for row, selection in zip(host.routes, selections(host.routes), strict=True):
             rows.extend(route_builder.build_routes(place, row, selection))
         # Without a last row there would be no route, and the wildcard hosts would be tried.
@@ -164,6 +167,8 @@ def _place(
             if row.match.body_model is not None or row.match.body_stream is not None
         ),
         openai=governed == {"openai"},
+        notes=any(route_builder.is_noted(row) for row in host.routes),
+        wild=host.host.startswith("*"),
     )
 
 
@@ -174,7 +179,7 @@ def _guards(
     neighbours: Sequence[str],
 ) -> list[route_builder.Row]:
     found: list[route_builder.Row] = []
-    if host.host.startswith("*"):
+    if place.wild:
         found += _unscoped(place)
     if host.single_label and host.host.startswith("*."):
         single = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})

@@ -18,11 +18,11 @@ from gatereeve.proxy.envoy.filters import (
     gate,
     jwt,
     limit,
+    notes,
     protocol,
     router,
     selection,
     stages,
-    sticky,
     wildcard,
 )
 
@@ -36,8 +36,8 @@ ORDER = (
     attributes,
     buffer,
     body,
-    sticky,
     selection,
+    notes,
     stages,
     enforce,
     allow,

@@ -16,43 +16,50 @@ from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
 
 CONTENT_TYPE = r"application/json(;\s*charset=[uU][tT][fF]-8)?"
+_NO_CONTENT_TYPE = "$never"
+"""Matches nothing."""
 
 
 def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.BODY, config=_config(), disabled=True),)
+    return (Placed(name=names.BODY, config=resting()),)
 
 
 def reading() -> Any:
     """For rows that read bodies."""
-    return awake(_config())
+    return awake(_config(CONTENT_TYPE))
 
 
-def _config() -> Any:
+def resting() -> Any:
+    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+    return _config(_NO_CONTENT_TYPE)
+
+
+def _config(content_type: str) -> Any:
     return packing.pack(
         j2m_pb2.JsonToMetadata(
             request_rules=j2m_pb2.JsonToMetadata.MatchRules(
                 rules=[_rule("model"), _rule("stream")],
-                allow_content_types_regex=regex_pb2.RegexMatcher(regex=CONTENT_TYPE),
+                allow_content_types_regex=regex_pb2.RegexMatcher(regex=content_type),
             )
         )
     )
 
 
 def _rule(key: str) -> Any:
-    """on_missing and on_error must be said; what they write is never matched."""
     return j2m_pb2.JsonToMetadata.Rule(
         selectors=[j2m_pb2.JsonToMetadata.Selector(key=key)],
         on_present=j2m_pb2.JsonToMetadata.KeyValuePair(
             metadata_namespace=names.BODY_NAMESPACE, key=key, type="PROTOBUF_VALUE"
         ),
-        on_missing=_note(f"{key}_missing"),
-        on_error=_note(f"{key}_error"),
+        on_missing=_false(key),
+        on_error=_false(key),
     )
 
 
-def _note(key: str) -> Any:
+def _false(key: str) -> Any:
+    """No model is called `false` and not a text, and what is not streamed is not streamed."""
     return j2m_pb2.JsonToMetadata.KeyValuePair(
         metadata_namespace=names.BODY_NAMESPACE,
         key=key,
-        value=struct_pb2.Value(bool_value=True),
+        value=struct_pb2.Value(bool_value=False),
     )

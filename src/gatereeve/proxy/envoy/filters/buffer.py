@@ -15,12 +15,17 @@ from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
 
 def build(ground: Ground) -> tuple[Placed, ...]:
     config = packing.pack(_config(ground.gate.max_body_bytes))
-    return (Placed(name=names.BUFFER, config=config, disabled=True),)
+    return (Placed(name=names.BUFFER, config=config),)
 
 
 def holding(max_body_bytes: int) -> Any:
     """For rows that read bodies."""
     return awake(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
+
+
+def resting() -> Any:
+    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+    return packing.pack(buffer_pb2.BufferPerRoute(disabled=True))
 
 
 def _config(max_body_bytes: int) -> Any:

@@ -30,20 +30,16 @@ class Placed:
     """One filter. config: its message as `Any`.
 
     discovered: delivered by ECDS, because it changes (keys, tables) while connections live on.
-    disabled: asleep until a route wakes it with `awake`; never a filter that enforces.
     """
 
     name: str
     config: Any
     discovered: bool = False
-    disabled: bool = False
 
     def in_chain(self) -> Any:
         """The `HttpFilter`."""
         if not self.discovered:
-            return hcm_pb2.HttpFilter(
-                name=self.name, typed_config=self.config, disabled=self.disabled
-            )
+            return hcm_pb2.HttpFilter(name=self.name, typed_config=self.config)
         return hcm_pb2.HttpFilter(
             name=self.name,
             config_discovery=config_source_pb2.ExtensionConfigSource(
@@ -58,7 +54,7 @@ class Placed:
 
 
 def awake(config: Any) -> Any:
-    """Per-route configuration that wakes a disabled filter. config: as `Any`."""
+    """Per-route configuration that wakes a filter which a level above put to sleep. config: as `Any`."""
     return packing.pack(route_components_pb2.FilterConfig(config=config))
 
 

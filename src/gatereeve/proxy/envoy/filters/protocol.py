@@ -18,7 +18,7 @@ OPENAI = "openai"
 
 def build(_ground: Ground) -> tuple[Placed, ...]:
     config = packing.pack(filter_pb2.RBAC())
-    return (Placed(name=names.PROTOCOL, config=config, disabled=True),)
+    return (Placed(name=names.PROTOCOL, config=config),)
 
 
 def speaking_openai() -> Any:

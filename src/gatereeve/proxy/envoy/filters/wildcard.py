@@ -17,6 +17,7 @@ from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
 
 from gatereeve.proxy.envoy import names, packing
+from gatereeve.proxy.envoy.filters import buffer
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed, asleep
 
 
@@ -53,5 +54,20 @@ def build(ground: Ground) -> tuple[Placed, ...]:
 
 
 def sleeping() -> dict[str, Any]:
-    """For route configurations of exact hosts: what was found is final."""
-    return {names.WILDCARD: asleep(), names.RESCOPE: asleep()}
+    """For route configurations of exact hosts: what was found is final, and only rows that need
+    them wake the filters that read bodies and tell of them."""
+    asleep_here = (
+        names.WILDCARD,
+        names.RESCOPE,
+        names.PROTOCOL,
+        names.BUFFER,
+        names.BODY,
+        names.NOTES,
+    )
+    return {name: asleep() for name in asleep_here}
+
+
+def resting() -> dict[str, Any]:
+    """For the route configuration of wildcard hosts. When the filters of a request were chosen, it
+    had no route: none of them sleeps, so those that would act rest by their own configuration."""
+    return {names.BUFFER: buffer.resting()}
