@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -65,3 +66,24 @@ def test_a_remote_controller_needs_tls() -> None:
     plain = dataclasses.replace(SETTINGS, xds=bootstrap.Upstream(host="controller", port=1))
     with pytest.raises(ValueError, match="mutual TLS"):
         bootstrap.build(plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("cluster.model/lending/credit/v1.upstream_rq_total", True),
+        ("cluster.model/lending/credit/v1.membership_healthy", True),
+        ("cluster.model/lending/credit/v1.outlier_detection.ejections_active", True),
+        ("cluster.model/lending/credit/v1.circuit_breakers.default.rq_open", True),
+        ("cluster.model/lending/credit/v1.lb_healthy_panic", False),
+        ("cluster.model/lending/credit/v1.update_success", False),
+        ("cluster.model/lending/credit/v1.outlier_detection.ejections_enforced_total", False),
+        ("cluster_manager.cds.version_text", True),
+        ("cluster_manager.cds.update_success", True),
+        ("http.https.rds.https/01.version_text", True),
+        ("listener_manager.total_listeners_warming", True),
+    ],
+)
+def test_statistics_that_nobody_reads_are_not_kept(name: str, *, counted: bool) -> None:
+    patterns = bootstrap.build(SETTINGS).stats_config.stats_matcher.exclusion_list.patterns
+    assert counted != any(re.fullmatch(p.safe_regex.regex, name) for p in patterns)
