@@ -14,7 +14,15 @@ from tests.support import keys
 
 NAMESPACE = "team"
 HOSTS = ("a.example", "b.example", "*.w.example", "*.example")
-CALLED = ("a.example", "b.example", "x.w.example", "x.y.w.example", "w.example", "c.example", "c.test")
+CALLED = (
+    "a.example",
+    "b.example",
+    "x.w.example",
+    "x.y.w.example",
+    "w.example",
+    "c.example",
+    "c.test",
+)
 REGIONS = ("de", "fr", "us")
 PURPOSES = ("lending", "marketing")
 GROUPS = ("corp/beta", "corp/staff", "lab/beta", "lab/night", "partners/gold", "mesh/batch")

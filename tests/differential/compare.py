@@ -122,9 +122,7 @@ def _possible(gate: Gate, decision: Decision) -> list[int]:
     return [clusters[name].endpoints.groups[0].endpoints[0].port for name in names]
 
 
-def _place(
-    gate: Gate, decision: Decision, entry: Entry
-) -> tuple[VirtualHost | None, Route | None]:
+def _place(gate: Gate, decision: Decision, entry: Entry) -> tuple[VirtualHost | None, Route | None]:
     listener = next(one for one in gate.listeners if one.protocol == entry.scheme)
     host = matching.find_host(listener.hosts, entry.host)
     rows = host.routes if host is not None else ()

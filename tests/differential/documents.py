@@ -165,7 +165,9 @@ def rule(random: Random, *, deny: bool) -> dict[str, Any]:
     if random.random() < 0.2:
         found["name"] = random.choice(("first", "second"))
     if not deny and random.random() < 0.3:
-        found["limits"] = {"requests": {"count": random.choice((100_000, 1_000_000)), "seconds": 60}}
+        found["limits"] = {
+            "requests": {"count": random.choice((100_000, 1_000_000)), "seconds": 60}
+        }
     if deny and not found.keys() - {"name"}:
         found["purposes"] = ["marketing"]
     return found
@@ -257,7 +259,9 @@ def _mount(random: Random, kind: str, model_name: str) -> str:
 
 def plain_ingress(random: Random, name: str) -> Document:
     """An Ingress to an ordinary Service."""
-    backend = {"service": {"name": random.choice(["plain", "other", "absent"]), "port": {"number": 80}}}
+    backend = {
+        "service": {"name": random.choice(["plain", "other", "absent"]), "port": {"number": 80}}
+    }
     path = random.choice(["/plain", "/plain/", "/v2", "/", "/lending/x"])
     kind = random.choice(["Exact", "Prefix"])
     host = random.choice((*cast.HOSTS, None))

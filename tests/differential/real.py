@@ -153,7 +153,7 @@ class RealGate:
 
     async def ask(
         self, requests: Sequence[Request], config: str
-    ) -> list[tuple[Answer, RequestRecord | None]]:
+    ) -> Sequence[tuple[Answer, RequestRecord | None]]:
         """Answers with their records, in order.
 
         config: hash of the published gate. A worker may still run the one before it: what another
@@ -168,6 +168,12 @@ class RealGate:
             for number, answer in zip(stale, again, strict=True):
                 answers[number] = answer
         return [(a, self.records.by_id.get(a.record_id or "")) for a in answers]
+
+    async def ask_only(
+        self, requests: Sequence[Request]
+    ) -> Sequence[tuple[Answer, RequestRecord | None]]:
+        """Answers without their records, which come later."""
+        return [(await self.send(request), None) for request in requests]
 
     def _is_stale(self, answer: Answer, config: str) -> bool:
         record = self.records.by_id.get(answer.record_id or "")

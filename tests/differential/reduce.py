@@ -100,9 +100,7 @@ def _without(documents: list[Document], path: Path) -> list[Document] | None:
     return made
 
 
-def _plainer(
-    documents: list[Document], request: Request, fails: Fails, deadline: float
-) -> Request:
+def _plainer(documents: list[Document], request: Request, fails: Fails, deadline: float) -> Request:
     for number in reversed(range(len(request.headers))):
         headers = request.headers[:number] + request.headers[number + 1 :]
         tried = dataclasses.replace(request, headers=headers)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from gatereeve.compile.request import ClientCertificate, Request
+from gatereeve.compile.request import ClientCertificate, Request, Scheme
 from tests.differential import cast
 from tests.differential.documents import Document
 
@@ -29,7 +29,9 @@ class Aim:
 
 def aims(documents: Sequence[Document]) -> list[Aim]:
     """The places that the folder's routes serve."""
-    protocols = {d["metadata"]["name"]: d["spec"]["protocol"] for d in documents if d["kind"] == "Model"}
+    protocols = {
+        d["metadata"]["name"]: d["spec"]["protocol"] for d in documents if d["kind"] == "Model"
+    }
     found = []
     for one in documents:
         for host, path, model in _places(one):
@@ -48,8 +50,14 @@ def _places(one: Document) -> list[tuple[str, str, str | None]]:
         for given in one["spec"]["rules"]:
             models = [b["name"] for b in given.get("backendRefs", ()) if b.get("kind") == "Model"]
             for match in given["matches"]:
-                path = match["path"]["value"] if match["path"]["type"] != "RegularExpression" else "/plain"
-                found += [(host, path, models[0] if models else None) for host in one["spec"]["hostnames"]]
+                path = (
+                    match["path"]["value"]
+                    if match["path"]["type"] != "RegularExpression"
+                    else "/plain"
+                )
+                found += [
+                    (host, path, models[0] if models else None) for host in one["spec"]["hostnames"]
+                ]
     return found
 
 
@@ -111,7 +119,7 @@ _EXTRA = (
 
 def request(random: Random, places: Sequence[Aim]) -> Request:
     """One request; three of four aim at a place of the folder with something that looks right."""
-    scheme = "http" if random.random() < 0.12 else "https"
+    scheme: Scheme = "http" if random.random() < 0.12 else "https"
     aim = random.choice(places) if places and random.random() < 0.8 else None
     host = _host(random, aim)
     path = _path(random, aim)
@@ -129,7 +137,9 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
     if content_type is not None:
         headers.append(("content-type", content_type))
     random.shuffle(headers)
-    body = random.choice(_BODIES) if random.random() < 0.5 else {"model": (aim and aim.model) or "m0"}
+    body = (
+        random.choice(_BODIES) if random.random() < 0.5 else {"model": (aim and aim.model) or "m0"}
+    )
     return Request(
         scheme=scheme,
         host=_spelling(random, host),
@@ -172,7 +182,11 @@ def _path(random: Random, aim: Aim | None) -> str:
         return random.choice(_STRANGE)
     operation = random.choice(_OPERATIONS[aim.protocol]).replace("M", aim.model or "")
     base = aim.path.rstrip("/")
-    path = operation if operation.startswith(base + "/") and random.random() < 0.9 else base + operation
+    path = (
+        operation
+        if operation.startswith(base + "/") and random.random() < 0.9
+        else base + operation
+    )
     if random.random() < 0.15:
         path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
     return path or "/"
@@ -194,7 +208,9 @@ def _credentials(
                 ["Basic eDp5", "bearer " + good, "Bearer", "", "Bearer  " + good, "BEARER " + good,
                  f"Bearer {good} x", f"Basic eDp5, Bearer {good}"]))  # fmt: skip
     if who in (4, 6, 7, 8):
-        value = random.choice((*cast.API_KEYS.values(), *cast.API_KEYS.values(), cast.WRONG_KEY, ""))
+        value = random.choice(
+            (*cast.API_KEYS.values(), *cast.API_KEYS.values(), cast.WRONG_KEY, "")
+        )
         headers.append(("x-api-key", value))
     if who in (5, 8, 9) and scheme == "https":
         uri = random.choice((cast.SPIFFE, cast.SPIFFE, cast.SPIFFE, cast.STRANGER))

@@ -40,7 +40,11 @@ class Chosen:
 
 
 def choose_share(forward: Forward, entry: Entry, principal: Principal | None) -> Chosen:
-    """The share that answers. Without a sticky key the gate draws, and the first share stands here."""
+    """The share that answers. Without a sticky key the gate draws, and the first share stands here;
+    a single share needs neither."""
+    if len(forward.shares) == 1:
+        only = forward.shares[0]
+        return Chosen(share=only, key=None, sticky="", possible=(only.cluster,))
     for sticky in forward.sticky:
         values = _sticky_values(sticky, entry, principal)
         if values:

@@ -7,7 +7,7 @@ the API key's, then the certificate's. Decides nothing about access.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -43,19 +43,20 @@ class Caller:
     origin: Origin | None = None
 
 
-def identify(
-    identity: Identity, attributes: Attributes, entry: Entry, *, now: datetime
-) -> Caller:
+def identify(identity: Identity, attributes: Attributes, entry: Entry, *, now: datetime) -> Caller:
     """The caller of `entry`. now: the instant at which tokens are judged."""
     by_token = _by_token(identity.jwt, attributes, entry, now)
-    if by_token.invalid is not None:
+    if by_token.bad_token:
         return by_token
     others = (_by_key(identity.api_keys, entry), _by_certificate(identity.mtls, entry))
+    proved = next((o.principal for o in others if o.principal is not None), None)
+    if by_token.invalid is not None:
+        return replace(by_token, proved=proved)
     for other in others:
         if other.invalid is not None:
             return Caller(
                 principal=by_token.principal,
-                proved=next((o.principal for o in others if o.principal is not None), None),
+                proved=proved,
                 claims=by_token.claims,
                 invalid=other.invalid,
                 origin=other.origin,
@@ -140,9 +141,7 @@ def is_odd(value: object) -> bool:
 def _asked(attributes: Attributes, provider: JwtProvider) -> list[tuple[str, ...]]:
     """The claims of a provider's tokens that tell region or purpose."""
     sources = (*attributes.region, *attributes.purpose)
-    return [
-        s.claim for s in sources if isinstance(s, ClaimSource) and s.provider == provider.name
-    ]
+    return [s.claim for s in sources if isinstance(s, ClaimSource) and s.provider == provider.name]
 
 
 def _groups(provider: JwtProvider, claims: Claims) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def _translate(
         scheme=request.scheme or None,
         host=_host(request.authority),
         method=_METHODS.get(request.request_method),
-        path=_text(request.path.partition("?")[0]),
+        path=_text(_string(ours, recording.PATH_KEY) or request.path.partition("?")[0]),
         protocol=route.protocol,
         source_ip=source_ip,
         sni=_text(common.tls_properties.tls_sni_hostname),
@@ -120,7 +120,9 @@ def _translate(
         route_rule=route.route_rule,
         rule=rule,
         shadow=shadow,
-        split_key=_split_key(route.sticky, ours, caller.id, source_ip),
+        split_key=_split_key(route.sticky, ours, caller.id, source_ip)
+        if common.upstream_cluster
+        else None,
         policy=route.policy,
         config=_string(ours, recording.CONFIG_KEY),
         audit=route.audit,
@@ -328,7 +330,8 @@ def _rules(metadata: Any) -> tuple[str | None, tuple[str, ...]]:
         _if(found, recording.SHADOW_ALLOW_RESULT, "allowed", recording.SHADOW_ALLOW_ID),
         allow_denied=_string(found, recording.SHADOW_ALLOW_RESULT) == "denied",
     )
-    return (recording.rule_of(policy) or None if policy else None), shadow
+    rule = recording.rule_of(policy) if policy else None
+    return (None if rule == recording.ORDINARY else rule or None), shadow
 
 
 def _if(found: Any, result_key: str, result: str, id_key: str) -> str | None:

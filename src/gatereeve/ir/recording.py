@@ -8,6 +8,7 @@ Where each field of `core.records.RequestRecord` comes from:
 |---|---|
 | `record_id` | `request.request_id`, the same as the answer's `x-request-id` and body |
 | `code` | `response.response_headers[CODE_HEADER]`; absent when the gate did not answer itself |
+| `path` | dynamic metadata `GATE_NAMESPACE`, key `PATH_KEY`, when it is there; else `request.path` |
 | `config` | dynamic metadata `GATE_NAMESPACE`, key `CONFIG_KEY`; absent before the first filter |
 | model, protocol, operation, audit, policy, route_rule, requested_version | tag `ROUTE_TAG` |
 | `version` | tag `VERSION_TAG`: of the server that answered, so a fallback shows itself |
@@ -53,6 +54,9 @@ CONFIG_KEY: Final = "config"
 STICKY_KEY: Final = "sticky"
 """In `GATE_NAMESPACE`: value of the sticky header, when the route hashes one and it was sent."""
 
+PATH_KEY: Final = "path"
+"""In `GATE_NAMESPACE`: the path that was asked for, without its query, when the route rewrites it."""
+
 CALLERS: Final = ("jwt", "apikey", "mtls")
 """Methods in order of precedence; the first that proves somebody names the caller.
 
@@ -86,6 +90,9 @@ SHADOW_DENY_RESULT: Final = "shadow_deny_shadow_engine_result"
 SHADOW_DENY_ID: Final = "shadow_deny_shadow_effective_policy_id"
 SHADOW_ALLOW_RESULT: Final = "shadow_allow_shadow_engine_result"
 SHADOW_ALLOW_ID: Final = "shadow_allow_shadow_effective_policy_id"
+
+ORDINARY: Final = "ordinary"
+"""The allow policy of rows that ask for nothing: no rule of anybody's, so no record names it."""
 
 DENY_STAGE: Final = "4"
 
