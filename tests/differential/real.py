@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from gatereeve.compile.request import Request
+from gatereeve.core import errors
 from gatereeve.core.records import Record, RequestRecord
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import bootstrap, configuration, local
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime.supervise import SystemClock
@@ -92,6 +94,7 @@ class RealGate:
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._seen: dict[str, Seen] = {}
         self._published: str | None = None
+        self.rejections: list[Nacked] = []
 
     async def __aenter__(self) -> Self:
         root = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="gd")))
@@ -105,7 +108,7 @@ class RealGate:
             AdsServer(
                 AdsSettings(socket=root / "run" / "xds.sock", discipline=Discipline(grace_s=0.0)),
                 clock=clock,
-                observer=lambda _event: None,
+                observer=self._note,
                 register=(self._intake.add_to,),
             )
         )
@@ -140,6 +143,10 @@ class RealGate:
         )
         self._admin = await self._stack.enter_async_context(Admin(admin))
 
+    def _note(self, event: GateEvent) -> None:
+        if isinstance(event, Nacked):
+            self.rejections.append(event)
+
     async def publish(self, gate: Gate) -> None:
         """Serve `gate`, and return when the Envoy has proved that it runs it."""
         if gate.hash == self._published:
@@ -147,8 +154,12 @@ class RealGate:
         self._published = None
         snapshot = self._builder.build(gate)
         self._intake.follow((gate,))
+        self.rejections.clear()
         self._server.set_snapshot(GATE, snapshot)
-        await wait_active(self._admin, expected_of(snapshot), timeout_s=20)
+        try:
+            await wait_active(self._admin, expected_of(snapshot), timeout_s=20)
+        except errors.ProxyTimeoutError as error:
+            raise AssertionError(f"not active; rejected: {self.rejections}") from error
         self._published = gate.hash
 
     async def ask(

@@ -33,6 +33,8 @@ def noting(header: str | None, *, path: bool) -> Any:
     if path:
         rules.append(_rule(":path", recording.PATH_KEY))
         rules[-1].on_header_present.regex_value_rewrite.CopyFrom(_WITHOUT_QUERY)
+    if not rules:  # a row that notes nothing, beside one that does: Envoy asks for a rule
+        rules.append(_rule(f"{names.OWN_HEADERS}nothing", "nothing"))
     return awake(packing.pack(h2m_pb2.Config(request_rules=rules)))
 
 
