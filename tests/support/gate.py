@@ -282,7 +282,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 async def read_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
     """The body that `head` announces: chunked, by length, or none."""
     lowered = head.lower()
-    if b"transfer-encoding: chunked" in lowered:
+    if b"\r\ntransfer-encoding: chunked\r\n" in lowered:
         found = b""
         while size := int((await reader.readline()).split(b";")[0], 16):
             found += await reader.readexactly(size)

@@ -97,7 +97,6 @@ ORDINARY: Final = "ordinary"
 DENY_STAGE: Final = "4"
 
 STAGES: Final = {
-    "0": "upgrade-refused",
     "1": "malformed-request",
     "2": "invalid-credential",
     "3": "credential-required",

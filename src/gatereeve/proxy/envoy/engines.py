@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
-from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.ir import access, recording
 from gatereeve.proxy.envoy import proofs as words
@@ -71,14 +70,8 @@ def build_open_stages() -> Any:
 
 
 def build_closed_stages() -> Any:
-    """For requests without a route: everything is refused, CONNECT by its own code."""
-    connect = rbac.header(":method", string_pb2.StringMatcher(exact="CONNECT"))
-    return staged(
-        {
-            recording.stage_policy("0", 0, "connect"): rbac.policy(connect),
-            recording.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody()),
-        }
-    )
+    """For requests without a route: everything is refused."""
+    return staged({recording.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody())})
 
 
 def staged(policies: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
+from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm_pb2,
 )
@@ -62,6 +63,7 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
         *refused,
         (_all(_status(403), admitted), _ROUTE),
         (_all(_status(403), passed), refusals.lookup("no-allow-rule")),
+        (_all(_status(403), _connects()), refusals.lookup("upgrade-refused")),
         # jwt_authn answers 403 for a wrong audience; by then the gate's first filter has run.
         (_all(_status(403), _in_filters()), refusals.lookup("invalid-credential")),
         (_status(403), refusals.lookup("upgrade-refused")),
@@ -70,6 +72,7 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
         (_status(413), refusals.lookup("payload-too-large")),
         (_status(429), refusals.lookup("rate-limited")),
         (_status(431), refusals.lookup("headers-too-large")),
+        (_status(501), refusals.lookup("malformed-request")),  # a transfer coding but chunked
         (_all(_status(500), _flags(("NC",))), refusals.lookup("no-backend")),
         (_status(504), refusals.lookup("upstream-timeout")),
         (_flags(_UNREACHABLE), refusals.lookup("upstream-unavailable")),
@@ -166,6 +169,13 @@ def _stage(stage: str) -> Any:
 
 def _exact(text: str) -> Any:
     return value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(exact=text))
+
+
+def _connects() -> Any:
+    header = route_components_pb2.HeaderMatcher(
+        name=":method", string_match=string_pb2.StringMatcher(exact="CONNECT")
+    )
+    return accesslog_pb2.AccessLogFilter(header_filter=accesslog_pb2.HeaderFilter(header=header))
 
 
 def _in_filters() -> Any:

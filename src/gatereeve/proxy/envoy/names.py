@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 GATE: Final = "gatereeve.gate"
+CONNECT: Final = "gatereeve.connect"
 WILDCARD: Final = "gatereeve.wildcard"
 RESCOPE: Final = "gatereeve.rescope"
 PROTOCOL: Final = "gatereeve.protocol"

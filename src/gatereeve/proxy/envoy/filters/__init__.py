@@ -14,6 +14,7 @@ from gatereeve.proxy.envoy.filters import (
     body,
     buffer,
     client_certificates,
+    connect,
     enforce,
     gate,
     jwt,
@@ -28,6 +29,7 @@ from gatereeve.proxy.envoy.filters import (
 
 ORDER = (
     gate,
+    connect,
     wildcard,
     protocol,
     jwt,
