@@ -29,6 +29,7 @@ XDS_CLUSTER: Final = "gatereeve-xds"
 ACCESS_LOG_CLUSTER: Final = "gatereeve-records"
 """The static cluster to which gRPC access logs go. Envoy wants such clusters to be static."""
 
+_PATTERN_STEPS: Final = 1_000_000
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 
 _UNCOUNTED: Final = (
@@ -132,8 +133,11 @@ def build(settings: BootstrapSettings) -> Any:
     bootstrap.stats_config.stats_matcher.exclusion_list.patterns.append(
         string_pb2.StringMatcher(safe_regex={"regex": _UNCOUNTED})
     )
-    # An empty static layer and no other: Envoy's safe defaults, and nothing can change them later.
-    bootstrap.layered_runtime.layers.add(name="static").static_layer.Clear()
+    # One static layer and no other: Envoy's safe defaults, and nothing can change them later.
+    # Patterns are read and bounded when documents are compiled; Envoy's own bound of 100 steps
+    # would reject the whole route configuration of everybody who shares it with a longer one.
+    runtime = bootstrap.layered_runtime.layers.add(name="static").static_layer
+    runtime["re2.max_program_size.error_level"] = _PATTERN_STEPS
     return bootstrap
 
 

@@ -58,7 +58,9 @@ def test_the_text_is_the_same_each_time() -> None:
     text = bootstrap.to_json(bootstrap.build(SETTINGS))
     assert text == bootstrap.to_json(bootstrap.build(SETTINGS))
     assert json.loads(text)["layered_runtime"] == {
-        "layers": [{"name": "static", "static_layer": {}}]
+        "layers": [
+            {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1_000_000}}
+        ]
     }
 
 
