@@ -55,11 +55,6 @@ def expected(
         "record.status": decision.status,
         "record.code": decision.code,
         "record.rule": decision.rule,
-        "record.model": decision.model,
-        "record.operation": decision.operation,
-        "record.route_rule": decision.route_rule,
-        "record.requested_version": decision.requested,
-        "record.policy": decision.policy,
         "record.split_key": decision.split_key,
         "record.shadow": decision.shadow,
         "record.outcome": "served" if decision.code is None else "refused",
@@ -77,7 +72,15 @@ def expected(
         found["record.source_ip"] = entry.client
         found["record.config"] = gate.hash
         host, row = _place(gate, decision, entry)
-        found["shape"] = _shape(decision, host, row) if has_body else None
+        found |= {
+            "record.model": decision.model,
+            "record.operation": decision.operation,
+            "record.route_rule": decision.route_rule,
+            "record.requested_version": decision.requested,
+            "record.policy": decision.policy,
+        }
+        if decision.code != "unknown-host":  # a deeper name than a wildcard has speaks like it
+            found["shape"] = _shape(decision, host, row) if has_body else None
         if decision.forwarded and row is not None and isinstance(row.action, Forward):
             found |= _behind(row, row.action, entry)
     return found
@@ -130,14 +133,19 @@ def _place(gate: Gate, decision: Decision, entry: Entry) -> tuple[VirtualHost | 
 
 
 def _shape(decision: Decision, host: VirtualHost | None, row: Route | None) -> str | None:
-    """Design 5.6: OpenAI routes answer in that API's error object, everything else by RFC 9457."""
+    """Design 5.6: OpenAI routes answer in that API's error object, everything else by RFC 9457.
+
+    So does everything on a host whose models all speak it.
+    """
     if decision.code is None:
         return None
-    if row is None or host is None:
-        return "problem"
+    spoken = (
+        {r.governance.protocol for r in host.routes if r.governance is not None} if host else set()
+    )
+    if row is None:
+        return "openai" if spoken == {"openai"} else "problem"
     if isinstance(row.action, Refuse) and row.action.code == "unknown-model":
         return "openai"  # only models of that protocol have such rows
-    spoken = {r.governance.protocol for r in host.routes if r.governance is not None}
     own = row.governance.protocol if row.governance is not None else None
     return "openai" if own == "openai" or spoken == {"openai"} else "problem"
 

@@ -155,12 +155,12 @@ _SUBJECTS: tuple[dict[str, Any], ...] = (
 def rule(random: Random, *, deny: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if not deny or random.random() < 0.5:
-        found["subjects"] = random.sample(_SUBJECTS, random.randint(1, 4))
-    if random.random() < 0.25:
+        found["subjects"] = random.sample(_SUBJECTS, random.randint(1, 2 if deny else 6))
+    if random.random() < 0.2:
         found["regions"] = random.sample((*cast.REGIONS, "eu"), random.randint(1, 2))
-    if random.random() < 0.25:
+    if random.random() < 0.15:
         found["purposes"] = [random.choice(cast.PURPOSES)]
-    if random.random() < 0.25:
+    if random.random() < 0.15:
         found["operations"] = random.sample(cast.OPERATIONS, random.randint(1, 2))
     if random.random() < 0.2:
         found["name"] = random.choice(("first", "second"))
@@ -187,8 +187,8 @@ def model(random: Random, name: str, servers: tuple[int, ...]) -> list[Document]
     spec = {
         "owner": "o", "purpose": "p", "protocol": random.choice(cast.PROTOCOLS),
         "residency": random.choice(_RESIDENCY),
-        "riskClass": random.choice(["minimal"] * 8 + ["limited", "prohibited"]),
-        "audit": random.choice(["recorded"] * 9 + ["strict"]),
+        "riskClass": random.choice(["minimal"] * 18 + ["limited", "prohibited"]),
+        "audit": random.choice(["recorded"] * 19 + ["strict"]),
         "fields": [{"name": "subject", "location": "request-header", "path": "X-Subject-Id",
                     "role": "subject"}],
     }  # fmt: skip
@@ -203,12 +203,12 @@ def model(random: Random, name: str, servers: tuple[int, ...]) -> list[Document]
                 "endpoints": [{"address": "127.0.0.1", "port": port}],
             })
         )  # fmt: skip
-    for number in range(random.choice([0, 1, 1, 1, 2, 2])):
+    for number in range(random.choice([0, 1, 1, 1, 1, 2, 2, 2])):
         found.append(
             document("AccessPolicy", f"{name}-{number}", {
                 "models": [name],
                 "mode": random.choice(["enforce", "enforce", "enforce", "shadow"]),
-                "deny": [rule(random, deny=True) for _ in range(random.choice([0, 0, 1, 2]))],
+                "deny": [rule(random, deny=True) for _ in range(random.choice([0, 0, 0, 1, 2]))],
                 "allow": [rule(random, deny=False) for _ in range(random.choice([0, 1, 2, 3, 3]))],
             })
         )  # fmt: skip
@@ -298,7 +298,9 @@ def plain_http_route(random: Random, name: str) -> Document:
         kind = random.choice(["PathPrefix", "PathPrefix", "Exact", "RegularExpression"])
         path = random.choice(["/plain", "/", "/v2", "/lending", "/plain/x"])
         if kind == "RegularExpression":
-            path = random.choice(["/pl.*", "/(plain|v2)(/[a-z]*)?", "/[a-z0-9/]+"])
+            path = random.choice(
+                ["/pl.*", "/(plain|v2)(/[a-z]*)?", "/[a-z0-9/]+", "(/[a-z0-9]{1,60}){1,9}"]
+            )
         one: dict[str, Any] = {"matches": [_match(random, kind, path, patterns=True)]}
         what = random.random()
         if what < 0.3:

@@ -7,8 +7,8 @@ clients and attackers write them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -17,48 +17,57 @@ from tests.differential import cast
 from tests.differential.documents import Document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """Where a route of the folder leads: host, path of the route, and the model behind it."""
+    """Where a route of the folder leads: its host, path and other matches, the model behind it."""
 
     host: str
     path: str
+    exact: bool
     model: str | None
-    protocol: str | None
+    protocol: str | None = None
+    method: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
 
 
 def aims(documents: Sequence[Document]) -> list[Aim]:
-    """The places that the folder's routes serve."""
+    """The places that the folder's routes serve; those of models thrice, to be called more often."""
     protocols = {
         d["metadata"]["name"]: d["spec"]["protocol"] for d in documents if d["kind"] == "Model"
     }
     found = []
     for one in documents:
-        for host, path, model in _places(one):
-            found.append(Aim(host, path, model, protocols.get(model or "")))
+        for aim in _places(one):
+            found += [replace(aim, protocol=protocols.get(aim.model or ""))] * (
+                3 if aim.model else 1
+            )
     return found
 
 
-def _places(one: Document) -> list[tuple[str, str, str | None]]:
-    found: list[tuple[str, str, str | None]] = []
+def _places(one: Document) -> Iterator[Aim]:
     if one["kind"] == "Ingress":
         for given in one["spec"]["rules"]:
             for path in given["http"]["paths"]:
                 model = path["backend"].get("resource", {}).get("name")
-                found.append((given.get("host", "c.test"), path["path"], model))
+                exact = path["pathType"] == "Exact"
+                yield Aim(
+                    host=given.get("host", "c.test"), path=path["path"], exact=exact, model=model
+                )
     if one["kind"] == "HTTPRoute":
         for given in one["spec"]["rules"]:
             models = [b["name"] for b in given.get("backendRefs", ()) if b.get("kind") == "Model"]
             for match in given["matches"]:
-                path = (
-                    match["path"]["value"]
-                    if match["path"]["type"] != "RegularExpression"
-                    else "/plain"
+                pattern = match["path"]["type"] == "RegularExpression"
+                yield Aim(
+                    host=one["spec"]["hostnames"][0],
+                    path="/plain" if pattern else match["path"]["value"],
+                    exact=match["path"]["type"] == "Exact",
+                    model=models[0] if models else None,
+                    method=match.get("method"),
+                    headers=tuple((h["name"], "yes") for h in match.get("headers", ())),
+                    query="?x=1" if "queryParams" in match else "",
                 )
-                found += [
-                    (host, path, models[0] if models else None) for host in one["spec"]["hostnames"]
-                ]
-    return found
 
 
 _OPERATIONS = {
@@ -118,13 +127,16 @@ _EXTRA = (
 
 
 def request(random: Random, places: Sequence[Aim]) -> Request:
-    """One request; three of four aim at a place of the folder with something that looks right."""
-    scheme: Scheme = "http" if random.random() < 0.12 else "https"
-    aim = random.choice(places) if places and random.random() < 0.8 else None
+    """One request; nine of ten aim at a place of the folder with something that looks right."""
+    scheme: Scheme = "http" if random.random() < 0.1 else "https"
+    aim = random.choice(places) if places and random.random() < 0.9 else None
     host = _host(random, aim)
+    method = random.choice(["POST"] * 8 + ["GET", "GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
     path = _path(random, aim)
-    method = random.choice(["POST"] * 6 + ["GET", "GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
-    headers = random.sample(_EXTRA, random.choice([0, 0, 1, 1, 2, 3]))
+    headers = random.sample(_EXTRA, random.choice([0, 0, 0, 1, 1, 2, 3]))
+    if aim is not None and random.random() < 0.8:
+        method, path = aim.method or method, path + aim.query
+        headers += aim.headers
     credentials, certificate = _credentials(random, scheme)
     headers += credentials
     if random.random() < 0.4:
@@ -137,20 +149,27 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
     if content_type is not None:
         headers.append(("content-type", content_type))
     random.shuffle(headers)
-    body = (
-        random.choice(_BODIES) if random.random() < 0.5 else {"model": (aim and aim.model) or "m0"}
-    )
     return Request(
         scheme=scheme,
         host=_spelling(random, host),
         method=method,
         path=path,
         headers=tuple(headers),
-        body=b"" if method in ("GET", "HEAD") else body if isinstance(body, bytes) else json.dumps(body).encode(),
+        body=b"" if method in ("GET", "HEAD") else _body(random, aim),
         peer=random.choice(["127.0.0.1", "127.0.0.1", "127.0.1.1", "127.0.2.1"]),
         sni=_server_name(random, host) if scheme == "https" else None,
         certificate=certificate,
-    )  # fmt: skip
+    )
+
+
+def _body(random: Random, aim: Aim | None) -> bytes:
+    model = aim.model if aim is not None and aim.model else "m0"
+    if random.random() < 0.3:
+        chosen = random.choice(_BODIES)
+        return chosen if isinstance(chosen, bytes) else json.dumps(chosen).encode()
+    return json.dumps(
+        {"model": model} | ({"stream": True} if random.random() < 0.2 else {})
+    ).encode()
 
 
 def _host(random: Random, aim: Aim | None) -> str:
@@ -162,8 +181,7 @@ def _host(random: Random, aim: Aim | None) -> str:
 
 
 def _spelling(random: Random, host: str) -> str:
-    odd = random.random()
-    if odd > 0.12:
+    if random.random() > 0.05:
         return host
     port = random.choice([":443", ":8443", ":1", ":"])
     return random.choice([host.upper(), host.title(), host + port, host + ".", host + "." + port,
@@ -171,25 +189,23 @@ def _spelling(random: Random, host: str) -> str:
 
 
 def _server_name(random: Random, host: str) -> str | None:
-    odd = random.random()
-    if odd > 0.08:
+    if random.random() > 0.04:
         return host
     return random.choice([None, "a.example", "x.w.example", "z.w.example", "c.test", host.upper()])
 
 
 def _path(random: Random, aim: Aim | None) -> str:
-    if aim is None or random.random() < 0.15:
+    if aim is None or random.random() < 0.07:
         return random.choice(_STRANGE)
+    if aim.exact and random.random() < 0.8:
+        return aim.path
     operation = random.choice(_OPERATIONS[aim.protocol]).replace("M", aim.model or "")
     base = aim.path.rstrip("/")
-    path = (
-        operation
-        if operation.startswith(base + "/") and random.random() < 0.9
-        else base + operation
-    )
-    if random.random() < 0.15:
+    under = operation == base or operation.startswith(base + "/")
+    path = operation if under and random.random() < 0.9 else base + operation
+    if random.random() < 0.1:
         path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
-    return path or "/"
+    return path if path.startswith("/") else "/" + path
 
 
 def _credentials(
