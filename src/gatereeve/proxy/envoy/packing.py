@@ -62,5 +62,5 @@ def over_ads() -> Any:
     return config_source_pb2.ConfigSource(
         ads=config_source_pb2.AggregatedConfigSource(),
         resource_api_version="V3",
-        initial_fetch_timeout=seconds(15),
+        initial_fetch_timeout=seconds(60),
     )
