@@ -2,11 +2,14 @@
 
 Absent passes, invalid is 401 here, whoever else might vouch for the caller. Governed routes ask for
 the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
-usable keys stays, so that its tokens are refused and not ignored.
+usable keys stays, so that its tokens are refused and not ignored. Envoy rejects a key set without
+any key, and with it the filter that verifies everybody else's tokens: such a provider gets a key
+that nobody holds.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from envoy.config.core.v3 import base_pb2
@@ -19,6 +22,23 @@ from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
 REQUIREMENT: Final = "any-provider"
 _CACHED_TOKENS: Final = 2000
+
+NOBODYS_KEYS: Final = json.dumps(
+    {
+        "keys": [
+            {
+                "kty": "EC",
+                "crv": "P-256",
+                "alg": "ES256",
+                "kid": "nobody",
+                "x": "_6EFbzyq0wZE513n2dpFTfvjVXK8TuA1MSXcP7x3NGo",
+                "y": "Qd1PS3Vey7JaIAeaP35LW9dv4ceRJ2FCIiYPNBrE2zw",
+            }
+        ]
+    }
+)
+"""A public key made from a sentence, so that nobody knows its private half: x is the SHA-256 of
+`gatereeve.dev: nobody holds this key 1` (the first number from 0 that gives a point), y the smaller."""
 
 
 def build(ground: Ground) -> tuple[Placed, ...]:
@@ -51,8 +71,12 @@ def build_provider(provider: JwtProvider) -> Any:
         from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix="Bearer ")],
         payload_in_metadata=provider.name,
         jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
-        local_jwks=base_pb2.DataSource(inline_string=provider.jwks),
+        local_jwks=base_pb2.DataSource(inline_string=_keys(provider)),
     )
+
+
+def _keys(provider: JwtProvider) -> str:
+    return provider.jwks if json.loads(provider.jwks)["keys"] else NOBODYS_KEYS
 
 
 def required() -> Any:
