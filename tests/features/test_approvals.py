@@ -27,14 +27,20 @@ def digest() -> str:
 
 
 def approval(
-    role: str = "owner", *, decision: str = "approve", by: str = "olga", more: str = ""
+    role: str = "owner",
+    *,
+    decision: str = "approve",
+    by: str = "olga",
+    of: str = "",
+    more: str = "",
 ) -> str:
+    """of: the digest, when it is not that of the usual version 1. more: further lines."""
     return f"""
 apiVersion: gatereeve.dev/v1alpha1
 kind: Approval
 metadata: {{name: {role}, namespace: shop}}
 spec:
-  subject: {{name: offers-1, digest: "{digest()}"}}
+  subject: {{name: offers-1, digest: "{of or digest()}"}}
   role: {role}
   decision: {decision}
   approver: {by}

@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -60,7 +61,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-async def ask(paths: StatePaths) -> dict[str, object]:
+async def ask(paths: StatePaths) -> dict[str, Any]:
     """The status of the Gatereeve that runs with this state directory.
 
     Raises SettingsError when nothing runs there, ProxyTimeoutError when it does not answer.
@@ -78,11 +79,11 @@ async def ask(paths: StatePaths) -> dict[str, object]:
             f"no gatereeve is running with the state directory {paths.root}",
             hint="start one with `gatereeve up FOLDER`, or name its state directory with --state",
         ) from error
-    found: dict[str, object] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
-def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, object]:
+def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
     """The status as soon as every gate runs what it should, or when `timeout_s` has passed.
 
     Raises what `ask` raises when nothing answers until then.
@@ -90,7 +91,7 @@ def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, object]:
     return asyncio.run(_wait_current(paths, timeout_s))
 
 
-async def _wait_current(paths: StatePaths, timeout_s: float) -> dict[str, object]:
+async def _wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         late = asyncio.get_running_loop().time() >= deadline

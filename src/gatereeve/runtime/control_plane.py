@@ -31,7 +31,7 @@ from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
-from gatereeve.proxy.activation import expected_of, wait_active
+from gatereeve.proxy.activation import Seen, expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
@@ -111,6 +111,7 @@ class ControlPlane:
         self._compile_memo = Memo()
         self._builders: dict[str, configuration.Builder] = {}
         self._rejected: dict[str, dict[snap.Need, Finding]] = {}
+        self._seen: dict[str, Seen] = {}
         self._world: World | None = None
         self._lock = asyncio.Lock()
 
@@ -177,6 +178,7 @@ class ControlPlane:
         run = self.runs.pop(name)
         self._builders.pop(name, None)
         self._rejected.pop(name, None)
+        self._seen.pop(name, None)
         run.changed.set()
         self._server.remove_gate(name)
         self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
@@ -233,7 +235,8 @@ class ControlPlane:
 
     async def _proof(self, run: GateRun, admin: Admin) -> None:
         await run.settled.wait()
-        await wait_active(admin, expected_of(run.snapshot), timeout_s=_PROOF_S)
+        seen = self._seen.setdefault(run.gate.name, Seen())
+        await wait_active(admin, expected_of(run.snapshot), seen=seen, timeout_s=_PROOF_S)
 
     def observe(self, event: events.GateEvent) -> None:
         """Events of the xDS server; a rejection becomes a finding that names its document."""

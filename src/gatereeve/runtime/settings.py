@@ -99,7 +99,9 @@ def prepare_state(paths: StatePaths) -> None:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = directory.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                raise SettingsError(f"{directory} is not a directory of this user")
+                raise SettingsError(
+                    f"{directory} is not a directory of this user", hint="name another --state"
+                )
             directory.chmod(0o700)
     except OSError as error:
         raise SettingsError(
