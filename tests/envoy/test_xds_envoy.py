@@ -293,6 +293,33 @@ async def test_activation_is_what_the_gate_reports() -> None:
         assert {entry["cluster"]["name"] for entry in entries} == {"a", "b"}  # until its grace ends
 
 
+async def test_what_was_seen_of_routes_is_not_asked_for_again() -> None:
+    """Many route configurations, one of which changes: the others are known by their reports."""
+
+    def config(version: str, port: int, status: int) -> snap.Snapshot:
+        return msg.snapshot(
+            version,
+            msg.listener("web", port),
+            msg.listener("other", 0, routes="others"),
+            msg.routes(x=200),
+            msg.routes("others", y=status),
+        )
+
+    async with gate() as at:
+        first, second = config("v1", at.port, 201), config("v2", at.port, 202)
+        await publish(at, first)
+        seen = activation.Seen()
+        assert await activation.is_active(at.admin, activation.expected_of(first), seen)
+        assert set(seen.routes) == {"routes", "others"}
+        assert not await activation.is_active(at.admin, activation.expected_of(second), seen)
+        at.xds.server.set_snapshot("public", second)
+        await activation.wait_active(at.admin, activation.expected_of(second), seen=seen)
+        assert await activation.is_active(at.admin, activation.expected_of(second))
+        mask = "route_config.name"
+        asked = await at.admin.config("dynamic_route_configs", mask, names=["others"])
+        assert [entry["route_config"]["name"] for entry in asked] == ["others"]
+
+
 async def test_a_killed_envoy_is_started_again_and_serves() -> None:
     async with gate() as at:
         await publish(at, served("v1", at.port, {}, x=200))

@@ -25,6 +25,9 @@ _POLL_S: Final = 0.01
 _WHOLE: Final = (
     r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
 )
+_PART: Final = "~"
+"""Ends the version of a response after which more of its type follows (`xds.session`)."""
+
 _WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 _RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
 
@@ -33,15 +36,26 @@ _RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
 class Expected:
     """What the admin must report for a snapshot to be active.
 
-    clusters, listeners: content hash of the type. routes, secrets, filters: version per name.
+    clusters, listeners, every_route: content hash of the type. routes, secrets, filters: version
+    per name.
     """
 
     version: refs.ConfigHash
     clusters: str
     listeners: str
+    every_route: str
     routes: Mapping[str, str]
     secrets: Mapping[str, str]
     filters: Mapping[str, str]
+
+
+@dataclasses.dataclass(slots=True)
+class Seen:
+    """What a gate reported of each route configuration when it was last found active, and which
+    version that was. A report is a content hash: it means the same version for ever, also after the
+    gate's restart. So only what changed has to be looked at."""
+
+    routes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 def expected_of(snapshot: snap.Snapshot) -> Expected:
@@ -50,17 +64,20 @@ def expected_of(snapshot: snap.Snapshot) -> Expected:
         version=snapshot.version,
         clusters=snap.type_version(snapshot.of(snap.CDS)),
         listeners=snap.type_version(snapshot.of(snap.LDS)),
+        every_route=snap.type_version(snapshot.of(snap.RDS)),
         routes=_versions(snapshot.of(snap.RDS)),
         secrets=_versions(snapshot.of(snap.SDS)),
         filters=_versions(snapshot.of(snap.ECDS)),
     )
 
 
-async def is_active(gate: admin.Admin, expected: Expected) -> bool:
+async def is_active(gate: admin.Admin, expected: Expected, seen: Seen | None = None) -> bool:
     """Whether the gate runs the expected versions now. Raises ProxyError when it cannot be asked.
 
-    Endpoints are not compared: they change on their own, faster than snapshots.
+    seen: what earlier calls found at this gate; renewed when the answer is yes. Endpoints are not
+    compared: they change on their own, faster than snapshots.
     """
+    seen = seen or Seen()
     texts = await gate.texts(_WHOLE)
     if texts.get("cluster_manager.cds.version_text") != expected.clusters:
         return False
@@ -73,24 +90,33 @@ async def is_active(gate: admin.Admin, expected: Expected) -> bool:
         for text, version in texts.items()
         if (match := _RDS_TEXT.match(text))
     }
-    if not expected.routes.items() <= reported.items():
-        mask = "version_info,route_config.name"
-        entries = await gate.config("dynamic_route_configs", mask)
-        running = {entry["route_config"]["name"]: entry["version_info"] for entry in entries}
-        if not expected.routes.items() <= running.items():
-            return False
-    return await _runs_secrets(gate, expected) and await _runs_filters(gate, expected)
+    if not await _runs_routes(gate, expected, reported, seen):
+        return False
+    if not (await _runs_secrets(gate, expected) and await _runs_filters(gate, expected)):
+        return False
+    seen.routes = {
+        name: (reported[name], version)
+        for name, version in expected.routes.items()
+        if name in reported
+    }
+    return True
 
 
-async def wait_active(gate: admin.Admin, expected: Expected, *, timeout_s: float = 10.0) -> None:
-    """Return once the gate runs the expected versions.
+async def wait_active(
+    gate: admin.Admin,
+    expected: Expected,
+    *,
+    seen: Seen | None = None,
+    timeout_s: float = 10.0,
+) -> None:
+    """Return once the gate runs the expected versions. seen: as in `is_active`.
 
     Raises ProxyTimeoutError when it does not within the deadline, for example because it rejected a
     part (see `AdsServer.status`) or does not answer.
     """
     try:
         async with asyncio.timeout(timeout_s):
-            while not await _answers_active(gate, expected):  # noqa: ASYNC110  # it cannot tell us
+            while not await _answers_active(gate, expected, seen):  # noqa: ASYNC110  # it cannot tell us
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as error:
         raise errors.ProxyTimeoutError(
@@ -99,11 +125,30 @@ async def wait_active(gate: admin.Admin, expected: Expected, *, timeout_s: float
         ) from error
 
 
-async def _answers_active(gate: admin.Admin, expected: Expected) -> bool:
+async def _answers_active(gate: admin.Admin, expected: Expected, seen: Seen | None) -> bool:
     try:
-        return await is_active(gate, expected)
+        return await is_active(gate, expected, seen)
     except errors.ProxyTimeoutError:
         return False  # it may be restarting; the deadline decides
+
+
+async def _runs_routes(
+    gate: admin.Admin, expected: Expected, reported: Mapping[str, str], seen: Seen
+) -> bool:
+    """A report says which response carried a route configuration: one of its own, one of the whole
+    set, or an earlier one, which `seen` knows. Whatever else is asked for by name."""
+    unclear = {
+        name: version
+        for name, version in expected.routes.items()
+        if reported.get(name, "").removesuffix(_PART) not in (version, expected.every_route)
+        and seen.routes.get(name) != (reported.get(name), version)
+    }
+    if not unclear:
+        return True
+    mask = "version_info,route_config.name"
+    entries = await gate.config("dynamic_route_configs", mask, names=unclear)
+    running = {entry["route_config"]["name"]: entry["version_info"] for entry in entries}
+    return unclear.items() <= running.items()
 
 
 async def _runs_secrets(gate: admin.Admin, expected: Expected) -> bool:
