@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import local
 from gatereeve.proxy.admin import Admin
