@@ -32,6 +32,8 @@ def differences(
     """Field to (expected, seen), for every field that differs."""
     wanted = expected(gate, request, decision, has_body=request.method != "HEAD")
     seen = observed(answer, record)
+    if decision.possible and "" in decision.possible and answer.code == "no-backend":
+        return {}  # chance drew the share without a backend
     if wanted.get("server") is not None and seen["server"] in _possible(gate, decision):
         wanted["server"] = seen["server"]
         if decision.split_key is None:
@@ -72,10 +74,11 @@ def expected(
         found["record.source_ip"] = entry.client
         found["record.config"] = gate.hash
         host, row = _place(gate, decision, entry)
+        if decision.code != "invalid-credential":  # what it claims may have chosen the row
+            found["record.route_rule"] = decision.route_rule
         found |= {
             "record.model": decision.model,
             "record.operation": decision.operation,
-            "record.route_rule": decision.route_rule,
             "record.requested_version": decision.requested,
             "record.policy": decision.policy,
         }
@@ -83,6 +86,8 @@ def expected(
             found["shape"] = _shape(decision, host, row) if has_body else None
         if decision.forwarded and row is not None and isinstance(row.action, Forward):
             found |= _behind(row, row.action, entry)
+            if row.governance is not None:
+                found["behind.credentials"] = _passed(gate, entry)
     return found
 
 
@@ -99,7 +104,7 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
         found["behind.host"] = answer.seen.host.partition(":")[0]
         names = {name for name, _ in answer.seen.headers}
         found["behind.ours"] = sorted(n for n in names if n.startswith("x-gatereeve-"))
-        found["behind.authorization"] = "authorization" in names
+        found["behind.credentials"] = sorted(names & {"authorization", "x-api-key"})
     if record is not None:
         found |= {
             f"record.{name}": getattr(record, name)
@@ -187,14 +192,19 @@ def _behind(row: Route, action: Forward, entry: Entry) -> Facts:
     path = entry.path
     if action.rewrite is not None:
         path = actions.rewrite_path(action.rewrite, row.match.path, entry.path)
-    found: dict[str, object] = {
+    return {
         "behind.path": path + ("" if entry.query is None else f"?{entry.query}"),
         "behind.host": action.rewrite_host or entry.host,
         "behind.ours": [],
     }
-    if row.governance is not None:
-        found["behind.authorization"] = False
-    return found
+
+
+def _passed(gate: Gate, entry: Entry) -> list[str]:
+    """What is a credential ends at the gate; what is none is the model's business."""
+    keys = gate.identity.api_keys
+    ends = {"authorization"} if gate.identity.jwt else set()
+    ends |= {keys.header} if keys is not None else set()
+    return sorted({name for name, _ in entry.headers} & ({"authorization", "x-api-key"} - ends))
 
 
 def _caller(decision: Decision) -> Caller:

@@ -95,6 +95,7 @@ _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cer
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
+_AUTHORITY = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=@\[\]_~-]+")
 _PORT = re.compile(r":[0-9]+$")
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _TARGET = re.compile(r"[\x21-\x7e]+")
@@ -201,8 +202,8 @@ def _syntax(request: Request) -> Refused | None:
         why = f"{request.method!r} is no method"
     elif _TARGET.fullmatch(request.path) is None:
         why = "the path holds a space, a control character or a byte beyond ASCII"
-    elif not request.host:
-        why = "there is no Host"
+    elif _AUTHORITY.fullmatch(request.host) is None:
+        why = "there is no Host, or it holds what no authority can hold"
     else:
         for name, value in request.headers:
             if name.lower() in ("host", ":authority"):
@@ -274,7 +275,7 @@ def _asks_upgrade(request: Request) -> bool:
         values[name.lower()].append(value)
     tokens = {t.strip().lower() for value in values["connection"] for t in value.split(",")}
     wanted = ",".join(values["upgrade"]).strip().lower()
-    return "upgrade" in tokens and "upgrade" in values and wanted != "h2c"
+    return "upgrade" in tokens and bool(wanted) and wanted != "h2c"
 
 
 def _headers(request: Request) -> tuple[tuple[str, str], ...]:

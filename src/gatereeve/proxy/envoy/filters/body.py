@@ -16,8 +16,8 @@ from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
 
 CONTENT_TYPE = r"application/json(;\s*charset=[uU][tT][fF]-8)?"
-_NO_CONTENT_TYPE = "$never"
-"""Matches nothing."""
+_NO_CONTENT_TYPE = "\n"
+"""No header's value. Without any name in its list Envoy would read `application/json`."""
 
 
 def build(_ground: Ground) -> tuple[Placed, ...]:
@@ -26,23 +26,23 @@ def build(_ground: Ground) -> tuple[Placed, ...]:
 
 def reading() -> Any:
     """For rows that read bodies."""
-    return awake(_config(CONTENT_TYPE))
+    wanted = regex_pb2.RegexMatcher(regex=CONTENT_TYPE)
+    return awake(_config(_rules(allow_content_types_regex=wanted)))
 
 
 def resting() -> Any:
     """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
-    return _config(_NO_CONTENT_TYPE)
+    return _config(_rules(allow_content_types=[_NO_CONTENT_TYPE]))
 
 
-def _config(content_type: str) -> Any:
-    return packing.pack(
-        j2m_pb2.JsonToMetadata(
-            request_rules=j2m_pb2.JsonToMetadata.MatchRules(
-                rules=[_rule("model"), _rule("stream")],
-                allow_content_types_regex=regex_pb2.RegexMatcher(regex=content_type),
-            )
-        )
+def _rules(**content_types: Any) -> Any:
+    return j2m_pb2.JsonToMetadata.MatchRules(
+        rules=[_rule("model"), _rule("stream")], **content_types
     )
+
+
+def _config(rules: Any) -> Any:
+    return packing.pack(j2m_pb2.JsonToMetadata(request_rules=rules))
 
 
 def _rule(key: str) -> Any:
