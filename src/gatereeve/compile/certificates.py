@@ -84,15 +84,46 @@ def choose(
     hosts, claims: the same tuples as long as they are equal, for the memo's sake.
     Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
     """
-    pairs = tuple(secrets.key_pair(claim.doc, claim.namespace, claim.name) for claim in claims)
+    asked = secrets.memo.get(("certificates.asked", claims), partial(_asked, claims))
+    found = tuple(secrets.key_pair(claim.doc, claim.namespace, claim.name) for claim in asked.first)
     reference = gate.spec.tls.default_certificate
     default = (
         None if reference is None else secrets.key_pair(gate, reference.namespace, reference.name)
     )
     return secrets.memo.get(
-        ("certificates", gate, hosts, claims, pairs, default),
-        partial(_choose, gate, hosts, tuple(zip(claims, pairs, strict=True)), default),
+        ("certificates", gate, hosts, asked, found, default),
+        lambda: _choose(gate, hosts, asked.pairs(found), default),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """Claims by what decides about their key pair. first: one claim for each; of: which one each
+    claim is like. Equal by identity: a memo key."""
+
+    claims: tuple[CertificateClaim, ...]
+    first: tuple[CertificateClaim, ...]
+    of: tuple[int, ...]
+
+    def pairs(
+        self, found: tuple[tls.KeyPair | Problem, ...]
+    ) -> tuple[tuple[CertificateClaim, tls.KeyPair | Problem], ...]:
+        """Every claim with its key pair. found: those of `first`."""
+        return tuple((c, found[n]) for c, n in zip(self.claims, self.of, strict=True))
+
+
+def _asked(claims: tuple[CertificateClaim, ...]) -> _Asked:
+    numbers: dict[tuple[str, str, str, str, str], int] = {}
+    first: list[CertificateClaim] = []
+    of: list[int] = []
+    for claim in claims:
+        ref = claim.doc.ref
+        key = (ref.group, ref.kind, ref.namespace, claim.namespace, claim.name)
+        number = numbers.setdefault(key, len(first))
+        if number == len(first):
+            first.append(claim)
+        of.append(number)
+    return _Asked(claims=claims, first=tuple(first), of=tuple(of))
 
 
 def _choose(

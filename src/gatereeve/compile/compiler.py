@@ -75,7 +75,7 @@ def _compile_gate(
         scope,
         gathered,
         resolve=partial(routing.resolve_version, index),
-        reads=index.services.reads,
+        reads=index.services.behind,
         memo=memo,
     )
     routed = routing.route_gate(index, doc, plans)

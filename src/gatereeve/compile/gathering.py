@@ -32,6 +32,7 @@ from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 
 SHARDS = 128
+_AT_ONCE = 64
 
 D_co = TypeVar("D_co", bound=Doc[object], covariant=True)
 _D = TypeVar("_D", bound=Doc[object])
@@ -241,10 +242,20 @@ def _naming(
     docs: tuple[AccessPolicyDoc, ...], known: _Known, memo: Memo
 ) -> Sorted[AccessPolicyDoc]:
     sorter: _Sorter[AccessPolicyDoc] = _Sorter(known)
-    for doc in docs:
-        for index, name in enumerate(doc.spec.models or ()):
-            sorter.put(doc, name, f"spec.models[{index}]")
+    part = memo.part("gather.names")
+    for start in range(0, len(docs), _AT_ONCE):
+        some = docs[start : start + _AT_ONCE]
+        for doc, name, path in part.get(some, partial(_names, some)):
+            sorter.put(doc, name, path)
     return sorter.sorted("naming", memo)
+
+
+def _names(docs: tuple[AccessPolicyDoc, ...]) -> tuple[tuple[AccessPolicyDoc, str, str], ...]:
+    return tuple(
+        (doc, name, f"spec.models[{index}]")
+        for doc in docs
+        for index, name in enumerate(doc.spec.models or ())
+    )
 
 
 def _selecting(docs: tuple[AccessPolicyDoc, ...]) -> Selecting:

@@ -37,8 +37,8 @@ from gatereeve.ir.identity import Attributes, Identity
 Resolve = Callable[[ModelVersionDoc], tuple[Endpoint, ...]]
 """The servers of a version, as far as the World knows them."""
 
-Reads = Callable[[Key], tuple[object, ...]]
-"""What `Resolve` reads about a Service, as part of a memo key."""
+Reads = Callable[[tuple[Key, ...]], tuple[object, ...]]
+"""What `Resolve` reads about Services, as part of a memo key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ def plan_models(
             scope,
             shard,
             gathered.doubts,
-            tuple(map(reads, services)),
+            reads(services),
             tuple(deadline <= world.at for deadline in deadlines),
         )
         work = _Work(

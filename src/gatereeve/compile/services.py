@@ -91,6 +91,10 @@ class ServiceIndex:
             self.unreadable_in(key[0]),
         )
 
+    def behind(self, keys: tuple[Key, ...]) -> tuple[object, ...]:
+        """What `resolve` reads about several Services, as part of a memo key."""
+        return (*map(self.services.get, keys), *map(self.slices.get, keys))
+
     def unreadable_in(self, namespace: str) -> str | None:
         """A ModelVersion of the namespace that cannot be read, if there is one."""
         return self.unreadable.get(namespace) or self.unreadable.get(ANYWHERE)
@@ -101,12 +105,8 @@ def index(world: World, memo: Memo) -> ServiceIndex:
     docs = tuple(world.endpoint_slices.values())
     slices = memo.get(("services.slices", docs), lambda: _slices(docs))
     versions = tuple(world.model_versions.values())
-    servers = tuple(
-        (world.services.get(key), slices.get(key, ()))
-        for version in versions
-        if version.spec.backend is not None
-        and (key := (version.ref.namespace, version.spec.backend.service))
-    )
+    keys = memo.get(("services.keys", versions), partial(_keys, versions))
+    servers = (*map(world.services.get, keys), *map(slices.get, keys))
     return ServiceIndex(
         services=world.services,
         slices=slices,
@@ -120,6 +120,15 @@ def index(world: World, memo: Memo) -> ServiceIndex:
             if broken.ref.kind == "ModelVersion"
         },
         memo=memo,
+    )
+
+
+def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
+    """The Services that versions name, one for each version that names one."""
+    return tuple(
+        (version.ref.namespace, version.spec.backend.service)
+        for version in versions
+        if version.spec.backend is not None
     )
 
 
