@@ -12,8 +12,11 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_THRESHOLDS: Final = (50_000, 20, 50)
-"""Allocations before a young collection, and young collections before an older one (CPython)."""
+_THRESHOLDS: Final = (500_000, 20, 50)
+"""Allocations before a young collection, and young collections before an older one (CPython).
+
+One change at 10 000 models makes some 100 000 objects, most of them long tuples, of which a
+collection in its midst would cost 30 ms; so there is one in several changes."""
 
 
 def begin() -> None:
