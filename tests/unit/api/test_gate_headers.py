@@ -9,7 +9,8 @@ from gatereeve.api.gate import HeaderSource
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "host", "x-forwarded-for", "X-Gatereeve-Sni", "x-envoy-peer", "cookie"]
+    "name",
+    ["Authorization", "host", "x-forwarded-for", "X-Gatereeve-Sni", "x-envoy-peer", "cookie"],
 )
 def test_a_header_that_means_something_already_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="meaning of its own"):
