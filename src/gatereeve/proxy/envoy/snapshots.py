@@ -7,6 +7,7 @@ gates give equal bytes, whatever the memo holds.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -153,14 +154,25 @@ class _Build:
         for listener in self._gate.listeners:
             chain = self._chain(listener.name)
             discovered.update({one.name: one for one in chain if one.discovered})
-            manager = hcm.build_hcm(self._gate, listener.name, chain, self._wiring)
-            made = listeners.build_listener(
-                listener, manager, client_ca=self._gate.identity.mtls is not None
-            )
-            if made is not None:
-                _hold(coverage.check_governed([made]))
-                yield _alone(made)
-        yield from (_alone(one.as_resource()) for one in discovered.values())
+            bare = dataclasses.replace(listener, hosts=(), certificates=())
+            yield from self._memo.get(
+                ("listener", bare, Same(listener.certificates), Same(self._proofs),
+                 self._gate.trusted_hops, self._gate.max_body_bytes),
+                partial(self._listener, listener, chain),
+            )  # fmt: skip
+        for one in discovered.values():
+            yield self._memo.get(("filter", Same(one)), partial(_discovered, one))
+
+    def _listener(self, listener: gates.Listener, chain: tuple[Placed, ...]) -> tuple[_Group, ...]:
+        """None of a listener's hosts is in it, and of the filters it finds by ECDS only the names."""
+        manager = hcm.build_hcm(self._gate, listener.name, chain, self._wiring)
+        made = listeners.build_listener(
+            listener, manager, client_ca=self._gate.identity.mtls is not None
+        )
+        if made is None:
+            return ()
+        _hold(coverage.check_governed([made]))
+        return (_alone(made),)
 
     def _chain(self, listener: str) -> tuple[Placed, ...]:
         """`filters.ORDER` for one listener; only the first filter changes with every hash."""
@@ -297,6 +309,10 @@ def _neighbours(wildcard: str, others: list[str]) -> tuple[str, ...]:
     suffix = wildcard.removeprefix("*")
     found = tuple(h for h in others if h != wildcard and h.endswith(suffix) and h != "*")
     return found if len(found) <= virtual_hosts.NEIGHBOURS else ()
+
+
+def _discovered(one: Placed) -> _Group:
+    return _alone(one.as_resource())
 
 
 def _alone(message: Any) -> _Group:
