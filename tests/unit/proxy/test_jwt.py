@@ -6,9 +6,9 @@ import hashlib
 import json
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.support import ir_builders as ir
 
 from gatereeve.proxy.envoy.filters import jwt
+from tests.support import ir_builders as ir
 
 
 def _number(text: str) -> int:
