@@ -44,7 +44,7 @@ def folder(random: Random, ports: Ports) -> list[Document]:
         found.append(route(random, f"r{number}", name))
     if random.random() < 0.5:
         found.append(random.choice([ingress, http_route])(random, "more", random.choice(names)))
-    if random.random() < 0.6:
+    if random.random() < 0.7:
         found.append(random.choice([plain_ingress, plain_http_route])(random, "plain"))
     return found
 
@@ -244,7 +244,7 @@ def rollout(random: Random, name: str) -> dict[str, Any]:
 def ingress(random: Random, name: str, model_name: str) -> Document:
     """An Ingress to a model, sometimes by paths of its own."""
     backend = {"resource": {"apiGroup": "gatereeve.dev", "kind": "Model", "name": model_name}}
-    kind = random.choice(["Prefix", "Prefix", "Prefix", "Exact"])
+    kind = random.choice(["Prefix"] * 6 + ["Exact"])
     return _ingress(name, random.choice(cast.HOSTS), [
         {"path": _mount(random, kind, model_name), "pathType": kind, "backend": backend}])  # fmt: skip
 
@@ -252,9 +252,9 @@ def ingress(random: Random, name: str, model_name: str) -> Document:
 def _mount(random: Random, kind: str, model_name: str) -> str:
     if kind == "Exact":
         return random.choice(
-            [f"/v2/models/{model_name}/infer", "/v1/chat/completions", f"/v1/models/{model_name}",
-             "/lending/v1/embeddings", "/lending/score"])  # fmt: skip
-    return random.choice(["/", "/", "/", "/lending", "/lending/", "/v2", "/v1"])
+            [f"/v2/models/{model_name}/infer", "/v1/chat/completions", "/v1/embeddings",
+             f"/v1/models/{model_name}", f"/v1/models/{model_name}:predict", "/lending/score"])  # fmt: skip
+    return random.choice(["/"] * 6 + ["/lending", "/lending", "/lending/", "/v2", "/v1"])
 
 
 def plain_ingress(random: Random, name: str) -> Document:
@@ -278,13 +278,13 @@ def _ingress(name: str, host: str | None, paths: list[dict[str, Any]]) -> Docume
 
 def http_route(random: Random, name: str, model_name: str) -> Document:
     """An HTTPRoute to a model, with matches, and sometimes a rewrite."""
-    kind = random.choice(["PathPrefix", "PathPrefix", "PathPrefix", "Exact"])
+    kind = random.choice(["PathPrefix"] * 6 + ["Exact"])
     path = _mount(random, "Prefix" if kind == "PathPrefix" else kind, model_name)
     one: dict[str, Any] = {
         "matches": [_match(random, kind, path, patterns=False)],
         "backendRefs": [{"group": "gatereeve.dev", "kind": "Model", "name": model_name}],
     }
-    if random.random() < 0.25:
+    if random.random() < 0.15:
         one["filters"] = [{"type": "URLRewrite", "urlRewrite": _rewrite(random, kind)}]
     elif random.random() < 0.2:
         one["filters"] = [_header_filter()]
@@ -321,7 +321,7 @@ def plain_http_route(random: Random, name: str) -> Document:
 
 def _http_route(random: Random, name: str, rules: list[dict[str, Any]]) -> Document:
     parent: dict[str, Any] = {"name": "main"}
-    if random.random() < 0.2:
+    if random.random() < 0.12:
         parent["sectionName"] = random.choice(["http", "https"])
     spec = {"parentRefs": [parent], "hostnames": [random.choice(cast.HOSTS)], "rules": rules}
     return document("HTTPRoute", name, spec, group=_GATEWAY_API)

@@ -32,7 +32,7 @@ class Aim:
 
 
 def aims(documents: Sequence[Document]) -> list[Aim]:
-    """The places that the folder's routes serve; those of models thrice, to be called more often."""
+    """The places that the folder's routes serve; those of models twice, to be called more often."""
     protocols = {
         d["metadata"]["name"]: d["spec"]["protocol"] for d in documents if d["kind"] == "Model"
     }
@@ -71,13 +71,13 @@ def _places(one: Document) -> Iterator[Aim]:
 
 
 _OPERATIONS = {
-    "kserve-v2": ("/v2/models/M/infer", "/v2/models/M/infer", "/v2/models/M/versions/1/infer",
+    "kserve-v2": (*["/v2/models/M/infer"] * 6, "/v2/models/M/versions/1/infer",
                   "/v2/models/M/versions/2/infer", "/v2/models/M/versions/9/infer",
                   "/v2/models/M/ready", "/v2/models/M", "/v2/health/live", "/v2", "/v2/repository/index",
                   "/v2/models/M/generate_stream", "/v2/models/other/infer"),
-    "openai": ("/v1/chat/completions", "/v1/chat/completions", "/v1/completions", "/v1/embeddings",
+    "openai": (*["/v1/chat/completions"] * 4, "/v1/embeddings", "/v1/completions", "/v1/embeddings",
                "/v1/responses", "/v1/models/M", "/v1/models", "/v1/files"),
-    "kserve-v1": ("/v1/models/M:predict", "/v1/models/M:explain", "/v1/models/M", "/v1/models"),
+    "kserve-v1": (*["/v1/models/M:predict"] * 3, "/v1/models/M:predict", "/v1/models/M:explain", "/v1/models/M", "/v1/models"),
     "json": ("", "/", "/score", "/score/deep"),
     None: ("", "/", "/x", "/x/y", "x"),
 }  # fmt: skip
@@ -176,7 +176,7 @@ def _host(random: Random, aim: Aim | None) -> str:
     if aim is None:
         return random.choice(cast.CALLED)
     if aim.host.startswith("*."):
-        return random.choice(("x", "x", "x", "x.y")) + aim.host[1:]
+        return random.choice(("x", "x", "x", "x", "x", "x", "x.y")) + aim.host[1:]
     return aim.host
 
 

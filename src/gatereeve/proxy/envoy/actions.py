@@ -150,17 +150,20 @@ def build_retry_policy() -> Any:
     )
 
 
-def build_redirect(redirect: routes.Redirect, match: routes.PathMatch, *, port: int) -> Any:
-    """port: the listener's, which the Location keeps when neither scheme nor port is replaced."""
+def build_redirect(
+    redirect: routes.Redirect, match: routes.PathMatch, *, protocol: str, port: int
+) -> Any:
+    """protocol, port: the listener's, which the Location keeps when neither scheme nor port is
+    replaced. A scheme's own port is not written (Gateway API)."""
     made = route_pb2.RedirectAction(response_code=_REDIRECTS[redirect.status])
     if redirect.scheme is not None:
         made.scheme_redirect = redirect.scheme
     if redirect.host is not None:
         made.host_redirect = redirect.host
-    if redirect.port is not None:
-        made.port_redirect = redirect.port
-    elif redirect.scheme is None and port not in _DEFAULT_PORTS.values():
-        made.port_redirect = port
+    own = _DEFAULT_PORTS[redirect.scheme or protocol]
+    named = redirect.port if redirect.scheme is not None else redirect.port or port
+    if named is not None and named != own:
+        made.port_redirect = named
     if redirect.path is not None:
         if redirect.path.kind == "full":
             made.path_redirect = redirect.path.value

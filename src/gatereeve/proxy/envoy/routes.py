@@ -64,6 +64,7 @@ class Place:
     proofs: Proofs
     access: Mapping[str, access.Access]
     max_body_bytes: int
+    protocol: str
     port: int
     reads_body: frozenset[routes.PathMatch]
     openai: bool
@@ -144,7 +145,9 @@ def _action(row: routes.Route, place: Place) -> bytes:
     if isinstance(action, routes.Refuse):
         return wire.field(_DIRECT_RESPONSE, _refusal(action.code)) + _metadata(row)
     if isinstance(action, routes.Redirect):
-        redirect = actions.build_redirect(action, row.match.path, port=place.port)
+        redirect = actions.build_redirect(
+            action, row.match.path, protocol=place.protocol, port=place.port
+        )
         made = wire.field(_REDIRECT, redirect.SerializeToString(deterministic=True))
         return made + _metadata(row)
     credentials = () if row.governance is None else _credential_headers(place.proofs)

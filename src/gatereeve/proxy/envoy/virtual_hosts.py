@@ -160,6 +160,7 @@ def _place(
         proofs=proofs,
         access=rules,
         max_body_bytes=door.max_body_bytes,
+        protocol=door.protocol,
         port=door.port,
         reads_body=frozenset(
             row.match.path
