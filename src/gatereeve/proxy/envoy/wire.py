@@ -10,6 +10,7 @@ Source: protobuf.dev, "Encoding": a record is a varint tag (number << 3 | 2) and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf import struct_pb2
@@ -20,8 +21,11 @@ _LENGTH_DELIMITED: Final = 2
 def field(number: int, payload: bytes) -> bytes:
     """One length-delimited field: a message, a text or bytes."""
     size = len(payload)
-    if number < 16 and size < 0x80:
-        return _HEADS[number][size] + payload
+    if number < 16:
+        if size < 0x80:
+            return _HEADS[number][size] + payload
+        if size < 0x4000:
+            return _TAGS[number] + _LENGTHS[size] + payload
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(size) + payload
 
 
@@ -37,7 +41,12 @@ def number(kind: Any, name: str) -> int:
 
 def entry(key: str, message: bytes) -> bytes:
     """The payload of one entry of a map from text to messages."""
-    return text(1, key) + field(2, message)
+    return _key(key) + field(2, message)
+
+
+@lru_cache(maxsize=4096)
+def _key(key: str) -> bytes:
+    return text(1, key)
 
 
 def struct_text(key: str, value: bytes) -> bytes:
@@ -59,6 +68,10 @@ _HEADS: Final = tuple(
     for number in range(16)
 )
 """Tag and length of what is short, which is most."""
+
+_TAGS: Final = tuple(bytes([number << 3 | _LENGTH_DELIMITED]) for number in range(16))
+_LENGTHS: Final = tuple(bytes([size & 0x7F | 0x80, size >> 7]) for size in range(0x4000))
+"""Lengths in two bytes; those below 0x80 are there for their index only."""
 
 _FIELDS: Final = number(struct_pb2.Struct, "fields")
 _STRING: Final = number(struct_pb2.Value, "string_value")
