@@ -151,6 +151,7 @@ class Fleet:
                 xds=bootstrap.Upstream(socket=paths.xds_socket),
                 admin=admin,
                 connections=self._settings.max_connections,
+                heap_bytes=self._settings.heap_bytes,
             )
         )
         return local.LocalSettings(

@@ -10,13 +10,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatereeve.core.errors import SettingsError
 
 _LONGEST_RUN = 70
 _LONGEST_GATE = 24
+_LEAST_HEAP = 1024**3
 
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
@@ -69,12 +70,22 @@ class StatePaths:
         return list((self.root / "last-good").glob("*.msgpack"))
 
 
+def half_of_memory() -> int:
+    """Half of this machine's memory, in bytes; 1 GiB at least, and where that is not told."""
+    try:
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (ValueError, OSError):
+        found = 0
+    return max(found, _LEAST_HEAP)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One `gatereeve up`.
 
     concurrency: Envoy worker threads per gate. removal_grace_s: how long what nothing references
     any more stays on the gates. drain_s: how long a stop waits for open requests.
+    heap_bytes: what one Envoy may use before it refuses requests; a model takes about 0.2 MB of it.
     """
 
     folder: Path
@@ -83,6 +94,7 @@ class Settings:
     removal_grace_s: float = 5.0
     drain_s: float = 10.0
     max_connections: int = 50_000
+    heap_bytes: int = field(default_factory=half_of_memory)
 
 
 def state_paths(given: Path | None, environment: Mapping[str, str] | None = None) -> StatePaths:
