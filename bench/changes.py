@@ -16,6 +16,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from bench import backend, credentials, documents, governed, processes
 from bench.caller import Caller
@@ -88,8 +89,14 @@ def _at(models: int, work: Path, changes: int) -> Iterator[Figure]:
 _ALLOWED, _DENIED = 200, 403
 
 
+class Asks(Protocol):
+    """Whoever can ask the gate; a `Caller` does it over a connection."""
+
+    def ask(self) -> int: ...
+
+
 def flips(
-    caller: Caller,
+    caller: Asks,
     file: Path,
     variants: dict[bool, str],
     changes: int,
@@ -105,7 +112,7 @@ def flips(
         yield _until(caller, _DENIED if denied else _ALLOWED, lambda: new.replace(file))
 
 
-def _until(caller: Caller, wanted: int, change: Callable[[], object]) -> float:
+def _until(caller: Asks, wanted: int, change: Callable[[], object]) -> float:
     before = caller.ask()
     if before not in (_ALLOWED, _DENIED) or before == wanted:
         raise BenchError(f"the gate answers {before} before the change to {wanted}")
