@@ -38,8 +38,8 @@ class Memo:
     def part(self, name: Hashable) -> Memo:
         """The memo of one part of the work, whose whole result is kept here as well.
 
-        It is swept only after rounds that asked for it, so that what made a result is still there
-        when one of the result's inputs changes. Names come from a small fixed set.
+        It is swept only after rounds that made something in it, so that what made a result is still
+        there when one of the result's inputs changes. Names come from a small fixed set.
         """
         found = self._parts.get(name)
         if found is None:
@@ -51,5 +51,11 @@ class Memo:
         """End of a compilation: what it did not use is forgotten."""
         self._kept, self._used = self._used, {}
         for name in self._asked:
-            self._parts[name].sweep()
+            part = self._parts[name]
+            if part.is_used():
+                part.sweep()
         self._asked.clear()
+
+    def is_used(self) -> bool:
+        """Whether anything was asked of it, or of its parts, since the last sweep."""
+        return bool(self._used) or any(self._parts[name].is_used() for name in self._asked)
