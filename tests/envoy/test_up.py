@@ -65,7 +65,7 @@ def test_it_serves_and_follows_the_folder(up: Up) -> None:
 
 def _holds_no_noise(output: str) -> None:
     """What a person reads at the terminal: findings, what gates run, the end. Nothing else."""
-    begins = ("gate public: ", "policy.yaml:", "    hint: ", "stopping", "stopped")
+    begins = ("reading ", "gate public: ", "policy.yaml:", "    hint: ", "stopping", "stopped")
     for line in output.splitlines():
         assert line.startswith(begins) or line.endswith(" mended"), output
     assert "Traceback" not in output

@@ -56,6 +56,8 @@ def _print(found: dict[str, Any]) -> None:
         OUT.print(f"          all of them: gatereeve check {shlex.quote(found['folder'])}")
     records = found["records"]
     OUT.print(f"records   {counted(records['requests'], 'request')}, {records['lost']} lost")
+    for task, times in found["failures"].items():
+        OUT.print(Text(f"failed    {task}, {counted(times, 'time')}; see its log", style="yellow"))
 
 
 def _print_gate(gate: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gatereeve.core.findings import Finding, Severity
@@ -14,12 +15,17 @@ _SHOWN = 100
 
 
 def status_of(
-    folder: Path, plane: ControlPlane, fleet: Fleet, intake: AccessLog
+    folder: Path,
+    plane: ControlPlane,
+    fleet: Fleet,
+    intake: AccessLog,
+    failures: Mapping[str, int],
 ) -> dict[str, object]:
     """gates: one object each, by name; findings: counts by severity; records: counts since start.
 
     A gate is `current` when it has proved that it runs what the documents say now. problems: the
-    errors and warnings themselves, errors first, at most 100.
+    errors and warnings themselves, errors first, at most 100. failures: how often which task of
+    ours failed; its log says how.
     """
     found = plane.all_findings()
     serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in found
@@ -36,6 +42,7 @@ def status_of(
         },
         "problems": [_finding(one) for one in serious[:_SHOWN]],
         "records": {"requests": intake.received, "lost": intake.lost},
+        "failures": dict(failures),
     }
 
 

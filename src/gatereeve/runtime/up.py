@@ -58,6 +58,7 @@ async def up(settings: Settings, announce: Announce) -> None:
     clock = SystemClock()
     binary = await local.find_envoy()
     recorder = open_store(settings.state.root, clock)
+    _LOG.info("reading %s; state and records in %s", settings.folder, settings.state.root)
     heap.begin()
     try:
         async with asyncio.TaskGroup() as group:
@@ -199,7 +200,13 @@ class _House:
         self._watch.wake()
 
     def _status(self) -> dict[str, object]:
-        return status_of(self._settings.folder, self._plane, self._fleet, self._intake)
+        return status_of(
+            self._settings.folder,
+            self._plane,
+            self._fleet,
+            self._intake,
+            self._supervisor.failures,
+        )
 
     async def _wake_in_time(self) -> None:
         """Applies again when a validity window closes; the proxy itself knows no time."""

@@ -34,6 +34,7 @@ def told(*gates: dict[str, Any], **more: Any) -> dict[str, Any]:
         "findings": {"error": 0, "warning": 0, "info": 1},
         "problems": [],
         "records": {"requests": 1, "lost": 0},
+        "failures": {},
     } | more
 
 
@@ -68,6 +69,11 @@ def test_a_gate_that_is_not_current(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why in text  # brackets are no markup
     assert "gate.yaml:2: gate-rejected" in text
     assert "1 error, 1 warning" in text
+
+
+def test_a_task_of_ours_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, text = show(monkeypatch, told(gate(), failures={"documents": 2}))
+    assert "failed    documents, 2 times" in text
 
 
 def test_without_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:

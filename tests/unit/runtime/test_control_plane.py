@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gatereeve.ir.gates import Gate
+from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
@@ -110,3 +112,23 @@ async def test_a_store_that_fails_stops_no_change(house: House) -> None:
     house.plane.started(GATE)
     told = [getattr(r, "event", "") for r in house.recorder.kept]
     assert told == ["compiled", "compiled", "gate-down", "gate-up"]
+
+
+async def test_a_defect_in_one_gate_leaves_the_others_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = configuration.Builder.build
+
+    def defective(builder: configuration.Builder, gate: Gate) -> snap.Snapshot:
+        if gate.name == "other":
+            raise KeyError("a defect")
+        return build(builder, gate)
+
+    monkeypatch.setattr(configuration.Builder, "build", defective)
+    other = docs.gate().replace("name: public", "name: other").replace("80", "81", 1)
+    other = other.replace("port: 8443", "port: 9443")
+    before = house.plane.runs[GATE].gate.hash
+    with pytest.raises(ExceptionGroup):
+        await house.apply(another=other, policy=docs.POLICY.replace("corp/staff", "corp/x"))
+    assert house.plane.runs[GATE].gate.hash != before
+    assert house.rejected() == ["Gate other"]
