@@ -124,8 +124,8 @@ def claim(claims: Claims, path: Sequence[str]) -> object:
 
 
 def _read(token: str) -> tuple[Claims, Claims, bytes, bytes]:
-    parts = token.split(".")
-    if len(parts) != 3 or not all(parts):
+    parts = [part for part in token.split(".") if part]  # Envoy overlooks dots too many
+    if len(parts) != 3:
         raise _UnreadableError("not of the form header.payload.signature")
     header = _object(parts[0], "header")
     algorithm, key_id = header.get("alg"), header.get("kid", "")
