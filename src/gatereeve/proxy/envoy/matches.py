@@ -93,12 +93,11 @@ def build_parameter_match(match: routes.Match) -> Any | None:
     return made
 
 
-def build_encoded_match(paths: Sequence[str]) -> Any:
-    """Requests to these paths whose body is encoded: it is not what its bytes say, and the model
+def build_encoded_match(match: routes.Match) -> Any:
+    """The same requests when their body is encoded: it is not what its bytes say, and the model
     would read another one."""
-    made = route_pb2.RouteMatch()
-    made.safe_regex.regex = "|".join(map(re.escape, paths))
-    plain = string_pb2.StringMatcher(exact="identity", ignore_case=True)
+    made = build_static_match(match)
+    plain = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(?:identity)?"})
     made.headers.add(name="content-encoding", string_match=plain, invert_match=True)
     return made
 

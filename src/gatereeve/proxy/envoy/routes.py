@@ -98,17 +98,18 @@ def build_refusing(place: Place, name: str, match: Any, code: str, told: Told | 
     return Row(head, name, _own(place))
 
 
-def build_encoded(place: Place) -> Row:
-    """Bodies that are encoded name no model. In front of all rows that read bodies, which ask for
-    exact paths."""
-    name = "encoded-body"
+def build_encoded(place: Place, row: routes.Route) -> Row:
+    """Encoded bodies name no model: what `row` refuses, it refuses of them before any row of the
+    same requests reads the body."""
     action = wire.field(_DIRECT_RESPONSE, _refusal(_UNKNOWN_MODEL))
-    match = matches.build_encoded_match(
-        sorted(path.value for path in place.reads_body)
-    ).SerializeToString(deterministic=True)
-    head = wire.field(_MATCH, match) + action + _told({"row": name}, _UNKNOWN_MODEL)
-    base = _awake(place, _unknown_model(place), reads=True, openai=True)
-    return Row(head, name, base)
+    match = matches.build_encoded_match(row.match).SerializeToString(deterministic=True)
+    head = wire.field(_MATCH, match) + action + _metadata(row)
+    return Row(head, row.name, _per_filter(place, row, Selection()))
+
+
+def refuses_bodies(row: routes.Route) -> bool:
+    """Whether the row refuses bodies that name no model."""
+    return isinstance(row.action, routes.Refuse) and row.action.code == _UNKNOWN_MODEL
 
 
 def build_tls_redirect(place: Place, port: int) -> Row:
@@ -186,7 +187,7 @@ def _credential_headers(proofs: Proofs) -> tuple[str, ...]:
 
 def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
     governance, action = row.governance, row.action
-    refuses_model = isinstance(action, routes.Refuse) and action.code == _UNKNOWN_MODEL
+    refuses_model = refuses_bodies(row)
     reads = row.match.path in place.reads_body
     noted = (_sticky_header(action), _rewrites(action))
     model = None if governance is None else (governance.model, governance.protocol)

@@ -29,8 +29,8 @@ from gatereeve.proxy.envoy.proofs import Proofs
 NEIGHBOURS: Final = 64
 """So many other hosts beneath a wildcard are told apart from it when the TLS name is checked."""
 
-_HOST: Final = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"
-"""A host as it is looked up: lower case, without port, a name or an address."""
+_HOST: Final = r"(?i)[a-z0-9._-]+|\[[0-9a-f:.]+\]"
+"""A host as it is looked up: without port, a name or an address."""
 
 _NOWHERE: Final = refs.Origin(refs.Ref("", "", "", ""))
 
@@ -79,9 +79,10 @@ def build_virtual_host(
     if door.protocol == "http" and host.tls != "any":
         rows.append(_over_tls(host, door, place))
     else:
-        if place.reads_body:
-            rows.append(route_builder.build_encoded(place))
+        encoded = _encoded(host.routes)
         for row, selection in zip(host.routes, selections(host.routes), strict=True):
+            if row.name in encoded:
+                rows.append(route_builder.build_encoded(place, encoded[row.name]))
             rows.extend(route_builder.build_routes(place, row, selection))
         # Without a last row there would be no route, and the wildcard hosts would be tried.
         rows.append(
@@ -119,6 +120,37 @@ def _write(
     parts += [wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)]
     parts.append(wire.field(_RETRY, _retry_policy()))
     return b"".join(parts)
+
+
+def _encoded(rows: Sequence[routes.Route]) -> dict[str, routes.Route]:
+    """Name of the first row that reads a body, to the row that refuses bodies of these requests."""
+    refusing: dict[routes.PathMatch, list[routes.Route]] = {}
+    for row in rows:
+        if route_builder.refuses_bodies(row):
+            refusing.setdefault(row.match.path, []).append(row)
+    found: dict[str, routes.Route] = {}
+    guarded: set[str] = set()
+    for row in rows:
+        if row.match.body_model is None and row.match.body_stream is None:
+            continue
+        last = _refusing(row.match, refusing.get(row.match.path, []))
+        if last is not None and last.name not in guarded:
+            guarded.add(last.name)
+            found[row.name] = last
+    return found
+
+
+def _refusing(match: routes.Match, rows: Sequence[routes.Route]) -> routes.Route | None:
+    """The row that refuses what `match` leaves over: it asks for the same, but for the headers by
+    which a version is chosen."""
+    same = [
+        row
+        for row in rows
+        if row.match.methods == match.methods
+        and row.match.query == match.query
+        and set(row.match.headers) <= set(match.headers)
+    ]
+    return max(same, key=lambda row: len(row.match.headers), default=None)
 
 
 def selections(rows: Sequence[routes.Route]) -> list[Selection]:
@@ -205,9 +237,12 @@ def _unscoped(place: route_builder.Place) -> list[route_builder.Row]:
     form = matches.by_header(":authority", name, otherwise=True, or_missing=True)
     anything = string_pb2.StringMatcher(safe_regex={"regex": ".*"})
     upgrade = matches.by_header("upgrade", anything)
+    upper = string_pb2.StringMatcher(safe_regex={"regex": ".*[A-Z].*"})
+    letters = matches.by_header(":authority", upper)
     return [
         route_builder.build_refusing(place, "host-form", form, "malformed-request"),
         route_builder.build_refusing(place, "upgrade", upgrade, "upgrade-refused"),
+        route_builder.build_refusing(place, "host-letters", letters, "malformed-request"),
     ]
 
 
