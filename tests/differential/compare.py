@@ -57,10 +57,12 @@ def expected(
         "record.status": decision.status,
         "record.code": decision.code,
         "record.rule": decision.rule,
-        "record.split_key": decision.split_key,
         "record.shadow": decision.shadow,
         "record.outcome": "served" if decision.code is None else "refused",
     }
+    sent = [value for name, value in request.headers if name.lower() == "x-subject-id"]
+    if "," not in ",".join(sent):
+        found["record.split_key"] = decision.split_key
     if decision.forwarded:
         found["record.version"] = decision.version or None
     if _told(decision, "identity"):
@@ -74,7 +76,8 @@ def expected(
         found["record.source_ip"] = entry.client
         found["record.config"] = gate.hash
         host, row = _place(gate, decision, entry)
-        if decision.code != "invalid-credential":  # what it claims may have chosen the row
+        # What an invalid credential claims may have chosen the row; before step 4 nothing chose one.
+        if decision.code != "invalid-credential" and decision.steps[-1].name != "route":
             found["record.route_rule"] = decision.route_rule
         found |= {
             "record.model": decision.model,

@@ -120,7 +120,7 @@ _EXTRA = (
     ("x-gatereeve-code", "x"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
     ("x-original-url", "/plain"), ("x-rewrite-url", "/plain"), ("x_region", "us"),
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
-    ("content-encoding", "gzip"), ("content-encoding", "identity"), ("accept-encoding", "gzip"),
+    ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
     ("upgrade", "websocket"), ("expect", "100-continue-not"), ("te", "trailers"), ("user-agent", "t/1"),
     ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
 )  # fmt: skip

@@ -169,11 +169,13 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:
     canonical = canonical_path(path)
     if canonical is None or "#" in query:
         return Refused(code="malformed-request", why=f"the path {path!r} has no canonical form")
+    name = canonical_host(host)
+    if name is None and canonical_host(host.lower()) is None:
+        return Refused(code="malformed-request", why=f"{host!r} is no host")
     if _asks_upgrade(request):
         return Refused(code="upgrade-refused", why="no route here asks for a protocol upgrade")
-    name = canonical_host(host)
     if name is None:
-        return Refused(code="malformed-request", why=f"{host!r} is no host in lower case")
+        return Refused(code="malformed-request", why=f"{host!r} is not in lower case")
     peer = normal_address(request.peer) or request.peer
     headers = _headers(request)
     return Entry(

@@ -16,7 +16,7 @@ Where each field of `core.records.RequestRecord` comes from:
 | `region`, `purpose` | tags `region_tag(0)`, `region_tag(1)`, …: the lowest number decides; lower case |
 | `rule` | `rule_of` a policy id, see `RULES` |
 | `shadow` | `SHADOW_DENY_ID` and `SHADOW_ALLOW_ID`, through `shadow_of` |
-| `split_key` | xxHash64 (seed 0) of the first sticky key that is there, see `STICKY_KEY` |
+| `split_key` | xxHash64 (seed 0) of the first sticky key that is there, see `STICKY_KEY`; none for a header with a comma, which may have been sent twice |
 
 Constants and pure functions of text only: no Envoy type, no parser.
 """
