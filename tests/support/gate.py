@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
@@ -24,8 +25,11 @@ from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
+from gatereeve.proxy.xds.snapshot import Snapshot
 from gatereeve.runtime.supervise import SystemClock
 from tests.support.worlds import world_of
+
+T = TypeVar("T")
 
 DEADLINE_S = 10.0
 _MAX_SEEN = 1 << 20
@@ -153,25 +157,41 @@ class Connection:
         return found
 
 
+class Events:
+    """What became of the Envoy, in order. One that died is started again, and here it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[local.EnvoyEvent] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, event: local.EnvoyEvent) -> None:
+        self.all.append(event)
+        self._news.set()
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.all if isinstance(event, kind)]
+
+    async def wait(self, kind: type[T], count: int) -> T:
+        """The event number `count` of a kind, when it is there."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found := self.of(kind)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return found[count - 1]
+
+
 @dataclass(slots=True, kw_only=True)
 class Gate:
-    """A running gate. http, https: its ports, free for listeners of the documents.
-
-    events: what became of the Envoy; one that died is started again, and here it is told.
-    """
+    """A running gate. http, https: its ports, free for listeners of the documents."""
 
     http: int
     https: int
     log: Path
     controller: AdsServer
     name: str
-    events: list[local.EnvoyEvent]
+    events: Events
     _admin: Admin
     _builder: configuration.Builder = field(default_factory=configuration.Builder)
-
-    @property
-    def died(self) -> bool:
-        return any(isinstance(event, local.Died) for event in self.events)
 
     def compile(self, *texts: str) -> Compiled:
         return compiler.compile(world_of(*texts, at=datetime.now(UTC)))
@@ -179,11 +199,16 @@ class Gate:
     async def publish(self, *texts: str) -> Compiled:
         """Serves these documents, and returns when the Envoy runs them."""
         made = self.compile(*texts)
+        snapshot = self.offer(made)
+        await wait_active(self._admin, expected_of(snapshot), timeout_s=DEADLINE_S * 2)
+        return made
+
+    def offer(self, made: Compiled) -> Snapshot:
+        """Serves a compilation, and waits for nothing."""
         (gate,) = made.ir.gates
         snapshot = self._builder.build(gate)
         self.controller.set_snapshot(self.name, snapshot)
-        await wait_active(self._admin, expected_of(snapshot), timeout_s=DEADLINE_S * 2)
-        return made
+        return snapshot
 
     @contextlib.asynccontextmanager
     async def connect(
@@ -231,10 +256,8 @@ async def running_gate(name: str) -> AsyncIterator[Gate]:
             concurrency=1,
             drain_s=0.1,
         )
-        events: list[local.EnvoyEvent] = []
-        await stack.enter_async_context(
-            local.LocalEnvoy(settings, clock=clock, observer=events.append)
-        )
+        events = Events()
+        await stack.enter_async_context(local.LocalEnvoy(settings, clock=clock, observer=events))
         yield Gate(
             http=free_port(),
             https=free_port(),
