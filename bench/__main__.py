@@ -66,7 +66,7 @@ def _measure(benchmark: Benchmark, context: Context) -> tuple[list[Figure], bool
     except BenchError as error:
         print(f"  failed: {error}", file=sys.stderr, flush=True)
         there = {figure.name for figure in made}
-        reason = f"failed: {str(error)[:400]}"
+        reason = f"failed: {str(error).splitlines()[0][:300]}"
         made += [Figure(n, None, "", reason) for n in benchmark.names if n not in there]
         _keep_logs(benchmark, context)
         return made, True
