@@ -73,6 +73,7 @@ def expected(
     entry = enter(request, trusted_hops=gate.trusted_hops)
     if isinstance(entry, Entry):
         found["record.path"] = _cut(entry.path)
+        found["record.scheme"] = entry.scheme
         found["record.source_ip"] = entry.client
         found["record.config"] = gate.hash
         host, row = _place(gate, decision, entry)
@@ -114,7 +115,7 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
             for name in (
                 "status", "code", "rule", "model", "operation", "route_rule", "requested_version",
                 "policy", "split_key", "shadow", "outcome", "version", "caller", "region", "purpose",
-                "path", "source_ip", "config",
+                "path", "source_ip", "config", "scheme",
             )
         }  # fmt: skip
     return found

@@ -165,6 +165,8 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:
         if absolute[1].lower() == "https" and request.scheme == "http":
             return Refused(code="upgrade-refused", why="an https target on a plain connection")
         host, target = absolute[2], absolute[3] or "/"
+    if _AUTHORITY.fullmatch(host) is None:
+        return Refused(code="malformed-request", why=f"{host!r} holds what no host can hold")
     path, mark, query = target.partition("?")
     canonical = canonical_path(path)
     if canonical is None or "#" in query:
@@ -204,8 +206,8 @@ def _syntax(request: Request) -> Refused | None:
         why = f"{request.method!r} is no method"
     elif _TARGET.fullmatch(request.path) is None:
         why = "the path holds a space, a control character or a byte beyond ASCII"
-    elif _AUTHORITY.fullmatch(request.host) is None:
-        why = "there is no Host, or it holds what no authority can hold"
+    elif not request.host:
+        why = "there is no Host"
     else:
         for name, value in request.headers:
             if name.lower() in ("host", ":authority"):

@@ -19,7 +19,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.ir.gates import Gate
+from gatereeve.ir.gates import Gate, Listener
 from gatereeve.proxy.envoy import access_logs, actions, local_replies, names, packing
 from gatereeve.proxy.envoy.filters.placed import Placed
 from gatereeve.proxy.envoy.wiring import Wiring
@@ -30,15 +30,15 @@ _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
 
-def build_hcm(gate: Gate, listener: str, chain: Sequence[Placed], wiring: Wiring) -> Any:
+def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: Wiring) -> Any:
     """The network filter of every filter chain of one listener."""
     made = hcm_pb2.HttpConnectionManager(
-        stat_prefix=listener,
+        stat_prefix=listener.name,
         scoped_routes=_scoped_routes(),
         http_filters=[placed.in_chain() for placed in chain],
         access_log=[access_logs.build_access_log(gate.identity, gate.attributes, wiring)],
         local_reply_config=local_replies.build_local_replies(gate.identity),
-        early_header_mutation_extensions=[_early_mutation(listener)],
+        early_header_mutation_extensions=[_early_mutation(listener.name)],
         server_name="gatereeve",
         max_request_headers_kb=packing.uint32(_HEADER_KIB),
         use_remote_address=packing.boolean(value=True),
@@ -48,6 +48,10 @@ def build_hcm(gate: Gate, listener: str, chain: Sequence[Placed], wiring: Wiring
         normalize_path=packing.boolean(value=True),
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
+        # What a client writes into its target says nothing about its connection.
+        scheme_header_transformation=protocol_pb2.SchemeHeaderTransformation(
+            scheme_to_overwrite=listener.protocol
+        ),
         strip_any_host_port=True,
         strip_trailing_host_dot=True,
         generate_request_id=packing.boolean(value=True),

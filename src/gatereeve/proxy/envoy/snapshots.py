@@ -165,7 +165,7 @@ class _Build:
 
     def _listener(self, listener: gates.Listener, chain: tuple[Placed, ...]) -> tuple[_Group, ...]:
         """None of a listener's hosts is in it, and of the filters it finds by ECDS only the names."""
-        manager = hcm.build_hcm(self._gate, listener.name, chain, self._wiring)
+        manager = hcm.build_hcm(self._gate, listener, chain, self._wiring)
         made = listeners.build_listener(
             listener, manager, client_ca=self._gate.identity.mtls is not None
         )
