@@ -20,7 +20,7 @@ from bench import processes
 from bench.processes import BenchError
 from gatereeve.runtime import settings, up
 
-START_S = 120.0
+START_S = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
