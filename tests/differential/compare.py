@@ -105,7 +105,7 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
     }
     if answer.seen is not None:
         found["behind.path"] = answer.seen.path
-        found["behind.host"] = answer.seen.host.partition(":")[0]
+        found["behind.host"] = answer.seen.host
         names = {name for name, _ in answer.seen.headers}
         found["behind.ours"] = sorted(n for n in names if n.startswith("x-gatereeve-"))
         found["behind.credentials"] = sorted(names & {"authorization", "x-api-key"})
@@ -131,7 +131,8 @@ def _possible(gate: Gate, decision: Decision) -> list[int]:
         return []
     clusters = {c.name: c for c in gate.clusters}
     names = [name for name in decision.possible if name]
-    return [clusters[name].endpoints.groups[0].endpoints[0].port for name in names]
+    chains = [[e for g in clusters[name].endpoints.groups for e in g.endpoints] for name in names]
+    return [chain[0].port for chain in chains if chain]
 
 
 def _place(gate: Gate, decision: Decision, entry: Entry) -> tuple[VirtualHost | None, Route | None]:

@@ -224,9 +224,7 @@ def _credentials(
                 ["Basic eDp5", "bearer " + good, "Bearer", "", "Bearer  " + good, "BEARER " + good,
                  f"Bearer {good} x", f"Basic eDp5, Bearer {good}"]))  # fmt: skip
     if who in (4, 6, 7, 8):
-        value = random.choice(
-            (*cast.API_KEYS.values(), *cast.API_KEYS.values(), cast.WRONG_KEY, "")
-        )
+        value = random.choice((*[*cast.API_KEYS.values()] * 4, cast.WRONG_KEY, ""))
         headers.append(("x-api-key", value))
     if who in (5, 8, 9) and scheme == "https":
         uri = random.choice((cast.SPIFFE, cast.SPIFFE, cast.SPIFFE, cast.STRANGER))

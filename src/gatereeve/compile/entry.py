@@ -291,7 +291,8 @@ def _headers(request: Request) -> tuple[tuple[str, str], ...]:
         if lower.startswith(_GATE_ONLY) or lower in _REMOVED:
             continue
         if lower in place:
-            found[place[lower]] = (lower, f"{found[place[lower]][1]},{value}")
+            before = found[place[lower]][1]
+            found[place[lower]] = (lower, ",".join(part for part in (before, value) if part))
             continue
         if lower in _JOINED:
             place[lower] = len(found)
