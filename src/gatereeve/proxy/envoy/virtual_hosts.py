@@ -23,7 +23,7 @@ from gatereeve.ir import access, routes
 from gatereeve.proxy.envoy import actions, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
 from gatereeve.proxy.envoy.engines import Selection
-from gatereeve.proxy.envoy.filters import limit
+from gatereeve.proxy.envoy.filters import limit, placed
 from gatereeve.proxy.envoy.proofs import Proofs
 
 NEIGHBOURS: Final = 64
@@ -91,6 +91,8 @@ def build_virtual_host(
             )
         )
         per_host |= _buckets(host, proofs, rules)
+        if not any(_chooses(row) for row in host.routes):
+            per_host[names.SELECTION] = _asleep(names.SELECTION)
     return _write(host.host, host.host, rows, per_host)
 
 
@@ -289,6 +291,17 @@ def _buckets(
     if buckets is None:
         return {}
     return {names.LIMIT: wire.entry(names.LIMIT, buckets.SerializeToString(deterministic=True))}
+
+
+def _chooses(row: routes.Route) -> bool:
+    """Whether who calls, or from where, has a say in which row or which version answers."""
+    split = isinstance(row.action, routes.Forward) and len(row.action.shares) > 1
+    return bool(row.match.groups or row.match.regions) or split
+
+
+@lru_cache(maxsize=4)
+def _asleep(name: str) -> bytes:
+    return wire.entry(name, placed.asleep().SerializeToString(deterministic=True))
 
 
 def _shared(rows: Sequence[route_builder.Row]) -> dict[str, bytes]:
