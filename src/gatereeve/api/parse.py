@@ -26,8 +26,10 @@ MAX_DOCUMENTS = 100_000
 _SALVAGE_TRIES = 24
 _SALVAGE_CHARACTERS = 64 * 1024
 _KIND = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?([A-Za-z]{1,63})", re.MULTILINE)
+_NAMESPACE_KEY = re.compile(r"\bnamespace[\"']?\s*:")
 _NAMESPACE = re.compile(
-    r"^\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})[\"']?\s*(?:[#,}]|$)", re.MULTILINE
+    r"(?:^|[{,])\s*[\"']?namespace[\"']?\s*:\s*[\"']?([-a-z0-9]{1,63})[\"']?\s*(?:[#,}]|$)",
+    re.MULTILINE,
 )
 
 
@@ -139,6 +141,14 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     )
 
 
+def _namespace_in(text: str) -> str:
+    """The only namespace that is written anywhere; "" when there are several or one is illegible."""
+    written = _NAMESPACE.findall(text)
+    if len(set(written)) == 1 and len(written) == len(_NAMESPACE_KEY.findall(text)):
+        return str(written[0])
+    return "" if "namespace" in text else "default"
+
+
 def _salvage(text: str, line: int) -> list[Broken]:
     """Which of our documents stand in text that is not YAML, read from what precedes the error.
 
@@ -147,8 +157,7 @@ def _salvage(text: str, line: int) -> list[Broken]:
     """
     if refs.GATEREEVE_GROUP not in text:
         return []
-    written = _NAMESPACE.search(text)
-    namespace = written[1] if written else "" if "namespace" in text else "default"
+    namespace = _namespace_in(text)
     rows = text[:_SALVAGE_CHARACTERS].split("\n")[: line - 1]
     for end in range(len(rows), max(0, len(rows) - _SALVAGE_TRIES), -1):
         trees, problem = yaml.read("\n".join(rows[:end]))
