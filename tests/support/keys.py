@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
 
@@ -17,6 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PEM = serialization.Encoding.PEM
+
+VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+VALID_UNTIL = datetime(2049, 12, 31, tzinfo=UTC)
+"""Fixed, so that certificates hold for clocks that stand still as for the real one, on any day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,6 @@ class Authority:
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._now = datetime.now(UTC)
         self._certificate = (
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -110,6 +113,6 @@ class Authority:
             subject_name=subject,
             public_key=key,
             serial_number=x509.random_serial_number(),
-            not_valid_before=self._now - timedelta(hours=1),
-            not_valid_after=self._now + timedelta(days=2),
+            not_valid_before=VALID_FROM,
+            not_valid_after=VALID_UNTIL,
         )
