@@ -16,6 +16,9 @@ from gatereeve.core.refs import Origin, Where
 
 FindingCode = NewType("FindingCode", str)
 
+MAX_TEXT = 500
+"""Characters of a message or hint; escapes may double them."""
+
 
 class Severity(IntEnum):
     """error: something is not served or not in force · warning: served, look at it · info."""
@@ -29,6 +32,8 @@ class Severity(IntEnum):
 class Finding:
     """One diagnosis. `message` says what is wrong, `hint` what would be right.
 
+    Both quote what users wrote, and are shown on terminals and in logs: they are one printable line
+    of at most MAX_TEXT characters, whatever they are made of.
     origin: the document and place; None when a file holds no readable document.
     where: file and line; filled by the source, so equal documents give equal findings but for it.
     """
@@ -39,9 +44,24 @@ class Finding:
     origin: Origin | None = None
     where: Where | None = None
 
+    def __post_init__(self) -> None:
+        for name, text in (("message", self.message), ("hint", self.hint)):
+            if len(text) > MAX_TEXT or not text.isprintable():
+                object.__setattr__(self, name, _one_line(text))
+
     @property
     def severity(self) -> Severity:
         return REGISTRY[self.code].severity
+
+
+def _one_line(text: str) -> str:
+    """Characters that a terminal would act on, or that hide others, become escapes."""
+    short = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    shown = (
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in short
+    )
+    return "".join(shown)[: MAX_TEXT * 2]
 
 
 @dataclass(frozen=True, slots=True)
