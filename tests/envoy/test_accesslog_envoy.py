@@ -55,9 +55,9 @@ class Reporting:
                 await client.get(path)
 
     async def received(self, number: int) -> None:
-        """Until so many requests are recorded."""
+        """Until so many requests are recorded: arrived, and in the store."""
         async with asyncio.timeout(DEADLINE_S):
-            while self.log.received < number:  # the flush is Envoy's
+            while len(self.recorder.requests) < number:  # the flush is Envoy's
                 await asyncio.sleep(0.02)
 
     async def checked(self) -> None:
