@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from bench import backend, credentials, documents, governed, processes
+from bench import backend, credentials, documents, governed, hops, processes
 from bench.caller import Caller
 from bench.context import Benchmark, Context
 from bench.data_plane import BODY
@@ -75,7 +75,7 @@ def _at(models: int, work: Path, changes: int) -> Iterator[Figure]:
         memory = processes.resident_mb(gate.control), processes.resident_mb(gate.envoy)
     note = (
         f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; the bar is"
-        f" held against p99; served {started:.0f} s after the start"
+        f" held against p99; served {started:.0f} s after the start; {hops.described(models)}"
     )
     yield Figure(f"change-enforced-{models}", percentile(times, 0.99), "ms", note)
     yield Figure(f"change-enforced-{models}-p50", percentile(times, 0.5), "ms", "")
