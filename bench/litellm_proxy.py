@@ -105,23 +105,18 @@ class Round:
 def install(tools: Path) -> Path:
     """The virtual environment, made anew when the lock changed. Raises BenchError."""
     home = tools / "litellm-venv"
-    python, stamp = home / "bin" / "python", home / ".installed"
+    stamp = home / ".installed"
     wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text("ascii") == wanted:
         return home
     print("  installing LiteLLM into", home, file=sys.stderr)
     processes.check_output("venv", [sys.executable, "-m", "venv", "--clear", home], timeout_s=120)
-    pip: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        LOCK,
-    ]
-    processes.check_output("installing LiteLLM", pip, timeout_s=600)
+    # By uv, which made the lock: older pips take `pydantic[email]` in it for another, unpinned package.
+    command: list[str | Path] = [
+        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", home / "bin" / "python",
+        "--require-hashes", "-r", LOCK,
+    ]  # fmt: skip
+    processes.check_output("installing LiteLLM", command, timeout_s=600)
     stamp.write_text(wanted, "ascii")
     return home
 
