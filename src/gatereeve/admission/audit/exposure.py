@@ -80,7 +80,7 @@ def exposures(inventory: Inventory, governed: Governed, models: Models) -> Itera
 def ways(inventory: Inventory, governed: Governed) -> Iterator[Way]:
     """Every way in to a Service, in the order of kinds and documents."""
     for doc in inventory.of(("networking.k8s.io", "Ingress")):
-        yield from _of_ingress(doc, governed)
+        yield from ways_of_ingress(doc, governed)
     for doc in inventory.of(*ROUTES):
         yield from _of_route(doc, governed)
     for doc in inventory.of(("", "Service")):
@@ -89,7 +89,8 @@ def ways(inventory: Inventory, governed: Governed) -> Iterator[Way]:
         yield from _of_tcp_table(table)
 
 
-def _of_ingress(doc: RawDoc, governed: Governed) -> Iterator[Way]:
+def ways_of_ingress(doc: RawDoc, governed: Governed) -> Iterator[Way]:
+    """Default backend and paths of one Ingress."""
     ours = governed.is_ours(doc)
     spec = raw.get(doc.spec, "spec")
     for name in ("defaultBackend", "backend"):
@@ -234,12 +235,18 @@ def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
             if isinstance(port := raw.get(one, "hostPort"), int)
         ]
         network = raw.get(spec, "hostNetwork") is True
-        owned = doc.ref.kind == "Pod" and raw.sequence(raw.get(doc.spec, "metadata", "ownerReferences"))
+        owned = doc.ref.kind == "Pod" and raw.sequence(
+            raw.get(doc.spec, "metadata", "ownerReferences")
+        )
         if not (ports or network) or owned:
             continue
         found = suspicion(None, models.workload(doc))
         if found is not None and found.confidence >= Confidence.LIKELY:
-            at = "on the node's network" if network else f"on port {', '.join(ports[:_SHOWN])} of its node"
+            at = (
+                "on the node's network"
+                if network
+                else f"on port {', '.join(ports[:_SHOWN])} of its node"
+            )
             yield _finding(
                 "exposed-model-server", doc, "spec",
                 f"{doc.ref} answers {at}, likely a model server: {found.told()}",

@@ -40,7 +40,6 @@ class Suspicion:
         return suspicion(self.version, (*self.evidence, *evidence.of_path(path)))
 
 
-
 def suspicion(version: str | None, found: tuple[Evidence, ...]) -> Suspicion | None:
     """The strongest evidence decides; None without any."""
     if version is not None:

@@ -22,24 +22,34 @@ def _rows(
     )
 
 
-_JWT = "Gate spec.identity.jwt or apiKeys says who somebody is, AccessPolicy spec.allow who may pass"
+_JWT = (
+    "Gate spec.identity.jwt or apiKeys says who somebody is, AccessPolicy spec.allow who may pass"
+)
 _MTLS = "Gate spec.identity.mtls: ca and identities; AccessPolicy spec.allow names the principals"
 _ADDRESSES = (
     "Gate spec.attributes.region.cidrs names the address ranges, AccessPolicy spec.allow or deny "
     "the regions"
 )
 _LIMIT = "AccessPolicy spec.allow.limits.requests: for each principal, not for each address; each gate counts for itself"
-_LIMIT_LOST = "no limit on connections or bytes; AccessPolicy spec.allow.limits.requests bounds requests"
+_LIMIT_LOST = (
+    "no limit on connections or bytes; AccessPolicy spec.allow.limits.requests bounds requests"
+)
 _REDIRECT = "HTTPRoute filter RequestRedirect"
 _REWRITE = "HTTPRoute filter URLRewrite: whole path or prefix, no regular expression"
-_HEADERS = "HTTPRoute filter ResponseHeaderModifier for fixed headers; preflight requests are not answered"
+_HEADERS = (
+    "HTTPRoute filter ResponseHeaderModifier for fixed headers; preflight requests are not answered"
+)
 _STICKY = "Rollout spec.stickyBy keeps a caller on one version; within a version servers are chosen freely"
 _CANARY = "Rollout spec.split and spec.match, or weights of HTTPRoute backendRefs"
 _RECORD = "every request to a model is recorded; Model spec.audit says how surely"
-_NO_SNIPPET = "nothing: no text of a user reaches the proxy's configuration; say what it did with documents"
+_NO_SNIPPET = (
+    "nothing: no text of a user reaches the proxy's configuration; say what it did with documents"
+)
 _WAF = "keep a firewall in front of the gate, or do without it knowingly"
 _NGINX = "nothing to do: it tunes nginx"
-_ENVOY = "nothing to do: the gate chooses; ModelVersion spec.bounds sets connections and time limits"
+_ENVOY = (
+    "nothing to do: the gate chooses; ModelVersion spec.bounds sets connections and time limits"
+)
 _UPSTREAM_TLS = "nothing: a gate speaks plain HTTP to pods; encrypt below it (a mesh, the network)"
 _ERRORS = "nothing: refusals are problem+json, other answers pass as they are"
 
@@ -323,7 +333,7 @@ ANNOTATIONS: tuple[Setting, ...] = (
     ),
     Setting(
         name="mirror-host", worth="traffic", fate="lost",
-        does="the host name of the copy", by="nothing: a copy keeps the host with -shadow added",
+        does="the host name of the copy", by="nothing: a copy keeps the host of the request",
         injects="CVE-2025-1098: the value reached the configuration",
     ),
     Setting(

@@ -63,7 +63,10 @@ def _controller(doc: RawDoc) -> Controller | None:
             continue
         version = _VERSION.search(image)
         arguments = {}
-        for one in (*raw.words(raw.get(container, "args")), *raw.words(raw.get(container, "command"))):
+        for one in (
+            *raw.words(raw.get(container, "args")),
+            *raw.words(raw.get(container, "command")),
+        ):
             name, equals, value = one.lstrip("-").partition("=")
             arguments[name] = value if equals else "true"
         return Controller(

@@ -45,6 +45,11 @@ class Setting:
             return "nginx-setting-kept"
         return f"nginx-{self.worth}-{'lost' if lost else 'moves'}"
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the whole value becomes configuration, as it was made to."""
+        return self.injects.startswith("text")
+
     def weakness(self, value: str) -> str:
         """How the value takes protection away, or ""."""
         return next((why for weak, why in self.weak if weak == value.strip().lower()), "")
