@@ -41,18 +41,29 @@ def read_dump(folder: Path) -> Dump:
             f"{folder} cannot be listed: {error.strerror}",
             hint="name an existing folder that this process may read",
         ) from error
-    docs: list[raw.RawDoc] = []
-    empty: set[str] = set()
     found = list(files.found)
+    parts = []
     for path in files.files:
         text = _text(folder, path, found)
-        if text is None:
-            continue
-        for value, lines in _values(text, path, found):
-            kind = raw.empty_list(value)
-            if kind is not None:
-                empty.add(kind or PurePosixPath(path).stem)
-            docs += (doc for doc in raw.objects(value, path, lines) if not _is_secret(doc))
+        if text is not None:
+            parts.append(parse_dump(text, path))
+    return Dump(
+        docs=tuple(doc for part in parts for doc in part.docs),
+        empty=frozenset().union(*(part.empty for part in parts)),
+        findings=findings.order([*found, *(f for part in parts for f in part.findings)]),
+    )
+
+
+def parse_dump(text: str, path: str) -> Dump:
+    """One file. Any text gives a result; what is no object is left out."""
+    docs: list[raw.RawDoc] = []
+    empty: set[str] = set()
+    found: list[findings.Finding] = []
+    for value, lines in _values(text, path, found):
+        kind = raw.empty_list(value)
+        if kind is not None:
+            empty.add(kind or PurePosixPath(path).stem)
+        docs += (doc for doc in raw.objects(value, path, lines) if not _is_secret(doc))
     return Dump(docs=tuple(docs), empty=frozenset(empty), findings=findings.order(found))
 
 

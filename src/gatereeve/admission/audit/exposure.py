@@ -149,7 +149,7 @@ def _of_route(doc: RawDoc, governed: Governed) -> Iterator[Way]:
             yield Way(
                 doc=doc,
                 key=(raw.text(raw.get(backend, "namespace")) or doc.ref.namespace, name),
-                at=hosts[0] + routed + (f" (and {len(hosts) - 1} hosts)" if len(hosts) > 1 else ""),
+                at=hosts[0] + routed + (f" (and {len(hosts) - 1} more)" if len(hosts) > 1 else ""),
                 path=f"spec.rules[{number}].backendRefs[{position}]",
                 routed=routed,
                 ours=ours,

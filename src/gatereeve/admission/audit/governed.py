@@ -22,6 +22,7 @@ ServiceKey: TypeAlias = tuple[str, str]
 """(namespace, name)."""
 
 NGINX = "k8s.io/ingress-nginx"
+_DEFAULT_CLASS = "gatereeve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,10 +73,12 @@ class Governed:
 
 def governed(inventory: Inventory) -> Governed:
     """One pass over Gates, class documents, Gateways, ModelVersions and their Services."""
-    ours = {
+    # The default class is ours when nothing is known of Gates: a false alarm would claim too much.
+    ours = set() if inventory.is_listed("Gate") else {_DEFAULT_CLASS}
+    ours |= {
         name
         for gate in inventory.of((GATEREEVE_GROUP, "Gate"))
-        for name in raw.words(raw.get(gate.spec, "spec", "classes")) or ("gatereeve",)
+        for name in raw.words(raw.get(gate.spec, "spec", "classes")) or (_DEFAULT_CLASS,)
     }
     controllers: dict[str, str] = {}
     default = None

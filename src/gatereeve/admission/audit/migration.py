@@ -94,7 +94,7 @@ def _of_setting(
                        f"{name}: {value.strip()[:_SHOWN]}: {weakness}", setting.by)  # fmt: skip
     if setting.is_text and not setting.is_off(value):
         yield _finding("nginx-injection", doc, path, f"{name}: {setting.injects}", setting.by)
-    if setting.is_off(value):
+    if setting.is_off(value) or (weakness and setting.fate == "kept"):
         return
     spared = ""
     if setting.models_only and others:

@@ -97,9 +97,9 @@ ANNOTATIONS: tuple[Setting, ...] = (
         weak=(("false", "the Ingress is left out of the global authentication"),),
     ),
     Setting(
-        name="satisfy", worth="protection", fate="lost",
+        name="satisfy", worth="protection", fate="kept",
         does="whether all of address and credential checks must pass, or any",
-        by="nothing: deny rules, identity and allow rules must all be passed, always",
+        by="deny rules, identity and allow rules must all be passed, always",
         weak=(("any", "an allowed address or a credential is enough, not both"),),
     ),
     # who may pass: client certificates

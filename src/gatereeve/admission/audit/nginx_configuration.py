@@ -122,8 +122,8 @@ KEYS: tuple[Setting, ...] = (
         does="refuses TLS for unknown names", by="nothing: unknown names get the certificate of Gate spec.tls.defaultCertificate, if there is one, and 404",
     ),
     Setting(
-        name="use-forwarded-headers", worth="protection", fate="moves",
-        does="believes X-Forwarded-For of whoever sends it", by="Gate spec.trustedHops: how many proxies stand in front",
+        name="use-forwarded-headers", worth="traffic", fate="moves",
+        does="takes the client's address from X-Forwarded-For", by="Gate spec.trustedHops: how many proxies stand in front",
         weak=(("true", "callers choose the address that address rules see, unless a proxy in front overwrites it"),),
     ),
     Setting(
@@ -131,7 +131,7 @@ KEYS: tuple[Setting, ...] = (
         does="reads the client's address from the PROXY protocol", by="nothing: let the load balancer keep addresses or set X-Forwarded-For",
     ),
     Setting(
-        name="enable-real-ip", worth="protection", fate="moves",
+        name="enable-real-ip", worth="traffic", fate="moves",
         does="takes the client's address from a header", by="Gate spec.trustedHops",
     ),
     Setting(
