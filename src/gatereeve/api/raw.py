@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from gatereeve.api.world import Doc, Meta
 from gatereeve.api.yaml import Plain
@@ -68,15 +68,16 @@ def empty_list(value: Plain) -> str | None:
 def get(value: Plain | Mapping[str, Plain], *path: str) -> Plain:
     """What stands at `path`; None where nothing does."""
     for step in path:
-        if not isinstance(value, Mapping):
+        # `dict`, not `Mapping`: this is the innermost loop, and trees are made of dicts.
+        if not isinstance(value, dict):
             return None
         value = value.get(step)
-    return value if not isinstance(value, Mapping) or isinstance(value, dict) else dict(value)
+    return cast("Plain", value)
 
 
 def mapping(value: Plain | Mapping[str, Plain]) -> Mapping[str, Plain]:
     """The mapping, or an empty one."""
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def sequence(value: Plain) -> list[Plain]:

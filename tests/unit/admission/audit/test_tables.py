@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import yaml
 
 from gatereeve.admission.audit import nginx_annotations, nginx_configuration
 from gatereeve.admission.audit.nginx_controllers import PREFIX
+from gatereeve.api import crd
 from gatereeve.compile import foreign
 from gatereeve.core.findings import REGISTRY
 
@@ -62,3 +66,22 @@ def test_only_what_moves_is_spared_for_models() -> None:
 
 def test_what_a_controller_does_by_default_is_in_the_table() -> None:
     assert set(nginx_configuration.DEFAULTS) <= set(nginx_configuration.BY_NAME)
+
+
+FIELD = re.compile(r"\b(Gate|AccessPolicy|Rollout|ModelVersion|Model) (spec(?:\.[A-Za-z]+)+)")
+
+
+def test_every_field_that_a_row_names_exists() -> None:
+    schemas = {}
+    for text in crd.crds().values():
+        document = yaml.safe_load(text)
+        (version,) = document["spec"]["versions"]
+        schemas[document["spec"]["names"]["kind"]] = version["schema"]["openAPIV3Schema"]
+    named = [match for t in TABLES for s in t for match in FIELD.findall(s.by)]
+    assert len(named) > 20
+    for kind, path in named:
+        schema = schemas[kind]
+        for step in path.split("."):
+            schema = schema.get("items", schema)["properties"]
+            assert step in schema, f"{kind} {path}"
+            schema = schema[step]
