@@ -21,6 +21,8 @@ RawDoc: TypeAlias = Doc[Mapping[str, Plain]]
 MAX_LIST_DEPTH = 4
 """A List of Lists is legal; nobody needs more of it."""
 
+_MAX_NAME = 253
+
 _NOTHING: Mapping[str, Plain] = MappingProxyType({})
 _NO_LINES: Mapping[str, int] = MappingProxyType({})
 
@@ -45,17 +47,23 @@ def objects(
         return
     metadata = mapping(body.get("metadata"))
     name = text(metadata.get("name"))
-    if not (kind and version and name):
+    namespace = text(metadata.get("namespace"))
+    if not (kind and version and name and all(map(_is_legible, (kind, version, name, namespace)))):
         return
     group = version.partition("/")[0] if "/" in version else ""
     yield Doc(
-        ref=Ref(group, kind, text(metadata.get("namespace")), name),
+        ref=Ref(group, kind, namespace, name),
         meta=Meta(labels=texts(metadata.get("labels")), annotations=texts(metadata.get("annotations"))),
         spec=body,
         digest="",
         file=file,
         lines=lines,
     )  # fmt: skip
+
+
+def _is_legible(name: str) -> bool:
+    """Names are shown on terminals; none that Kubernetes would take is longer or unprintable."""
+    return len(name) <= _MAX_NAME and name.isprintable()
 
 
 def empty_list(value: Plain) -> str | None:

@@ -85,3 +85,9 @@ def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         dumps.read_dump(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "x" * 300, ""])
+def test_a_name_that_a_terminal_would_act_on_is_no_name(name: str) -> None:
+    value = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}}
+    assert dumps.parse_dump(json.dumps(value), "a.json").docs == ()

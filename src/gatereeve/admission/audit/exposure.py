@@ -43,7 +43,8 @@ _POOL = Evidence(Confidence.LIKELY, "an InferencePool holds model servers")
 class Way:
     """One way to a Service. at: what a caller names. path: of the document. routed: the URL path.
 
-    ours: whether it leads through a Gate. pool: whether the backend is an InferencePool.
+    ours: whether it leads through a Gate. pool: whether the backend is an InferencePool. doubt: what
+    was not there to be looked at, as the end of a sentence.
     """
 
     doc: RawDoc
@@ -53,6 +54,7 @@ class Way:
     routed: str = ""
     ours: bool = False
     pool: bool = False
+    doubt: str = ""
 
 
 def exposures(inventory: Inventory, governed: Governed, models: Models) -> Iterator[Finding]:
@@ -65,7 +67,7 @@ def exposures(inventory: Inventory, governed: Governed, models: Models) -> Itera
         if finding is not None:
             yield finding
     yield from _host_ports(inventory, models)
-    yield from _inference_services(inventory)
+    yield from _inference_services(inventory, governed)
     yield from _unfenced(inventory, governed, models)
     for doc in inventory.not_examined:
         yield _finding(
@@ -123,12 +125,13 @@ def _ingress_service(backend: Plain) -> str:
 
 def _of_route(doc: RawDoc, governed: Governed) -> Iterator[Way]:
     spec = raw.get(doc.spec, "spec")
-    parents = raw.sequence(raw.get(spec, "parentRefs"))
-    ours = bool(parents) and all(
-        (raw.text(raw.get(p, "namespace")) or doc.ref.namespace, raw.text(raw.get(p, "name")))
-        in governed.gateways
-        for p in parents
-    )
+    parents = governed.parents_of(doc)
+    if raw.sequence(raw.get(spec, "parentRefs")) and not parents:
+        # A route of a service mesh: it lets nobody in.
+        return
+    ours = bool(parents) and all(governed.parents.get(parent) for parent in parents)
+    unknown = next((parent for parent in parents if parent not in governed.parents), None)
+    doubt = f"; {unknown[0]} {unknown[1]}/{unknown[2]} was not looked at" if unknown else ""
     hosts = raw.words(raw.get(spec, "hostnames")) or ("every host",)
     for number, rule in enumerate(raw.sequence(raw.get(spec, "rules"))):
         routed = next(
@@ -154,6 +157,7 @@ def _of_route(doc: RawDoc, governed: Governed) -> Iterator[Way]:
                 routed=routed,
                 ours=ours,
                 pool=pool,
+                doubt=doubt,
             )
 
 
@@ -208,7 +212,9 @@ def _judge(found: list[Way], models: Models) -> Finding | None:
     if first.ours:
         message = f"{shown} is served by a Gate as an ordinary Service: {target}, likely a model server: {suspected.told()}"
         hint = "write a Model and a ModelVersion for it; the same route is then governed"
-    return _finding(_CODES[suspected.confidence], first.doc, first.path, message, hint)
+    return _finding(
+        _CODES[suspected.confidence], first.doc, first.path, message + first.doubt, hint
+    )
 
 
 def _suspected(found: list[Way], models: Models) -> Suspicion | None:
@@ -240,54 +246,73 @@ def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
         )
         if not (ports or network) or owned:
             continue
-        found = suspicion(None, models.workload(doc))
+        found = suspicion(models.version_of(doc), models.workload(doc))
         if found is not None and found.confidence >= Confidence.LIKELY:
+            what = "a governed model" if found.version else "likely a model server"
             at = (
                 "on the node's network"
                 if network
                 else f"on port {', '.join(ports[:_SHOWN])} of its node"
             )
             yield _finding(
-                "exposed-model-server", doc, "spec",
-                f"{doc.ref} answers {at}, likely a model server: {found.told()}",
+                _CODES[found.confidence], doc, "spec",
+                f"{doc.ref} answers {at}, {what}: {found.told()}",
                 "remove hostPort and hostNetwork: a gate reaches pods by their Service",
             )  # fmt: skip
 
 
-def _inference_services(inventory: Inventory) -> Iterator[Finding]:
+def _inference_services(inventory: Inventory, governed: Governed) -> Iterator[Finding]:
     """KServe gives an InferenceService an address of its own, unless it is kept in the cluster."""
     for doc in inventory.of(("serving.kserve.io", "InferenceService")):
         url = raw.text(raw.get(doc.spec, "status", "url"))
         host = url.partition("://")[2].partition("/")[0].partition(":")[0]
-        if host and not host.endswith((".svc", ".svc.cluster.local")):
-            yield _finding(
-                "exposed-model-server", doc, "status.url",
-                f"KServe serves {doc.ref} at {url[:200]}: no policy of Gatereeve stands before it",
-                "label it networking.kserve.io/visibility: cluster-local, and route to it through a Gate",
-            )  # fmt: skip
+        if not host or host.endswith((".svc", ".svc.cluster.local")):
+            continue
+        keys = [(doc.ref.namespace, f"{doc.ref.name}{end}") for end in ("", "-predictor")]
+        version = next((governed.versions[key] for key in keys if key in governed.versions), None)
+        behind = f", past the policies of {version}" if version else ", where no policy stands"
+        yield _finding(
+            "exposed-model" if version else "exposed-model-server", doc, "status.url",
+            f"KServe serves {doc.ref} at {url[:200]}{behind}",
+            "label it networking.kserve.io/visibility: cluster-local, and route to it through a Gate",
+        )  # fmt: skip
 
 
 def _unfenced(inventory: Inventory, governed: Governed, models: Models) -> Iterator[Finding]:
     """Governed pods that no NetworkPolicy isolates; only said when all policies are known."""
     if not inventory.is_listed("NetworkPolicy"):
         return
-    policies: defaultdict[str, list[Plain]] = defaultdict(list)
+    policies: defaultdict[str, list[RawDoc]] = defaultdict(list)
     for doc in inventory.of(("networking.k8s.io", "NetworkPolicy")):
         types = raw.words(raw.get(doc.spec, "spec", "policyTypes")) or ("Ingress",)
         if "Ingress" in types:
-            policies[doc.ref.namespace].append(raw.get(doc.spec, "spec", "podSelector") or {})
+            policies[doc.ref.namespace].append(doc)
     for key, version in sorted(governed.versions.items()):
         service = models.service(key)
         if service is None:
             continue
         pods = [labels.pod_labels(doc) for doc in models.selected(key)] or [models.selector(key)]
-        if all(any(labels.selects(s, pod) for s in policies[key[0]]) for pod in pods):
+        if all(_is_fenced(pod, policies[key[0]]) for pod in pods):
             continue
         yield _finding(
             "model-unfenced", service, "spec.selector",
             f"no NetworkPolicy isolates the pods of {service.ref}: any pod of the cluster reaches {version} past the gate",
             "admit ingress to these pods from the gates only",
         )  # fmt: skip
+
+
+def _is_fenced(pod: labels.Labels, policies: list[RawDoc]) -> bool:
+    """Whether policies isolate a pod, and none of them admits everybody again."""
+    selecting = [
+        policy
+        for policy in policies
+        if labels.selects(raw.get(policy.spec, "spec", "podSelector"), pod)
+    ]
+    return bool(selecting) and all(
+        raw.sequence(raw.get(rule, "from"))
+        for policy in selecting
+        for rule in raw.sequence(raw.get(policy.spec, "spec", "ingress"))
+    )
 
 
 def _finding(code: str, doc: RawDoc, path: str, message: str, hint: str) -> Finding:

@@ -21,13 +21,17 @@ from gatereeve.core.refs import GATEREEVE_GROUP
 ServiceKey: TypeAlias = tuple[str, str]
 """(namespace, name)."""
 
+Parent: TypeAlias = tuple[str, str, str]
+"""(Gateway or ListenerSet, namespace, name)."""
+
 NGINX = "k8s.io/ingress-nginx"
 _DEFAULT_CLASS = "gatereeve"
+_PARENT_KINDS = ("Gateway", "ListenerSet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Governed:
-    """classes: names that a Gate serves. gateways: keys of Gateways of ours.
+    """classes: names that a Gate serves. parents: Gateways and ListenerSets, and whether they are ours.
 
     controllers: class name to controller, of every IngressClass. default: the default class.
     versions: Services behind governed versions, and the name of one of them. namespaces: those with
@@ -35,7 +39,7 @@ class Governed:
     """
 
     classes: frozenset[str]
-    gateways: frozenset[ServiceKey]
+    parents: Mapping[Parent, bool]
     controllers: Mapping[str, str]
     default: str | None
     versions: Mapping[ServiceKey, str]
@@ -49,6 +53,19 @@ class Governed:
         """The class that an Ingress is of; None when it names none and there is no default."""
         named = raw.text(raw.get(ingress.spec, "spec", "ingressClassName"))
         return named or ingress.meta.annotations.get(foreign.CLASS) or self.default
+
+    def parents_of(self, route: RawDoc) -> tuple[Parent, ...]:
+        """The Gateways and ListenerSets that a route names; a mesh's Services are none."""
+        return tuple(
+            (
+                kind,
+                raw.text(raw.get(one, "namespace")) or route.ref.namespace,
+                raw.text(raw.get(one, "name")),
+            )
+            for one in raw.sequence(raw.get(route.spec, "spec", "parentRefs"))
+            if (kind := (raw.text(raw.get(one, "kind")) or "Gateway").removeprefix("X"))
+            in _PARENT_KINDS
+        )
 
     def is_ours(self, ingress: RawDoc) -> bool:
         """Whether a Gate serves the Ingress."""
@@ -107,13 +124,26 @@ def governed(inventory: Inventory) -> Governed:
             selectors[key[0]].append((selector, versions[key]))
     return Governed(
         classes=frozenset(ours),
-        gateways=frozenset(
-            (doc.ref.namespace, doc.ref.name)
-            for doc in inventory.of(("gateway.networking.k8s.io", "Gateway"))
-            if raw.text(raw.get(doc.spec, "spec", "gatewayClassName")) in gateway_classes
-        ),
+        parents=_parents(inventory, gateway_classes),
         controllers=controllers,
         default=default,
         versions=versions,
         selectors={namespace: tuple(found) for namespace, found in selectors.items()},
     )
+
+
+def _parents(inventory: Inventory, gateway_classes: frozenset[str]) -> Mapping[Parent, bool]:
+    group = "gateway.networking.k8s.io"
+    found = {
+        ("Gateway", doc.ref.namespace, doc.ref.name): (
+            raw.text(raw.get(doc.spec, "spec", "gatewayClassName")) in gateway_classes
+        )
+        for doc in inventory.of((group, "Gateway"))
+    }
+    for doc in inventory.of((group, "ListenerSet")):
+        parent = raw.get(doc.spec, "spec", "parentRef")
+        namespace = raw.text(raw.get(parent, "namespace")) or doc.ref.namespace
+        gateway = ("Gateway", namespace, raw.text(raw.get(parent, "name")))
+        if gateway in found:
+            found["ListenerSet", doc.ref.namespace, doc.ref.name] = found[gateway]
+    return found

@@ -47,6 +47,7 @@ KINDS: tuple[Kind, ...] = tuple(
         (_NET, "NetworkPolicy", "networkpolicies"),
         (_GATEWAY, "GatewayClass", "gatewayclasses"),
         (_GATEWAY, "Gateway", "gateways"),
+        (_GATEWAY, "ListenerSet", "listenersets"),
         (_GATEWAY, "HTTPRoute", "httproutes"),
         (_GATEWAY, "GRPCRoute", "grpcroutes"),
         (_GATEWAY, "TLSRoute", "tlsroutes"),
@@ -71,6 +72,7 @@ KINDS: tuple[Kind, ...] = tuple(
 ALIASES: dict[GroupKind, GroupKind] = {
     ("extensions", "Ingress"): (_NET, "Ingress"),
     ("inference.networking.x-k8s.io", "InferencePool"): (_INFERENCE, "InferencePool"),
+    ("gateway.networking.x-k8s.io", "XListenerSet"): (_GATEWAY, "ListenerSet"),
 }
 """Older groups of the same kinds."""
 

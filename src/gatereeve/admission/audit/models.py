@@ -6,6 +6,7 @@ on the workloads behind it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gatereeve.admission.audit import evidence
@@ -17,6 +18,9 @@ from gatereeve.api import raw
 from gatereeve.api.raw import RawDoc
 from gatereeve.core.refs import Ref
 
+_INTERNAL = re.compile(
+    r"(?P<name>[a-z0-9-]{1,63})\.(?P<namespace>[a-z0-9-]{1,63})\.svc(\.[a-z0-9.-]{1,200})?"
+)
 _TOLD = 3
 """Observations that a sentence names; the strongest first."""
 
@@ -65,6 +69,10 @@ class Models:
         self._workloads = Workloads(inventory)
         self._of_workload: dict[Ref, tuple[Evidence, ...]] = {}
         self._known: dict[ServiceKey, Suspicion | None] = {}
+        self._versions: dict[Ref, str] = {}
+        for key, version in sorted(governed.versions.items()):
+            for workload in self.selected(key):
+                self._versions.setdefault(workload.ref, version)
 
     def service(self, key: ServiceKey) -> RawDoc | None:
         """The Service, if it was among what was looked at."""
@@ -87,6 +95,10 @@ class Models:
             self._of_workload[doc.ref] = evidence.of_workload(doc)
         return self._of_workload[doc.ref]
 
+    def version_of(self, doc: RawDoc) -> str | None:
+        """The governed version that a workload runs, if its Service is known to select it."""
+        return self._versions.get(doc.ref)
+
     def selected(self, key: ServiceKey) -> tuple[RawDoc, ...]:
         """The workloads behind a Service."""
         return tuple(self._workloads.selected(key[0], self.selector(key)))
@@ -98,8 +110,26 @@ class Models:
 
     def _judge(self, key: ServiceKey) -> Suspicion | None:
         doc = self._services.get(key)
+        other = _other_name(doc)
+        if other is not None and other != key and _other_name(self._services.get(other)) is None:
+            # ExternalName carries a route across namespaces, whatever a ReferenceGrant says.
+            behind = self.of(other)
+            note = Evidence(Confidence.POSSIBLE, f"{key[0]}/{key[1]} is another name of it")
+            return behind and suspicion(behind.version, (*behind.evidence, note))
         found = list(evidence.of_service(doc) if doc is not None else evidence.of_name(key[1]))
         # Many pods of one Deployment say the same; the first few are enough.
-        for workload in self.selected(key)[:5]:
+        workloads = self.selected(key)
+        for workload in workloads[:5]:
             found += self.workload(workload)
-        return suspicion(self._governed.version_behind(key, self.selector(key)), tuple(found))
+        version = self._governed.version_behind(key, self.selector(key)) or next(
+            (v for v in map(self.version_of, workloads) if v is not None), None
+        )
+        return suspicion(version, tuple(found))
+
+
+def _other_name(doc: RawDoc | None) -> ServiceKey | None:
+    """The Service of the cluster that an ExternalName leads to; None when it is no such name."""
+    if doc is None or raw.get(doc.spec, "spec", "type") != "ExternalName":
+        return None
+    match = _INTERNAL.fullmatch(raw.text(raw.get(doc.spec, "spec", "externalName")))
+    return (match["namespace"], match["name"]) if match else None
