@@ -19,10 +19,11 @@ from gatereeve.admission.audit.governed import Governed, ServiceKey
 from gatereeve.admission.audit.inventory import Inventory
 from gatereeve.admission.audit.kinds import ROUTES, WORKLOADS
 from gatereeve.admission.audit.models import Models, Suspicion, suspicion
+from gatereeve.admission.audit.telling import finding
 from gatereeve.api import raw
 from gatereeve.api.raw import RawDoc
 from gatereeve.api.yaml import Plain
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 
 _POOLS = frozenset({"inference.networking.k8s.io", "inference.networking.x-k8s.io"})
 _CODES = {
@@ -63,14 +64,14 @@ def exposures(inventory: Inventory, governed: Governed, models: Models) -> Itera
     for way in ways(inventory, governed):
         gathered[way.doc.ref, way.key].append(way)
     for found in gathered.values():
-        finding = _judge(found, models)
-        if finding is not None:
-            yield finding
+        judged = _judge(found, models)
+        if judged is not None:
+            yield judged
     yield from _host_ports(inventory, models)
     yield from _inference_services(inventory, governed)
     yield from _unfenced(inventory, governed, models)
     for doc in inventory.not_examined:
-        yield _finding(
+        yield finding(
             "exposure-not-examined",
             doc,
             "",
@@ -212,9 +213,7 @@ def _judge(found: list[Way], models: Models) -> Finding | None:
     if first.ours:
         message = f"{shown} is served by a Gate as an ordinary Service: {target}, likely a model server: {suspected.told()}"
         hint = "write a Model and a ModelVersion for it; the same route is then governed"
-    return _finding(
-        _CODES[suspected.confidence], first.doc, first.path, message + first.doubt, hint
-    )
+    return finding(_CODES[suspected.confidence], first.doc, first.path, message + first.doubt, hint)
 
 
 def _suspected(found: list[Way], models: Models) -> Suspicion | None:
@@ -254,7 +253,7 @@ def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
                 if network
                 else f"on port {', '.join(ports[:_SHOWN])} of its node"
             )
-            yield _finding(
+            yield finding(
                 _CODES[found.confidence], doc, "spec",
                 f"{doc.ref} answers {at}, {what}: {found.told()}",
                 "remove hostPort and hostNetwork: a gate reaches pods by their Service",
@@ -271,7 +270,7 @@ def _inference_services(inventory: Inventory, governed: Governed) -> Iterator[Fi
         keys = [(doc.ref.namespace, f"{doc.ref.name}{end}") for end in ("", "-predictor")]
         version = next((governed.versions[key] for key in keys if key in governed.versions), None)
         behind = f", past the policies of {version}" if version else ", where no policy stands"
-        yield _finding(
+        yield finding(
             "exposed-model" if version else "exposed-model-server", doc, "status.url",
             f"KServe serves {doc.ref} at {url[:200]}{behind}",
             "label it networking.kserve.io/visibility: cluster-local, and route to it through a Gate",
@@ -294,7 +293,7 @@ def _unfenced(inventory: Inventory, governed: Governed, models: Models) -> Itera
         pods = [labels.pod_labels(doc) for doc in models.selected(key)] or [models.selector(key)]
         if all(_is_fenced(pod, policies[key[0]]) for pod in pods):
             continue
-        yield _finding(
+        yield finding(
             "model-unfenced", service, "spec.selector",
             f"no NetworkPolicy isolates the pods of {service.ref}: any pod of the cluster reaches {version} past the gate",
             "admit ingress to these pods from the gates only",
@@ -312,14 +311,4 @@ def _is_fenced(pod: labels.Labels, policies: list[RawDoc]) -> bool:
         raw.sequence(raw.get(rule, "from"))
         for policy in selecting
         for rule in raw.sequence(raw.get(policy.spec, "spec", "ingress"))
-    )
-
-
-def _finding(code: str, doc: RawDoc, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
     )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from gatereeve.admission.audit.dangers import DANGERS, Danger, is_everything
 from gatereeve.admission.audit.inventory import Inventory
 from gatereeve.admission.audit.labels import selects
+from gatereeve.admission.audit.telling import finding
 from gatereeve.api import raw
 from gatereeve.api.raw import RawDoc
 from gatereeve.api.yaml import Plain
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 
 _GROUP = "rbac.authorization.k8s.io"
 EVERYBODY = frozenset(
@@ -93,7 +94,7 @@ def _of_binding(
     role = roles.get((kind, namespace if kind == "Role" else "", name))
     by = f"{binding.ref} ({kind} {name[:80]})"
     if role is None:
-        yield _finding(
+        yield finding(
             "grant-unknown", binding, "roleRef",
             f"{_told(subjects)} gets {kind} {name[:80]}, which is not among what was looked at",
             "dump roles and clusterroles too",
@@ -103,7 +104,7 @@ def _of_binding(
     everybody = tuple(who for who in subjects if who.rpartition(" ")[2] in EVERYBODY)
     for right in _rights(role, namespace, models):
         limit = ", for named objects only" if right.named else ""
-        yield _finding(
+        yield finding(
             "grant-to-everybody" if everybody else right.code, binding, "roleRef",
             f"{_told(everybody or subjects)} may {right.may} {where}{limit}, by {by}: {right.why}",
             right.hint,
@@ -183,18 +184,8 @@ def _of_aggregation(doc: RawDoc) -> Iterator[Finding]:
     role = _role(list(raw.sequence(doc.spec.get("rules"))))
     rights = ["do everything"] if role.everything else [danger.may for danger, _ in role.dangers]
     if rights:
-        yield _finding(
+        yield finding(
             "grant-aggregated", doc, "metadata.labels",
             f"{doc.ref} adds to {', '.join(targets)}: whoever has it may also {'; '.join(rights)}",
             "remove the label, and bind the role to those who need it",
         )  # fmt: skip
-
-
-def _finding(code: str, doc: RawDoc, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )

@@ -17,13 +17,18 @@ from gatereeve.admission.audit.models import Models
 from gatereeve.admission.audit.nginx_annotations import BY_NAME
 from gatereeve.admission.audit.nginx_controllers import PREFIX, Controller
 from gatereeve.admission.audit.settings import Setting
+from gatereeve.admission.audit.telling import finding
 from gatereeve.api import raw
 from gatereeve.api.raw import RawDoc
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 
 RETIRED = "March 2026"
 _FIXED_IN = {11: 5, 12: 1}
 """CVE-2025-1974: the first patch release of 1.11 and 1.12 with the remedy; below 1.11 there is none."""
+
+_SNIPPETS = "allow-snippet-annotations"
+_SNIPPETS_OFF = (1, 9, 0)
+"""The release that no longer admits them by default."""
 
 _VARIABLE = re.compile(r"\$\{?[A-Za-z0-9_]{1,64}\}?")
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f{};\"]")
@@ -51,7 +56,8 @@ def losses(inventory: Inventory, governed: Governed, models: Models) -> Iterator
         yield from _of_config(config, ordinary)
     for controller in found:
         yield from _of_controller(controller)
-        yield from _defaults(controller, told)
+        if inventory.is_listed("ConfigMap"):
+            yield from _defaults(controller, told)
 
 
 def _of_ingress(
@@ -67,7 +73,7 @@ def _of_ingress(
         path = f"metadata.annotations.{full}"
         setting = BY_NAME.get(name)
         if setting is None:
-            yield _finding(
+            yield finding(
                 "nginx-setting-unknown", doc, path,
                 f"{name} is in no published list of ingress-nginx",
                 "find out what it was meant to do; a gate refuses an Ingress that carries it",
@@ -90,10 +96,10 @@ def _of_setting(
     name = setting.name
     weakness = setting.weakness(value)
     if weakness:
-        yield _finding("nginx-setting-weak", doc, path,
+        yield finding("nginx-setting-weak", doc, path,
                        f"{name}: {value.strip()[:_SHOWN]}: {weakness}", setting.by)  # fmt: skip
     if setting.is_text and not setting.is_off(value):
-        yield _finding("nginx-injection", doc, path, f"{name}: {setting.injects}", setting.by)
+        yield finding("nginx-injection", doc, path, f"{name}: {setting.injects}", setting.by)
     if setting.is_off(value) or (weakness and setting.fate == "kept"):
         return
     spared = ""
@@ -101,7 +107,7 @@ def _of_setting(
         first = "/".join(others[0])
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         spared = f"; not kept for {first}{more}, which is no model's Service"
-    yield _finding(
+    yield finding(
         setting.code(for_models=not others),
         doc,
         path,
@@ -123,7 +129,7 @@ def _of_config(doc: RawDoc, ordinary: list[ServiceKey]) -> Iterator[Finding]:
         yield from _of_setting(doc, path, setting, value, ordinary)
     passed = sorted(data.keys() - nginx_configuration.BY_NAME.keys())
     if passed:
-        yield _finding(
+        yield finding(
             "nginx-tuning-dropped", doc, "data",
             f"keys that only tune nginx, or are unknown here: {', '.join(passed)}",
             "nothing to do, unless one of them is an addition of your own",
@@ -134,12 +140,12 @@ def _of_controller(controller: Controller) -> Iterator[Finding]:
     doc, version = controller.doc, controller.version
     number = ".".join(map(str, version)) if version else "of an unknown version"
     if version is not None and is_vulnerable(version):
-        yield _finding(
+        yield finding(
             "nginx-vulnerable", doc, "spec",
             f"ingress-nginx {number}: whoever reaches its admission port runs code in it and reads its Secrets (CVE-2025-1974)",
             "run the last release, or switch its admission webhook off, until the routes have moved",
         )  # fmt: skip
-    yield _finding(
+    yield finding(
         "nginx-retired", doc, "spec",
         f"ingress-nginx {number} serves here; the project ended in {RETIRED} and mends nothing any more",
         "move its routes; docs/how-to/migrate-from-ingress-nginx.md says how",
@@ -156,27 +162,24 @@ def is_vulnerable(version: tuple[int, int, int]) -> bool:
 
 def _defaults(controller: Controller, told: set[str]) -> Iterator[Finding]:
     """What the controller does without being told, and a gate in other words."""
+    old = controller.version is not None and controller.version < _SNIPPETS_OFF
+    if old and _SNIPPETS not in told:
+        setting = nginx_configuration.BY_NAME[_SNIPPETS]
+        yield finding(
+            "nginx-setting-weak", controller.doc, "spec",
+            f"{_SNIPPETS} is on by default in this release: {setting.weakness('true')}", setting.by,
+        )  # fmt: skip
     for name in nginx_configuration.DEFAULTS:
         setting = nginx_configuration.BY_NAME[name]
         if name not in told:
-            yield _finding(
+            yield finding(
                 "nginx-protection-moves", controller.doc, "spec",
                 f"{name} protects by default: {setting.does}", setting.by,
             )  # fmt: skip
 
 
 def _suspicious(doc: RawDoc, path: str, what: str, value: str) -> Finding:
-    return _finding(
+    return finding(
         "nginx-value-suspicious", doc, path, f"{what}: {value[:_SHOWN]!r}",
         "find out who wrote it and why; this is how configuration was injected (CVE-2025-1097, -1098, -24514; CVE-2021-25745)",
     )  # fmt: skip
-
-
-def _finding(code: str, doc: RawDoc, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )

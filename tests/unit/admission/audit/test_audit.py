@@ -121,3 +121,24 @@ def test_secrets_are_never_kept() -> None:
         "a.json",
     )
     assert dump.docs == ()
+
+
+CONTROLLER = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: c, namespace: ingress-nginx}
+spec: {template: {spec: {containers: [{image: "registry.k8s.io/ingress-nginx/controller:v%s"}]}}}
+---
+"""
+NO_CONFIG = "apiVersion: v1\nkind: ConfigMapList\nitems: []\n"
+
+
+def test_defaults_are_told_only_when_config_maps_were_looked_at() -> None:
+    assert codes_of(CONTROLLER % "1.15.1") == ["nginx-retired"]
+    told = codes_of(CONTROLLER % "1.15.1" + NO_CONFIG)
+    assert told == ["nginx-protection-moves"] * 3 + ["nginx-retired"]
+
+
+def test_old_releases_admit_snippets_by_default() -> None:
+    assert "nginx-setting-weak" in codes_of(CONTROLLER % "1.8.4" + NO_CONFIG)
+    assert "nginx-setting-weak" not in codes_of(CONTROLLER % "1.9.0" + NO_CONFIG)
