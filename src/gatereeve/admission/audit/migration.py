@@ -104,9 +104,9 @@ def _of_setting(
         return
     spared = ""
     if setting.models_only and others:
-        first = "/".join(others[0])
+        first = "/".join(filter(None, others[0]))
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        spared = f"; not kept for {first}{more}, which is no model's Service"
+        spared = f"; not kept for {first}{more}, not known as a model's Service"
     yield finding(
         setting.code(for_models=not others),
         doc,

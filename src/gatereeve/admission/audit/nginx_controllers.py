@@ -1,7 +1,7 @@
 """The ingress-nginx controllers of a cluster: their images, arguments and ConfigMaps.
 
-Recognised by image (`ingress-nginx/controller`) and by the labels of the chart. Not the NGINX Inc.
-controller (`nginx.org`), which is another program.
+Controllers are recognised by image, their ConfigMaps by argument, name, or the labels of the chart.
+Not the NGINX Inc. controller (`nginx.org`), which is another program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from gatereeve.api.raw import RawDoc
 
 PREFIX = "nginx.ingress.kubernetes.io"
 _NAMES = frozenset({"ingress-nginx-controller", "nginx-configuration", "nginx-ingress-controller"})
-_IMAGE = re.compile(r"(?:ingress-nginx|nginx-ingress-controller)[/@:]|ingress-nginx/controller")
+_IMAGE = re.compile(
+    r"(?:ingress-nginx/|ingress-nginx-|nginx-ingress-)controller(?:-chroot)?(?=[:@]|$)"
+)
+"""The controller itself; its project publishes other images beside it."""
+
 _VERSION = re.compile(r":v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 
 
@@ -59,7 +63,7 @@ def controllers(inventory: Inventory) -> tuple[Controller, ...]:
 def _controller(doc: RawDoc) -> Controller | None:
     for container in raw.sequence(raw.get(pod_of(doc), "spec", "containers")):
         image = raw.text(raw.get(container, "image"))[:512]
-        if not _IMAGE.search(image) or "defaultbackend" in image or "certgen" in image:
+        if not _IMAGE.search(image):
             continue
         version = _VERSION.search(image)
         arguments = {}

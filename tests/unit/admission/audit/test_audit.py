@@ -142,3 +142,21 @@ def test_defaults_are_told_only_when_config_maps_were_looked_at() -> None:
 def test_old_releases_admit_snippets_by_default() -> None:
     assert "nginx-setting-weak" in codes_of(CONTROLLER % "1.8.4" + NO_CONFIG)
     assert "nginx-setting-weak" not in codes_of(CONTROLLER % "1.9.0" + NO_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ("registry.k8s.io/ingress-nginx/controller:v1.15.1@sha256:ab", True),
+        ("registry.k8s.io/ingress-nginx/controller-chroot:v1.15.1", True),
+        ("quay.io/kubernetes-ingress-controller/nginx-ingress-controller:0.33.0", True),
+        ("mirror.example.com/ingress-nginx-controller", True),
+        ("registry.k8s.io/ingress-nginx/nginx-errors:v1.2.9", False),
+        ("registry.k8s.io/ingress-nginx/kube-webhook-certgen:v1.5", False),
+        ("nginx/nginx-ingress:3.7", False),
+        ("example.com/controller:1", False),
+    ],
+)
+def test_which_images_are_the_controller(image: str, *, found: bool) -> None:
+    document = CONTROLLER.replace("registry.k8s.io/ingress-nginx/controller:v%s", image)
+    assert ("nginx-retired" in codes_of(document)) is found
