@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from docs.generate_kinds import kinds_page
+from docs.generate_nginx import page as nginx_page
 from docs.generate_records import page as records_page
 from gatereeve.api.crd import crds
 from gatereeve.cli import app
@@ -33,6 +34,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield reference / "cli.md", NOTE + cli_page()
     yield reference / "kinds.md", NOTE + kinds_page()
     yield reference / "records.md", NOTE + records_page()
+    yield reference / "ingress-nginx.md", NOTE + nginx_page()
     for name, text in crds().items():
         yield Path("deploy/crds") / name, text
 
@@ -42,7 +44,8 @@ def findings_page() -> str:
     lines = [
         "# Findings\n",
         "What `gatereeve check` and the running control plane say about documents.",
-        "Errors mean that something is not served or not in force; the rest of the folder is.\n",
+        "Errors mean that something is not served or not in force; the rest of the folder is.",
+        "Codes that begin with `exposed-`, `nginx-` and `grant-` come from `gatereeve audit-cluster`.\n",
     ]
     for severity in reversed(Severity):
         lines.append(f"## {severity.name.capitalize()}\n")

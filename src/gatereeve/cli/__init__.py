@@ -11,6 +11,7 @@ import sys
 import typer
 
 from gatereeve.cli import (
+    audit_cluster,
     check,
     compiling,
     digest,
@@ -41,6 +42,9 @@ app.command("who-can", short_help="Who may use a model.")(who_can.who_can)
 app.command("digest", short_help="What an Approval must say of a version.")(digest.digest)
 app.command("status", short_help="Which gate runs what, and why not.")(status.status)
 app.command("tail", short_help="The records: requests, changes, losses.")(tail.tail)
+app.command("audit-cluster", short_help="What is ungoverned or risky in a cluster.")(
+    audit_cluster.audit_cluster
+)
 app.command("trial-certificate", short_help="A TLS Secret for trying things.")(trial.certificate)
 app.command("version", short_help="Versions of Gatereeve and of its Envoy.")(version.version)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gatereeve import __version__
 from gatereeve.core.findings import REGISTRY, Finding, Severity
@@ -13,8 +13,10 @@ _SCHEMA = (
 )
 
 
-def to_sarif(findings: Iterable[Finding]) -> dict[str, object]:
-    """One run with its rules and results."""
+def to_sarif(
+    findings: Iterable[Finding], properties: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """One run with its rules and results. properties: of the run, such as what was looked at."""
     found = list(findings)
     codes = sorted({f.code for f in found})
     rules = [
@@ -40,6 +42,7 @@ def to_sarif(findings: Iterable[Finding]) -> dict[str, object]:
                     }
                 },
                 "results": [_result(f, codes.index(f.code)) for f in found],
+                **({"properties": dict(properties)} if properties else {}),
             }
         ],
     }

@@ -375,6 +375,116 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "No version stands in a lawful region: requests of those callers answer 503.",
     ),
     ("grant-overlap", _I, "Two HostGrants give the same host to different namespaces."),
+    # audit of a cluster: ways to models
+    (
+        "exposed-model",
+        _E,
+        "A route or Service reaches a governed version past the gate, so no policy of the model holds there.",
+    ),
+    (
+        "exposed-model-server",
+        _W,
+        "Something that is likely a model server can be reached, and no ModelVersion governs it. The finding names the evidence.",
+    ),
+    (
+        "exposed-possible-model",
+        _I,
+        "Something that may be a model server can be reached; a port or a name says so, which is weak evidence.",
+    ),
+    (
+        "model-unfenced",
+        _W,
+        "No NetworkPolicy isolates the pods of a governed version: any pod of the cluster reaches it past the gate.",
+    ),
+    (
+        "exposure-not-examined",
+        _I,
+        "An object of a kind that can expose Services in ways that the audit does not follow.",
+    ),
+    # audit of a cluster: moving from ingress-nginx
+    (
+        "nginx-protection-lost",
+        _E,
+        "A setting of ingress-nginx protects something, and a gate does not keep it.",
+    ),
+    (
+        "nginx-protection-moves",
+        _W,
+        "A setting of ingress-nginx protects something; it must be said in another document before the route moves.",
+    ),
+    (
+        "nginx-traffic-lost",
+        _W,
+        "A setting of ingress-nginx shapes traffic, and a gate does not keep it.",
+    ),
+    (
+        "nginx-traffic-moves",
+        _I,
+        "A setting of ingress-nginx shapes traffic; another document says it in other words.",
+    ),
+    ("nginx-setting-kept", _I, "A setting of ingress-nginx that a gate keeps by itself."),
+    ("nginx-tuning-dropped", _I, "Settings that tune nginx and mean nothing to a gate."),
+    (
+        "nginx-setting-unknown",
+        _W,
+        "An annotation with the prefix of ingress-nginx that is in no published list of it.",
+    ),
+    ("nginx-setting-weak", _W, "A setting of ingress-nginx takes protection away, today."),
+    (
+        "nginx-injection",
+        _E,
+        "A setting puts text of its author into the configuration of ingress-nginx, today.",
+    ),
+    (
+        "nginx-value-suspicious",
+        _E,
+        "A value holds characters by which configuration was injected into ingress-nginx.",
+    ),
+    (
+        "nginx-vulnerable",
+        _E,
+        "A release of ingress-nginx in which CVE-2025-1974 is open: code execution from the pod network.",
+    ),
+    ("nginx-retired", _W, "ingress-nginx serves here; its project ended in March 2026."),
+    # audit of a cluster: rights
+    (
+        "grant-to-everybody",
+        _E,
+        "A right that undoes governance is given to a group that holds everybody.",
+    ),
+    (
+        "grant-escalation",
+        _E,
+        "Somebody may take any other right, or act as somebody else: bind, escalate, impersonate, tokens, certificates.",
+    ),
+    (
+        "grant-guards",
+        _E,
+        "Somebody may change admission policies, webhooks or CRDs, and so switch the guards off.",
+    ),
+    ("grant-everything", _W, "Somebody may do everything."),
+    ("grant-governance", _W, "Somebody may write documents of Gatereeve."),
+    ("grant-status", _W, "Somebody may write the status of routes or documents."),
+    ("grant-routes", _W, "Somebody may change routes and gateways in every namespace."),
+    (
+        "grant-aggregated",
+        _W,
+        "A role adds such rights to edit, admin or view, for everybody who has those.",
+    ),
+    ("grant-secrets", _W, "Somebody may read Secrets everywhere, or where models are."),
+    (
+        "grant-pods",
+        _W,
+        "Somebody may reach into pods everywhere, or where models are, past the gate.",
+    ),
+    ("grant-nodes", _W, "Somebody may use the kubelet through the API server."),
+    ("grant-namespaces", _W, "Somebody may change namespaces, by whose labels hosts are granted."),
+    (
+        "grant-network",
+        _W,
+        "Somebody may change Services, endpoints or NetworkPolicies everywhere, or where models are.",
+    ),
+    ("grant-unknown", _I, "A binding gives a role that was not among what was looked at."),
     # proxy
     (
         "gate-rejected",

@@ -1,0 +1,191 @@
+"""Rights that are given and would undo governance: who, what, by which binding, and why it matters.
+
+Only bound rights are findings: a role that nobody has harms nobody. What the control plane itself
+has (`system:` users and groups, service accounts of kube-system) is left out, unless the group
+holds everybody. Findings: grant-….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gatereeve.admission.audit.dangers import DANGERS, Danger, is_everything
+from gatereeve.admission.audit.inventory import Inventory
+from gatereeve.admission.audit.labels import selects
+from gatereeve.admission.audit.telling import finding
+from gatereeve.api import raw
+from gatereeve.api.raw import RawDoc
+from gatereeve.api.yaml import Plain
+from gatereeve.core.findings import Finding
+
+_GROUP = "rbac.authorization.k8s.io"
+EVERYBODY = frozenset(
+    {
+        "system:authenticated",
+        "system:unauthenticated",
+        "system:anonymous",
+        "system:serviceaccounts",
+    }
+)
+_AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-"
+_BUILT_IN = "kubernetes.io/bootstrapping"
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Role:
+    """The rules of a role, aggregated ones included, and what they give, in the table's order."""
+
+    everything: bool
+    dangers: tuple[tuple[Danger, bool], ...]
+    """With each, whether it is limited to named objects."""
+
+
+def risks(inventory: Inventory, model_namespaces: frozenset[str]) -> Iterator[Finding]:
+    """A finding for each binding and each dangerous right it gives.
+
+    model_namespaces: where models are, governed or likely.
+    """
+    roles = _roles(inventory)
+    for binding in inventory.of((_GROUP, "ClusterRoleBinding"), (_GROUP, "RoleBinding")):
+        yield from _of_binding(binding, roles, model_namespaces)
+    for doc in inventory.of((_GROUP, "ClusterRole")):
+        yield from _of_aggregation(doc)
+
+
+def _roles(inventory: Inventory) -> Mapping[tuple[str, str, str], _Role]:
+    cluster = inventory.of((_GROUP, "ClusterRole"))
+    aggregated = [doc for doc in cluster if any(k.startswith(_AGGREGATES) for k in doc.meta.labels)]
+    found = {}
+    for doc in (*cluster, *inventory.of((_GROUP, "Role"))):
+        rules = list(raw.sequence(doc.spec.get("rules")))
+        selectors = raw.sequence(raw.get(doc.spec, "aggregationRule", "clusterRoleSelectors"))
+        # A cluster fills `rules` in; manifests leave that to it.
+        if selectors and not rules:
+            for other in aggregated:
+                if any(selects(selector, other.meta.labels) for selector in selectors):
+                    rules += raw.sequence(other.spec.get("rules"))
+        found[doc.ref.kind, doc.ref.namespace, doc.ref.name] = _role(rules)
+    return found
+
+
+def _role(rules: list[Plain]) -> _Role:
+    if any(is_everything(rule) for rule in rules):
+        return _Role(everything=True, dangers=())
+    dangers = []
+    for danger in DANGERS:
+        giving = [rule for rule in rules if danger.given_by(rule)]
+        if giving:
+            named = all(raw.words(raw.get(rule, "resourceNames")) for rule in giving)
+            dangers.append((danger, named))
+    return _Role(everything=False, dangers=tuple(dangers))
+
+
+def _of_binding(
+    binding: RawDoc, roles: Mapping[tuple[str, str, str], _Role], models: frozenset[str]
+) -> Iterator[Finding]:
+    namespace = binding.ref.namespace
+    subjects = _subjects(binding)
+    if not subjects:
+        return
+    kind = raw.text(raw.get(binding.spec, "roleRef", "kind"))
+    name = raw.text(raw.get(binding.spec, "roleRef", "name"))
+    role = roles.get((kind, namespace if kind == "Role" else "", name))
+    by = f"{binding.ref} ({kind} {name[:80]})"
+    if role is None:
+        yield finding(
+            "grant-unknown", binding, "roleRef",
+            f"{_told(subjects)} gets {kind} {name[:80]}, which is not among what was looked at",
+            "dump roles and clusterroles too",
+        )  # fmt: skip
+        return
+    where = f"in namespace {namespace}" if namespace else "in every namespace"
+    everybody = tuple(who for who in subjects if who.rpartition(" ")[2] in EVERYBODY)
+    for right in _rights(role, namespace, models):
+        limit = ", for named objects only" if right.named else ""
+        yield finding(
+            "grant-to-everybody" if everybody else right.code, binding, "roleRef",
+            f"{_told(everybody or subjects)} may {right.may} {where}{limit}, by {by}: {right.why}",
+            right.hint,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Right:
+    """What a binding gives. named: limited to named objects."""
+
+    code: str
+    may: str
+    why: str
+    hint: str
+    named: bool = False
+
+
+_EVERYTHING = _Right(
+    code="grant-everything",
+    may="do everything",
+    why="that includes approving, routing and switching every guard off",
+    hint="name the few who administer the cluster, and give others what they need",
+)
+
+
+def _rights(role: _Role, namespace: str, models: frozenset[str]) -> tuple[_Right, ...]:
+    if role.everything:
+        return (_EVERYTHING,)
+    return tuple(
+        _Right(code=danger.code, may=danger.may, why=danger.why, hint=danger.hint, named=named)
+        for danger, named in role.dangers
+        if _matters(danger, namespace, models)
+    )
+
+
+def _matters(danger: Danger, namespace: str, models: frozenset[str]) -> bool:
+    if not namespace:
+        return True
+    return danger.place == "anywhere" or (danger.place == "models" and namespace in models)
+
+
+def _subjects(binding: RawDoc) -> tuple[str, ...]:
+    """`User x`, `Group y`, `ServiceAccount ns/z`, without those of the control plane."""
+    found = []
+    for subject in raw.sequence(binding.spec.get("subjects")):
+        kind, name = raw.text(raw.get(subject, "kind")), raw.text(raw.get(subject, "name"))
+        if kind == "ServiceAccount":
+            namespace = raw.text(raw.get(subject, "namespace")) or binding.ref.namespace
+            if namespace != "kube-system":
+                found.append(f"ServiceAccount {namespace}/{name}")
+        elif name and not _is_control_plane(name):
+            found.append(f"{kind} {name}")
+    return tuple(dict.fromkeys(found))
+
+
+def _is_control_plane(name: str) -> bool:
+    if name in EVERYBODY or not name.startswith("system:"):
+        return False
+    return not name.startswith("system:serviceaccount") or ":kube-system" in name
+
+
+def _told(subjects: tuple[str, ...]) -> str:
+    more = len(subjects) - _SHOWN
+    shown = ", ".join(who[:100] for who in subjects[:_SHOWN])
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _of_aggregation(doc: RawDoc) -> Iterator[Finding]:
+    """Roles that widen edit, admin or view for everybody who has them."""
+    targets = sorted(
+        key.removeprefix(_AGGREGATES)
+        for key, value in doc.meta.labels.items()
+        if key.startswith(_AGGREGATES) and value == "true"
+    )
+    if not targets or _BUILT_IN in doc.meta.labels:
+        return
+    role = _role(list(raw.sequence(doc.spec.get("rules"))))
+    rights = ["do everything"] if role.everything else [danger.may for danger, _ in role.dangers]
+    if rights:
+        yield finding(
+            "grant-aggregated", doc, "metadata.labels",
+            f"{doc.ref} adds to {', '.join(targets)}: whoever has it may also {'; '.join(rights)}",
+            "remove the label, and bind the role to those who need it",
+        )  # fmt: skip
