@@ -24,7 +24,7 @@ from envoy.config.core.v3 import (
 from envoy.config.overload.v3 import overload_pb2
 from envoy.extensions.resource_monitors.downstream_connections.v3 import downstream_connections_pb2
 from envoy.extensions.resource_monitors.fixed_heap.v3 import fixed_heap_pb2
-from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upstream_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from envoy.type.matcher.v3 import string_pb2
@@ -241,11 +241,11 @@ def secret_files(tls: TlsFiles) -> dict[pathlib.Path, str]:
     Envoy rereads certificates only when they come over its secret discovery, so it discovers them
     from these files, and they say which directory to watch.
     """
-    certificate = tls_pb2.Secret(name=_CERTIFICATE)
+    certificate = secret_pb2.Secret(name=_CERTIFICATE)
     certificate.tls_certificate.certificate_chain.filename = str(tls.certificates / "tls.crt")
     certificate.tls_certificate.private_key.filename = str(tls.certificates / "tls.key")
     certificate.tls_certificate.watched_directory.path = str(tls.certificates)
-    authorities = tls_pb2.Secret(name=_AUTHORITIES)
+    authorities = secret_pb2.Secret(name=_AUTHORITIES)
     validation = authorities.validation_context
     validation.trusted_ca.filename = str(tls.certificates / "ca.crt")
     validation.watched_directory.path = str(tls.certificates)
@@ -274,7 +274,7 @@ def _upstream_tls(tls: TlsFiles) -> Any:
 def _from_file(tls: TlsFiles, name: str) -> Any:
     source = config_source_pb2.ConfigSource(resource_api_version="V3")
     source.path_config_source.path = str(_secret_path(tls, name))
-    return tls_pb2.SdsSecretConfig(name=name, sds_config=source)
+    return secret_pb2.SdsSecretConfig(name=name, sds_config=source)
 
 
 def _secret_path(tls: TlsFiles, name: str) -> pathlib.Path:

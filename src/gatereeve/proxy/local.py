@@ -40,6 +40,11 @@ class EnvoyBinary:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """The process is about to be started: whatever it does comes after this."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The process runs; it is not ready yet."""
 
@@ -61,7 +66,7 @@ class Stopped:
     forced: bool
 
 
-EnvoyEvent = Started | Died | Stopped
+EnvoyEvent = Starting | Started | Died | Stopped
 
 
 class EnvoyObserver(Protocol):
@@ -76,6 +81,7 @@ class LocalSettings:
 
     bootstrap: its JSON text. run_dir: ours alone (0700); the bootstrap file and the log go there.
     admin: the Unix socket the bootstrap names. draining: how it ends when we stop. kill_after_s: from the request to end until it is killed.
+    own_log: it writes to `log`; else to where we write.
     restart_s, restart_max_s: first and longest pause before a restart; it doubles, and falls back
     once a process has lived stable_s.
     """
@@ -86,6 +92,7 @@ class LocalSettings:
     admin: pathlib.Path
     concurrency: int = 2
     log_level: str = "warning"
+    own_log: bool = True
     draining: drain.Draining = dataclasses.field(default_factory=drain.Draining)
     kill_after_s: float = 5.0
     restart_s: float = 0.1
@@ -197,6 +204,7 @@ class LocalEnvoy:
         pause_s = self._settings.restart_s
         while not self._stopping.is_set():
             began = self._clock.monotonic()
+            self._observer(Starting())
             self._process = await self._spawn()
             self._observer(Started(pid=self._process.pid))
             try:
@@ -215,7 +223,12 @@ class LocalEnvoy:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._settings.admin.unlink(missing_ok=True)
-        with self._settings.log.open("ab") as log:
+        with contextlib.ExitStack() as opened:
+            log = (
+                opened.enter_context(self._settings.log.open("ab"))
+                if self._settings.own_log
+                else None
+            )
             return await asyncio.create_subprocess_exec(
                 *_command(self._settings, self._bootstrap_file()),
                 stdin=asyncio.subprocess.DEVNULL,

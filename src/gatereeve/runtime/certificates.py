@@ -202,7 +202,9 @@ def signing(now: datetime, kept: Mapping[str, Facts], policy: Policy) -> str | N
     """The slot whose authority signs: the newest that all have read of (3), else the oldest."""
     living = trusted(now, kept)
     read = [slot for slot in living if kept[slot].not_before + policy.skew + policy.spread <= now]
-    return (read or living[:1] or [None])[-1]
+    if read:
+        return read[-1]
+    return living[0] if living else None
 
 
 def is_due(now: datetime, facts: Facts) -> bool:

@@ -234,7 +234,7 @@ class ControlPlane:
         known = NodeRun()
         try:
             while (run := self.runs.get(name)) is not None:
-                if node not in run.nodes:
+                if run.nodes.get(node) is not known:
                     run.nodes[node] = known
                     self._tell_settled(run, node, known)
                 known.changed.clear()

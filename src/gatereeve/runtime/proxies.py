@@ -171,6 +171,8 @@ class Fleet:
         event: local.EnvoyEvent,
         /,
     ) -> None:
+        if isinstance(event, local.Starting):
+            return
         if isinstance(event, local.Started):
             state.pid = event.pid
             self._on_start(name)

@@ -108,6 +108,18 @@ def facts_of(bundle: Bundle) -> Facts | None:
         return None
 
 
+def is_whole(bundle: Bundle) -> bool:
+    """Whether a bundle, of whoever issued it, can be used: all parts there, the key its own."""
+    try:
+        certificate = x509.load_pem_x509_certificate(bundle.certificate)
+        key = serialization.load_pem_private_key(bundle.key, None)
+        public = key.public_key().public_bytes(_PEM, _SPKI)
+        own = certificate.public_key().public_bytes(_PEM, _SPKI)
+        return public == own and bool(x509.load_pem_x509_certificates(bundle.trust))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
 def expiry_of(certificate: bytes) -> datetime | None:
     """When the first certificate of a PEM text ends; None when it cannot be read."""
     try:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from gatereeve.api.world import World
-from gatereeve.core.errors import SourceError
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
 from gatereeve.intake.accesslog import AccessLog
@@ -28,6 +26,7 @@ from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime import control, heap, ports
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
@@ -50,7 +49,7 @@ async def up(settings: Settings, announce: Announce) -> None:
 
     Raises SettingsError, SourceError, ProxyMissingError or RecordError when it cannot start.
     """
-    _check_readable(settings)
+    check_readable(settings.folder)
     stop = stop_event(f"open requests have up to {settings.drain_s:.0f} s")
     prepare_state(settings.state)
     clock = SystemClock()
@@ -182,14 +181,3 @@ class _House:
             self._intake,
             self._supervisor.failures,
         )
-
-
-def _check_readable(settings: Settings) -> None:
-    try:
-        with os.scandir(settings.folder):
-            pass
-    except OSError as error:
-        raise SourceError(
-            f"{settings.folder} cannot be read: {error.strerror}",
-            hint="name the folder with the documents",
-        ) from error
