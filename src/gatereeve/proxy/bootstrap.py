@@ -40,7 +40,6 @@ ACCESS_LOG_CLUSTER: Final = "gatereeve-records"
 
 _CERTIFICATE: Final = "gatereeve-certificate"
 _AUTHORITIES: Final = "gatereeve-authorities"
-_RESOLVE_S: Final = 5
 
 _PATTERN_STEPS: Final = 1_000_000
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
@@ -225,7 +224,6 @@ def _service(name: str, upstream: Upstream) -> Any:
     if not upstream.hosts or upstream.tls is None:
         raise ValueError(f"{name}: a remote controller is reached with mutual TLS or not at all")
     cluster.type = cluster_pb2.Cluster.STRICT_DNS
-    cluster.dns_refresh_rate.seconds = _RESOLVE_S
     cluster.dns_lookup_family = cluster_pb2.Cluster.ALL
     for host, port in upstream.hosts:
         address = places.add().endpoint.address.socket_address
@@ -265,7 +263,9 @@ def _upstream_tls(tls: TlsFiles) -> Any:
     context = tls_pb2.UpstreamTlsContext(sni=tls.name)
     common = context.common_tls_context
     common.alpn_protocols.append("h2")
+    # Envoy offers 1.2 at most unless told; both ends are ours.
     common.tls_params.tls_minimum_protocol_version = common_pb2.TlsParameters.TLSv1_3
+    common.tls_params.tls_maximum_protocol_version = common_pb2.TlsParameters.TLSv1_3
     common.tls_certificate_sds_secret_configs.append(_from_file(tls, _CERTIFICATE))
     common.validation_context_sds_secret_config.CopyFrom(_from_file(tls, _AUTHORITIES))
     return context

@@ -171,7 +171,7 @@ class _House:
             self._keeper.remember()
             if await _first(stop.wait(), self._certificates.wait_ready()):
                 await self._serve(stop)
-            self._supervisor.cancel()
+            await self._supervisor.end()
         self._leader.close()
         self._changes.flush()
 

@@ -73,7 +73,7 @@ class _House:
                     await stop.wait()
                     self._readiness.leaving()
                 settings.paths.life.unlink(missing_ok=True)
-                self._supervisor.cancel()
+                await self._supervisor.end()
 
     def _local_settings(self) -> local.LocalSettings:
         settings, paths = self._settings, self._settings.paths

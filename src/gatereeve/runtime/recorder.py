@@ -77,7 +77,7 @@ class _House:
                 keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
                 await stop.wait()
                 await self._gate_gone()
-                self._supervisor.cancel()
+                await self._supervisor.end()
 
     async def _resume(self) -> None:
         """Go on where an earlier process of ours ended. It was the only one this gate ever had."""

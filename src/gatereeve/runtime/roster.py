@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gatereeve.proxy.agent import AgentProver
-from gatereeve.proxy.xds.events import Connected, Disconnected, GateEvent
+from gatereeve.proxy.xds.events import Connected, Disconnected, GateEvent, Published
 from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.supervise import Supervisor
@@ -25,20 +25,32 @@ class Roster:
         self._plane = plane
         self._supervisor = supervisor
         self._tls = tls
+        self._agents: dict[tuple[str, str], str] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def observe(self, event: GateEvent) -> None:
-        """A node that comes anew may be another process under the same name: it proves anew."""
+        """A node that comes anew may be another process under the same name: it proves anew.
+
+        One that came before its Gate was compiled (the last good let it in) is asked from then on.
+        """
         if isinstance(event, Connected | Disconnected):
             self._leave(event.gate, event.node)
         if isinstance(event, Connected) and event.agent:
-            prover = AgentProver(event.gate, event.agent, self._tls)
-            self._asked[event.gate, event.node] = self._supervisor.keep(
-                f"proof {event.node}",
-                partial(self._plane.prove, event.gate, event.node, prover),
-            )
+            self._agents[event.gate, event.node] = event.agent
+            self._ask(event.gate, event.node)
+        if isinstance(event, Published):
+            for gate, node in self._agents:
+                if gate == event.gate and self._asked[gate, node].done():
+                    self._ask(gate, node)
+
+    def _ask(self, gate: str, node: str) -> None:
+        prover = AgentProver(gate, self._agents[gate, node], self._tls)
+        self._asked[gate, node] = self._supervisor.keep(
+            f"proof {node}", partial(self._plane.prove, gate, node, prover)
+        )
 
     def _leave(self, gate: str, node: str) -> None:
+        self._agents.pop((gate, node), None)
         task = self._asked.pop((gate, node), None)
         if task is not None:
             task.cancel()
