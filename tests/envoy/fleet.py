@@ -91,6 +91,10 @@ class Process:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end (or kill it); its exit code."""
         self.send(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for its end; its exit code."""
         assert self.process is not None
         code = self.process.wait(DEADLINE_S)
         self.process = None
