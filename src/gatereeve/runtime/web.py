@@ -8,6 +8,7 @@ nothing a caller sends changes anything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -38,13 +39,16 @@ async def serve(app: Starlette, place: socket.socket) -> None:
 def listen(address: str) -> socket.socket:
     """A socket bound to `host:port`. Raises SettingsError when that cannot be."""
     host, port = split_address(address)
-    try:
-        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        found = socket.socket(info[0], socket.SOCK_STREAM)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(info[4])
-    except OSError as error:
-        raise SettingsError(f"{address} cannot be listened on: {error.strerror}") from error
+    with contextlib.ExitStack() as undo:
+        try:
+            info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            found = undo.enter_context(socket.socket(info[0], socket.SOCK_STREAM))
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(info[4])
+        except OSError as error:
+            why = error.strerror or error
+            raise SettingsError(f"{address} cannot be listened on: {why}") from error
+        undo.pop_all()
     return found
 
 
