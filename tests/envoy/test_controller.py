@@ -133,7 +133,7 @@ def test_two_gates_of_one_gate_both_have_to_prove_it(fleet: Fleet, server: Backe
     for gate in gates:
         gate.until_ready()
     fleet.until_proved(nodes=2)
-    assert controller.metric('gatereeve_gate_nodes{gate="public",state="connected"}') == 2
+    assert controller.metric('gatereeve_gate_nodes{gate="public",state="known"}') == 2
 
     gates[1].send(signal.SIGSTOP)  # its agent answers no more; its Envoy lives and obeys
     fleet.up.edit("policy", "anonymous: true", "group: corp/staff")

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.features
 EXPECTED = activation.expected_of(msg.snapshot("v1", msg.cluster("a"), msg.routes(x="a")))
 
 
+METHOD = "/gatereeve.gate.v1.Agent/Prove"
+
+
 class Gate:
     """Runs what it is told to run; remembers what it was asked."""
 
@@ -147,7 +150,7 @@ async def test_nonsense_is_refused(body: bytes) -> None:
             f"127.0.0.1:{at.port}", credentials, options=options
         ) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary("/gatereeve.gate.v1.Agent/Prove")(body)
+                await channel.unary_unary(METHOD, bytes, bytes)(body)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert at.gate.asked == []
 

@@ -49,6 +49,13 @@ def controller(
         list[str] | None,
         typer.Option(help="A DNS name of the admission webhook's Service; may be repeated."),
     ] = None,
+    gates: Annotated[
+        str,
+        typer.Option(
+            help="HOST:PORT of the agents of all gates of a Gate, {gate} for its name; the leader"
+            " then asks those too that other controllers serve."
+        ),
+    ] = "",
 ) -> None:
     """Serve gates elsewhere: read documents, compile, hand out over xDS. Run as many as you like."""
     paths = state_paths(state)
@@ -61,5 +68,6 @@ def controller(
         http=http,
         xds_names=tuple(name or ("gatereeve-controllers",)),
         webhook_names=tuple(webhook_name or ()),
+        gates=gates,
     )
     running.serve(serve(settings, Teller(folder)))

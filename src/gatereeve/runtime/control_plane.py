@@ -54,9 +54,11 @@ class NodeRun:
 
     active: the hash it has proved to run. unproved: why not the newest, after a try.
     settled: it has accepted all of the newest; asking before that would only slow it down.
-    changed: something else is published, or it began anew.
+    changed: something else is published, or it began anew. elsewhere: another controller serves it,
+    so nobody tells us when it has accepted.
     """
 
+    elsewhere: bool = False
     active: str | None = None
     unproved: str = ""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -225,13 +227,13 @@ class ControlPlane:
         self._server.remove_gate(name)
         self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
 
-    async def prove(self, name: str, node: str, prover: Prover) -> None:
+    async def prove(self, name: str, node: str, prover: Prover, *, elsewhere: bool = False) -> None:
         """Hop 5, for as long as an Envoy lives: whatever is published, it must prove it runs.
 
-        Returns when the Gate is gone; to be cancelled when the Envoy is. One that cannot prove it
+        elsewhere: as in `NodeRun`. Returns when the Gate is gone; to be cancelled when the Envoy is. One that cannot prove it
         keeps serving its last good, and is asked again.
         """
-        known = NodeRun()
+        known = NodeRun(elsewhere=elsewhere)
         try:
             while (run := self.runs.get(name)) is not None:
                 if run.nodes.get(node) is not known:
@@ -309,7 +311,7 @@ class ControlPlane:
             self._on_active(run.gate.name)
 
     def _tell_settled(self, run: GateRun, name: str, node: NodeRun) -> None:
-        if self._settled.get((run.gate.name, name)) == run.gate.hash:
+        if node.elsewhere or self._settled.get((run.gate.name, name)) == run.gate.hash:
             node.settled.set()
         else:
             node.settled.clear()

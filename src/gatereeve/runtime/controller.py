@@ -31,7 +31,7 @@ from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.key_store import DirectoryStore
 from gatereeve.runtime.leading import LockFile
 from gatereeve.runtime.mounted import Mounted
-from gatereeve.runtime.roster import Roster
+from gatereeve.runtime.roster import Elsewhere, Roster
 from gatereeve.runtime.settings import ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.status import controller_status
 from gatereeve.runtime.stopping import stop_event
@@ -86,6 +86,8 @@ async def controller(settings: ControllerSettings, announce: Announce) -> None:
     Raises SettingsError, SourceError or RecordError when it cannot start.
     """
     check_readable(settings.folder)
+    if settings.gates:
+        web.split_address(settings.gates)
     stop = stop_event("gates keep what they have")
     prepare_state(settings.state)
     prepare(settings.certificates, hint="name another --store")
@@ -144,6 +146,12 @@ class _House:
             on_active=self._tell,
         )
         self._roster = Roster(self._plane, supervisor, self._certificates.tls)
+        self._elsewhere = Elsewhere(
+            self._roster,
+            settings.gates,
+            gates=self._plane.runs.keys,
+            is_leading=self._leader.is_leading,
+        )
         self._windows = Windows(clock, lambda: self._plane.next_change, self._source.wake)
         self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
         self._stopping = False
@@ -183,6 +191,8 @@ class _House:
             keep("key sets", self._keys.run)
             keep("validity windows", self._windows.run)
             keep("last good", self._keeper.run)
+            if self._settings.gates:
+                keep("gates elsewhere", self._elsewhere.run)
             await stop.wait()
             self._stopping = True
 

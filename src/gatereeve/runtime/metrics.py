@@ -48,12 +48,12 @@ GATE_INFO: Final = _metric(
 )  # fmt: skip
 GATE_CURRENT: Final = _metric(
     "controller", "gauge", "gate_current",
-    "1 when every gate of this Gate that is connected here has proved to run what is published", "gate",
+    "1 when every known gate of this Gate has proved to run what is published", "gate",
 )  # fmt: skip
 GATE_NODES: Final = _metric(
     "controller", "gauge", "gate_nodes",
-    "gates of this Gate connected here: `connected`, and how many of them are `active` with what is"
-    " published", "gate", "state",
+    "gates of this Gate that are asked for a proof (`known`), and how many of them are `active` with"
+    " what is published", "gate", "state",
 )  # fmt: skip
 XDS_STREAMS: Final = _metric("controller", "gauge", "xds_streams", "open xDS streams")
 XDS_OPENED: Final = _metric("controller", "counter", "xds_streams_total", "xDS streams since start")
@@ -150,7 +150,7 @@ def of_controller(
             ((name, state), number)
             for name, run in runs
             for state, number in (
-                ("connected", len(run.nodes)),
+                ("known", len(run.nodes)),
                 ("active", sum(map(run.runs, run.nodes))),
             )
         ],

@@ -115,6 +115,8 @@ class ControllerSettings:
     folder: the documents. xds_names, webhook_names: under which names others reach our services.
     certificates: where they are kept, ours and those of gates (`key_store`). mounted: a directory
     with a certificate that somebody else issues and renews; nothing is issued then.
+    gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
+    only those that are connected here are asked.
     """
 
     folder: Path
@@ -125,6 +127,7 @@ class ControllerSettings:
     http: str = "0.0.0.0:8081"
     xds_names: tuple[str, ...] = ("gatereeve-controllers",)
     webhook_names: tuple[str, ...] = ()
+    gates: str = ""
     removal_grace_s: float = 5.0
 
 

@@ -44,7 +44,8 @@ def status_of(
 def controller_status(
     folder: Path, plane: ControlPlane, server: AdsServer, failures: Mapping[str, int]
 ) -> dict[str, object]:
-    """The same of a controller: `nodes` in place of the process, each gate that is connected here.
+    """The same of a controller: `nodes` in place of the process, each gate that is connected here, and
+    those that are asked although another controller serves them.
 
     A node is `active` with the hash it has proved; one without an agent never proves anything.
     """
@@ -114,17 +115,20 @@ def _process(name: str, plane: ControlPlane, process: ProxyState | None) -> dict
 def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[str, object]:
     run = plane.runs.get(name)
     known = run.nodes if run else {}
-    away = "" if connected else "no gate is connected to this controller"
+    builds = {one.node: one.build for one in connected}
+    nodes = sorted(known.keys() | builds.keys())
+    away = "" if nodes else "no gate is connected to this controller"
     return {
         "problem": None if _is_current(name, plane) else _problem(name, plane, away),
         "nodes": [
             {
-                "node": one.node,
-                "active": known[one.node].active if one.node in known else None,
-                "current": run is not None and one.node in known and run.runs(one.node),
-                "envoy": one.build,
+                "node": node,
+                "active": known[node].active if node in known else None,
+                "current": run is not None and node in known and run.runs(node),
+                "connected": node in builds,
+                "envoy": builds.get(node),
             }
-            for one in connected
+            for node in nodes
         ],
     }
 

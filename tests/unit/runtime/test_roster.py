@@ -9,7 +9,7 @@ import pytest
 
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds.server import MutualTls
-from gatereeve.runtime.roster import Roster
+from gatereeve.runtime.roster import Elsewhere, Roster
 from gatereeve.runtime.supervise import Supervisor
 from tests.features import documents as docs
 from tests.unit.runtime.test_control_plane import GATE, House
@@ -107,6 +107,43 @@ async def test_a_gate_is_current_when_all_of_it_is(group: Supervisor) -> None:
     told = [getattr(r, "event", "") for r in house.recorder.kept]
     assert told == ["compiled", "active", "compiled", "active"]
     await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def test_the_leader_also_asks_gates_that_others_serve(group: Supervisor) -> None:
+    house, leads = House(), [True]
+    await house.apply()
+    roster = Roster(house.plane, group, tls)
+    names: dict[str, tuple[str, ...]] = {f"{GATE}.agents": ("10.0.0.1", "fd00::2")}
+
+    async def resolve(host: str, _port: int) -> tuple[str, ...]:
+        if host not in names:
+            raise OSError("no such name")
+        return names[host]
+
+    others = Elsewhere(
+        roster, "{gate}.agents:1", gates=house.plane.runs.keys,
+        is_leading=lambda: leads[0], resolve=resolve,
+    )  # fmt: skip
+    await others.look()
+    first, second = "agent/10.0.0.1:1", "agent/[fd00::2]:1"
+    await until_nodes(house, first, second)
+    run = house.plane.runs[GATE]
+    assert all(one.settled.is_set() for one in run.nodes.values())  # nobody else would tell
+
+    roster.observe(connected("10.0.0.1:1"))  # it comes here
+    await until_nodes(house, second, NODE)
+    names.clear()
+    await others.look()  # a name that cannot be looked up changes nothing
+    await until_nodes(house, second, NODE)
+    names[f"{GATE}.agents"] = ("10.0.0.1",)
+    await others.look()
+    await until_nodes(house, NODE)
+    names[f"{GATE}.agents"] = ("10.0.0.1", "10.0.0.3")
+    await others.look()
+    await until_nodes(house, NODE, "agent/10.0.0.3:1")
+    leads[0] = False
+    await others.look()
+    await until_nodes(house, NODE)
 
 
 class Prover:
