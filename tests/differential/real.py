@@ -17,7 +17,7 @@ from gatereeve.core import errors
 from gatereeve.core.records import Record, RequestRecord
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import bootstrap, configuration, local
+from gatereeve.proxy import bootstrap, configuration, drain, local
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.events import GateEvent, Nacked
@@ -142,7 +142,7 @@ class RealGate:
             run_dir=root / "run",
             admin=admin,
             concurrency=1,
-            drain_s=0.1,
+            draining=drain.Draining(longest_s=0.1),
         )
         await self._stack.enter_async_context(
             local.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)

@@ -19,6 +19,8 @@ from gatereeve.core import errors
 from gatereeve.proxy import activation, admin, bootstrap, local
 from gatereeve.proxy.xds import events, server, session
 from gatereeve.proxy.xds import snapshot as snap
+from gatereeve.runtime import key_store
+from gatereeve.runtime.certificates import Bundle
 from tests.envoy.xds_gate import DEADLINE_S, Gate, Load, backend, free_port, gate, running
 from tests.features import xds_messages as msg
 from tests.features.xds_authority import Authority
@@ -411,18 +413,17 @@ async def test_mutual_tls_to_a_remote_controller() -> None:
     with short_directory() as directory:
         key, chain = authority.for_gate("public")
         files = bootstrap.TlsFiles(
-            authority=directory / "ca.pem",
-            certificate_chain=directory / "chain.pem",
-            private_key=directory / "key.pem",
-            name="localhost",
+            certificates=directory / "certificates", secrets=directory, name="localhost"
         )
-        files.authority.write_bytes(authority.pem)
-        files.certificate_chain.write_bytes(chain)
-        files.private_key.write_bytes(key)
+        key_store.write_bundle(
+            files.certificates, Bundle(certificate=chain, key=key, trust=authority.pem)
+        )
+        for path, text in bootstrap.secret_files(files).items():
+            path.write_text(text)
         async with serving(tcp=tcp, discipline=session.Discipline(grace_s=0)) as xds:
             xds.server.set_snapshot("public", msg.snapshot("v1"))
             assert xds.server.tcp_port is not None
-            remote = bootstrap.Upstream(host="localhost", port=xds.server.tcp_port, tls=files)
+            remote = bootstrap.Upstream(hosts=(("localhost", xds.server.tcp_port),), tls=files)
             async with running(directory, remote) as (envoy, _):
                 await envoy.wait_ready()
                 await xds.seen.settled("v1")

@@ -276,9 +276,8 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
             plane.observe(event)
 
     with short_directory() as directory:
-        settings = AdsSettings(
-            socket=directory / "xds.sock", discipline=session.Discipline(grace_s=0)
-        )
+        place = directory / "xds.sock"
+        settings = AdsSettings(socket=place, discipline=session.Discipline(grace_s=0))
         async with AdsServer(settings, clock=RealClock(), observer=observe) as server:
             plane = ControlPlane(
                 clock=clock,
@@ -290,7 +289,7 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
             )
             planes.append(plane)
             server.add_gate(GATE)
-            async with XdsClient(settings.socket, as_node=node(GATE)) as client:
+            async with XdsClient(place, as_node=node(GATE)) as client:
                 gate = FolderGate(
                     folder,
                     plane=plane,

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
-from gatereeve.proxy import bootstrap, configuration, local
+from gatereeve.proxy import bootstrap, configuration, drain, local
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
@@ -254,7 +254,7 @@ async def running_gate(name: str) -> AsyncIterator[Gate]:
             run_dir=root,
             admin=admin,
             concurrency=1,
-            drain_s=0.1,
+            draining=drain.Draining(longest_s=0.1),
         )
         events = Events()
         await stack.enter_async_context(local.LocalEnvoy(settings, clock=clock, observer=events))

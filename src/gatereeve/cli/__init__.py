@@ -14,8 +14,11 @@ from gatereeve.cli import (
     audit_cluster,
     check,
     compiling,
+    controller,
     digest,
     explain,
+    gate,
+    recorder,
     status,
     tail,
     trial,
@@ -35,6 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up", short_help="Serve a folder on this machine, live.")(up.up)
+app.command("controller", short_help="Serve gates elsewhere: compile, xDS.")(controller.controller)
+app.command("gate", short_help="One Envoy, configured by controllers.")(gate.gate)
+app.command("recorder", short_help="Keep the records of the gate beside it.")(recorder.recorder)
 app.command("check", short_help="Check a folder of documents.")(check.check)
 app.command("compile", short_help="What each gate must do, as YAML.")(compiling.compile_folder)
 app.command("explain", short_help="Why a request is served or refused.")(explain.explain)

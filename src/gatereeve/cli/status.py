@@ -54,8 +54,8 @@ def _print(found: dict[str, Any]) -> None:
         )
     if len(serious) > _SHOWN or counts["warning"]:
         OUT.print(f"          all of them: gatereeve check {shlex.quote(found['folder'])}")
-    records = found["records"]
-    OUT.print(f"records   {counted(records['requests'], 'request')}, {records['lost']} lost")
+    if (records := found.get("records")) is not None:  # a controller has none
+        OUT.print(f"records   {counted(records['requests'], 'request')}, {records['lost']} lost")
     for task, times in found["failures"].items():
         OUT.print(Text(f"failed    {task}, {counted(times, 'time')}; see its log", style="yellow"))
 
@@ -74,6 +74,10 @@ def _print_gate(gate: dict[str, Any]) -> None:
     for index, place in enumerate(gate["listens"]):
         OUT.print(f"  {'' if index else 'listens':<7} {place}")
     OUT.print(f"  hosts   {gate['hosts']}")
+    if "nodes" in gate:
+        current = sum(node["current"] for node in gate["nodes"])
+        OUT.print(f"  gates   {current} of {len(gate['nodes'])} run what is wanted")
+        return
     process = f"process {gate['pid']}" if gate["pid"] else "not running"
     again = f", restarted {counted(gate['restarts'], 'time')}" if gate["restarts"] else ""
     OUT.print(f"  envoy   {process}{again}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, fail, print_findings, summary
-from gatereeve.core.errors import GatereeveError
+from gatereeve.cli import running
+from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.runtime.control_plane import ControlPlane, GateRun
 from gatereeve.runtime.settings import Settings, state_paths
@@ -31,43 +29,12 @@ def up(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Envoy's worker threads.")] = 2,
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
-    _log_to_terminal()
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
-    try:
-        asyncio.run(serve(settings, _Teller(folder)))
-    except* GatereeveError as group:
-        for error in _leaves(group):
-            fail(str(error), getattr(error, "hint", ""))
-        raise typer.Exit(3) from None
+    running.serve(serve(settings, Teller(folder)))
     OUT.print("stopped")
 
 
-def _log_to_terminal() -> None:
-    """What `runtime` has to say, and from others only that something is wrong."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("gatereeve.runtime").setLevel(logging.INFO)
-
-
-class _Formatter(logging.Formatter):
-    """`warning: gate public: …`; what is not ours says where it comes from."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if not record.name.startswith("gatereeve"):
-            text = f"{record.name}: {text}"
-        return text if record.levelno == logging.INFO else f"{record.levelname.lower()}: {text}"
-
-
-def _leaves(group: BaseExceptionGroup[GatereeveError]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
-
-
-class _Teller:
+class Teller:
     """Says what changed since it last spoke: new findings, mended ones, what gates run."""
 
     def __init__(self, folder: Path) -> None:

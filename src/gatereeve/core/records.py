@@ -172,7 +172,7 @@ class LossRecord(
     record_id: UUID of this record.
     gate: name of the Gate document; `*` when the store cannot know whose record it was.
     node: which of the gate's processes; `*` likewise.
-    at: RFC 3339, UTC, microseconds: when the loss was found.
+    at: RFC 3339, UTC, microseconds: when the loss was found; when the gate's process had ended before, its end.
     lost: how many records; 0 when the reason alone is to be kept.
     reason: where they were lost, in words.
     """

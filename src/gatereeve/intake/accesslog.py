@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import os
 import pathlib
@@ -50,7 +51,8 @@ class AccessLog:
     """Takes the access logs of all gates. received, lost: requests since the start, for status.
 
     settle_s: how long a gate's records may be on their way before they count as lost; longer than
-    the gate's log waits before it sends. fresh_id: makes ids of records (UUIDs).
+    the gate's log waits before it sends. fresh_id: makes ids of records (UUIDs). on_stream: called
+    with gate and node when a stream says whose it is, before anything of it is taken.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class AccessLog:
         clock: protocols.Clock,
         settle_s: float = loss.SETTLE_S,
         fresh_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        on_stream: Callable[[str, str], None] = lambda _gate, _node: None,
     ) -> None:
         self.received = 0
         self.lost = 0
@@ -67,6 +70,7 @@ class AccessLog:
         self._clock = clock
         self._settle_s = settle_s
         self._fresh_id = fresh_id
+        self._on_stream = on_stream
         self._since_us = self._now_us()
         self._watches: dict[_Stream, loss.LossWatch] = {}
         self._backlog: list[records.Record] = []
@@ -74,6 +78,11 @@ class AccessLog:
         self._storing = asyncio.Lock()
         self._failing = False
         self._unsynced = False
+
+    @property
+    def waiting(self) -> int:
+        """Records that the store has not taken yet."""
+        return len(self._backlog)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve here as well; before the server starts."""
@@ -91,9 +100,13 @@ class AccessLog:
         for stream in [stream for stream in self._watches if stream[0] not in names]:
             self._note(stream, self._watches.pop(stream).finish())
 
-    def restarted(self, gate: str, node: str) -> None:
-        """The process of this gate ended, just now; its counters begin anew."""
-        self._watch((gate, node)).restarted(self._now_us())
+    def restarted(self, gate: str, node: str, *, at_us: int | None = None) -> None:
+        """The process of this gate ended, just now or at `at_us`; its counters begin anew."""
+        self._watch((gate, node)).restarted(self._now_us() if at_us is None else at_us)
+
+    def resume(self, gate: str, node: str, told: loss.Told) -> None:
+        """Go on where an earlier recorder of this store ended, in the same life of the gate."""
+        self._watches[gate, node] = loss.LossWatch(0, settle_s=self._settle_s, told=told)
 
     async def reconcile(
         self, gate: str, node: str, read: ReadStats, *, every_s: float = 1.0
@@ -135,6 +148,7 @@ class AccessLog:
         async for message in messages:
             if stream is None:
                 stream = await _identify(message, context)
+                self._on_stream(*stream)
             await self._take(stream, message.http_logs.log_entry)
         return als_pb2.StreamAccessLogsResponse()
 
@@ -202,14 +216,15 @@ class AccessLog:
 
     def _note(self, stream: _Stream, losses: Collection[loss.Loss]) -> None:
         """Queue loss records; the next `_keep` stores them."""
-        at = records.instant(self._clock.now())
+        now = self._clock.now()
         for found in losses:
+            at = now if found.over_us is None else _from_us(found.over_us)
             self.lost += found.lost
             note = records.LossRecord(
                 record_id=self._fresh_id(),
                 gate=stream[0],
                 node=stream[1],
-                at=at,
+                at=records.instant(at),
                 lost=found.lost,
                 reason=found.reason,
             )
@@ -225,6 +240,10 @@ class AccessLog:
 
     def _now_us(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)
+
+
+def _from_us(at_us: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at_us / 1_000_000, dt.UTC)
 
 
 async def _identify(message: Any, context: Any) -> _Stream:

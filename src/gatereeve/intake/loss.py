@@ -44,10 +44,14 @@ class Counters:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """lost: records that will not come any more, beyond those already reported."""
+    """lost: records that will not come any more, beyond those already reported.
+
+    over_us: when the life of the gate's process in which they were lost ended; None for this one.
+    """
 
     lost: int
     reason: str
+    over_us: int | None = None
 
 
 def counters_of(stats: Mapping[str, int]) -> Counters:
@@ -103,17 +107,35 @@ class _Run:
     over_us: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the store already has of this life of the gate's process, which began at `began_us`.
+
+    received: records of requests that ended in it. lost: told by loss records. sequence: the
+    highest number given.
+    """
+
+    began_us: int
+    received: int = 0
+    lost: int = 0
+    sequence: int = 0
+
+
 class LossWatch:
     """The stream of one gate: numbers its records, and finds what is missing.
 
-    since_us: when this recorder began to listen.
+    since_us: when this recorder began to listen; 0 when nobody else ever did. told: what an earlier
+    process of it had taken.
     """
 
-    def __init__(self, since_us: int, *, settle_s: float = SETTLE_S) -> None:
+    def __init__(
+        self, since_us: int, *, settle_s: float = SETTLE_S, told: Told | None = None
+    ) -> None:
+        told = told or Told(began_us=0)
         self._since_us = since_us
         self._settle_us = int(settle_s * 1_000_000)
-        self._sequence = 0
-        self._run = _Run(began_us=0)
+        self._sequence = max(told.sequence, told.received + told.lost)
+        self._run = _Run(began_us=told.began_us, received=told.received, lost=told.lost)
         self._past: list[_Run] = []
 
     def take(self, finished_us: int) -> int:
@@ -218,7 +240,8 @@ def _judge(run: _Run, mark: _Mark) -> list[Loss]:
         f"{dropped} dropped by the gate's log" if dropped else "",
         f"{lost - dropped} lost on the way" if lost > dropped else "",
     )
-    return [Loss(lost=lost, reason=", ".join(part for part in parts if part))]
+    reason = ", ".join(part for part in parts if part)
+    return [Loss(lost=lost, reason=reason, over_us=run.over_us)]
 
 
 def _last_word(run: _Run) -> Loss:

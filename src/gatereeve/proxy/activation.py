@@ -15,7 +15,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from gatereeve.core import errors, refs
 from gatereeve.proxy import admin
@@ -29,6 +29,10 @@ _PART: Final = "~"
 """Ends the version of a response after which more of its type follows (`xds.session`)."""
 
 _WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
+_LISTENING: Final = (
+    r"^(cluster_manager\.warming_clusters"
+    r"|listener_manager\.total_listeners_(warming|active))$"
+)
 _RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
 
 
@@ -69,6 +73,41 @@ def expected_of(snapshot: snap.Snapshot) -> Expected:
         secrets=_versions(snapshot.of(snap.SDS)),
         filters=_versions(snapshot.of(snap.ECDS)),
     )
+
+
+class Prover(Protocol):
+    """A gate that can be asked to prove what it runs, here or elsewhere. One question at a time."""
+
+    async def wait_active(self, expected: Expected, *, timeout_s: float) -> None:
+        """Return once it runs the expected versions. Raises ProxyError when it does not in time."""
+        ...
+
+
+class AdminProver:
+    """Asks a gate on this machine, over its admin; remembers what it saw (`Seen`)."""
+
+    def __init__(self, gate: admin.Admin) -> None:
+        self._admin = gate
+        self._seen = Seen()
+
+    async def wait_active(self, expected: Expected, *, timeout_s: float) -> None:
+        await wait_active(self._admin, expected, seen=self._seen, timeout_s=timeout_s)
+
+
+async def is_configured(gate: admin.Admin) -> bool:
+    """Whether the gate got a whole configuration and warmed it, whichever that is.
+
+    Envoy calls itself ready also when nobody gave it any: it waits for a controller only so long.
+    Raises ProxyError when it cannot be asked.
+    """
+    texts = await gate.texts(_WHOLE)
+    managers = (texts.get("cluster_manager.cds.version_text", ""),
+                texts.get("listener_manager.lds.version_text", ""))  # fmt: skip
+    if not all(text and not text.endswith(_PART) for text in managers):
+        return False
+    gauges = await gate.gauges(_LISTENING)
+    listening = gauges.pop("listener_manager.total_listeners_active", 0)
+    return listening > 0 and not any(gauges.values()) and await gate.is_ready()
 
 
 async def is_active(gate: admin.Admin, expected: Expected, seen: Seen | None = None) -> bool:

@@ -40,6 +40,24 @@ class Admin:
         except httpx.HTTPError:
             return False
 
+    async def answers(self) -> bool:
+        """Whether there is a process at all that answers."""
+        try:
+            await self._client.get("/ready")
+        except httpx.HTTPError:
+            return False
+        return True
+
+    async def prometheus(self) -> bytes:
+        """Every statistic that was ever used, in Prometheus' text format; empty when it is away.
+
+        Envoy writes it on its main thread: 10 000 models are some megabytes.
+        """
+        try:
+            return await self.get("/stats/prometheus", {"usedonly": ""})
+        except errors.ProxyError:
+            return b""
+
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
         """GET. Raises ProxyTimeoutError when the gate does not answer, ProxyError when it refuses."""
         return await self._call("GET", path, parameters)

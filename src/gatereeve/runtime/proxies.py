@@ -15,7 +15,7 @@ from functools import partial
 
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import bootstrap, local
+from gatereeve.proxy import bootstrap, drain, local
 from gatereeve.proxy.admin import Admin
 from gatereeve.runtime.settings import Settings
 from gatereeve.runtime.supervise import Supervisor
@@ -160,7 +160,7 @@ class Fleet:
             run_dir=run_dir,
             admin=admin,
             concurrency=self._settings.concurrency,
-            drain_s=self._settings.drain_s,
+            draining=drain.Draining(longest_s=self._settings.drain_s),
         )
 
     def _observe(
@@ -171,6 +171,8 @@ class Fleet:
         event: local.EnvoyEvent,
         /,
     ) -> None:
+        if isinstance(event, local.Starting):
+            return
         if isinstance(event, local.Started):
             state.pid = event.pid
             self._on_start(name)

@@ -5,6 +5,7 @@ Defaults are safe ones. Everything that is stored lies under one state directory
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -18,9 +19,14 @@ from gatereeve.core.errors import SettingsError
 _LONGEST_RUN = 70
 _LONGEST_GATE = 24
 _LEAST_HEAP = 1024**3
+_CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
+
+
+REPLICA_VARIABLE = "GATEREEVE_REPLICA"
+"""Environment: the name of a gate's replica, when the command line names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +77,17 @@ class StatePaths:
 
 
 def half_of_memory() -> int:
-    """Half of this machine's memory, in bytes; 1 GiB at least, and where that is not told."""
+    """Half of this machine's memory, or of what our container may use, in bytes; 1 GiB where that
+    is not told or less, unless the container has less.
+    """
     try:
         found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (ValueError, OSError):
         found = 0
-    return max(found, _LEAST_HEAP)
+    machine = max(found, _LEAST_HEAP)
+    with contextlib.suppress(OSError, ValueError):  # cgroup v2: "max" where there is no bound
+        return min(machine, int(_CONTAINER_MEMORY.read_text()) // 2)
+    return machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,109 @@ class Settings:
     heap_bytes: int = field(default_factory=half_of_memory)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """One `gatereeve controller`. Addresses are `host:port`.
+
+    folder: the documents. xds_names, webhook_names: under which names others reach our services.
+    certificates: where they are kept, ours and those of gates (`key_store`). mounted: a directory
+    with a certificate that somebody else issues and renews; nothing is issued then.
+    gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
+    only those that are connected here are asked.
+    """
+
+    folder: Path
+    state: StatePaths
+    certificates: Path
+    mounted: Path | None = None
+    xds: str = "0.0.0.0:18000"
+    http: str = "0.0.0.0:8081"
+    xds_names: tuple[str, ...] = ("gatereeve-controllers",)
+    webhook_names: tuple[str, ...] = ()
+    gates: str = ""
+    removal_grace_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePaths:
+    """Where the processes of one gate meet: a directory that its containers share.
+
+    The sockets lie in a directory of our own in it, mode 0700; all containers have one user.
+    """
+
+    shared: Path
+
+    @property
+    def root(self) -> Path:
+        return self.shared / "gate"
+
+    @property
+    def admin_socket(self) -> Path:
+        return self.root / "admin.sock"
+
+    @property
+    def records_socket(self) -> Path:
+        return self.root / "records.sock"
+
+    @property
+    def life(self) -> Path:
+        """When the Envoy of now began; for the recorder (`gate_life`)."""
+        return self.root / "life.json"
+
+    @property
+    def envoy(self) -> Path:
+        return self.root / "envoy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """One `gatereeve gate`. Addresses are `host:port`.
+
+    replica: tells the gates of this Gate apart; the pod's name. controllers: any of them will do.
+    server_name: what a controller's certificate is called. certificates: a mounted Secret.
+    drain_least_s, drain_longest_s: how long a stop waits for clients to leave.
+    """
+
+    gate: str
+    replica: str
+    controllers: tuple[str, ...]
+    server_name: str
+    certificates: Path
+    paths: GatePaths
+    zone: str = ""
+    http: str = "0.0.0.0:8082"
+    agent: str = "0.0.0.0:18002"
+    concurrency: int = 2
+    drain_least_s: float = 10.0
+    drain_longest_s: float = 60.0
+    max_connections: int = 50_000
+    heap_bytes: int = field(default_factory=half_of_memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderSettings:
+    """One `gatereeve recorder`, beside the gate whose names and directory it shares.
+
+    last_s: how long, once it is to stop, it waits for the gate to end first.
+    """
+
+    gate: str
+    replica: str
+    paths: GatePaths
+    state: Path
+    http: str = "0.0.0.0:8083"
+    last_s: float = 360.0
+
+
+def replica_name(given: str | None, environment: Mapping[str, str] | None = None) -> str:
+    """As given, else the pod's or machine's name. Raises SettingsError when there is none."""
+    environment = os.environ if environment is None else environment
+    found = given or environment.get(REPLICA_VARIABLE) or environment.get("HOSTNAME")
+    if not found:
+        raise SettingsError("which replica this is, is not told", hint="name it with --replica")
+    return found
+
+
 def state_paths(given: Path | None, environment: Mapping[str, str] | None = None) -> StatePaths:
     """The state directory: as given, else from the environment, else `.gatereeve` here."""
     environment = os.environ if environment is None else environment
@@ -106,17 +220,19 @@ def state_paths(given: Path | None, environment: Mapping[str, str] | None = None
 
 def prepare_state(paths: StatePaths) -> None:
     """Make the directories, private to this user. Raises SettingsError when that cannot be."""
-    try:
-        for directory in (paths.root, paths.run, paths.root / "gates"):
+    prepare(paths.root, paths.run, paths.root / "gates", hint="name another --state")
+
+
+def prepare(*directories: Path, hint: str) -> None:
+    """Make directories, private to this user. Raises SettingsError when that cannot be."""
+    for directory in directories:
+        try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = directory.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-                raise SettingsError(
-                    f"{directory} is not a directory of this user", hint="name another --state"
-                )
+                raise SettingsError(f"{directory} is not a directory of this user", hint=hint)
             directory.chmod(0o700)
-    except OSError as error:
-        raise SettingsError(
-            f"the state directory {paths.root} cannot be used: {error.strerror}",
-            hint="name another one with --state",
-        ) from error
+        except OSError as error:
+            raise SettingsError(
+                f"the directory {directory} cannot be used: {error.strerror}", hint=hint
+            ) from error

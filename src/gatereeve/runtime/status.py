@@ -8,6 +8,8 @@ from pathlib import Path
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
+from gatereeve.proxy.xds.events import GateStatus
+from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.proxies import Fleet, ProxyState
 
@@ -27,29 +29,61 @@ def status_of(
     errors and warnings themselves, errors first, at most 100. failures: how often which task of
     ours failed; its log says how.
     """
-    found = plane.all_findings()
-    serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in found
-               if f.severity is severity]  # fmt: skip
     return {
         "folder": str(folder.absolute()),
         "gates": [
-            _gate(name, plane, fleet.states.get(name))
-            for name in sorted(plane.runs.keys() | plane.unpublished.keys())
+            _gate(name, plane) | _process(name, plane, fleet.states.get(name))
+            for name in _names(plane)
         ],
-        "findings": {
-            severity.name.lower(): sum(f.severity is severity for f in found)
-            for severity in Severity
-        },
-        "problems": [_finding(one) for one in serious[:_SHOWN]],
+        **_findings(plane),
         "records": {"requests": intake.received, "lost": intake.lost},
         "failures": dict(failures),
     }
 
 
-def _gate(name: str, plane: ControlPlane, process: ProxyState | None) -> dict[str, object]:
+def controller_status(
+    folder: Path, plane: ControlPlane, server: AdsServer, failures: Mapping[str, int]
+) -> dict[str, object]:
+    """The same of a controller: `nodes` in place of the process, each gate that is connected here, and
+    those that are asked although another controller serves them.
+
+    A node is `active` with the hash it has proved; one without an agent never proves anything.
+    """
+    connected: dict[str, list[GateStatus]] = {}
+    for one in server.status():
+        if one.connected:
+            connected.setdefault(one.gate, []).append(one)
+    return {
+        "folder": str(folder.absolute()),
+        "gates": [
+            _gate(name, plane) | _nodes(name, plane, connected.get(name, []))
+            for name in _names(plane)
+        ],
+        **_findings(plane),
+        "failures": dict(failures),
+    }
+
+
+def _names(plane: ControlPlane) -> list[str]:
+    return sorted(plane.runs.keys() | plane.unpublished.keys())
+
+
+def _findings(plane: ControlPlane) -> dict[str, object]:
+    found = plane.all_findings()
+    serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in found
+               if f.severity is severity]  # fmt: skip
+    return {
+        "findings": {
+            severity.name.lower(): sum(f.severity is severity for f in found)
+            for severity in Severity
+        },
+        "problems": [_finding(one) for one in serious[:_SHOWN]],
+    }
+
+
+def _gate(name: str, plane: ControlPlane) -> dict[str, object]:
     run, unpublished = plane.runs.get(name), plane.unpublished.get(name)
     gates = [gate for gate in (run and run.gate, unpublished and unpublished.gate) if gate]
-    is_current = run is not None and run.is_current and unpublished is None
     return {
         "name": name,
         "wanted": gates[-1].hash,
@@ -57,12 +91,45 @@ def _gate(name: str, plane: ControlPlane, process: ProxyState | None) -> dict[st
         "active_at": run.active_at.isoformat(timespec="milliseconds")
         if run and run.active_at
         else None,
-        "current": is_current,
-        "problem": None if is_current else _problem(name, plane, process),
-        "pid": process.pid if process else None,
-        "restarts": process.restarts if process else 0,
+        "current": _is_current(name, plane),
         "listens": list(listens_of(gates[0])),
         "hosts": len(hosts_of(gates[0])),
+    }
+
+
+def _is_current(name: str, plane: ControlPlane) -> bool:
+    run = plane.runs.get(name)
+    return run is not None and run.is_current and name not in plane.unpublished
+
+
+def _process(name: str, plane: ControlPlane, process: ProxyState | None) -> dict[str, object]:
+    runs = process is not None and process.pid is not None
+    away = "" if runs else "its Envoy does not run; it is being started"
+    return {
+        "problem": None if _is_current(name, plane) else _problem(name, plane, away),
+        "pid": process.pid if process else None,
+        "restarts": process.restarts if process else 0,
+    }
+
+
+def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[str, object]:
+    run = plane.runs.get(name)
+    known = run.nodes if run else {}
+    builds = {one.node: one.build for one in connected}
+    nodes = sorted(known.keys() | builds.keys())
+    away = "" if nodes else "no gate is connected to this controller"
+    return {
+        "problem": None if _is_current(name, plane) else _problem(name, plane, away),
+        "nodes": [
+            {
+                "node": node,
+                "active": known[node].active if node in known else None,
+                "current": run is not None and node in known and run.runs(node),
+                "connected": node in builds,
+                "envoy": builds.get(node),
+            }
+            for node in nodes
+        ],
     }
 
 
@@ -79,15 +146,13 @@ def listens_of(gate: Gate) -> tuple[str, ...]:
     )
 
 
-def _problem(name: str, plane: ControlPlane, process: ProxyState | None) -> str:
-    """Why a gate does not run what the documents say, as far as known."""
+def _problem(name: str, plane: ControlPlane, away: str) -> str:
+    """Why a gate does not run what the documents say, as far as known. away: nobody is there."""
     rejections = plane.rejections(name)
     if rejections:
         return "; ".join(found.message for found in rejections)
-    if process is None or process.pid is None:
-        return "its Envoy does not run; it is being started"
     run = plane.runs.get(name)
-    return (run.unproved if run else "") or "it is being brought to what the documents say"
+    return away or (run.unproved if run else "") or "it is being brought to what the documents say"
 
 
 def _finding(found: Finding) -> dict[str, object]:

@@ -36,6 +36,7 @@ class Supervisor:
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
         self.failures: dict[str, int] = {}
 
     def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
@@ -46,15 +47,22 @@ class Supervisor:
         return task
 
     def cancel(self) -> None:
-        """End every task. The TaskGroup waits for them."""
+        """End every task, and begin none again. The TaskGroup waits for them."""
+        self._ending = True
         for task in self._tasks:
             task.cancel()
+
+    async def end(self) -> None:
+        """The same, and wait until they have let go of whatever they use."""
+        self.cancel()
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
 
     async def _forever(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         delay_s = 0.1
         while True:
             started = monotonic()
-            if await self._guarded(name, run):
+            if await self._guarded(name, run) or self._ending:
                 return
             delay_s = 0.1 if monotonic() - started > 60 else min(delay_s * 2, 10.0)
             await asyncio.sleep(delay_s)

@@ -7,39 +7,36 @@ order: gates drain first, records are written to the last, then the servers go.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from gatereeve.api.world import World
-from gatereeve.core.errors import SourceError
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
 from gatereeve.intake.accesslog import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
 from gatereeve.proxy import bootstrap, local
+from gatereeve.proxy.activation import AdminProver
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
-from gatereeve.runtime import control, heap, last_good, ports
+from gatereeve.runtime import control, heap, ports
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.folders import check_readable
+from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.status import status_of
+from gatereeve.runtime.stopping import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
+from gatereeve.runtime.windows import Windows
 from gatereeve.sources.files import FolderSource
 from gatereeve.sources.jwks import KeySets
 from gatereeve.sources.watch import Watch
-
-_SAVE_EVERY_S = 5.0
-_LOOK_AT_CLOCK_S = 30.0
-"""The longest time slept at once for a validity window: a machine that was suspended wakes late."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,8 +49,8 @@ async def up(settings: Settings, announce: Announce) -> None:
 
     Raises SettingsError, SourceError, ProxyMissingError or RecordError when it cannot start.
     """
-    _check_readable(settings)
-    stop = _stop_event(settings.drain_s)
+    check_readable(settings.folder)
+    stop = stop_event(f"open requests have up to {settings.drain_s:.0f} s")
     prepare_state(settings.state)
     clock = SystemClock()
     binary = await local.find_envoy()
@@ -116,19 +113,18 @@ class _House:
         )
         self._keys = KeySets(self._wake)
         self._watch = Watch(FolderSource(settings.folder, clock, retrieved=self._keys.retrieved))
-        self._world_applied = asyncio.Event()
-        self._unsaved = asyncio.Event()
-        self._saved: set[str] = set()
+        self._windows = Windows(clock, lambda: self._plane.next_change, self._wake)
+        self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
 
     async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, stop everything."""
-        self._remember_last_good()
+        self._keeper.remember()
         async with self._server:
             keep = self._supervisor.keep
             keep("documents", partial(self._watch.run, self._apply))
             keep("key sets", self._keys.run)
-            keep("validity windows", self._wake_in_time)
-            keep("last good", self._save_last_good)
+            keep("validity windows", self._windows.run)
+            keep("last good", self._keeper.run)
             keep(
                 "control socket",
                 partial(control.serve, self._settings.state.control_socket, self._status),
@@ -144,7 +140,7 @@ class _House:
         self._keys.want(world)
         await self._plane.apply(world)
         heap.settle()
-        self._world_applied.set()
+        self._windows.applied()
         self._tell()
 
     def _follow(self, gates: tuple[Gate, ...]) -> None:
@@ -157,7 +153,7 @@ class _House:
         read = partial(admin.gauges, loss.STATS)
         node = bootstrap.node_id(name, REPLICA)
         return {
-            "proof": partial(self._plane.prove, name, admin),
+            "proof": partial(self._plane.prove, name, node, AdminProver(admin)),
             "records": partial(self._intake.reconcile, name, node, read),
         }
 
@@ -172,29 +168,7 @@ class _House:
 
     def _tell(self, _gate: str = "") -> None:
         self._announce(self._plane)
-        self._unsaved.set()
-
-    async def _save_last_good(self) -> None:
-        """Keeps what gates accepted, off the loop and not more often than every few seconds."""
-        while True:
-            await self._unsaved.wait()
-            self._unsaved.clear()
-            runs = dict(self._plane.runs)
-            for name in self._saved - runs.keys():  # its keys and certificates go with the Gate
-                self._settings.state.last_good(name).unlink(missing_ok=True)
-            self._saved = set(runs)
-            for name, run in runs.items():
-                good = self._server.last_good(name)
-                if good is not None and run.is_current:
-                    path = self._settings.state.last_good(name)
-                    await asyncio.to_thread(last_good.save, path, good)
-            await asyncio.sleep(_SAVE_EVERY_S)
-
-    def _remember_last_good(self) -> None:
-        for path in sorted(self._settings.state.last_good_files()):
-            found = last_good.load(path)
-            if found is not None:
-                self._server.remember(path.stem, found)
+        self._keeper.changed()
 
     def _wake(self) -> None:
         self._watch.wake()
@@ -207,51 +181,3 @@ class _House:
             self._intake,
             self._supervisor.failures,
         )
-
-    async def _wake_in_time(self) -> None:
-        """Applies again when a validity window closes; the proxy itself knows no time."""
-        while True:
-            wait_s = _LOOK_AT_CLOCK_S
-            due = self._plane.next_change
-            if due is not None:
-                wait_s = min(wait_s, (due - self._clock.now()).total_seconds())
-            if wait_s <= 0:
-                self._watch.wake()
-                wait_s = _LOOK_AT_CLOCK_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._world_applied.wait()
-            self._world_applied.clear()
-
-
-def _check_readable(settings: Settings) -> None:
-    try:
-        with os.scandir(settings.folder):
-            pass
-    except OSError as error:
-        raise SourceError(
-            f"{settings.folder} cannot be read: {error.strerror}",
-            hint="name the folder with the documents",
-        ) from error
-
-
-def _stop_event(drain_s: float) -> asyncio.Event:
-    """Set by the first signal to stop. The next one meets the default again and ends the process;
-    the kernel then ends the Envoys, and the store of records is safe against that.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else it is meant to outlive a terminal
-        numbers.append(signal.SIGHUP)
-
-    def first() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        _LOG.info("stopping; open requests have up to %.0f s (again to end at once)", drain_s)
-        stop.set()
-
-    for number in numbers:
-        loop.add_signal_handler(number, first)
-    return stop

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gatereeve.cli import app
-from gatereeve.cli.up import _Formatter
+from gatereeve.cli.running import _Formatter
 
 
 @pytest.mark.parametrize("what", ["no folder", "a file as folder", "a file as state", "a link"])

@@ -65,7 +65,7 @@ def test_the_text_is_the_same_each_time() -> None:
 
 
 def test_a_remote_controller_needs_tls() -> None:
-    plain = dataclasses.replace(SETTINGS, xds=bootstrap.Upstream(host="controller", port=1))
+    plain = dataclasses.replace(SETTINGS, xds=bootstrap.Upstream(hosts=(("controller", 1),)))
     with pytest.raises(ValueError, match="mutual TLS"):
         bootstrap.build(plain)
 

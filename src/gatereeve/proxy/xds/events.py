@@ -15,11 +15,15 @@ from gatereeve.proxy.xds.snapshot import TypeUrl
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """A gate opened its stream and said who it is. build: its own version, as `1.40.0`."""
+    """A gate opened its stream and said who it is. build: its own version, as `1.40.0`.
+
+    agent: where it answers controllers (`host:port`); empty when it does not.
+    """
 
     gate: str
     node: str
     build: str
+    agent: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

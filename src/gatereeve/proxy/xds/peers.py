@@ -10,6 +10,7 @@ No I/O; the checks of the socket's directory are in `server`.
 
 import dataclasses
 import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,12 @@ import grpc
 
 GATE_URI: Final = "spiffe://gatereeve.dev/gate/"
 """What a client certificate says in a URI subject alternative name, followed by the Gate's name."""
+
+CONTROLLER_URI: Final = "spiffe://gatereeve.dev/controller"
+"""What a controller's certificate says, in the same place."""
+
+AGENT_PORT: Final = "gatereeve.dev/agent-port"
+"""Metadata of a node: the port at which its agent answers controllers, at the node's own address."""
 
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,252}")
 
@@ -32,18 +39,31 @@ class RefusedError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a stream belongs to: the Gate, the node of it, and the node's build (`1.40.0`)."""
+    """Who a stream belongs to: the Gate, the node of it, and the node's build (`1.40.0`).
+
+    agent: where the node's agent answers (`host:port`); empty when it has none.
+    """
 
     gate: str
     node: str
     build: str
+    agent: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Where a stream comes from. gates: those its certificate names; None on the Unix socket."""
+    """Where a stream comes from. gates: those its certificate names; None on the Unix socket.
+
+    host: its address, empty on the Unix socket.
+    """
 
     gates: frozenset[str] | None
+    host: str = ""
+
+
+def agent_name(gate: str) -> str:
+    """The DNS name in the certificate of a Gate's agents; nobody resolves it."""
+    return f"{gate}.gate.gatereeve.dev"
 
 
 def peer_of(address: str, auth_context: Mapping[str, Sequence[bytes]]) -> Peer:
@@ -57,7 +77,21 @@ def peer_of(address: str, auth_context: Mapping[str, Sequence[bytes]]) -> Peer:
             grpc.StatusCode.UNAUTHENTICATED,
             f"a client certificate with a URI name {GATE_URI}<gate> is required",
         )
-    return Peer(gates=gates)
+    return Peer(gates=gates, host=_host_of(address))
+
+
+def _host_of(address: str) -> str:
+    """The host of a gRPC address: `ipv4:10.1.2.3:41000`, `ipv6:%5Bfd00::1%5D:41000`."""
+    kind, _, place = urllib.parse.unquote(address).partition(":")
+    return place.rpartition(":")[0] if kind in ("ipv4", "ipv6") else ""
+
+
+def _agent_of(node: Any, peer: Peer) -> str:
+    """A node names its agent's port only: it is asked where it is, never elsewhere."""
+    if not peer.host or AGENT_PORT not in node.metadata.fields:
+        return ""
+    port = node.metadata.fields[AGENT_PORT].number_value
+    return f"{peer.host}:{port:.0f}" if 0 < port < 65536 and port == int(port) else ""
 
 
 def identify(node: Any, peer: Peer) -> Identity:
@@ -83,6 +117,7 @@ def identify(node: Any, peer: Peer) -> Identity:
         gate=gate,
         node=node.id,
         build=f"{number.major_number}.{number.minor_number}.{number.patch}",
+        agent=_agent_of(node, peer),
     )
 
 

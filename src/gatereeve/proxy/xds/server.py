@@ -1,4 +1,4 @@
-"""The ADS server: delta streams over gRPC, on a Unix socket and, if asked, on TCP with mutual TLS.
+"""The ADS server: delta streams over gRPC, on a Unix socket, on TCP with mutual TLS, or on both.
 
 The edge between the wire and the state machines: it accepts streams (`peers`), feeds each request
 to that stream's `session`, writes what the session has to say, and tells the Gate's `gate.GateState`
@@ -54,11 +54,11 @@ class TcpListener:
 class AdsSettings:
     """Where and how the server listens.
 
-    socket: in a directory of our own with mode 0700. first_request_s: how long a stream may stay
-    silent. requests_per_s, burst: beyond these a stream is closed.
+    socket: in a directory of our own with mode 0700; None for none. first_request_s: how long a
+    stream may stay silent. requests_per_s, burst: beyond these a stream is closed.
     """
 
-    socket: pathlib.Path
+    socket: pathlib.Path | None = None
     tcp: TcpListener | None = None
     discipline: session.Discipline = dataclasses.field(default_factory=session.Discipline)
     first_request_s: float = 10.0
@@ -101,21 +101,24 @@ class AdsServer:
     async def start(self) -> None:
         """Listen. Raises SettingsError for an unsafe socket place, PublishError when it is taken."""
         path = self._settings.socket
-        check_socket_place(path)
+        if path is not None:
+            check_socket_place(path)
         server = grpc.aio.server(options=_server_options())
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(_Servicer(self), server)
         for register in self._register:
             register(server)
         try:
-            server.add_insecure_port(f"unix:{path}")
+            if path is not None:
+                server.add_insecure_port(f"unix:{path}")
             if self._settings.tcp is not None:
                 self.tcp_port = server.add_secure_port(
-                    self._settings.tcp.address, _credentials(self._settings.tcp.tls)
+                    self._settings.tcp.address, server_credentials(self._settings.tcp.tls)
                 )
         except RuntimeError as error:
             raise errors.PublishError(f"the xDS server cannot listen: {error}") from error
         await server.start()
-        path.chmod(0o600)
+        if path is not None:
+            path.chmod(0o600)
         self._server = server
 
     async def stop(self) -> None:
@@ -127,7 +130,8 @@ class AdsServer:
                 record.stream.close(grpc.StatusCode.UNAVAILABLE, "the controller is stopping")
         server, self._server = self._server, None
         await server.stop(grace=1.0)
-        self._settings.socket.unlink(missing_ok=True)
+        if self._settings.socket is not None:
+            self._settings.socket.unlink(missing_ok=True)
 
     def add_gate(self, name: str) -> None:
         """Let gates of this Gate connect; they wait for its first snapshot."""
@@ -307,7 +311,7 @@ def _bucket(settings: AdsSettings, clock: protocols.Clock) -> Bucket:
     )
 
 
-def _credentials(tls: Callable[[], MutualTls]) -> grpc.ServerCredentials:
+def server_credentials(tls: Callable[[], MutualTls]) -> grpc.ServerCredentials:
     """Server credentials that follow a rotation: the files are asked for at each handshake."""
 
     def configuration() -> grpc.ServerCertificateConfiguration:

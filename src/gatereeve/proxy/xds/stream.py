@@ -118,7 +118,10 @@ class Stream:
         self.record.settled = None
         self.observer(
             events.Connected(
-                gate=self.identity.gate, node=self.identity.node, build=self.identity.build
+                gate=self.identity.gate,
+                node=self.identity.node,
+                build=self.identity.build,
+                agent=self.identity.agent,
             )
         )
 

@@ -1,0 +1,257 @@
+"""`controller`: the control plane for gates elsewhere — documents, xDS over mutual TLS, certificates.
+
+A table of contents: construct, connect, start; then wait for the end, and stop in the reverse order.
+Any number of replicas run side by side: each compiles and serves the same bytes, the leader alone
+writes. What a replica cannot read or write any more changes nothing of what its gates enforce.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import chain
+from typing import Protocol
+
+from gatereeve.api.world import World
+from gatereeve.core.protocols import Clock
+from gatereeve.ir.gates import Gate
+from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.proxy.xds.events import GateEvent, Nacked
+from gatereeve.proxy.xds.server import AdsServer, AdsSettings, MutualTls, TcpListener
+from gatereeve.proxy.xds.session import Discipline
+from gatereeve.runtime import certificates, control, heap, metrics, web
+from gatereeve.runtime.changes import Changes
+from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.folders import check_readable
+from gatereeve.runtime.issuer import Issuer
+from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.key_store import DirectoryStore
+from gatereeve.runtime.leading import LockFile
+from gatereeve.runtime.mounted import Mounted
+from gatereeve.runtime.roster import Elsewhere, Roster
+from gatereeve.runtime.settings import ControllerSettings, prepare, prepare_state
+from gatereeve.runtime.status import controller_status
+from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.supervise import Supervisor, SystemClock
+from gatereeve.runtime.windows import Windows
+from gatereeve.sources.files import FolderSource
+from gatereeve.sources.jwks import KeySets
+from gatereeve.sources.watch import Watch
+
+_LOG = logging.getLogger(__name__)
+
+Announce = Callable[[ControlPlane], None]
+"""Called whenever something changed that a person who watches wants to know."""
+
+
+class Source(Protocol):
+    """Where Worlds come from: `sources.watch.Watch`, or the reflector of a cluster.
+
+    Only whole Worlds: the first one when everything it reads has been read.
+    """
+
+    async def run(self, apply: Callable[[World], Awaitable[None]]) -> None:
+        """Gives every World to `apply`, in order, one at a time. Until cancelled."""
+        ...
+
+    def wake(self) -> None:
+        """A World is wanted soon although nothing changed: time went on, or a key set arrived."""
+        ...
+
+
+class Leader(Protocol):
+    """Whether this replica writes; `issuer.Leadership` that can be given away at the end."""
+
+    def is_leading(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Certificates(Protocol):
+    """Our certificates, issued here (`issuer.Issuer`) or elsewhere (`mounted.Mounted`)."""
+
+    def tls(self) -> MutualTls: ...
+
+    def expiries(self) -> Mapping[str, datetime]: ...
+
+    async def wait_ready(self) -> None: ...
+
+
+async def controller(settings: ControllerSettings, announce: Announce) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP; a second one ends at once.
+
+    Raises SettingsError, SourceError or RecordError when it cannot start.
+    """
+    check_readable(settings.folder)
+    if settings.gates:
+        web.split_address(settings.gates)
+    stop = stop_event("gates keep what they have")
+    prepare_state(settings.state)
+    prepare(settings.certificates, hint="name another --store")
+    clock = SystemClock()
+    recorder = open_store(settings.state.root, clock)
+    _LOG.info("reading %s; state in %s", settings.folder, settings.state.root)
+    heap.begin()
+    try:
+        async with asyncio.TaskGroup() as group:
+            house = _House(settings, clock, recorder, Supervisor(group), announce)
+            await house.live(stop)
+    finally:
+        recorder.close()
+
+
+class _House:
+    """The parts of one running controller and how they are connected."""
+
+    def __init__(
+        self,
+        settings: ControllerSettings,
+        clock: Clock,
+        recorder: JsonLines,
+        supervisor: Supervisor,
+        announce: Announce,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._supervisor = supervisor
+        self._announce = announce
+        self._keys = KeySets(self._wake)
+        # The one place where a cluster takes the folder's and the lock file's:
+        self._source: Source = Watch(
+            FolderSource(settings.folder, clock, retrieved=self._keys.retrieved)
+        )
+        self._leader: Leader = LockFile(settings.certificates / "leader")
+        self._issuer = None if settings.mounted else self._make_issuer()
+        self._certificates: Certificates = self._issuer or Mounted(
+            settings.mounted or settings.folder
+        )
+        self._server = AdsServer(
+            AdsSettings(
+                tcp=TcpListener(address=settings.xds, tls=self._certificates.tls),
+                discipline=Discipline(grace_s=settings.removal_grace_s),
+            ),
+            clock=clock,
+            observer=self._observe,
+        )
+        self._changes = Changes(recorder, clock)
+        self._plane = ControlPlane(
+            clock=clock,
+            server=self._server,
+            changes=self._changes,
+            find_place=lambda _gate: "",  # gates listen elsewhere
+            on_gates=self._follow,
+            on_active=self._tell,
+        )
+        self._roster = Roster(self._plane, supervisor, self._certificates.tls)
+        self._elsewhere = Elsewhere(
+            self._roster,
+            settings.gates,
+            gates=self._plane.runs.keys,
+            is_leading=self._leader.is_leading,
+        )
+        self._windows = Windows(clock, lambda: self._plane.next_change, self._source.wake)
+        self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
+        self._stopping = False
+
+    def _make_issuer(self) -> Issuer:
+        own = [certificates.of_controller(self._settings.xds_names)]
+        if self._settings.webhook_names:
+            own.append(certificates.of_webhook(self._settings.webhook_names))
+        return Issuer(
+            DirectoryStore(self._settings.certificates),
+            clock=self._clock,
+            leadership=self._leader,
+            own=own,
+        )
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Start everything, wait for the end, stop everything."""
+        keep = self._supervisor.keep
+        with web.listen(self._settings.http) as place:
+            keep("health", partial(web.serve_health, place, self._unready, self._measure))
+            keep("control socket",
+                 partial(control.serve, self._settings.state.control_socket, self._status))  # fmt: skip
+            if self._issuer is not None:
+                keep("certificates", self._issuer.run)
+            self._keeper.remember()
+            if await _first(stop.wait(), self._certificates.wait_ready()):
+                await self._serve(stop)
+            await self._supervisor.end()
+        self._leader.close()
+        self._changes.flush()
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        keep = self._supervisor.keep
+        async with self._server:
+            _LOG.info("gates are served on %s", self._settings.xds)
+            keep("documents", partial(self._source.run, self._apply))
+            keep("key sets", self._keys.run)
+            keep("validity windows", self._windows.run)
+            keep("last good", self._keeper.run)
+            if self._settings.gates:
+                keep("gates elsewhere", self._elsewhere.run)
+            await stop.wait()
+            self._stopping = True
+
+    async def _apply(self, world: World) -> None:
+        self._keys.want(world)
+        await self._plane.apply(world)
+        heap.settle()
+        self._windows.applied()
+        self._tell()
+
+    def _wake(self) -> None:
+        self._source.wake()
+
+    def _follow(self, gates: tuple[Gate, ...]) -> None:
+        if self._issuer is not None:
+            self._issuer.want([gate.name for gate in gates])
+
+    def _observe(self, event: GateEvent) -> None:
+        self._plane.observe(event)
+        self._roster.observe(event)
+        if isinstance(event, Nacked):
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self, _gate: str = "") -> None:
+        self._announce(self._plane)
+        self._keeper.changed()
+
+    def _unready(self) -> str:
+        """Why gates had better ask another replica, or ""."""
+        if self._stopping:
+            return "it is stopping"
+        if self._plane.applied_at is None:
+            return "the documents are not read and published yet"
+        return ""
+
+    def _status(self) -> dict[str, object]:
+        return controller_status(
+            self._settings.folder, self._plane, self._server, self._supervisor.failures
+        )
+
+    async def _measure(self) -> bytes:
+        return metrics.render(
+            chain(
+                metrics.of_controller(
+                    self._plane, self._server, self._clock, leading=self._leader.is_leading()
+                ),
+                metrics.of_certificates(self._certificates.expiries(), self._clock),
+                metrics.of_tasks(self._supervisor.failures),
+            )
+        )
+
+
+async def _first(stop: Awaitable[object], ready: Awaitable[None]) -> bool:
+    """Wait for either; whether it is `ready`."""
+    tasks = [asyncio.ensure_future(stop), asyncio.ensure_future(ready)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return not tasks[0].done()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,151 @@
+"""`gate`: one Envoy in a pod of its own, its configuration from controllers elsewhere.
+
+A table of contents: construct, connect, start; then wait for the end, and drain. The gate is ready
+only once its Envoy runs a whole configuration; without controllers it keeps what it has, and one
+that never had any refuses everybody. Envoy ends with this process, whichever way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from itertools import chain
+
+from gatereeve.core.protocols import Clock
+from gatereeve.proxy import activation, agent, bootstrap, drain, local
+from gatereeve.proxy.admin import Admin
+from gatereeve.runtime import gate_life, metrics, web
+from gatereeve.runtime.mounted import Mounted
+from gatereeve.runtime.readiness import Readiness
+from gatereeve.runtime.settings import GateSettings, prepare
+from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.supervise import Supervisor, SystemClock
+
+_LOG = logging.getLogger(__name__)
+
+
+async def gate(settings: GateSettings) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP, then drain; a second one ends at once.
+
+    Raises SettingsError or ProxyMissingError when it cannot start.
+    """
+    stop = stop_event(f"clients have up to {settings.drain_longest_s:.0f} s to leave")
+    paths = settings.paths
+    prepare(paths.root, paths.envoy, hint="name another --run")
+    binary = await local.find_envoy()
+    async with asyncio.TaskGroup() as group:
+        house = _House(settings, SystemClock(), binary, Supervisor(group))
+        await house.live(stop)
+
+
+class _House:
+    """The parts of one running gate and how they are connected."""
+
+    def __init__(
+        self,
+        settings: GateSettings,
+        clock: Clock,
+        binary: local.EnvoyBinary,
+        supervisor: Supervisor,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._binary = binary
+        self._supervisor = supervisor
+        self._certificates = Mounted(settings.certificates)
+        self._admin = Admin(settings.paths.admin_socket)
+        self._readiness = Readiness(self._admin)
+        self._restarts = 0
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Start everything, wait for the end, drain, stop everything."""
+        keep, settings = self._supervisor.keep, self._settings
+        observer = self._observe
+        with web.listen(settings.http) as place:
+            async with self._admin:
+                keep("health", partial(web.serve_health, place, self._unready, self._measure))
+                keep("readiness", self._readiness.run)
+                keep("agent", self._answer)
+                async with local.LocalEnvoy(
+                    self._local_settings(), clock=self._clock, observer=observer
+                ):
+                    await stop.wait()
+                    self._readiness.leaving()
+                settings.paths.life.unlink(missing_ok=True)
+                await self._supervisor.end()
+
+    def _local_settings(self) -> local.LocalSettings:
+        settings, paths = self._settings, self._settings.paths
+        tls = bootstrap.TlsFiles(
+            certificates=settings.certificates.absolute(),
+            secrets=paths.envoy,
+            name=settings.server_name,
+        )
+        for path, text in bootstrap.secret_files(tls).items():
+            path.write_text(text)
+        message = bootstrap.build(
+            bootstrap.BootstrapSettings(
+                gate=settings.gate,
+                replica=settings.replica,
+                xds=bootstrap.Upstream(
+                    hosts=tuple(map(web.split_address, settings.controllers)), tls=tls
+                ),
+                records=bootstrap.Upstream(socket=paths.records_socket),
+                admin=paths.admin_socket,
+                zone=settings.zone,
+                agent_port=web.split_address(settings.agent)[1],
+                connections=settings.max_connections,
+                heap_bytes=settings.heap_bytes,
+            )
+        )
+        return local.LocalSettings(
+            binary=self._binary.path,
+            bootstrap=bootstrap.to_json(message),
+            run_dir=paths.envoy,
+            admin=paths.admin_socket,
+            concurrency=settings.concurrency,
+            own_log=False,
+            draining=drain.Draining(
+                least_s=settings.drain_least_s,
+                longest_s=settings.drain_longest_s,
+                connections=True,
+            ),
+        )
+
+    async def _answer(self) -> None:
+        """The agent, for as long as we run."""
+        await self._certificates.wait_ready()
+        prover = activation.AdminProver(self._admin)
+        async with agent.serve(self._settings.agent, self._certificates.tls, prover):
+            await asyncio.Event().wait()
+
+    def _observe(self, event: local.EnvoyEvent, /) -> None:
+        if isinstance(event, local.Starting):
+            gate_life.note(self._settings.paths.life, self._clock.now())
+        elif isinstance(event, local.Started):
+            _LOG.info("Envoy %s is started (pid %d)", self._binary.version, event.pid)
+        elif isinstance(event, local.Died):
+            self._restarts += 1
+            self._readiness.began_anew()
+            _LOG.warning("Envoy ended (%d); another in %.1f s", event.code, event.restart_in_s)
+        else:
+            _LOG.info("Envoy is stopped%s", " by force" if event.forced else "")
+
+    def _unready(self) -> str:
+        return self._readiness.unready
+
+    async def _measure(self) -> bytes:
+        """Envoy's figures and ours, in one page."""
+        ours = metrics.render(
+            chain(
+                metrics.of_gate(
+                    ready=not self._readiness.unready,
+                    draining=self._readiness.is_leaving,
+                    restarts=self._restarts,
+                ),
+                metrics.of_certificates(self._certificates.expiries(), self._clock),
+                metrics.of_tasks(self._supervisor.failures),
+            )
+        )
+        return ours + await self._admin.prometheus()

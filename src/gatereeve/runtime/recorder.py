@@ -1,0 +1,139 @@
+"""`recorder`: takes the access log of the gate beside it, into a store of records.
+
+It listens on a Unix socket in a directory that both share, and holds the gate's own counters against
+what came. The gate never waits for it: while it is away or slow, Envoy drops entries and counts
+them, and what was dropped is found and told, to the number, also by its successor: the store says
+what was received of this life of the gate (`gate_life`), the gate says what it answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from itertools import chain
+from typing import Final
+
+from gatereeve.core.errors import ProxyError
+from gatereeve.core.protocols import Clock
+from gatereeve.intake import accesslog, loss
+from gatereeve.ledger import resume
+from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.proxy import bootstrap
+from gatereeve.proxy.admin import Admin
+from gatereeve.runtime import gate_life, metrics, web
+from gatereeve.runtime.gate_life import Life
+from gatereeve.runtime.settings import RecorderSettings, prepare
+from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.supervise import Supervisor, SystemClock
+
+_LOG = logging.getLogger(__name__)
+
+_LOOK_S: Final = 0.5
+_GONE_AFTER: Final = 10
+"""So many looks at a gate that does not answer: it ended without a word."""
+
+
+async def recorder(settings: RecorderSettings) -> None:
+    """Record until SIGINT, SIGTERM or SIGHUP, and then until the gate has ended.
+
+    Raises SettingsError or RecordError when it cannot start.
+    """
+    stop = stop_event("the gate's last records are waited for")
+    prepare(settings.paths.root, hint="name another --run")
+    prepare(settings.state, hint="name another --state")
+    clock = SystemClock()
+    store = open_store(settings.state, clock)
+    try:
+        async with asyncio.TaskGroup() as group:
+            house = _House(settings, clock, store, Supervisor(group))
+            await house.live(stop)
+    finally:
+        store.close()
+
+
+class _House:
+    """The parts of one running recorder and how they are connected."""
+
+    def __init__(
+        self, settings: RecorderSettings, clock: Clock, store: JsonLines, supervisor: Supervisor
+    ) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._stream = settings.gate, bootstrap.node_id(settings.gate, settings.replica)
+        self._intake = accesslog.AccessLog(store, clock=clock, on_stream=self._came)
+        self._admin = Admin(settings.paths.admin_socket)
+        self._life: Life | None = None
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Start everything, wait for the end of the gate, stop everything."""
+        keep, settings = self._supervisor.keep, self._settings
+        await self._resume()
+        with web.listen(settings.http) as place:
+            async with self._admin, accesslog.serve(settings.paths.records_socket, self._intake):
+                _LOG.info("records of gate %s are kept in %s", self._stream[1], settings.state)
+                keep("health", partial(web.serve_health, place, lambda: "", self._measure))
+                keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
+                await stop.wait()
+                await self._gate_gone()
+                await self._supervisor.end()
+
+    async def _resume(self) -> None:
+        """Go on where an earlier process of ours ended. It was the only one this gate ever had."""
+        self._life = gate_life.read(self._settings.paths.life)
+        if self._life is not None:
+            kept = await asyncio.to_thread(
+                resume.count, self._settings.state, self._stream[1], self._life.began_us
+            )
+            self._intake.resume(
+                *self._stream,
+                loss.Told(
+                    began_us=self._life.began_us,
+                    received=kept.received,
+                    lost=kept.lost,
+                    sequence=kept.sequence,
+                ),
+            )
+
+    def _came(self, gate: str, node: str) -> None:
+        if (gate, node) == self._stream:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Another life of the gate is noticed before anything of it is counted."""
+        life = gate_life.read(self._settings.paths.life)
+        if life is None or life == self._life:
+            return
+        if self._life is None:
+            self._intake.resume(*self._stream, loss.Told(began_us=life.began_us))
+        else:
+            self._intake.restarted(*self._stream, at_us=life.began_us)
+        self._life = life
+
+    async def _read(self) -> Mapping[str, int]:
+        """The gate's counters, of the life that is known. Raises ProxyError."""
+        self._follow()
+        before = self._life
+        found = await self._admin.gauges(loss.STATS)
+        if gate_life.read(self._settings.paths.life) != before:
+            raise ProxyError("the gate began anew while it was asked")
+        return found
+
+    async def _gate_gone(self) -> None:
+        """Return when the gate has ended, or was waited for long enough."""
+        silent = 0
+        try:
+            async with asyncio.timeout(self._settings.last_s):
+                while gate_life.read(self._settings.paths.life) is not None:
+                    silent = 0 if await self._admin.answers() else silent + 1
+                    if silent >= _GONE_AFTER:
+                        return
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            _LOG.warning("the gate has not ended; its further records are lost")
+
+    async def _measure(self) -> bytes:
+        return metrics.render(
+            chain(metrics.of_recorder(self._intake), metrics.of_tasks(self._supervisor.failures))
+        )

@@ -1,0 +1,32 @@
+"""The signals that end a process: the first asks, the second insists."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+_LOG = logging.getLogger(__name__)
+
+
+def stop_event(what: str) -> asyncio.Event:
+    """Set by the first signal to stop, with `what` said to whoever watches. The next one meets the
+    default again and ends the process; the kernel then ends its Envoys, and stores are safe
+    against that.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else it is meant to outlive a terminal
+        numbers.append(signal.SIGHUP)
+
+    def first() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        _LOG.info("stopping; %s (again to end at once)", what)
+        stop.set()
+
+    for number in numbers:
+        loop.add_signal_handler(number, first)
+    return stop
