@@ -16,6 +16,7 @@ from gatereeve.admission.audit.labels import Labels
 from gatereeve.api import raw
 from gatereeve.api.raw import RawDoc
 from gatereeve.compile import classes, foreign
+from gatereeve.core import conditions
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 ServiceKey: TypeAlias = tuple[str, str]
@@ -102,14 +103,14 @@ def governed(inventory: Inventory) -> Governed:
     for doc in inventory.of(("networking.k8s.io", "IngressClass")):
         controller = raw.text(raw.get(doc.spec, "spec", "controller"))
         controllers[doc.ref.name] = controller
-        if controller == classes.CONTROLLER:
+        if controller == conditions.CONTROLLER:
             ours.add(doc.ref.name)
         if doc.meta.annotations.get(classes.DEFAULT_ANNOTATION) == "true":
             default = default or doc.ref.name
     gateway_classes = frozenset(
         doc.ref.name
         for doc in inventory.of(("gateway.networking.k8s.io", "GatewayClass"))
-        if raw.get(doc.spec, "spec", "controllerName") == classes.CONTROLLER
+        if raw.get(doc.spec, "spec", "controllerName") == conditions.CONTROLLER
     ) | (ours - controllers.keys())
     versions: dict[ServiceKey, str] = {}
     for doc in inventory.of((GATEREEVE_GROUP, "ModelVersion")):
