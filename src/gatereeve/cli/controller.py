@@ -8,14 +8,44 @@ from typing import Annotated
 import typer
 
 from gatereeve.cli import running
-from gatereeve.cli.terminal import DEFAULT_STATE
+from gatereeve.cli.terminal import DEFAULT_STATE, fail
 from gatereeve.cli.up import Teller
+from gatereeve.core.errors import SettingsError
 from gatereeve.runtime.controller import controller as serve
-from gatereeve.runtime.settings import ControllerSettings, state_paths
+from gatereeve.runtime.settings import (
+    ClusterSettings,
+    ControllerSettings,
+    cluster_settings,
+    state_paths,
+)
 
 
 def controller(
-    folder: Annotated[Path, typer.Option(help="The folder of Kubernetes documents.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Read a folder of Kubernetes documents.")
+    ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Read the cluster around this pod.")
+    ] = False,  # noqa: FBT002 - a flag
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Read the cluster that this file names.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig.")] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the controllers run: their Lease, certificates and the gates' Services.",
+            show_default="$POD_NAMESPACE",
+        ),
+    ] = None,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(help="A namespace to read; may be repeated.", show_default="all of them"),
+    ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(help="A directory with the files that Gates of a cluster name."),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(help="Where to keep changes and last good.", show_default=DEFAULT_STATE),
@@ -58,9 +88,25 @@ def controller(
     ] = "",
 ) -> None:
     """Serve gates elsewhere: read documents, compile, hand out over xDS. Run as many as you like."""
+    in_cluster = cluster or kubeconfig is not None
+    if in_cluster == (folder is not None):
+        raise typer.BadParameter("name exactly one of --folder, --cluster and --kubeconfig")
     paths = state_paths(state)
+    documents: Path | ClusterSettings | None = folder
+    if documents is None:
+        try:
+            documents = cluster_settings(
+                kubeconfig=kubeconfig,
+                context=context,
+                namespace=namespace,
+                namespaces=tuple(watch or ()),
+                files=files,
+            )
+        except SettingsError as error:
+            fail(str(error), error.hint)
+            raise typer.Exit(3) from None
     settings = ControllerSettings(
-        folder=folder,
+        documents=documents,
         state=paths,
         certificates=(store or paths.root / "certificates").absolute(),
         mounted=mounted,
@@ -70,4 +116,4 @@ def controller(
         webhook_names=tuple(webhook_name or ()),
         gates=gates,
     )
-    running.serve(serve(settings, Teller(folder)))
+    running.serve(serve(settings, Teller(str(folder) if folder else "the cluster")))

@@ -30,15 +30,15 @@ def up(
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
-    running.serve(serve(settings, Teller(folder)))
+    running.serve(serve(settings, Teller(str(folder))))
     OUT.print("stopped")
 
 
 class Teller:
     """Says what changed since it last spoke: new findings, mended ones, what gates run."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, documents: str) -> None:
+        self._documents = documents
         self._told: frozenset[Finding] = frozenset()
         self._hashes: Mapping[str, str] = {}
         self._active: Mapping[str, str | None] = {}
@@ -52,7 +52,7 @@ class Teller:
         for name in sorted(self._hashes.keys() - plane.runs.keys()):
             OUT.print(f"gate {name}: its document is gone; it is stopped")
         if not plane.runs and not plane.unpublished and (self._hashes or not self._spoke):
-            OUT.print(f"{self._folder}: no Gate document; waiting for one")
+            OUT.print(f"{self._documents}: no Gate document; waiting for one")
         self._hashes = {name: run.gate.hash for name, run in plane.runs.items()}
         self._active = {name: run.active for name, run in plane.runs.items()}
         self._spoke = True

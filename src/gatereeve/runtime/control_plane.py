@@ -110,7 +110,7 @@ class ControlPlane:
     runs: gates with a configuration. unpublished: those whose newest could not be handed out.
     next_change: when the same documents want to be applied again, if ever. applied_at: when the
     newest World was brought as far as it could be; None before the first. compile_s: how long its
-    compilation took.
+    compilation took. world, compiled: the newest, for whoever tells people about them.
     """
 
     def __init__(
@@ -139,7 +139,8 @@ class ControlPlane:
         self._builders: dict[str, configuration.Builder] = {}
         self._rejected: dict[str, dict[snap.Need, Finding]] = {}
         self._settled: dict[tuple[str, str], str] = {}
-        self._world: World | None = None
+        self.world: World | None = None
+        self.compiled: compiler.Compiled | None = None
         self._lock = asyncio.Lock()
 
     async def apply(self, world: World) -> None:
@@ -152,7 +153,8 @@ class ControlPlane:
             began = self._clock.monotonic()
             compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
             self.compile_s = self._clock.monotonic() - began
-            self._world, self.findings = world, compiled.findings
+            self.world, self.compiled = world, compiled
+            self.findings = compiled.findings
             names = {gate.name for gate in compiled.ir.gates}
             for name in self.runs.keys() - names:
                 self._withdraw(name)
@@ -352,9 +354,9 @@ class ControlPlane:
         return tuple(replace(one, where=self._where(one)) for one in found)
 
     def _where(self, finding: Finding) -> Where | None:
-        if self._world is None or finding.origin is None:
+        if self.world is None or finding.origin is None:
             return None
-        return locate.locate(self._world, finding.origin)
+        return locate.locate(self.world, finding.origin)
 
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the documents, and those of gates that rejected something."""

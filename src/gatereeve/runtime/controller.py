@@ -24,50 +24,24 @@ from gatereeve.proxy.xds.server import AdsServer, AdsSettings, MutualTls, TcpLis
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime import certificates, control, heap, metrics, web
 from gatereeve.runtime.changes import Changes
+from gatereeve.runtime.cluster import ClusterPlace
 from gatereeve.runtime.control_plane import ControlPlane
-from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
-from gatereeve.runtime.key_store import DirectoryStore
-from gatereeve.runtime.leading import LockFile
 from gatereeve.runtime.mounted import Mounted
+from gatereeve.runtime.places import FolderPlace, Place, Retrieve
 from gatereeve.runtime.roster import Elsewhere, Roster
-from gatereeve.runtime.settings import ControllerSettings, prepare, prepare_state
+from gatereeve.runtime.settings import ClusterSettings, ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.status import controller_status
 from gatereeve.runtime.stopping import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 from gatereeve.runtime.windows import Windows
-from gatereeve.sources.files import FolderSource
 from gatereeve.sources.jwks import KeySets
-from gatereeve.sources.watch import Watch
 
 _LOG = logging.getLogger(__name__)
 
 Announce = Callable[[ControlPlane], None]
 """Called whenever something changed that a person who watches wants to know."""
-
-
-class Source(Protocol):
-    """Where Worlds come from: `sources.watch.Watch`, or the reflector of a cluster.
-
-    Only whole Worlds: the first one when everything it reads has been read.
-    """
-
-    async def run(self, apply: Callable[[World], Awaitable[None]]) -> None:
-        """Gives every World to `apply`, in order, one at a time. Until cancelled."""
-        ...
-
-    def wake(self) -> None:
-        """A World is wanted soon although nothing changed: time went on, or a key set arrived."""
-        ...
-
-
-class Leader(Protocol):
-    """Whether this replica writes; `issuer.Leadership` that can be given away at the end."""
-
-    def is_leading(self) -> bool: ...
-
-    def close(self) -> None: ...
 
 
 class Certificates(Protocol):
@@ -85,15 +59,12 @@ async def controller(settings: ControllerSettings, announce: Announce) -> None:
 
     Raises SettingsError, SourceError or RecordError when it cannot start.
     """
-    check_readable(settings.folder)
     if settings.gates:
         web.split_address(settings.gates)
     stop = stop_event("gates keep what they have")
     prepare_state(settings.state)
-    prepare(settings.certificates, hint="name another --store")
     clock = SystemClock()
     recorder = open_store(settings.state.root, clock)
-    _LOG.info("reading %s; state in %s", settings.folder, settings.state.root)
     heap.begin()
     try:
         async with asyncio.TaskGroup() as group:
@@ -119,15 +90,13 @@ class _House:
         self._supervisor = supervisor
         self._announce = announce
         self._keys = KeySets(self._wake)
-        # The one place where a cluster takes the folder's and the lock file's:
-        self._source: Source = Watch(
-            FolderSource(settings.folder, clock, retrieved=self._keys.retrieved)
-        )
-        self._leader: Leader = LockFile(settings.certificates / "leader")
-        self._issuer = None if settings.mounted else self._make_issuer()
-        self._certificates: Certificates = self._issuer or Mounted(
-            settings.mounted or settings.folder
-        )
+        self._place = _place(settings, clock, self._keys.retrieved)
+        _LOG.info("reading %s; state in %s", self._place.name, settings.state.root)
+        self._issuer: Issuer | None = None
+        if settings.mounted is None:
+            self._certificates: Certificates = self._make_issuer()
+        else:
+            self._certificates = Mounted(settings.mounted)
         self._server = AdsServer(
             AdsSettings(
                 tcp=TcpListener(address=settings.xds, tls=self._certificates.tls),
@@ -150,9 +119,9 @@ class _House:
             self._roster,
             settings.gates,
             gates=self._plane.runs.keys,
-            is_leading=self._leader.is_leading,
+            is_leading=self._place.leader.is_leading,
         )
-        self._windows = Windows(clock, lambda: self._plane.next_change, self._source.wake)
+        self._windows = Windows(clock, lambda: self._plane.next_change, self._place.source.wake)
         self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
         self._stopping = False
 
@@ -160,12 +129,13 @@ class _House:
         own = [certificates.of_controller(self._settings.xds_names)]
         if self._settings.webhook_names:
             own.append(certificates.of_webhook(self._settings.webhook_names))
-        return Issuer(
-            DirectoryStore(self._settings.certificates),
+        self._issuer = Issuer(
+            self._place.store,
             clock=self._clock,
-            leadership=self._leader,
+            leadership=self._place.leader,
             own=own,
         )
+        return self._issuer
 
     async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, stop everything."""
@@ -174,20 +144,22 @@ class _House:
             keep("health", partial(web.serve_health, place, self._unready, self._measure))
             keep("control socket",
                  partial(control.serve, self._settings.state.control_socket, self._status))  # fmt: skip
+            for name, work in self._place.works(self._plane).items():
+                keep(name, work)
             if self._issuer is not None:
                 keep("certificates", self._issuer.run)
             self._keeper.remember()
             if await _first(stop.wait(), self._certificates.wait_ready()):
                 await self._serve(stop)
             await self._supervisor.end()
-        self._leader.close()
+        await self._place.aclose()
         self._changes.flush()
 
     async def _serve(self, stop: asyncio.Event) -> None:
         keep = self._supervisor.keep
         async with self._server:
             _LOG.info("gates are served on %s", self._settings.xds)
-            keep("documents", partial(self._source.run, self._apply))
+            keep("documents", partial(self._place.source.run, self._apply))
             keep("key sets", self._keys.run)
             keep("validity windows", self._windows.run)
             keep("last good", self._keeper.run)
@@ -204,7 +176,7 @@ class _House:
         self._tell()
 
     def _wake(self) -> None:
-        self._source.wake()
+        self._place.source.wake()
 
     def _follow(self, gates: tuple[Gate, ...]) -> None:
         if self._issuer is not None:
@@ -218,6 +190,7 @@ class _House:
 
     def _tell(self, _gate: str = "") -> None:
         self._announce(self._plane)
+        self._place.told()
         self._keeper.changed()
 
     def _unready(self) -> str:
@@ -230,19 +203,26 @@ class _House:
 
     def _status(self) -> dict[str, object]:
         return controller_status(
-            self._settings.folder, self._plane, self._server, self._supervisor.failures
+            self._place.name, self._plane, self._server, self._supervisor.failures
         )
 
     async def _measure(self) -> bytes:
         return metrics.render(
             chain(
                 metrics.of_controller(
-                    self._plane, self._server, self._clock, leading=self._leader.is_leading()
+                    self._plane, self._server, self._clock, leading=self._place.leader.is_leading()
                 ),
                 metrics.of_certificates(self._certificates.expiries(), self._clock),
                 metrics.of_tasks(self._supervisor.failures),
             )
         )
+
+
+def _place(settings: ControllerSettings, clock: Clock, retrieved: Retrieve) -> Place:
+    if isinstance(settings.documents, ClusterSettings):
+        return ClusterPlace(settings.documents, clock, retrieved)
+    prepare(settings.certificates, hint="name another --store")
+    return FolderPlace(settings.documents, settings.certificates, clock, retrieved)
 
 
 async def _first(stop: Awaitable[object], ready: Awaitable[None]) -> bool:

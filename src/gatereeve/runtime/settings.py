@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -15,11 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatereeve.core.errors import SettingsError
+from gatereeve.sources.kube.connection import Access, InCluster, Kubeconfig
 
 _LONGEST_RUN = 70
 _LONGEST_GATE = 24
 _LEAST_HEAP = 1024**3
 _CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
+
+NAMESPACE_VARIABLE, POD_VARIABLE = "POD_NAMESPACE", "POD_NAME"
+"""Environment of a pod, by the downward API: where it runs and what it is called."""
 
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
@@ -109,17 +114,33 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """How a controller stands in a cluster.
+
+    namespace: where it runs, keeps its Lease and its certificates, and finds the Services of gates.
+    replica: name of its pod. namespaces: those that are watched, () for all. files: a mounted
+    directory with the files that Gates name.
+    """
+
+    access: Access
+    namespace: str
+    replica: str
+    namespaces: tuple[str, ...] = ()
+    files: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
     """One `gatereeve controller`. Addresses are `host:port`.
 
-    folder: the documents. xds_names, webhook_names: under which names others reach our services.
-    certificates: where they are kept, ours and those of gates (`key_store`). mounted: a directory
+    documents: a folder, or a cluster. xds_names, webhook_names: under which names others reach our services.
+    certificates: where a folder's are kept, ours and those of gates (`key_store`). mounted: a directory
     with a certificate that somebody else issues and renews; nothing is issued then.
     gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
     only those that are connected here are asked.
     """
 
-    folder: Path
+    documents: Path | ClusterSettings
     state: StatePaths
     certificates: Path
     mounted: Path | None = None
@@ -236,3 +257,39 @@ def prepare(*directories: Path, hint: str) -> None:
             raise SettingsError(
                 f"the directory {directory} cannot be used: {error.strerror}", hint=hint
             ) from error
+
+
+def cluster_settings(
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    namespace: str | None = None,
+    namespaces: tuple[str, ...] = (),
+    files: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ClusterSettings:
+    """As given, else as the environment of a pod says. Raises SettingsError when neither does."""
+    environment = os.environ if environment is None else environment
+    if kubeconfig is not None:
+        access: Access = Kubeconfig(path=kubeconfig, context=context)
+    else:
+        host, port = (environment.get(f"KUBERNETES_SERVICE_{word}") for word in ("HOST", "PORT"))
+        if not host or not port or not port.isdigit():
+            raise SettingsError(
+                "this is no pod of a cluster: KUBERNETES_SERVICE_HOST and _PORT are not set",
+                hint="name the cluster with --kubeconfig",
+            )
+        access = InCluster(host=host, port=int(port))
+    namespace = namespace or environment.get(NAMESPACE_VARIABLE)
+    if not namespace:
+        raise SettingsError(
+            "the namespace of the controllers is not known",
+            hint=f"name it with --namespace, or set {NAMESPACE_VARIABLE}",
+        )
+    return ClusterSettings(
+        access=access,
+        namespace=namespace,
+        replica=environment.get(POD_VARIABLE) or socket.gethostname(),
+        namespaces=namespaces,
+        files=files,
+    )

@@ -42,7 +42,7 @@ def status_of(
 
 
 def controller_status(
-    folder: Path, plane: ControlPlane, server: AdsServer, failures: Mapping[str, int]
+    documents: str, plane: ControlPlane, server: AdsServer, failures: Mapping[str, int]
 ) -> dict[str, object]:
     """The same of a controller: `nodes` in place of the process, each gate that is connected here, and
     those that are asked although another controller serves them.
@@ -54,7 +54,7 @@ def controller_status(
         if one.connected:
             connected.setdefault(one.gate, []).append(one)
     return {
-        "folder": str(folder.absolute()),
+        "folder": documents,
         "gates": [
             _gate(name, plane) | _nodes(name, plane, connected.get(name, []))
             for name in _names(plane)

@@ -61,6 +61,8 @@ def is_built_in(kind: registry.Kind) -> bool:
     return kind.group in ("", "networking.k8s.io", "discovery.k8s.io")
 
 
+SECRETS = of_kind(registry.BY_KIND["", "Secret"])
+SERVICES = of_kind(registry.BY_KIND["", "Service"])
 LEASES = Resource(
     group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", namespaced=True
 )

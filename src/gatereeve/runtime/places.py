@@ -1,0 +1,95 @@
+"""Where a controller stands: what it reads, who of its replicas leads, where certificates are kept.
+
+The controller is the same on a machine with a folder and in a cluster; a `Place` is all that
+differs. `FolderPlace` is here, the cluster's is in `cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from gatereeve.api.world import World
+from gatereeve.core.protocols import Clock
+from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.folders import check_readable
+from gatereeve.runtime.key_store import DirectoryStore, KeyStore
+from gatereeve.runtime.leading import LockFile
+from gatereeve.sources.files import FolderSource, Retrieved
+from gatereeve.sources.watch import Watch
+
+Work = Callable[[], Awaitable[None]]
+Retrieve = Callable[[], Retrieved]
+
+
+class Source(Protocol):
+    """Where Worlds come from: `sources.watch.Watch`, or the reflectors of a cluster.
+
+    Only whole Worlds: the first one when everything it reads has been read.
+    """
+
+    async def run(self, apply: Callable[[World], Awaitable[None]]) -> None:
+        """Gives every World to `apply`, in order, one at a time. Until cancelled."""
+        ...
+
+    def wake(self) -> None:
+        """A World is wanted soon although nothing changed: time went on, or a key set arrived."""
+        ...
+
+
+class Leader(Protocol):
+    """Whether this replica writes: asked before every write, answered at once."""
+
+    def is_leading(self) -> bool: ...
+
+
+class Place(Protocol):
+    """See the module.
+
+    name: for people, as `the folder X`. works: what runs beside the controller for this place, by
+    name, from before the first World until the end.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def leader(self) -> Leader: ...
+
+    @property
+    def store(self) -> KeyStore: ...
+
+    def works(self, plane: ControlPlane) -> Mapping[str, Work]: ...
+
+    def told(self) -> None:
+        """What is known about documents or gates changed; returns at once."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the leadership and of connections."""
+        ...
+
+
+class FolderPlace:
+    """A folder of documents; certificates in a directory that all controllers here share."""
+
+    def __init__(self, folder: Path, certificates: Path, clock: Clock, retrieved: Retrieve) -> None:
+        """Raises SourceError when the folder is not there or may not be read."""
+        check_readable(folder)
+        self.name = str(folder.absolute())
+        self.source = Watch(FolderSource(folder, clock, retrieved=retrieved))
+        self.leader = LockFile(certificates / "leader")
+        self.store = DirectoryStore(certificates)
+
+    def works(self, _plane: ControlPlane) -> Mapping[str, Work]:
+        return {}
+
+    def told(self) -> None:
+        """Nobody in a folder is told anything."""
+
+    async def aclose(self) -> None:
+        self.leader.close()

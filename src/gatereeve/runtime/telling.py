@@ -1,0 +1,243 @@
+"""Tells the API server what came of its objects: statuses, events, and the Services of Gateways.
+
+The leader alone writes; every write asks again. What was told once is not told again until it
+changes, and nothing here holds anything up: a status that cannot be written is tried again, what
+gates enforce does not wait for it. What the statuses say is decided by `compile.statuses`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, cast
+
+from gatereeve.api import assemble, registry
+from gatereeve.api.world import Key, World
+from gatereeve.compile import fronts, gateway_services, statuses
+from gatereeve.compile.compiler import Compiled
+from gatereeve.compile.statuses import Facts, GateFacts
+from gatereeve.core import errors, refs, status_documents
+from gatereeve.core.canonical import Json
+from gatereeve.core.conditions import ObjectStatus
+from gatereeve.core.protocols import Clock
+from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.sources.kube import client as kube
+from gatereeve.sources.kube import listing, resources
+from gatereeve.sources.kube.apply import ServerSideApply, Target
+from gatereeve.sources.kube.events import About, Events
+
+_LOG = logging.getLogger(__name__)
+
+EVERY_S: Final = 5.0
+"""Looked at this often at least: addresses of Services come without a word to us."""
+_RETRY_S: Final = 1.0
+
+Addresses = Mapping[str, tuple[str, ...]]
+
+
+class Telling:
+    """See the module. `run` once at a time; `told` may be called from the loop at any time.
+
+    namespace: where the gates' own Services stand.
+    """
+
+    def __init__(
+        self,
+        client: kube.ApiClient,
+        writer: ServerSideApply,
+        events: Events,
+        *,
+        plane: ControlPlane,
+        clock: Clock,
+        namespace: str,
+        is_leading: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._events = events
+        self._plane = plane
+        self._clock = clock
+        self._namespace = namespace
+        self._is_leading = is_leading
+        self._known: dict[refs.Ref, ObjectStatus] = {}
+        self._changed = asyncio.Event()
+        self._was_leading = False
+
+    def told(self) -> None:
+        """Something is new."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._changed.clear()
+            if not await self._look():
+                await asyncio.sleep(_RETRY_S)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._changed.wait()
+
+    async def _look(self) -> bool:
+        """Tell what is new, leading; whether there is nothing that wants to be tried again soon."""
+        leading = self._is_leading()
+        if leading and not self._was_leading:  # another replica may have written meanwhile
+            self._known.clear()
+            self._writer.forget()
+        self._was_leading = leading
+        world, compiled = self._plane.world, self._plane.compiled
+        if not leading or world is None or compiled is None:
+            return True
+        try:
+            return await self.tell(world, compiled)
+        except errors.ApiError as error:
+            _LOG.warning("statuses are not written: %s", error)
+            return False
+
+    async def tell(self, world: World, compiled: Compiled) -> bool:
+        """Everything that is new; whether all of it was told. Raises ApiError when it cannot begin."""
+        await self._write_services(world, compiled)
+        facts = await self._facts(world)
+        current = {status.ref: status for status in statuses.derive(world, compiled, facts)}
+        whole = True
+        for ref in [*current, *(self._known.keys() - current.keys())]:
+            wanted = current.get(ref)
+            if self._known.get(ref) == wanted:
+                continue
+            try:
+                await (self._write(wanted) if wanted else self._withdraw(ref))
+            except errors.ApiError as error:
+                _LOG.warning("the status of %s is not written: %s", ref, error)
+                whole = False
+                continue
+            if wanted:
+                self._known[ref] = wanted
+            else:
+                del self._known[ref]
+        await self._events.tell(self._plane.all_findings(), _about(world))
+        return whole
+
+    async def _write(self, status: ObjectStatus) -> None:
+        def edit(existing: kube.Object) -> kube.Object:
+            before = cast("Json", existing)
+            document = status_documents.document(status, before, self._clock.now())
+            made = cast("kube.Object", document)
+            return {**existing, **made, **_with_others(existing, made)}
+
+        await self._writer.edit_status(_target(status.ref, status.uid), edit)
+
+    async def _withdraw(self, ref: refs.Ref) -> None:
+        """An object that is not ours any more: a route loses our entries, and nothing else."""
+        if ref.kind != "HTTPRoute":
+            return
+
+        def edit(existing: kube.Object) -> kube.Object:
+            left = status_documents.withdrawn(cast("Json", existing))
+            return existing if left is None else {**existing, **cast("kube.Object", left)}
+
+        await self._writer.edit_status(_target(ref), edit)
+
+    async def _write_services(self, world: World, compiled: Compiled) -> None:
+        for service in gateway_services.wanted(world, compiled):
+            body = cast("kube.Object", gateway_services.document(service))
+            await self._writer.apply_object(_target(service.ref), body)
+        for ref in gateway_services.orphans(world, compiled):
+            await self._writer.delete(_target(ref))
+
+    async def _facts(self, world: World) -> Facts:
+        own, fronted = await self._addresses(world)
+        return Facts(
+            gates={name: self._gate_facts(name, own.get(name, ())) for name in self._plane.runs},
+            gateways=fronted,
+        )
+
+    def _gate_facts(self, name: str, addresses: tuple[str, ...]) -> GateFacts:
+        run = self._plane.runs[name]
+        active = {node.active for node in run.nodes.values()}
+        (one,) = active if len(active) == 1 else (None,)
+        return GateFacts(
+            active=one or "",
+            running=sum(node.active is not None for node in run.nodes.values()),
+            ready=sum(run.runs(node) for node in run.nodes),
+            gates=len(run.nodes),
+            addresses=addresses,
+            rejections=tuple(found.message for found in self._plane.rejections(name)),
+        )
+
+    async def _addresses(self, world: World) -> tuple[Addresses, Mapping[Key, tuple[str, ...]]]:
+        """Where gates, and Gateways with Services of their own, are met."""
+        places = {self._namespace} | {
+            gate.spec.gateways.namespace
+            for gate in world.gates.values()
+            if gate.spec.gateways is not None
+        }
+        own: dict[str, tuple[str, ...]] = {}
+        fronted: dict[Key, tuple[str, ...]] = {}
+        for place in sorted(places):
+            scope = kube.Scope(resource=resources.SERVICES, namespace=place)
+            for item in await listing.everything(self._client, scope):
+                metadata = _part(item, "metadata")
+                gate = _part(metadata, "labels").get(fronts.GATE_LABEL)
+                gateway = _part(metadata, "annotations").get(fronts.GATEWAY_ANNOTATION)
+                if isinstance(gateway, str) and "/" in gateway:
+                    namespace, _, name = gateway.partition("/")
+                    fronted[namespace, name] = _met_at(item)
+                elif isinstance(gate, str):
+                    own[gate] = (*own.get(gate, ()), *_met_at(item))
+        return own, fronted
+
+
+def _target(ref: refs.Ref, uid: str = "") -> Target:
+    resource = resources.of_kind(registry.BY_KIND[ref.group, ref.kind])
+    return Target(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
+
+
+def _part(value: kube.Object, key: str) -> kube.Object:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _met_at(service: kube.Object) -> tuple[str, ...]:
+    """The addresses of a Service: those of its load balancer, else the one inside the cluster."""
+    balancer = _part(_part(service, "status"), "loadBalancer").get("ingress")
+    found = [
+        address
+        for entry in (balancer if isinstance(balancer, list) else ())
+        if isinstance(entry, dict)
+        for address in (entry.get("ip") or entry.get("hostname"),)
+        if isinstance(address, str) and address
+    ]
+    spec = _part(service, "spec")
+    inside = spec.get("clusterIP")
+    if not found and spec.get("type") != "LoadBalancer" and isinstance(inside, str):
+        found = [inside] if inside not in ("", "None") else []
+    return tuple(found)
+
+
+def _with_others(existing: kube.Object, made: kube.Object) -> kube.Object:
+    """Conditions of other controllers stay beside ours: this list is written whole."""
+    ours = made.get("conditions")
+    if not isinstance(ours, list):
+        return {}
+    types = {entry.get("type") for entry in ours if isinstance(entry, dict)}
+    before = existing.get("conditions")
+    kept = [
+        entry
+        for entry in (before if isinstance(before, list) else ())
+        if isinstance(entry, dict) and entry.get("type") not in types
+    ]
+    return {"conditions": [*ours, *kept]}
+
+
+def _about(world: World) -> Mapping[refs.Ref, About]:
+    """Objects that events can be about."""
+    return {about.ref: about for kind in registry.KINDS for about in _objects(world, kind)}
+
+
+def _objects(world: World, kind: registry.Kind) -> Iterator[About]:
+    api_version = resources.of_kind(kind).api_version
+    for doc in assemble.table_of(world, kind).values():
+        if doc.meta.uid:
+            yield About(ref=doc.ref, uid=doc.meta.uid, api_version=api_version)
