@@ -34,7 +34,7 @@ from gatereeve.runtime.mounted import Mounted
 from gatereeve.runtime.roster import Elsewhere, Roster
 from gatereeve.runtime.settings import ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.status import controller_status
-from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.stopping import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 from gatereeve.runtime.windows import Windows
 from gatereeve.sources.files import FolderSource
@@ -177,7 +177,7 @@ class _House:
             if self._issuer is not None:
                 keep("certificates", self._issuer.run)
             self._keeper.remember()
-            if await _first(stop.wait(), self._certificates.wait_ready()):
+            if await unless_stopped(stop, self._certificates.wait_ready()):
                 await self._serve(stop)
             await self._supervisor.end()
         self._leader.close()
@@ -243,15 +243,3 @@ class _House:
                 metrics.of_tasks(self._supervisor.failures),
             )
         )
-
-
-async def _first(stop: Awaitable[object], ready: Awaitable[None]) -> bool:
-    """Wait for either; whether it is `ready`."""
-    tasks = [asyncio.ensure_future(stop), asyncio.ensure_future(ready)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return not tasks[0].done()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
