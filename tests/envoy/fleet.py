@@ -106,11 +106,15 @@ class Process:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Fleet:
-    """One folder of documents, one certificate store, and whatever serves from them."""
+    """One folder of documents, one certificate store, and whatever serves from them.
+
+    agent: where gate `a` answers; the leader asks it there too, whoever serves it.
+    """
 
     root: Path
     up: Up
     xds: tuple[int, int]
+    agent: int
     processes: list[Process] = dataclasses.field(default_factory=list)
 
     @property
@@ -125,6 +129,7 @@ class Fleet:
             "controller", "--folder", str(self.up.folder), "--state", str(self.state(number)),
             "--store", str(self.store), "--xds", f"127.0.0.1:{self.xds[number]}",
             "--http", f"127.0.0.1:{http}", "--name", "localhost",
+            "--gates", f"127.0.0.1:{self.agent}",
             environment={"PYTHONHASHSEED": seed},
         )  # fmt: skip
 
@@ -138,7 +143,8 @@ class Fleet:
             "gate", "--gate", GATE, "--replica", replica, "--server-name", "localhost",
             *(word for port in self.xds for word in ("--controller", f"127.0.0.1:{port}")),
             "--certificates", str(self.store / f"gate-{GATE}"), "--run", str(self.run_dir(replica)),
-            "--http", f"127.0.0.1:{http}", "--agent", f"127.0.0.1:{free_port()}",
+            "--http", f"127.0.0.1:{http}",
+            "--agent", f"127.0.0.1:{self.agent if replica == 'a' else free_port()}",
             "--concurrency", "1", "--heap-mb", "512",
             "--drain-least", str(least), "--drain-longest", str(longest),
         )  # fmt: skip
@@ -181,7 +187,7 @@ class Fleet:
         def look() -> bool:
             found = [self.status(number) for number in controllers]
             proved = [n for one in found if one for n in one["nodes"] if n["current"]]
-            return len({n["node"] for n in proved}) == nodes and all(
+            return sum(n["connected"] for n in proved) == nodes and all(
                 one is not None and (one["current"] or not one["nodes"]) for one in found
             )
 
@@ -225,7 +231,7 @@ def a_fleet(server: Backend) -> Iterator[Fleet]:
         up = Up(folder=root / "documents", state=root / "up", http=free_port(), https=free_port())
         up.folder.mkdir()
         up.documents(server)
-        fleet = Fleet(root=root, up=up, xds=(free_port(), free_port()))
+        fleet = Fleet(root=root, up=up, xds=(free_port(), free_port()), agent=free_port())
         try:
             yield fleet
         finally:

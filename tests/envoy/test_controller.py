@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -111,7 +114,7 @@ def test_a_gate_fails_over_to_the_other_controller_and_warms_nothing_anew(fleet:
     gate = fleet.gate()
     gate.until_ready()
     fleet.until_proved(controllers=(0, 1))
-    served = [bool((fleet.status(number) or {})["nodes"]) for number in (0, 1)].index(True)
+    served = [_serves(fleet, number) for number in (0, 1)].index(True)
     before = _updates(fleet)
     with Load(fleet.up.https) as load:
         load.more()
@@ -124,6 +127,72 @@ def test_a_gate_fails_over_to_the_other_controller_and_warms_nothing_anew(fleet:
         load.more(20, status=401)
         fleet.until_proved(controllers=(other,))
     assert set(load.answers) == {200, 401}, load.answers
+
+
+def test_the_leader_knows_about_a_gate_that_another_serves(fleet: Fleet) -> None:
+    leader = fleet.controller(0)
+    leader.until_ready()
+    upping.until((fleet.store / "gate-public" / "tls.crt").exists, "its certificate")
+    leader.send(signal.SIGSTOP)  # it stays the leader: the lock is its own
+    other = fleet.controller(1)
+    other.until_ready()
+    gate = fleet.gate()
+    gate.until_ready()
+    fleet.until_proved(controllers=(1,))
+    leader.send(signal.SIGCONT)
+
+    def told() -> bool:
+        status = fleet.status(0)
+        return status is not None and status["current"] and len(status["nodes"]) == 1
+
+    upping.until(told, "the leader to ask")
+    assert not _serves(fleet, 0)
+    assert (leader.metric("gatereeve_leading"), other.metric("gatereeve_leading")) == (1, 0)
+    fleet.up.edit("policy", "anonymous: true", "group: corp/staff")
+    fleet.up.until_answer(401)
+    upping.until(told, "another proof")
+
+
+def test_a_controller_that_hangs_is_left(fleet: Fleet) -> None:
+    """Its kernel still takes connections; only the silence tells."""
+    controllers = [fleet.controller(0), fleet.controller(1)]
+    for controller in controllers:
+        controller.until_ready()
+    gate = fleet.gate()
+    gate.until_ready()
+    fleet.until_proved(controllers=(0, 1))
+    served = [_serves(fleet, number) for number in (0, 1)].index(True)
+    with Load(fleet.up.https, clients=1) as load:
+        load.more()
+        controllers[served].send(signal.SIGSTOP)
+        fleet.until_proved(controllers=(1 - served,))  # within the keepalive, some 20 s
+        load.more()
+    assert set(load.answers) == {200}
+    controllers[served].send(signal.SIGCONT)
+
+
+def test_replicas_make_the_same_bytes(fleet: Fleet) -> None:
+    """Every resource, name and version, whatever the hash seed of the process."""
+    script = (
+        "import hashlib, sys; from pathlib import Path\n"
+        "from gatereeve.compile import compiler; from gatereeve.core.memo import Memo\n"
+        "from gatereeve.proxy import configuration; from gatereeve.runtime.folders import read_folder\n"
+        "(gate,) = compiler.compile(read_folder(Path(sys.argv[1])), Memo()).ir.gates\n"
+        "made = configuration.Builder().build(gate); print(made.version)\n"
+        "for kind, found in made.resources.items():\n"
+        "    for name, one in found.items():\n"
+        "        print(kind, name, one.version, hashlib.sha256(one.body).hexdigest(), one.needs)\n"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(fleet.up.folder)],
+            env=os.environ | {"PYTHONHASHSEED": seed}, cwd=upping.ROOT, check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }  # fmt: skip
+    assert len(told) == 1
+    assert len(told.pop().splitlines()) > 10
 
 
 def test_two_gates_of_one_gate_both_have_to_prove_it(fleet: Fleet, server: Backend) -> None:
@@ -219,6 +288,11 @@ def _connected(fleet: Fleet) -> int:
     return fleet.admin("a", r"^control_plane\.connected_state$").get(
         "control_plane.connected_state", 0
     )
+
+
+def _serves(fleet: Fleet, number: int) -> bool:
+    status = fleet.status(number)
+    return status is not None and any(node["connected"] for node in status["nodes"])
 
 
 def _nodes(fleet: Fleet) -> list[object]:

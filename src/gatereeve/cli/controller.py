@@ -26,7 +26,7 @@ def controller(
     ] = None,
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Read the cluster around this pod.")
-    ] = False,  # noqa: FBT002 - a flag
+    ] = False,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Read the cluster that this file names.")
     ] = None,

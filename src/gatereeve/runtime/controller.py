@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -33,7 +33,7 @@ from gatereeve.runtime.places import FolderPlace, Place, Retrieve
 from gatereeve.runtime.roster import Elsewhere, Roster
 from gatereeve.runtime.settings import ClusterSettings, ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.status import controller_status
-from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.stopping import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 from gatereeve.runtime.windows import Windows
 from gatereeve.sources.jwks import KeySets
@@ -149,7 +149,7 @@ class _House:
             if self._issuer is not None:
                 keep("certificates", self._issuer.run)
             self._keeper.remember()
-            if await _first(stop.wait(), self._certificates.wait_ready()):
+            if await unless_stopped(stop, self._certificates.wait_ready()):
                 await self._serve(stop)
             await self._supervisor.end()
         await self._place.aclose()
@@ -223,15 +223,3 @@ def _place(settings: ControllerSettings, clock: Clock, retrieved: Retrieve) -> P
         return ClusterPlace(settings.documents, clock, retrieved)
     prepare(settings.certificates, hint="name another --store")
     return FolderPlace(settings.documents, settings.certificates, clock, retrieved)
-
-
-async def _first(stop: Awaitable[object], ready: Awaitable[None]) -> bool:
-    """Wait for either; whether it is `ready`."""
-    tasks = [asyncio.ensure_future(stop), asyncio.ensure_future(ready)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return not tasks[0].done()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,7 +19,7 @@ from gatereeve.runtime import gate_life, metrics, web
 from gatereeve.runtime.mounted import Mounted
 from gatereeve.runtime.readiness import Readiness
 from gatereeve.runtime.settings import GateSettings, prepare
-from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.stopping import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
 _LOG = logging.getLogger(__name__)
@@ -60,20 +60,23 @@ class _House:
 
     async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, drain, stop everything."""
-        keep, settings = self._supervisor.keep, self._settings
-        observer = self._observe
-        with web.listen(settings.http) as place:
+        keep = self._supervisor.keep
+        with web.listen(self._settings.http) as place:
             async with self._admin:
                 keep("health", partial(web.serve_health, place, self._unready, self._measure))
-                keep("readiness", self._readiness.run)
-                keep("agent", self._answer)
-                async with local.LocalEnvoy(
-                    self._local_settings(), clock=self._clock, observer=observer
-                ):
-                    await stop.wait()
-                    self._readiness.leaving()
-                settings.paths.life.unlink(missing_ok=True)
+                if await unless_stopped(stop, self._certificates.wait_ready()):
+                    await self._serve(stop)
                 await self._supervisor.end()
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        keep = self._supervisor.keep
+        keep("readiness", self._readiness.run)
+        keep("agent", self._answer)
+        settings = self._local_settings()
+        async with local.LocalEnvoy(settings, clock=self._clock, observer=self._observe):
+            await stop.wait()
+            self._readiness.leaving()
+        self._settings.paths.life.unlink(missing_ok=True)
 
     def _local_settings(self) -> local.LocalSettings:
         settings, paths = self._settings, self._settings.paths
@@ -115,7 +118,6 @@ class _House:
 
     async def _answer(self) -> None:
         """The agent, for as long as we run."""
-        await self._certificates.wait_ready()
         prover = activation.AdminProver(self._admin)
         async with agent.serve(self._settings.agent, self._certificates.tls, prover):
             await asyncio.Event().wait()
@@ -133,6 +135,8 @@ class _House:
             _LOG.info("Envoy is stopped%s", " by force" if event.forced else "")
 
     def _unready(self) -> str:
+        if not self._certificates.expiries():
+            return f"there are no certificates in {self._settings.certificates} yet"
         return self._readiness.unready
 
     async def _measure(self) -> bytes:
@@ -140,7 +144,7 @@ class _House:
         ours = metrics.render(
             chain(
                 metrics.of_gate(
-                    ready=not self._readiness.unready,
+                    ready=not self._unready(),
                     draining=self._readiness.is_leaving,
                     restarts=self._restarts,
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,3 +31,15 @@ def stop_event(what: str) -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, first)
     return stop
+
+
+async def unless_stopped(stop: asyncio.Event, ready: Awaitable[None]) -> bool:
+    """Wait for what is needed first, or for the end; whether there is no end yet."""
+    tasks = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(ready)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return not stop.is_set()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
