@@ -246,10 +246,33 @@ class RegionGroup(Spec):
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=256)]
 
 
+class GatewayAddresses(Spec):
+    """Each Gateway has an address of its own: a Service, which leads its ports to ports of the gate
+    that are for it alone.
+
+    namespace: where the gate's pods stand, and so the Services. serviceType: what they are.
+    firstPort, ports: the range of the gate's ports that are given out, one for each port of each
+    Gateway.
+    """
+
+    namespace: Label
+    service_type: Literal["ClusterIP", "LoadBalancer", "NodePort"] = "LoadBalancer"
+    first_port: Annotated[int, Field(ge=1024, le=65535)] = 20000
+    ports: Annotated[int, Field(ge=1, le=20000)] = 2000
+
+    @model_validator(mode="after")
+    def _range(self) -> GatewayAddresses:
+        if self.first_port + self.ports - 1 > 65535:
+            msg = "the range of ports ends beyond 65535"
+            raise ValueError(msg)
+        return self
+
+
 class GateSpec(Spec):
     """One gate.
 
     classes: ingress and gateway class names that this gate serves.
+    gateways: addresses for Gateways; without it all of them share `https` and `http`.
     region: where this gate stands. trustedHops: proxies in front whose X-Forwarded-For counts.
     plainHttp: what a governed host answers over plain HTTP.
     """
@@ -259,6 +282,7 @@ class GateSpec(Spec):
     classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)] = ("gatereeve",)
     https: Address | None = None
     http: Address | None = None
+    gateways: GatewayAddresses | None = None
     plain_http: Literal["redirect", "refuse"] = "redirect"
     tls: GateTls = GateTls()
     identity: Identity = Identity()
@@ -272,4 +296,10 @@ class GateSpec(Spec):
         if self.https is None and self.http is None:
             msg = "at least one of https and http is required"
             raise ValueError(msg)
+        if self.gateways is not None:
+            first, count = self.gateways.first_port, self.gateways.ports
+            for address in (self.https, self.http):
+                if address is not None and first <= address.port < first + count:
+                    msg = f"port {address.port} lies in the range of ports for Gateways"
+                    raise ValueError(msg)
         return self

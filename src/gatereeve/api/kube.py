@@ -70,8 +70,20 @@ class IngressSpec(Lenient):
     tls: tuple[IngressTLS, ...] = ()
 
 
+class ClassParameters(Lenient):
+    """What a class's parameters are: a cluster-wide object, for us a Gate. IngressClass says
+    apiGroup where GatewayClass says group."""
+
+    group: str | None = None
+    api_group: str | None = None
+    kind: str
+    name: str
+    namespace: str | None = None
+
+
 class IngressClassSpec(Lenient):
     controller: str | None = None
+    parameters: ClassParameters | None = None
 
 
 class ServicePort(Lenient):
@@ -127,6 +139,7 @@ class SecretSpec(Lenient):
 
 class GatewayClassSpec(Lenient):
     controller_name: str
+    parameters_ref: ClassParameters | None = None
 
 
 class GroupKind(Lenient):
@@ -204,9 +217,26 @@ class GatewayTLSConfig(Lenient):
     backend: dict[str, object] | None = None
 
 
+class GatewayInfrastructure(Lenient):
+    """parameters_ref: read to be refused; a Gate says how its Gateways are run."""
+
+    parameters_ref: dict[str, object] | None = None
+
+
+class GatewayAddress(Lenient):
+    """An address that a Gateway asks for; without a value any will do."""
+
+    type: str = "IPAddress"
+    value: str | None = None
+
+
 class GatewaySpec(Lenient):
+    """addresses, infrastructure: read to be refused where they ask for something."""
+
     gateway_class_name: str
     listeners: tuple[Listener, ...] = ()
+    addresses: tuple[GatewayAddress, ...] = ()
+    infrastructure: GatewayInfrastructure = GatewayInfrastructure()
     tls: GatewayTLSConfig = GatewayTLSConfig()
     backend_tls: Annotated[dict[str, object] | None, Field(alias="backendTLS")] = None
 

@@ -70,10 +70,9 @@ def _text(sticky: StickyKey) -> str:
     return "the principal" if isinstance(sticky, StickyPrincipal) else "the client's address"
 
 
-def tls_location(gate: Gate, entry: Entry) -> str:
+def tls_location(gate: Gate, listener: Listener, entry: Entry) -> str:
     """Where plain HTTP to a governed host is sent: the same place over TLS."""
-    port = next((one.port for one in gate.listeners if one.protocol == "https"), 443)
-    return _url("https", entry.host, port, entry.path, entry.query)
+    return _url("https", entry.host, gate.tls_port(listener), entry.path, entry.query)
 
 
 def location(redirect: Redirect, matched: PathMatch, listener: Listener, entry: Entry) -> str:
@@ -81,7 +80,7 @@ def location(redirect: Redirect, matched: PathMatch, listener: Listener, entry: 
     scheme = redirect.scheme or entry.scheme
     port = redirect.port
     if port is None:
-        port = listener.port if redirect.scheme is None else _DEFAULT_PORTS[scheme]
+        port = listener.public_port if redirect.scheme is None else _DEFAULT_PORTS[scheme]
     path = entry.path if redirect.path is None else rewrite_path(redirect.path, matched, entry.path)
     return _url(scheme, redirect.host or entry.host, port, path, entry.query)
 

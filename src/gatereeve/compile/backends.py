@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from gatereeve.api.world import Key
 from gatereeve.compile import references, services
-from gatereeve.compile.claims import Backend, Claim
+from gatereeve.compile.claims import AnyDoc, Backend
 from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.services import Problem, Servers
 from gatereeve.core.refs import GATEREEVE_GROUP
@@ -49,17 +49,16 @@ Target: TypeAlias = ToModel | ToServers | Nowhere
 
 
 def resolve(
-    claim: Claim,
+    doc: AnyDoc,
     backend: Backend,
     *,
     plans: Plans,
     found: services.ServiceIndex,
     grants: references.ReferenceGrants,
 ) -> Target:
-    """What `backend` of `claim` is. Never raises; what cannot be served is `Nowhere`."""
+    """What `backend` of `doc` is. Never raises; what cannot be served is `Nowhere`."""
     if backend.problem is not None:
         return Nowhere(problem=backend.problem, governed=backend.kind == "Model")
-    doc = claim.doc
     if backend.namespace != doc.ref.namespace and not references.is_permitted(
         grants,
         references.Reference(

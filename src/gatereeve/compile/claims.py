@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gatereeve.api.world import Doc
+from gatereeve.api.world import Doc, Key
 from gatereeve.compile.order import Place
 from gatereeve.compile.services import Problem
 from gatereeve.core.findings import Finding, FindingCode
@@ -80,23 +80,31 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entry:
-    """A claim on a host of one gate, over the protocols that its parents offer.
+    """A claim on a host of one front of a gate (`fronts`), at the doors that its parents offer.
 
+    gateway: whose own front it is; None for that of the Gate. doors: by name, sorted. protocols: of
+    those doors, sorted.
     single_label: `*` of the host stands for exactly one label (Ingress).
     """
 
     gate: str
+    gateway: Key | None = None
     host: str
     single_label: bool
+    doors: tuple[str, ...]
     protocols: tuple[Protocol, ...]
     claim: Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CertificateClaim:
-    """A Secret that a document wants to be shown for `host` (`*`: for whoever asks for no host)."""
+    """A Secret that a document wants to be shown for `host` (`*`: for whoever asks for no host).
+
+    gateway: as in `Entry`.
+    """
 
     gate: str
+    gateway: Key | None = None
     host: str
     doc: AnyDoc
     where: str
@@ -106,11 +114,34 @@ class CertificateClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Claimed:
-    """All that one document claims."""
+class Parent:
+    """What became of one parentRef of a route that names a Gateway of ours.
 
+    number: its place. gateway: the Gateway. refused: why the route is not attached to it:
+    (reason, message), in Gateway API's reasons; None when it is. listeners: those it is attached to.
+    """
+
+    number: int
+    gateway: Key
+    gate: str
+    front: Key | None
+    refused: tuple[str, str] | None
+    listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claimed:
+    """All that one document claims. gate: of an Ingress; None for a route, whose parents say it.
+
+    rules: every rule of a route, whether it is attached or not, in order.
+    """
+
+    doc: AnyDoc
+    gate: str | None = None
     entries: tuple[Entry, ...] = ()
     certificates: tuple[CertificateClaim, ...] = ()
+    parents: tuple[Parent, ...] = ()
+    rules: tuple[Rule, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gatereeve.api import kube
 from gatereeve.api.world import GateDoc, IngressDoc, World
 from gatereeve.compile import foreign
 from gatereeve.compile.claims import AnyDoc, finding
+from gatereeve.core.conditions import CONTROLLER
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
+from gatereeve.core.refs import GATEREEVE_GROUP
 
-CONTROLLER = "gatereeve.dev/gate"
 GATE_ANNOTATION = "gatereeve.dev/gate"
 DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
@@ -62,43 +64,70 @@ def _classes(world: World) -> Classes:
                             f"Gate {owner} already serves class {name}",
                             "list each class in one Gate")
                 )  # fmt: skip
-    ingress, gateway = dict(listed), dict(listed)
+    ingress, gateway = _Table("parameters", listed, gates), _Table("parametersRef", listed, gates)
     defaults = []
     for key in sorted(world.ingress_classes):
         doc = world.ingress_classes[key]
-        if doc.spec.controller == CONTROLLER:
-            _add(ingress, doc, gates, findings)
+        ingress.add(doc, doc.spec.controller, doc.spec.parameters)
         if doc.meta.annotations.get(DEFAULT_ANNOTATION) == "true":
             defaults.append(doc.ref.name)
     for key in sorted(world.gateway_classes):
-        gateway_class = world.gateway_classes[key]
-        if gateway_class.spec.controller_name == CONTROLLER:
-            _add(gateway, gateway_class, gates, findings)
+        of = world.gateway_classes[key]
+        gateway.add(of, of.spec.controller_name, of.spec.parameters_ref)
     opened, conflicts = _addresses(gates)
     return Classes(
-        ingress=ingress,
-        gateway=gateway,
-        default=ingress.get(defaults[0]) if len(defaults) == 1 else None,
+        ingress=ingress.gates,
+        gateway=gateway.gates,
+        default=ingress.gates.get(defaults[0]) if len(defaults) == 1 else None,
         opened=opened,
-        findings=(*findings, *conflicts),
+        findings=(*findings, *ingress.findings, *gateway.findings, *conflicts),
     )
 
 
-def _add(
-    classes: dict[str, str], doc: AnyDoc, gates: list[GateDoc], findings: list[Finding]
-) -> None:
-    name = doc.ref.name
-    if name in classes:
-        return
-    wanted = doc.meta.annotations.get(GATE_ANNOTATION)
-    found = [g.ref.name for g in gates if wanted in (None, g.ref.name)]
-    if len(found) == 1:
-        classes[name] = found[0]
-    else:
-        findings.append(
-            finding(doc, "class-unknown", "", f"it is not said which Gate serves class {name}",
-                    f"annotate it with {GATE_ANNOTATION}: NAME, or list it in a Gate's spec.classes")
-        )  # fmt: skip
+class _Table:
+    """Classes of one kind on their way to gates. field: what its parameters are called."""
+
+    def __init__(self, field: str, listed: Mapping[str, str], gates: list[GateDoc]) -> None:
+        self.gates: dict[str, str] = dict(listed)
+        self.findings: list[Finding] = []
+        self._field = field
+        self._all = gates
+
+    def add(
+        self, doc: AnyDoc, controller: str | None, parameters: kube.ClassParameters | None
+    ) -> None:
+        """One class document: it decides about its name."""
+        name = doc.ref.name
+        if controller != CONTROLLER:
+            owner = self.gates.pop(name, None)
+            if owner is not None:
+                self._say(doc, "class-foreign", f"Gate {owner} lists class {name}, which belongs to {controller}",
+                          "take it out of the Gate's spec.classes, or give the class our controller")  # fmt: skip
+        elif parameters is not None:
+            self._by_parameters(doc, parameters)
+        elif name not in self.gates:
+            wanted = doc.meta.annotations.get(GATE_ANNOTATION)
+            found = [g.ref.name for g in self._all if wanted in (None, g.ref.name)]
+            if len(found) == 1:
+                self.gates[name] = found[0]
+            else:
+                self._say(doc, "class-unknown", f"it is not said which Gate serves class {name}",
+                          f"name a Gate in spec.{self._field}, or list the class in a Gate's spec.classes")  # fmt: skip
+
+    def _by_parameters(self, doc: AnyDoc, parameters: kube.ClassParameters) -> None:
+        """Parameters that name no Gate of ours leave the class without one: a guess would serve it
+        elsewhere than its owner meant."""
+        group = parameters.group or parameters.api_group
+        named = parameters.name if (group, parameters.kind) == (GATEREEVE_GROUP, "Gate") else None
+        if any(gate.ref.name == named for gate in self._all) and named is not None:
+            self.gates[doc.ref.name] = named
+            return
+        self.gates.pop(doc.ref.name, None)
+        self._say(doc, "parameters-invalid", f"the parameters of class {doc.ref.name} name {parameters.kind} {parameters.name}, which is no Gate here",
+                  f"name a Gate: group {GATEREEVE_GROUP}, kind Gate", f"spec.{self._field}")  # fmt: skip
+
+    def _say(self, doc: AnyDoc, code: str, message: str, hint: str, path: str = "") -> None:
+        self.findings.append(finding(doc, code, path, message, hint))
 
 
 def gate_of_ingress(doc: IngressDoc, classes: Classes) -> str | Finding:

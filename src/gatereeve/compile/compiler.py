@@ -7,7 +7,8 @@ as refusals; nothing here raises for what a user wrote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -29,12 +30,32 @@ class Compiled:
     """ir: what the gates must do. findings: all diagnoses, errors first.
 
     next_change: the next instant at which the same documents compile to something else (an
-    approval expires), or None.
+    approval expires), or None. outcome: what became of each document, for `statuses`.
     """
 
     ir: Ir
     findings: tuple[findings.Finding, ...]
     next_change: datetime | None
+    outcome: Outcome = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GateOutcome:
+    """What was decided for one gate."""
+
+    doc: GateDoc
+    plans: Plans
+    routed: routing.RoutedGate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What one compilation knew and the IR does not say: which route is attached where, whose plan
+    names which version. gates: by name, as in the World."""
+
+    index: routing.Index
+    gathered: Gathered
+    gates: Mapping[str, GateOutcome]
 
 
 def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 - the field's word
@@ -49,9 +70,11 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
     found: list[findings.Finding] = [*world.findings, *gathered.findings, *index.findings]
     changes: list[datetime] = []
     gates: list[Gate] = []
+    outcomes: dict[str, GateOutcome] = {}
     for doc in world.gates.values():
-        gate, problems, next_changes = _compile_gate(world, doc, gathered, index, memo)
+        gate, outcome, problems, next_changes = _compile_gate(world, doc, gathered, index, memo)
         gates.append(gate)
+        outcomes[gate.name] = outcome
         found.extend(problems)
         changes.extend(next_changes)
     if not world.gates and (world.ingresses or world.http_routes):
@@ -61,12 +84,13 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
         ir=Ir(gates=tuple(gates)),
         findings=findings.order(found),
         next_change=min(changes, default=None),
+        outcome=Outcome(index=index, gathered=gathered, gates=outcomes),
     )
 
 
 def _compile_gate(
     world: World, doc: GateDoc, gathered: Gathered, index: routing.Index, memo: Memo
-) -> tuple[Gate, list[findings.Finding], list[datetime]]:
+) -> tuple[Gate, GateOutcome, list[findings.Finding], list[datetime]]:
     identity, found = compile_identity(world, doc)
     attributes, more = compile_attributes(world, doc)
     scope = scope_of(doc, identity, attributes, memo)
@@ -98,7 +122,8 @@ def _compile_gate(
     routed_models = frozenset(routed.models)
     problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
     changes = [p.next_change for p in plans.values() if p.next_change is not None]
-    return replace(gate, hash=hash_gate(gate, routed, plans, memo)), problems, changes
+    hashed = replace(gate, hash=hash_gate(gate, routed, plans, memo))
+    return hashed, GateOutcome(doc=doc, plans=plans, routed=routed), problems, changes
 
 
 def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) -> ConfigHash:
@@ -117,7 +142,8 @@ def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) 
 
 def _shard_hash(shard: shards.Routed, plans: tuple[ModelPlan, ...]) -> str:
     access = tuple(plan.access for plan in plans)
-    return digests.value_hash((shard.https, shard.http, shard.clusters, access))
+    hosts = tuple(sorted(shard.hosts.items()))
+    return digests.value_hash((hosts, shard.clusters, access))
 
 
 def _weak_tls(doc: GateDoc) -> tuple[findings.Finding, ...]:

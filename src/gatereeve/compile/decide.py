@@ -227,7 +227,7 @@ def _transport(
         why = f"{host.host} is governed and served over TLS only"
         return trail.refuse("host", "tls-required", why, host.origin)
     if listener.protocol == "http" and host.tls == "redirect":
-        target = actions.tls_location(gate, entry)
+        target = actions.tls_location(gate, listener, entry)
         trail.say("host", "redirect", f"to TLS: {target}", host.origin)
         return trail.end(Answer(status=308, location=target))
     trail.say("host", host.host, f"on listener {listener.name}", host.origin)

@@ -1,7 +1,8 @@
-"""Gateways: their listeners, attached to the addresses of our Gate, and which routes they admit.
+"""Gateways: their listeners, attached to the ports of a front, and which routes they admit.
 
-Gateway API v1. A Gate has one address per protocol, so a listener is served when its port is the
-port of that address. Hostnames only narrow what routes may ask for; who may ask is a HostGrant.
+Gateway API v1. On a Gate whose Gateways share its addresses a listener is served when its port is the
+port of the address of its protocol; where each Gateway has addresses of its own, any port will do.
+Hostnames only narrow what routes may ask for; who may ask is a HostGrant.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatereeve.api import kube
-from gatereeve.api.world import GateDoc, GatewayDoc
+from gatereeve.api.world import GateDoc, GatewayDoc, Key
 from gatereeve.compile import grammar
 from gatereeve.compile.claims import Protocol, finding
+from gatereeve.compile.fronts import Front, door_name, own_front
 from gatereeve.compile.hosts import NAME_LABEL, Grants
 from gatereeve.core.findings import Finding
 
@@ -21,106 +23,207 @@ GROUP = "gateway.networking.k8s.io"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attached:
-    """One listener that is served. host: `*` when the listener names none."""
+    """One listener that is served. host: `*` when the listener names none. door: of its front."""
 
     position: int
     name: str
     port: int
     protocol: Protocol
     host: str
+    door: str
     admits: kube.AllowedRoutes
     certificates: tuple[kube.SecretObjectReference, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ListenerState:
+    """What became of one listener. attached: None when it is not served.
+
+    refused: why not, when it cannot be: (reason, message), in Gateway API's reasons. conflict:
+    likewise, when another listener has its port and host. unknown: kinds of routes that it names and
+    nothing here serves.
+    """
+
+    name: str
+    is_known: bool
+    attached: Attached | None = None
+    refused: tuple[str, str] | None = None
+    conflict: tuple[str, str] | None = None
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Binding:
-    """One Gateway on one gate. grants: what the Gateway's own namespace may claim."""
+    """One Gateway on one gate. grants: what the Gateway's own namespace may claim.
+
+    front: its own; None when it shares that of the gate. states: of every listener, in order.
+    refused: why the whole Gateway is not served: (reason, message).
+    """
 
     doc: GatewayDoc
     gate: str
     grants: Grants
+    front: Front | None
     listeners: tuple[Attached, ...]
+    states: tuple[ListenerState, ...]
+    refused: tuple[str, str] | None
     findings: tuple[Finding, ...]
 
+    @property
+    def gateway(self) -> Key | None:
+        """The front's gateway, as `Entry` says it."""
+        return None if self.front is None else self.front.gateway
 
-def bind(doc: GatewayDoc, gate: GateDoc, grants: Grants) -> Binding:
+
+def bind(
+    doc: GatewayDoc, gate: GateDoc, grants: Grants, ports: tuple[tuple[int, int], ...] = ()
+) -> Binding:
     """The listeners of `doc` that `gate` serves.
 
-    Findings: listener-invalid, listener-conflict, host-invalid.
+    ports: those of the gate that the Gateway was given, by its own ports (`fronts.given_ports`).
+    Findings: listener-invalid, listener-conflict, host-invalid, parameters-invalid,
+    gateway-pending.
     """
-    findings: list[Finding] = []
-    listeners: list[Attached] = []
-    taken: dict[tuple[str, str], str] = {}
-    names: set[str] = set()
-    for position, listener in enumerate(doc.spec.listeners):
-        at = f"spec.listeners[{position}]"
-        attached = _attach(doc, gate, at, position, listener, findings)
-        if attached is None:
-            continue
-        other = taken.setdefault((attached.protocol, attached.host), attached.name)
-        if other != attached.name or attached.name in names:
-            findings.append(
-                finding(doc, "listener-conflict", at,
-                        f"listener {other} already has port {attached.port} and host {attached.host}, or the same name",
-                        "give each listener a name, and a port and hostname of its own")
-            )  # fmt: skip
-            continue
-        names.add(attached.name)
-        listeners.append(attached)
+    work = _Binder(doc, gate)
+    refused = work.refusal()
+    states = [] if refused else [work.state(n, x) for n, x in enumerate(doc.spec.listeners)]
+    attached = [state.attached for state in states if state.attached is not None]
+    front = None
+    if gate.spec.gateways is not None:
+        protocols = {one.port: one.protocol for one in attached}
+        front = own_front(gate, doc, protocols, dict(ports))
+        work.say_pending(front, attached)
     return Binding(
         doc=doc,
         gate=gate.ref.name,
         grants=grants,
-        listeners=tuple(listeners),
-        findings=tuple(findings),
+        front=front,
+        listeners=tuple(attached),
+        states=tuple(states),
+        refused=refused,
+        findings=tuple(work.findings),
     )
 
 
-def _attach(
-    doc: GatewayDoc,
-    gate: GateDoc,
-    at: str,
-    position: int,
-    listener: kube.Listener,
-    findings: list[Finding],
-) -> Attached | None:
-    def invalid(path: str, message: str, hint: str) -> None:
-        findings.append(finding(doc, "listener-invalid", f"{at}{path}", message, hint))
+class _Binder:
+    """One Gateway, listener by listener; the first of two that want one port and host has it."""
 
-    protocol = _PROTOCOLS.get(listener.protocol)
-    if protocol is None:
-        invalid(".protocol", f"protocol {listener.protocol} is not served", "use HTTPS or HTTP")
+    def __init__(self, doc: GatewayDoc, gate: GateDoc) -> None:
+        self.findings: list[Finding] = []
+        self._doc = doc
+        self._gate = gate
+        self._hosts: dict[tuple[int, str], str] = {}
+        self._protocols: dict[int, tuple[str, str]] = {}
+        self._names: set[str] = set()
+
+    def _say(self, code: str, path: str, message: str, hint: str) -> None:
+        self.findings.append(finding(self._doc, code, path, message, hint))
+
+    def refusal(self) -> tuple[str, str] | None:
+        """What the Gateway asks for and no gate gives: then none of its listeners is served."""
+        spec = self._doc.spec
+        if spec.infrastructure.parameters_ref is not None:
+            message = "the Gateway names parameters, and a Gateway has none here"
+            self._say("parameters-invalid", "spec.infrastructure.parametersRef", message,
+                      "remove them; the Gate of its class says how it is run")  # fmt: skip
+            return "InvalidParameters", message
+        if any(address.value for address in spec.addresses):
+            message = "the Gateway asks for addresses, which are not given on demand"
+            self._say("listener-invalid", "spec.addresses", message,
+                      "remove them, and read the addresses from its status")  # fmt: skip
+            return "UnsupportedAddress", message
         return None
-    address = gate.spec.https if protocol == "https" else gate.spec.http
-    if address is None or address.port != listener.port:
-        has = "no such address" if address is None else f"port {address.port}"
-        invalid(".port", f"Gate {gate.ref.name} has {has} for {listener.protocol}",
-                "use the port of the Gate's address, or change the Gate")  # fmt: skip
+
+    def say_pending(self, front: Front, attached: list[Attached]) -> None:
+        missing = sorted({x.port for x in attached} - {door.shown for door in front.doors})
+        if missing:
+            listed = ", ".join(str(port) for port in missing)
+            self._say("gateway-pending", "", f"port {listed} has not been given a port of gate {self._gate.ref.name} yet",
+                      "wait; a controller that leads creates the Service of the Gateway")  # fmt: skip
+
+    def state(self, position: int, listener: kube.Listener) -> ListenerState:
+        """What becomes of one listener."""
+        at = f"spec.listeners[{position}]"
+        protocol = _PROTOCOLS.get(listener.protocol)
+        refused = self._refused(at, listener, protocol)
+        if refused is not None or protocol is None:
+            known = protocol is not None
+            return ListenerState(name=listener.name, is_known=known, refused=refused)
+        unknown = tuple(k.kind for k in listener.allowed_routes.kinds if not _is_http_route(k))
+        if unknown:
+            self._say("listener-invalid", f"{at}.allowedRoutes.kinds", f"routes of kind {', '.join(unknown)} are not served",
+                      "name HTTPRoute, or no kind at all")  # fmt: skip
+        host = listener.hostname or "*"
+        conflict = self._conflict(listener, protocol, host)
+        if conflict is not None:
+            self._say("listener-conflict", at, conflict[1],
+                      "give each listener a name, and a port and hostname of its own")  # fmt: skip
+            return ListenerState(
+                name=listener.name, is_known=True, conflict=conflict, unknown=unknown
+            )
+        attached = Attached(
+            position=position,
+            name=listener.name,
+            port=listener.port,
+            protocol=protocol,
+            host=host,
+            door=self._door(listener, protocol),
+            admits=listener.allowed_routes,
+            certificates=listener.tls.certificate_refs
+            if protocol == "https" and listener.tls
+            else (),
+        )
+        return ListenerState(name=listener.name, is_known=True, attached=attached, unknown=unknown)
+
+    def _door(self, listener: kube.Listener, protocol: Protocol) -> str:
+        if self._gate.spec.gateways is None:
+            return protocol
+        key = (self._doc.ref.namespace, self._doc.ref.name)
+        return door_name(self._gate.ref.name, key, listener.port)
+
+    def _refused(
+        self, at: str, listener: kube.Listener, protocol: Protocol | None
+    ) -> tuple[str, str] | None:
+        """Why the listener cannot be served, whatever else there is."""
+
+        def invalid(reason: str, path: str, message: str, hint: str) -> tuple[str, str]:
+            self._say("listener-invalid", f"{at}{path}", message, hint)
+            return reason, message
+
+        if protocol is None:
+            return invalid("UnsupportedProtocol", ".protocol", f"protocol {listener.protocol} is not served",
+                           "use HTTPS or HTTP")  # fmt: skip
+        gate = self._gate
+        address = gate.spec.https if protocol == "https" else gate.spec.http
+        if gate.spec.gateways is None and (address is None or address.port != listener.port):
+            has = "no such address" if address is None else f"port {address.port}"
+            return invalid("PortUnavailable", ".port", f"Gate {gate.ref.name} has {has} for {listener.protocol}",
+                           "use the port of the Gate's address, or change the Gate")  # fmt: skip
+        host = listener.hostname or "*"
+        if host != "*" and not grammar.is_host(host):
+            message = f"{host!r} is no DNS name"
+            self._say("host-invalid", f"{at}.hostname", message,
+                      "write a host name in lower case, or `*.` and one, without port")  # fmt: skip
+            return "UnsupportedValue", message
+        problem = _tls_problem(self._doc.spec, listener, protocol)
+        return None if problem is None else invalid("UnsupportedValue", *problem)
+
+    def _conflict(
+        self, listener: kube.Listener, protocol: Protocol, host: str
+    ) -> tuple[str, str] | None:
+        """Which listener before this one has its port, as (reason, message)."""
+        name, port = listener.name, listener.port
+        other, spoken = self._protocols.setdefault(port, (name, protocol))
+        if spoken != protocol:
+            return (
+                "ProtocolConflict",
+                f"listener {other} already speaks {spoken.upper()} on port {port}",
+            )
+        other = self._hosts.setdefault((port, host), name)
+        if other != name or name in self._names:
+            return "HostnameConflict", f"listener {other} already has port {port} and host {host}, or the same name"  # fmt: skip
+        self._names.add(name)
         return None
-    host = listener.hostname or "*"
-    if host != "*" and not grammar.is_host(host):
-        findings.append(
-            finding(doc, "host-invalid", f"{at}.hostname", f"{host!r} is no DNS name",
-                    "write a host name in lower case, or `*.` and one, without port")
-        )  # fmt: skip
-        return None
-    problem = _tls_problem(doc.spec, listener, protocol)
-    if problem is not None:
-        invalid(*problem)
-        return None
-    unknown = [k.kind for k in listener.allowed_routes.kinds if not _is_http_route(k)]
-    if unknown:
-        invalid(".allowedRoutes.kinds", f"routes of kind {', '.join(unknown)} are not served",
-                "name HTTPRoute, or no kind at all")  # fmt: skip
-    return Attached(
-        position=position,
-        name=listener.name,
-        port=listener.port,
-        protocol=protocol,
-        host=host,
-        admits=listener.allowed_routes,
-        certificates=listener.tls.certificate_refs if protocol == "https" and listener.tls else (),
-    )
 
 
 def _tls_problem(
@@ -160,9 +263,14 @@ def _is_http_route(kind: kube.GroupKind) -> bool:
     return kind.kind == "HTTPRoute" and kind.group in (None, GROUP)
 
 
+def takes_routes(allowed: kube.AllowedRoutes) -> bool:
+    """Whether a listener takes HTTPRoutes at all."""
+    return not allowed.kinds or any(_is_http_route(kind) for kind in allowed.kinds)
+
+
 def admits(listener: Attached, gateway: GatewayDoc, labels: Mapping[str, str]) -> bool:
     """Whether a listener takes HTTPRoutes of the namespace with `labels`."""
-    if listener.admits.kinds and not any(_is_http_route(k) for k in listener.admits.kinds):
+    if not takes_routes(listener.admits):
         return False
     namespaces = listener.admits.namespaces
     if namespaces.from_ == "All":

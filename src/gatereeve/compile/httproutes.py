@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gatereeve.api import kube
-from gatereeve.api.world import HTTPRouteDoc
+from gatereeve.api.world import HTTPRouteDoc, Key
 from gatereeve.compile import gateways, grammar
 from gatereeve.compile.claims import (
     Backend,
@@ -19,7 +20,7 @@ from gatereeve.compile.claims import (
     Claim,
     Claimed,
     Entry,
-    Protocol,
+    Parent,
     Rule,
     finding,
     not_granted,
@@ -66,67 +67,105 @@ def compile_http_route(
     host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
     """
     findings: list[Finding] = []
-    attached: list[tuple[Binding, Attached]] = []
+    hosts = _hosts(doc, findings)
+    attached: list[_Place] = []
+    states: list[Parent] = []
     for number, parent in enumerate(parents):
-        if not isinstance(parent, bool):
-            attached += _attached(doc, number, parent, labels, findings)
-    hosts = _hosts(doc, attached, findings)
-    if not hosts:
-        return Claimed(findings=tuple(findings))
-    claims = _claims(doc, findings)
-    entries: list[Entry] = []
-    for (gate, host), protocols in sorted(hosts.items()):
-        for claim in claims:
-            if grants.covers(host, claim.path):
-                entries.append(
-                    Entry(gate=gate, host=host, single_label=False,
-                          protocols=tuple(sorted(protocols)), claim=claim)
-                )  # fmt: skip
-            else:
-                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+        if isinstance(parent, Binding):
+            places, state = _attached(doc, number, parent, labels, hosts, findings)
+            attached += places
+            states.append(state)
+        elif parent is None:
+            findings.append(_no_parent(doc, number))
+    if hosts and not any(place.hosts for place in attached) and attached:
+        findings.append(_no_host(doc))
+    ignored: list[Finding] = []  # what is wrong with rules that nobody can reach
+    reachable = any(place.hosts for place in attached)
+    rules = _rules(doc, findings if reachable else ignored)
+    if not reachable:
+        return Claimed(doc=doc, parents=tuple(states), rules=rules, findings=tuple(findings))
+    entries = _entries(doc, attached, _claims(doc, rules, findings), grants, findings)
     return Claimed(
+        doc=doc,
         entries=tuple(entries),
-        certificates=tuple(_certificates(attached, {e.host for e in entries}, findings)),
+        certificates=tuple(_certificates(attached, entries, findings)),
+        parents=tuple(states),
+        rules=rules,
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One listener that takes the route. hosts: those that they have in common."""
+
+    binding: Binding
+    listener: Attached
+    hosts: tuple[str, ...]
 
 
 def _attached(
     doc: HTTPRouteDoc,
     number: int,
-    binding: Binding | None,
+    binding: Binding,
     labels: Mapping[str, str],
+    hosts: tuple[str, ...],
     findings: list[Finding],
-) -> list[tuple[Binding, Attached]]:
-    at = f"spec.parentRefs[{number}]"
+) -> tuple[list[_Place], Parent]:
+    """The listeners of one parent that take the route, and what is to be said about it."""
     reference = doc.spec.parent_refs[number]
+    gateway = (binding.doc.ref.namespace, binding.doc.ref.name)
+    state = Parent(
+        number=number, gateway=gateway, gate=binding.gate, front=binding.gateway, refused=None
+    )
     named = [
         listener
-        for listener in (binding.listeners if binding is not None else ())
+        for listener in binding.listeners
         if reference.section_name in (None, listener.name)
         and reference.port in (None, listener.port)
     ]
-    if binding is None or not named:
-        findings.append(
-            finding(doc, "parent-not-found", at,
-                    f"there is no Gateway {reference.name} of ours with such a listener",
-                    "name a Gateway whose class this gate serves; check namespace, sectionName and port")
-        )  # fmt: skip
-        return []
+    if not named:
+        problem = _no_parent(doc, number)
+        findings.append(problem)
+        return [], replace(state, refused=("NoMatchingParent", problem.message))
     admitted = [x for x in named if gateways.admits(x, binding.doc, labels)]
     if not admitted:
-        findings.append(
-            finding(doc, "parent-not-allowed", at,
-                    f"{binding.doc.ref} does not admit HTTPRoutes of namespace {doc.ref.namespace}",
-                    "ask its owner to allow this namespace in allowedRoutes")
+        problem = finding(
+            doc, "parent-not-allowed", f"spec.parentRefs[{number}]",
+            f"{binding.doc.ref} does not admit HTTPRoutes of namespace {doc.ref.namespace}",
+            "ask its owner to allow this namespace in allowedRoutes",
         )  # fmt: skip
-    return [(binding, listener) for listener in admitted]
+        findings.append(problem)
+        return [], replace(state, refused=("NotAllowedByListeners", problem.message))
+    places = [_place(binding, listener, hosts) for listener in admitted]
+    listeners = tuple(place.listener.name for place in places if place.hosts)
+    if not listeners:
+        refused = ("NoMatchingListenerHostname", _no_host(doc).message)
+        return places, replace(state, refused=refused)
+    return places, replace(state, listeners=listeners)
 
 
-def _hosts(
-    doc: HTTPRouteDoc, attached: list[tuple[Binding, Attached]], findings: list[Finding]
-) -> dict[tuple[str, str], set[Protocol]]:
-    """(gate, host) to the protocols over which it is asked for."""
+def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Place:
+    common = (gateways.common_host(listener.host, host) for host in hosts)
+    found = tuple(host for host in common if host is not None)
+    return _Place(binding=binding, listener=listener, hosts=found)
+
+
+def _no_parent(doc: HTTPRouteDoc, number: int) -> Finding:
+    name = doc.spec.parent_refs[number].name
+    return finding(doc, "parent-not-found", f"spec.parentRefs[{number}]",
+                   f"there is no Gateway {name} of ours with such a listener",
+                   "name a Gateway whose class this gate serves; check namespace, sectionName and port")  # fmt: skip
+
+
+def _no_host(doc: HTTPRouteDoc) -> Finding:
+    return finding(doc, "no-matching-host", "spec.hostnames",
+                   "the route and its listeners have no host in common",
+                   "use a host that the listener's hostname covers")  # fmt: skip
+
+
+def _hosts(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[str, ...]:
+    """The hosts that the route asks for; every one when it names none."""
     wanted = []
     for number, host in enumerate(doc.spec.hostnames):
         if grammar.is_host(host):
@@ -136,28 +175,56 @@ def _hosts(
                 finding(doc, "host-invalid", f"spec.hostnames[{number}]", f"{host!r} is no DNS name",
                         "write a host name in lower case, or `*.` and one, without port")
             )  # fmt: skip
-    if not doc.spec.hostnames:
-        wanted = ["*"]
-    hosts: defaultdict[tuple[str, str], set[Protocol]] = defaultdict(set)
-    for binding, listener in attached:
-        for host in wanted:
-            common = gateways.common_host(listener.host, host)
-            if common is not None:
-                hosts[binding.gate, common].add(listener.protocol)
-    if attached and wanted and not hosts:
-        findings.append(
-            finding(doc, "no-matching-host", "spec.hostnames",
-                    "the route and its listeners have no host in common",
-                    "use a host that the listener's hostname covers")
-        )  # fmt: skip
-    return hosts
+    return tuple(wanted) if doc.spec.hostnames else ("*",)
 
 
-def _claims(doc: HTTPRouteDoc, findings: list[Finding]) -> list[Claim]:
+def _entries(
+    doc: HTTPRouteDoc,
+    attached: list[_Place],
+    claims: list[Claim],
+    grants: Grants,
+    findings: list[Finding],
+) -> list[Entry]:
+    """Every claim on every host of every front, as far as the namespace is granted it."""
+    listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
+    for place in attached:
+        for host in place.hosts:
+            listeners[place.binding.gate, place.binding.gateway, host].append(place.listener)
+    entries: list[Entry] = []
+    for (gate, gateway, host), found in sorted(listeners.items(), key=_by_front):
+        doors = tuple(sorted({listener.door for listener in found}))
+        protocols = tuple(sorted({listener.protocol for listener in found}))
+        for claim in claims:
+            if grants.covers(host, claim.path):
+                entries.append(
+                    Entry(gate=gate, gateway=gateway, host=host, single_label=False,
+                          doors=doors, protocols=protocols, claim=claim)
+                )  # fmt: skip
+            else:
+                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+    return entries
+
+
+def _by_front(item: tuple[tuple[str, Key | None, str], object]) -> tuple[str, Key, str]:
+    gate, gateway, host = item[0]
+    return gate, gateway or ("", ""), host
+
+
+def _rules(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[Rule, ...]:
+    return tuple(
+        _rule(doc, f"spec.rules[{number}]", given, findings)
+        for number, given in enumerate(_given(doc))
+    )
+
+
+def _given(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
+    return doc.spec.rules or (kube.HTTPRouteRule(),)
+
+
+def _claims(doc: HTTPRouteDoc, rules: tuple[Rule, ...], findings: list[Finding]) -> list[Claim]:
     claims = []
-    for number, given in enumerate(doc.spec.rules or (kube.HTTPRouteRule(),)):
-        at = f"spec.rules[{number}]"
-        rule = _rule(doc, at, given, findings)
+    for number, (given, rule) in enumerate(zip(_given(doc), rules, strict=True)):
+        at = rule.path
         for position, match in enumerate(given.matches or (kube.HTTPRouteMatch(),)):
             where = f"{at}.matches[{position}]" if given.matches else at
             claim = _claim(doc, where, (number, position), match, rule, findings)
@@ -327,18 +394,21 @@ def _values(
 
 
 def _certificates(
-    attached: list[tuple[Binding, Attached]],
-    hosts: set[str],
+    attached: list[_Place],
+    entries: list[Entry],
     findings: list[Finding],
 ) -> list[CertificateClaim]:
     """The listeners' certificates, for the hosts that this route claims through them.
 
     A Gateway shows a certificate only for hosts that its own namespace is granted.
     """
+    claimed = {(entry.gate, entry.gateway, entry.host) for entry in entries}
     claims = []
-    for binding, listener in attached:
+    for place in attached:
+        binding, listener = place.binding, place.listener
         at = f"spec.listeners[{listener.position}]"
-        for host in sorted(hosts) if listener.certificates else ():
+        its = sorted(h for g, w, h in claimed if (g, w) == (binding.gate, binding.gateway))
+        for host in its if listener.certificates else ():
             if gateways.common_host(listener.host, host) != host:
                 continue
             if not binding.grants.has_host(host):
@@ -346,13 +416,17 @@ def _certificates(
                 continue
             claims += [
                 CertificateClaim(
-                    gate=binding.gate, host=host, doc=binding.doc,
+                    gate=binding.gate, gateway=binding.gateway, host=host, doc=binding.doc,
                     where=f"{at}.tls.certificateRefs[{number}]",
                     place=(age(binding.doc), listener.position, number),
                     namespace=ref.namespace or binding.doc.ref.namespace,
-                    # another kind of object is no Secret; an empty name resolves to nothing
-                    name=ref.name if (ref.group, ref.kind) == ("", "Secret") else "",
+                    name=secret_name(ref),
                 )
                 for number, ref in enumerate(listener.certificates)
             ]  # fmt: skip
     return claims
+
+
+def secret_name(ref: kube.SecretObjectReference) -> str:
+    """The Secret that is named; another kind of object is no Secret, and "" resolves to nothing."""
+    return ref.name if (ref.group, ref.kind) == ("", "Secret") else ""

@@ -38,12 +38,14 @@ def compile_ingress(doc: IngressDoc, gate: str, grants: Grants) -> Claimed:
     """
     findings = _annotation_findings(doc)
     if any(f.code == "annotation-refused" for f in findings):
-        return Claimed(findings=tuple(findings))
+        return Claimed(doc=doc, gate=gate, findings=tuple(findings))
     entries: list[Entry] = []
     for number, rule in enumerate(doc.spec.rules):
         entries += _rule_entries(doc, gate, grants, number, rule, findings)
     entries += _default_entries(doc, gate, grants, entries, findings)
     return Claimed(
+        doc=doc,
+        gate=gate,
         entries=tuple(entries),
         certificates=tuple(_certificates(doc, gate, grants, findings)),
         findings=tuple(findings),
@@ -114,6 +116,7 @@ def _entry(gate: str, host: str, claim: Claim) -> Entry:
         gate=gate,
         host=host,
         single_label=host.startswith("*."),
+        doors=("http", "https"),
         protocols=("http", "https"),
         claim=claim,
     )

@@ -1,13 +1,14 @@
 """All routes of a World, then one gate's share of them: listeners, virtual hosts, clusters.
 
-`index_world` reads every route document once and says what it claims on which gate; `route_gate`
-resolves the claims of one gate against its models' plans, in shards of hosts (`shards`). Both take
-what did not change from the memo.
+`index_world` reads every route document once and says what it claims on which front of which gate;
+`route_gate` resolves the claims of one gate against its models' plans, front by front, in shards of
+hosts (`shards`). Both take what did not change from the memo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -20,27 +21,36 @@ from gatereeve.api.world import (
     Key,
     ModelVersionDoc,
     NamespaceDoc,
+    ServiceDoc,
     World,
 )
-from gatereeve.compile import certificates, classes, hosts, references, services, shards
+from gatereeve.compile import certificates, classes, fronts, hosts, references, services, shards
 from gatereeve.compile.backends import Plans
-from gatereeve.compile.claims import Claimed, Protocol
+from gatereeve.compile.claims import Claimed
 from gatereeve.compile.classes import Classes
+from gatereeve.compile.fronts import Door, Front
 from gatereeve.compile.gateways import Binding, bind
 from gatereeve.compile.hosts import GrantIndex, Grants
 from gatereeve.compile.httproutes import compile_http_route, parents_of
 from gatereeve.compile.ingress import compile_ingress
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
+from gatereeve.core.refs import Ref
 from gatereeve.ir.clusters import Cluster, Endpoint
 from gatereeve.ir.gates import Listener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
-    """What all route documents claim, and what their backends are looked up in."""
+    """What all route documents claim, and what their backends are looked up in.
+
+    parts: the claims, by front. bindings: our Gateways.
+    """
 
     claimed: tuple[Claimed, ...]
+    parts: Mapping[tuple[str, Key | None], shards.Part]
+    bindings: Mapping[Key, Binding]
+    grants: GrantIndex
     classes: Classes
     services: services.ServiceIndex
     secrets: certificates.Secrets
@@ -50,15 +60,28 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedGate:
-    """listeners: https first. clusters: by name. models: those that some route reaches, sorted.
+    """listeners: those of the Gate first, https before http; then those of Gateways, by name.
 
-    shards: the same virtual hosts and clusters in parts that keep their identity while unchanged.
+    clusters: by name. models: those that some route reaches, sorted. shards: the same virtual hosts
+    and clusters in parts that keep their identity while unchanged. fronts: the same, front by front.
     """
 
     listeners: tuple[Listener, ...]
     clusters: tuple[Cluster, ...]
     models: tuple[Key, ...]
     shards: tuple[shards.Routed, ...]
+    fronts: tuple[RoutedFront, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RoutedFront:
+    """One front of a gate. served: documents of which some row answers requests there."""
+
+    front: Front
+    listeners: tuple[Listener, ...]
+    shards: tuple[shards.Routed, ...]
+    served: frozenset[Ref]
     findings: tuple[Finding, ...]
 
 
@@ -69,9 +92,14 @@ def index_world(world: World, memo: Memo) -> Index:
     """
     found = services.index(world, memo)
     reader = _Reader(world, memo)
-    read = (reader.ingresses(), reader.http_routes())
+    routes = reader.http_routes()
+    read = (reader.ingresses(), routes)
+    claimed = tuple(one for part in read for one in part.claimed)
     return Index(
-        claimed=tuple(one for part in read for one in part.claimed),
+        claimed=claimed,
+        parts=memo.get(("shards.by_front", claimed), partial(shards.by_front, claimed)),
+        bindings=routes.bindings,
+        grants=reader.grants,
         classes=reader.classes,
         services=found,
         secrets=certificates.Secrets(
@@ -89,9 +117,10 @@ def index_world(world: World, memo: Memo) -> Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Read:
-    """All documents of one kind of route."""
+    """All documents of one kind of route, and the Gateways that they may name."""
 
     claimed: tuple[Claimed, ...]
+    bindings: Mapping[Key, Binding]
     findings: tuple[Finding, ...]
 
 
@@ -127,12 +156,13 @@ class _Reader:
             one = memo.get(("ingress", doc, gate, grants), make)
             claimed.append(one)
             findings += one.findings
-        return _Read(claimed=tuple(claimed), findings=tuple(findings))
+        return _Read(claimed=tuple(claimed), bindings={}, findings=tuple(findings))
 
     def http_routes(self) -> _Read:
         docs = tuple(self._world.http_routes.values())
         gateways = tuple(self._world.gateways.values())
-        key = self._key("routing.http_routes", docs, gateways)
+        services = tuple(self._services(gateways))
+        key = self._key("routing.http_routes", docs, gateways, services)
         return self._memo.get(key, lambda: self._http_routes(docs, gateways))
 
     def _http_routes(
@@ -153,7 +183,32 @@ class _Reader:
             one = memo.get(("http_route", doc, parents, grants, namespace), make)
             claimed.append(one)
             findings += one.findings
-        return _Read(claimed=tuple(claimed), findings=tuple(findings))
+        return _Read(claimed=tuple(claimed), bindings=bindings, findings=tuple(findings))
+
+    def _services(self, docs: tuple[GatewayDoc, ...]) -> Iterator[ServiceDoc]:
+        """The Services that lead to Gateways with addresses of their own."""
+        for doc in docs:
+            name = self.classes.gateway.get(doc.spec.gateway_class_name)
+            if name is not None:
+                key = (doc.ref.namespace, doc.ref.name)
+                service = fronts.service_of(self._world, self._world.gates["", name], key)
+                if service is not None:
+                    yield service
+
+    def _ports(self, docs: tuple[GatewayDoc, ...]) -> Mapping[Key, Mapping[int, int]]:
+        """The ports that Gateways with addresses of their own were given."""
+        given: defaultdict[str, list[tuple[Key, ServiceDoc]]] = defaultdict(list)
+        for doc in docs:
+            key = (doc.ref.namespace, doc.ref.name)
+            name = self.classes.gateway.get(doc.spec.gateway_class_name, "")
+            gate = self._world.gates.get(("", name))
+            service = None if gate is None else fronts.service_of(self._world, gate, key)
+            if service is not None:
+                given[name].append((key, service))
+        found: dict[Key, Mapping[int, int]] = {}
+        for name, pairs in given.items():
+            found.update(fronts.given_ports(self._world.gates["", name], pairs))
+        return found
 
     def _bindings(
         self,
@@ -165,6 +220,7 @@ class _Reader:
         """Our Gateways, and the keys of those of other classes."""
         bindings: dict[Key, Binding] = {}
         foreign = set()
+        ports = self._ports(docs)
         for doc in sorted(docs, key=attrgetter("ref")):
             key = (doc.ref.namespace, doc.ref.name)
             name = self.classes.gateway.get(doc.spec.gateway_class_name)
@@ -174,8 +230,9 @@ class _Reader:
                 continue
             gate = self._world.gates["", name]
             grants = namespaces.grants(doc.ref.namespace)
-            make = partial(bind, doc, gate, grants)
-            bindings[key] = memo.get(("gateway", doc, gate, grants), make)
+            given = tuple(sorted(ports.get(key, {}).items()))
+            make = partial(bind, doc, gate, grants, given)
+            bindings[key] = memo.get(("gateway", doc, gate, grants, given), make)
             findings += bindings[key].findings
         return bindings, frozenset(foreign)
 
@@ -210,15 +267,39 @@ def route_gate(index: Index, gate: GateDoc, plans: Plans) -> RoutedGate:
 
     Findings: of backends, certificates and conflicts; tls-unavailable.
     """
-    name = gate.ref.name
+    found = [_route_front(index, gate, plans, front) for front in _fronts(index, gate)]
+    routed = tuple(shard for one in found for shard in one.shards)
+    clusters = {cluster.name: cluster for one in routed for cluster in one.clusters}
+    return RoutedGate(
+        listeners=tuple(listener for one in found for listener in one.listeners),
+        clusters=tuple(clusters[cluster] for cluster in sorted(clusters)),
+        models=tuple(sorted({model for one in routed for model in one.models})),
+        shards=routed,
+        fronts=tuple(found),
+        findings=tuple(f for one in found for f in one.findings),
+    )
+
+
+def _fronts(index: Index, gate: GateDoc) -> list[Front]:
+    """That of the Gate, then those of its Gateways by namespace and name."""
+    own = [
+        binding.front
+        for _, binding in sorted(index.bindings.items())
+        if binding.gate == gate.ref.name and binding.front is not None
+    ]
+    return [fronts.shared_front(gate, index.classes.opened), *own]
+
+
+def _route_front(index: Index, gate: GateDoc, plans: Plans, front: Front) -> RoutedFront:
+    part = index.parts.get((front.gate, front.gateway), shards.Part())
+    name = ("shards.split", front.gate, front.gateway is not None)
     claims = index.memo.get(
-        ("shards.split", name, index.claimed),
-        lambda: shards.split(name, index.claimed, index.memo.part(("shards.split", name))),
+        ("shards.split", part), partial(shards.split, part, index.memo.part(name))
     )
     chosen = certificates.choose(gate, claims.https_hosts, claims.certificates, index.secrets)
     lookup = shards.Lookup(
         gate=gate,
-        opened=frozenset(p for g, p in index.classes.opened if g == name),
+        front=front,
         plans=plans,
         services=index.services,
         grants=index.secrets.grants,
@@ -226,39 +307,43 @@ def route_gate(index: Index, gate: GateDoc, plans: Plans) -> RoutedGate:
         memo=index.memo,
     )
     routed = tuple(shards.route(shard, lookup) for shard in claims.shards)
-    clusters = {cluster.name: cluster for one in routed for cluster in one.clusters}
-    listeners = (_listener(gate, protocol, routed, chosen, lookup) for protocol in _PROTOCOLS)
-    return RoutedGate(
-        listeners=tuple(listener for listener in listeners if listener is not None),
-        clusters=tuple(clusters[cluster] for cluster in sorted(clusters)),
-        models=tuple(sorted({model for one in routed for model in one.models})),
+    return RoutedFront(
+        front=front,
+        listeners=tuple(
+            _listener(index, gate, front, door, routed, chosen) for door in front.doors
+        ),
         shards=routed,
+        served=frozenset().union(*(one.served for one in routed)),
         findings=(*claims.findings, *chosen.findings, *(f for one in routed for f in one.findings)),
     )
 
 
-_PROTOCOLS: tuple[Protocol, ...] = ("https", "http")
-
-
 def _listener(
+    index: Index,
     gate: GateDoc,
-    protocol: Protocol,
+    front: Front,
+    door: Door,
     routed: tuple[shards.Routed, ...],
     chosen: certificates.Chosen,
-    lookup: shards.Lookup,
-) -> Listener | None:
-    """The listener of one address, if the gate has it to itself."""
-    address = gate.spec.https if protocol == "https" else gate.spec.http
-    if address is None or protocol not in lookup.opened:
-        return None
-    found = [vhost for one in routed for vhost in getattr(one, protocol)]
+) -> Listener:
+    """One port of a front."""
+    found = [vhost for one in routed for vhost in one.hosts[door.name]]
+    own = front.gateway is not None
     return Listener(
-        name=protocol,
-        protocol=protocol,
-        address=address.host,
-        port=address.port,
+        name=door.name,
+        protocol=door.protocol,
+        address=door.address,
+        port=door.port,
         tls_min=gate.spec.tls.min_version,
-        certificates=chosen.certificates if protocol == "https" else (),
+        certificates=chosen.certificates if door.protocol == "https" else (),
         hosts=tuple(sorted(found, key=attrgetter("host"))),
-        origin=gate.origin(f"spec.{protocol}"),
+        shown_port=door.shown,
+        tls_port=_tls_port(front) if own and door.protocol == "http" else None,
+        origin=index.bindings[front.gateway].doc.origin()
+        if front.gateway is not None
+        else gate.origin(f"spec.{door.protocol}"),
     )
+
+
+def _tls_port(front: Front) -> int | None:
+    return next((door.shown for door in front.doors if door.protocol == "https"), None)

@@ -1,4 +1,4 @@
-"""Hosts of one gate, in shards: claims to virtual hosts, cached shard by shard.
+"""Hosts of one front of a gate, in shards: claims to virtual hosts, cached shard by shard.
 
 A shard is a fixed share of all host names. What it reads (claims, plans, servers, certificates) is
 its memo key, so one changed document costs one shard and ten thousand hosts are a hundred look-ups.
@@ -18,11 +18,13 @@ from gatereeve.api.world import GateDoc, Key
 from gatereeve.compile import references, services
 from gatereeve.compile.backends import Plans, resolve
 from gatereeve.compile.certificates import Chosen
-from gatereeve.compile.claims import CertificateClaim, Claim, Claimed, Entry, Protocol, finding
+from gatereeve.compile.claims import CertificateClaim, Claim, Claimed, Entry, finding
+from gatereeve.compile.fronts import Door, Front
 from gatereeve.compile.rows import ClaimRows, claim_rows
 from gatereeve.compile.vhosts import Assembled, Tls, assemble, lost
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
+from gatereeve.core.refs import Ref
 from gatereeve.ir.clusters import Cluster
 from gatereeve.ir.routes import VirtualHost
 
@@ -51,7 +53,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Claims:
-    """All that is claimed on one gate. https_hosts: those asked for over TLS, sorted."""
+    """All that is claimed on one front. https_hosts: those asked for over TLS, sorted."""
 
     shards: tuple[Shard, ...]
     https_hosts: tuple[str, ...]
@@ -61,10 +63,10 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What the shards of one gate read besides their claims. opened: protocols of the gate."""
+    """What the shards of one front read besides their claims."""
 
     gate: GateDoc
-    opened: frozenset[str]
+    front: Front
     plans: Plans
     services: services.ServiceIndex
     grants: references.ReferenceGrants
@@ -74,30 +76,53 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Routed:
-    """One shard, done. The same object as long as nothing that it reads changed."""
+    """One shard, done. The same object as long as nothing that it reads changed.
 
-    https: tuple[VirtualHost, ...]
-    http: tuple[VirtualHost, ...]
+    hosts: by door. served: documents of which some row answers requests here, other than by asking
+    for TLS. models: those that some row reaches.
+    """
+
+    hosts: Mapping[str, tuple[VirtualHost, ...]]
     clusters: tuple[Cluster, ...]
     models: tuple[Key, ...]
+    served: frozenset[Ref]
     findings: tuple[Finding, ...]
 
 
-def split(gate: str, claimed: tuple[Claimed, ...], memo: Memo) -> Claims:
-    """The claims on `gate`, by shard and host.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The claims on one front, as they were made. Its entries compare by identity: a memo key."""
+
+    entries: tuple[Entry, ...] = ()
+    certificates: tuple[CertificateClaim, ...] = ()
+
+
+def by_front(claimed: tuple[Claimed, ...]) -> Mapping[tuple[str, Key | None], Part]:
+    """Claims by (gate, gateway): one pass over all of them."""
+    entries: defaultdict[tuple[str, Key | None], list[Entry]] = defaultdict(list)
+    certificates: defaultdict[tuple[str, Key | None], list[CertificateClaim]] = defaultdict(list)
+    for one in claimed:
+        for entry in one.entries:
+            entries[entry.gate, entry.gateway].append(entry)
+        for claim in one.certificates:
+            certificates[claim.gate, claim.gateway].append(claim)
+    return {
+        key: Part(entries=tuple(entries[key]), certificates=tuple(certificates[key]))
+        for key in entries.keys() | certificates.keys()
+    }
+
+
+def split(part: Part, memo: Memo) -> Claims:
+    """The claims on one front, by shard and host.
 
     Findings: route-conflict, where two kinds of wildcard meet.
     """
     by_shard: defaultdict[int, list[Entry]] = defaultdict(list)
-    certificates: list[CertificateClaim] = []
     https: set[str] = set()
-    for one in claimed:
-        for entry in one.entries:
-            if entry.gate == gate:
-                by_shard[zlib.crc32(entry.host.encode()) % SHARDS].append(entry)
-                if "https" in entry.protocols:
-                    https.add(entry.host)
-        certificates += [c for c in one.certificates if c.gate == gate]
+    for entry in part.entries:
+        by_shard[zlib.crc32(entry.host.encode()) % SHARDS].append(entry)
+        if "https" in entry.protocols:
+            https.add(entry.host)
     shards = []
     for number in sorted(by_shard):
         entries = tuple(by_shard[number])
@@ -105,7 +130,7 @@ def split(gate: str, claimed: tuple[Claimed, ...], memo: Memo) -> Claims:
     return Claims(
         shards=tuple(shards),
         https_hosts=tuple(sorted(https)),
-        certificates=tuple(certificates),
+        certificates=part.certificates,
         findings=tuple(found for shard in shards for found in shard.findings),
     )
 
@@ -160,7 +185,8 @@ def _settled(name: str, entries: list[Entry], findings: list[Finding]) -> list[E
 def route(shard: Shard, lookup: Lookup) -> Routed:
     """The virtual hosts of a shard. Findings: of backends and conflicts; tls-unavailable."""
     key = ("shards.route", shard, *_reads(shard, lookup))
-    name = ("shards.route", lookup.gate.ref.name, shard.number)
+    front = lookup.front  # own fronts share the parts of the memo: Gateways come and go
+    name = ("shards.route", front.gate, front.gateway is not None, shard.number)
     return lookup.memo.get(key, lambda: _Work(shard, lookup, lookup.memo.part(name)).routed())
 
 
@@ -174,7 +200,7 @@ def _reads(shard: Shard, lookup: Lookup) -> tuple[object, ...]:
     )
     return (
         lookup.gate,
-        lookup.opened,
+        lookup.front,
         lookup.grants,
         tuple(plans.get(key) for key in shard.models),
         its_services,
@@ -191,46 +217,52 @@ class _Work:
         self._lookup = lookup
         self._memo = memo
         self._rows: dict[Claim, ClaimRows] = {}
+        self._hosts: dict[str, list[VirtualHost]] = {d.name: [] for d in lookup.front.doors}
+        self._served: set[Ref] = set()
         self._findings: list[Finding] = []
 
     def routed(self) -> Routed:
-        served: dict[Protocol, list[VirtualHost]] = {"https": [], "http": []}
         for host in self._shard.hosts:
-            self._serve(host, served)
+            self._serve(host)
         found = self._rows.values()
         clusters = {cluster.name: cluster for rows in found for cluster in rows.clusters}
         return Routed(
-            https=tuple(served["https"]),
-            http=tuple(served["http"]),
+            hosts={door: tuple(hosts) for door, hosts in self._hosts.items()},
             clusters=tuple(clusters[name] for name in sorted(clusters)),
             models=tuple(sorted({model for rows in found for model in rows.models})),
+            served=frozenset(self._served),
             findings=tuple(dict.fromkeys(self._findings)),
         )
 
-    def _serve(self, host: Host, served: dict[Protocol, list[VirtualHost]]) -> None:
-        """One host on both listeners."""
+    def _serve(self, host: Host) -> None:
+        """One host at every door of the front."""
         rows = {entry: self._rows_of(entry.claim) for entry in host.entries}
         governed = any(found.governed for found in rows.values())
-        secure = tuple(found for entry, found in rows.items() if "https" in entry.protocols)
-        plain = tuple(found for entry, found in rows.items() if "http" in entry.protocols)
-        opened = self._lookup.opened
-        over_tls = bool(secure) and "https" in opened and self._lookup.chosen.has(host.name)
-        self._unserved(host, rows, over_tls=over_tls, governed=governed)
+        doors = self._lookup.front.doors
+        certified = self._lookup.chosen.has(host.name)
+        secure = {door.name for door in doors if door.protocol == "https" and certified}
+        over_tls = _at(rows, secure)
+        self._unserved(host, rows, secure, governed=governed)
         tls: Tls = "any"
         if governed:  # plain HTTP never serves it; the rows there only say what there is
             tls = self._lookup.gate.spec.plain_http if over_tls else "refuse"
-            plain = secure if over_tls else plain or secure
-        if over_tls:
-            served["https"].append(self._assemble(host, secure, tls))
-        if plain and "http" in opened:
-            served["http"].append(self._assemble(host, plain, tls))
+        for door in doors:
+            found = _at(rows, {door.name})
+            if door.protocol == "https":
+                if found and certified:
+                    self._open(door, host, found, tls)
+            elif governed:
+                found = over_tls or found or tuple(rows.values())
+                self._open(door, host, found, tls)
+            elif found:
+                self._open(door, host, found, tls)
 
     def _rows_of(self, claim: Claim) -> ClaimRows:
         found = self._rows.get(claim)
         if found is None:
             look = partial(
                 resolve,
-                claim,
+                claim.doc,
                 plans=self._lookup.plans,
                 found=self._lookup.services,
                 grants=self._lookup.grants,
@@ -245,14 +277,19 @@ class _Work:
         return found
 
     def _unserved(
-        self, host: Host, rows: Mapping[Entry, ClaimRows], *, over_tls: bool, governed: bool
+        self, host: Host, rows: Mapping[Entry, ClaimRows], secure: set[str], *, governed: bool
     ) -> None:
         """tls-unavailable for every claim that needs TLS and does not get it."""
+        front = self._lookup.front
+        there = {door.name for door in front.doors}
+        over_tls = bool(_at(rows, secure))
         for entry in rows:
-            if over_tls and "https" in entry.protocols:
+            if not secure.isdisjoint(entry.doors):
                 continue
             if not governed and entry.protocols != ("https",):
                 continue
+            if front.gateway is not None and there.isdisjoint(entry.doors):
+                continue  # gateway-pending says it
             why = (
                 "it is attached to plain HTTP only, and the host is governed"
                 if over_tls
@@ -264,10 +301,17 @@ class _Work:
                         "attach it to an https listener whose certificate covers the host, or give the Gate tls.defaultCertificate")
             )  # fmt: skip
 
-    def _assemble(self, host: Host, rows: tuple[ClaimRows, ...], tls: Tls) -> VirtualHost:
+    def _open(self, door: Door, host: Host, rows: tuple[ClaimRows, ...], tls: Tls) -> None:
         made: Assembled = self._memo.get(
             ("vhost", host.name, rows, host.single_label, tls),
             partial(assemble, host.name, rows, single_label=host.single_label, tls=tls),
         )
         self._findings += made.findings
-        return made.vhost
+        self._hosts[door.name].append(made.vhost)
+        if door.protocol == "https" or tls == "any":
+            self._served |= made.served
+
+
+def _at(rows: Mapping[Entry, ClaimRows], doors: set[str]) -> tuple[ClaimRows, ...]:
+    """The rows of the claims that are made at one of these doors."""
+    return tuple(found for entry, found in rows.items() if not doors.isdisjoint(entry.doors))

@@ -16,6 +16,7 @@ from gatereeve.compile import order
 from gatereeve.compile.claims import Claim, finding
 from gatereeve.compile.rows import ClaimRows
 from gatereeve.core.findings import Finding
+from gatereeve.core.refs import Ref
 from gatereeve.ir.routes import Match, PathMatch, Route, ValueMatch, VirtualHost
 
 Tls: TypeAlias = Literal["any", "redirect", "refuse"]
@@ -32,9 +33,13 @@ _Slot: TypeAlias = tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assembled:
-    """A virtual host and what was found while claims on it were weighed."""
+    """A virtual host and what was found while claims on it were weighed.
+
+    served: documents that own some row of it.
+    """
 
     vhost: VirtualHost
+    served: frozenset[Ref]
     findings: tuple[Finding, ...]
 
 
@@ -82,6 +87,7 @@ def assemble(host: str, rows: tuple[ClaimRows, ...], *, single_label: bool, tls:
             routes=routes,
             origin=ordered[0].claim.doc.origin(),
         ),
+        served=frozenset(block.rows.claim.doc.ref for _, block in winners),
         findings=tuple(conflicts.values()),
     )
 

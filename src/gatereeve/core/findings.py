@@ -198,6 +198,16 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("class-unknown", _I, "An Ingress or Gateway of a class that is not ours is left alone."),
     ("class-ambiguous", _E, "Annotation and ingressClassName disagree. The Ingress is not served."),
     (
+        "class-foreign",
+        _W,
+        "A Gate lists a class whose document names another controller; its routes are left alone.",
+    ),
+    (
+        "parameters-invalid",
+        _E,
+        "Parameters of a class or Gateway that name no Gate; what refers to it is not served.",
+    ),
+    (
         "annotation-refused",
         _E,
         "An annotation of another controller that would change security is not honoured; the route is refused.",
@@ -218,6 +228,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("parent-not-allowed", _E, "The listener does not admit routes from this namespace or kind."),
     ("listener-invalid", _E, "A Gateway listener that cannot be served: protocol, port or TLS."),
     ("listener-conflict", _E, "Two listeners with the same port and host."),
+    (
+        "gateway-pending",
+        _I,
+        "A Gateway whose ports have not been given out yet, so nothing is served through it.",
+    ),
     ("no-matching-host", _E, "Route and listener have no host in common."),
     (
         "filter-unsupported",

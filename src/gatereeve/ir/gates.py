@@ -34,6 +34,9 @@ class Listener:
     """One address. hosts: names of the virtual hosts it serves, in order.
 
     protocol https: `certificates` by SNI; tls_min: the floor.
+    shown_port: the port that callers use, where something leads it to `port`; None: `port` itself.
+    tls_port: the port over which callers reach the same hosts over TLS; None: that of the first
+    https listener of the gate.
     """
 
     name: str
@@ -43,7 +46,14 @@ class Listener:
     tls_min: Literal["1.0", "1.1", "1.2", "1.3"]
     certificates: tuple[Certificate, ...]
     hosts: tuple[VirtualHost, ...]
+    shown_port: int | None = None
+    tls_port: int | None = None
     origin: Origin
+
+    @property
+    def public_port(self) -> int:
+        """The port that callers see."""
+        return self.port if self.shown_port is None else self.shown_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,12 @@ class Gate:
     trusted_hops: int
     max_body_bytes: int
     origin: Origin
+
+    def tls_port(self, listener: Listener) -> int:
+        """The port at which callers of a plain `listener` find the same hosts over TLS."""
+        if listener.tls_port is not None:
+            return listener.tls_port
+        return next((x.public_port for x in self.listeners if x.protocol == "https"), 443)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

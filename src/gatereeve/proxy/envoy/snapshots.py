@@ -193,11 +193,10 @@ class _Build:
             yield from _groups((self._wild(listener, door, wild), _scope(listener.name, "*")))
 
     def _door(self, listener: gates.Listener) -> Door:
-        tls = next((x.port for x in self._gate.listeners if x.protocol == "https"), 443)
         return Door(
             protocol=listener.protocol,
-            port=listener.port,
-            tls_port=tls,
+            port=listener.public_port,
+            tls_port=self._gate.tls_port(listener),
             max_body_bytes=self._gate.max_body_bytes,
         )
 
