@@ -1,4 +1,5 @@
-"""Golden folders: `in.yaml` compiles to `findings.yaml`, `ir.yaml` and, where it is there, `envoy.yaml`.
+"""Golden folders: `in.yaml` compiles to `findings.yaml`, `ir.yaml` and, where they are there,
+`envoy.yaml` and `statuses.yaml` (what `kubectl` would show once every gate runs it).
 
 One folder per case, `tests/golden/<feature>/<case>/`; the first line of `in.yaml` says what it
 shows. Nothing is injected: what a case needs stands in its `in.yaml`. `make golden` rewrites.
@@ -14,8 +15,9 @@ import yaml
 
 from gatereeve.api import parse
 from gatereeve.cli.check import to_json
-from gatereeve.compile import compiler
+from gatereeve.compile import compiler, statuses
 from gatereeve.runtime.dump import dump_envoy, dump_ir
+from tests.support.statuses import dump, settled
 
 HERE = Path(__file__).parent
 CASES = sorted(
@@ -40,6 +42,9 @@ def test_golden(case: Path, *, update_golden: bool) -> None:
     }
     if (case / "envoy.yaml").exists():
         found["envoy.yaml"] = "".join(dump_envoy(gate) for gate in compiled.ir.gates)
+    if (case / "statuses.yaml").exists():
+        told = statuses.derive(world, compiled, settled(compiled))
+        found["statuses.yaml"] = dump(told)
     for name, actual in found.items():
         path = case / name
         if update_golden:

@@ -25,40 +25,65 @@ _COPIED = (
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
 )  # fmt: skip
 _AGE = ("Age", "date", ".metadata.creationTimestamp")
+
+
+def _condition(name: str) -> str:
+    """Where the status of one condition stands."""
+    return f'.status.conditions[?(@.type=="{name}")].status'
+
+
 _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Gate": (
         ("Region", "string", ".spec.region"),
+        ("Programmed", "string", _condition("Programmed")),
+        ("Ready", "integer", ".status.ready"),
+        ("Gates", "integer", ".status.gates"),
         ("HTTPS", "integer", ".spec.https.port"),
         ("HTTP", "integer", ".spec.http.port"),
     ),
-    "HostGrant": (("Hosts", "string", ".spec.hosts"), ("Paths", "string", ".spec.paths")),
+    "HostGrant": (
+        ("Hosts", "string", ".spec.hosts"),
+        ("Paths", "string", ".spec.paths"),
+        ("Accepted", "string", _condition("Accepted")),
+        ("Namespaces", "integer", ".status.matched"),
+    ),
     "Model": (
         ("Owner", "string", ".spec.owner"),
         ("Risk", "string", ".spec.riskClass"),
         ("Protocol", "string", ".spec.protocol"),
         ("Audit", "string", ".spec.audit"),
+        ("Routed", "string", _condition("Routed")),
+        ("Served", "string", ".status.served"),
     ),
     "ModelVersion": (
         ("Model", "string", ".spec.model"),
         ("Version", "string", ".spec.version"),
         ("Region", "string", ".spec.region"),
         ("Author", "string", ".spec.author"),
+        ("Approved", "string", _condition("Approved")),
+        ("Eligible", "string", _condition("Eligible")),
+        ("Served", "string", _condition("Served")),
     ),
     "Approval": (
         ("Subject", "string", ".spec.subject.name"),
         ("Role", "string", ".spec.role"),
         ("Decision", "string", ".spec.decision"),
         ("Approver", "string", ".spec.approver"),
+        ("In Force", "string", _condition("InForce")),
+        ("Reason", "string", '.status.conditions[?(@.type=="InForce")].reason'),
         ("Expires", "date", ".spec.expires"),
     ),
     "AccessPolicy": (
         ("Models", "string", ".spec.models"),
         ("Mode", "string", ".spec.mode"),
+        ("Accepted", "string", _condition("Accepted")),
+        ("Enforced", "string", _condition("Enforced")),
     ),
     "Rollout": (
         ("Model", "string", ".spec.model"),
         ("Versions", "string", ".spec.split[*].version"),
         ("Weights", "string", ".spec.split[*].weight"),
+        ("Effective", "string", _condition("Effective")),
     ),
 }
 
@@ -134,7 +159,7 @@ def _version(kind: registry.Kind, name: str, index: int) -> Schema:
                     "kind": {"type": "string"},
                     "metadata": {"type": "object"},
                     "spec": spec_schema(kind),
-                    "status": _status(),
+                    "status": _status(kind.kind),
                 },
             }
         },
@@ -234,7 +259,35 @@ def _without_nulls(value: Plain) -> Plain:
     return value
 
 
-def _status() -> Schema:
+_HASH: Schema = {"type": "string", "maxLength": 80}
+_COUNT: Schema = {"type": "integer", "format": "int32", "minimum": 0}
+_NAMES: Schema = {"type": "array", "items": {"type": "string", "maxLength": 320}}
+_TOLD: dict[str, dict[str, tuple[Schema, str]]] = {
+    "Gate": {
+        "wanted": (_HASH, "Hash of the configuration that the documents ask for."),
+        "active": (_HASH, "Hash of the configuration that every gate was proved to run."),
+        "ready": (_COUNT, "How many gates run what is wanted."),
+        "gates": (_COUNT, "How many gates there are."),
+        "addresses": (_NAMES, "Where the gate is met."),
+    },
+    "HostGrant": {
+        "namespaces": (_NAMES, "Who may claim its hosts; the first hundred."),
+        "matched": (_COUNT, "How many namespaces may claim its hosts."),
+    },
+    "Model": {
+        "gates": (_NAMES, "Gates on which some route reaches it."),
+        "eligible": (_NAMES, "Versions that may be served."),
+        "served": (_NAMES, "Versions that answer."),
+    },
+    "ModelVersion": {"gates": (_NAMES, "Gates on which it answers.")},
+    "Approval": {"subject": (_HASH, "Digest that the version has now.")},
+    "AccessPolicy": {"models": (_NAMES, "Models that it speaks of.")},
+    "Rollout": {"versions": (_NAMES, "Versions of it that may be served.")},
+}
+"""What the status of each kind says besides conditions: the fields of `core.conditions` bodies."""
+
+
+def _status(kind: str) -> Schema:
     """Conditions as every Kubernetes tool knows them (KEP-1623), and what they were judged on."""
     text: Schema = {"type": "string"}
     condition: Schema = {
@@ -257,6 +310,10 @@ def _status() -> Schema:
             "digest": {
                 "type": "string",
                 "description": "Of the spec; what an Approval binds to.",
+            },
+            **{
+                name: {**schema, "description": about}
+                for name, (schema, about) in _TOLD.get(kind, {}).items()
             },
             "conditions": {
                 "type": "array",

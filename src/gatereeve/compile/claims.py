@@ -113,11 +113,11 @@ class CertificateClaim:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """What became of one parentRef of a route that names a Gateway of ours.
 
-    number: its place. gateway: the Gateway. refused: why the route is not attached to it:
+    number: its place. gateway: the Gateway, on `gate`; front: as `Entry.gateway`. refused: why the route is not attached to it:
     (reason, message), in Gateway API's reasons; None when it is. listeners: those it is attached to.
     """
 
@@ -133,7 +133,8 @@ class Parent:
 class Claimed:
     """All that one document claims. gate: of an Ingress; None for a route, whose parents say it.
 
-    rules: every rule of a route, whether it is attached or not, in order.
+    rules: every rule of a route, whether it is attached or not, in order. live: numbers of those of
+    which some match is served as it was written.
     """
 
     doc: AnyDoc
@@ -142,6 +143,7 @@ class Claimed:
     certificates: tuple[CertificateClaim, ...] = ()
     parents: tuple[Parent, ...] = ()
     rules: tuple[Rule, ...] = ()
+    live: frozenset[int] = frozenset()
     findings: tuple[Finding, ...] = ()
 
 

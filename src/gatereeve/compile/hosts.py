@@ -113,6 +113,14 @@ def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
     return {**(doc.meta.labels if doc is not None else {}), NAME_LABEL: namespace}
 
 
+def selects(grant: HostGrantDoc, labels: Mapping[str, str]) -> bool:
+    """Whether a grant is for a namespace with these labels (of `labels_of`)."""
+    selector = grant.spec.namespace_selector
+    if not selector.match_labels:
+        return selector.all
+    return all(labels.get(key) == value for key, value in selector.match_labels.items())
+
+
 def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo: Memo) -> Grants:
     """What `namespace` may claim; the same object as long as grants and labels are the same."""
     labels = labels_of(namespace, doc)
@@ -120,7 +128,7 @@ def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo:
         grant
         for label in labels.items()
         for grant in index.by_label.get(label, ())
-        if all(labels.get(k) == v for k, v in grant.spec.namespace_selector.match_labels.items())
+        if selects(grant, labels)
     )
     return memo.get(
         ("hosts.grants", selected, index.everybody),

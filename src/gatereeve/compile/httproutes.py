@@ -84,13 +84,15 @@ def compile_http_route(
     rules = _rules(doc, findings if reachable else ignored)
     if not reachable:
         return Claimed(doc=doc, parents=tuple(states), rules=rules, findings=tuple(findings))
-    entries = _entries(doc, attached, _claims(doc, rules, findings), grants, findings)
+    claims = _claims(doc, rules, findings)
+    entries = _entries(doc, attached, claims, grants, findings)
     return Claimed(
         doc=doc,
         entries=tuple(entries),
         certificates=tuple(_certificates(attached, entries, findings)),
         parents=tuple(states),
         rules=rules,
+        live=frozenset(claim.place[1] for claim in claims if not claim.rule.broken),
         findings=tuple(dict.fromkeys(findings)),
     )
 

@@ -132,29 +132,31 @@ def _independent(owners: set[str], reviewers: set[str]) -> bool:
 def _counts(
     version: ModelVersionDoc, approval: ApprovalDoc, at: datetime, findings: list[Finding]
 ) -> bool:
+    found = objection(version, approval, at)
+    if found is not None:
+        findings.append(found)
+    return found is None
+
+
+def objection(version: ModelVersionDoc, approval: ApprovalDoc, at: datetime) -> Finding | None:
+    """Why an approval of `version` does not count at `at`, if it does not.
+
+    version-changed, approval-expired or approval-self, in this order.
+    """
     spec = approval.spec
     if spec.subject.digest != version.digest:
-        findings.append(
-            _finding(approval, "version-changed", "spec.subject.digest",
-                     f"{version.ref} now has digest {version.digest}, not the one that {spec.approver} decided on",
-                     "look at the version as it is now and decide again")
-        )  # fmt: skip
-        return False
+        return _finding(approval, "version-changed", "spec.subject.digest",
+                        f"{version.ref} now has digest {version.digest}, not the one that {spec.approver} decided on",
+                        "look at the version as it is now and decide again")  # fmt: skip
     if spec.expires is not None and spec.expires <= at:
-        findings.append(
-            _finding(approval, "approval-expired", "spec.expires",
-                     f"the approval of {spec.approver} expired at {spec.expires.isoformat()}",
-                     "review the version again")
-        )  # fmt: skip
-        return False
+        return _finding(approval, "approval-expired", "spec.expires",
+                        f"the approval of {spec.approver} expired at {spec.expires.isoformat()}",
+                        "review the version again")  # fmt: skip
     if spec.decision == "approve" and spec.approver == version.spec.author:
-        findings.append(
-            _finding(approval, "approval-self", "spec.approver",
-                     f"{spec.approver} is the author of {version.ref.short}",
-                     "let somebody else decide")
-        )  # fmt: skip
-        return False
-    return True
+        return _finding(approval, "approval-self", "spec.approver",
+                        f"{spec.approver} is the author of {version.ref.short}",
+                        "let somebody else decide")  # fmt: skip
+    return None
 
 
 def _finding(doc: Doc[object], code: str, path: str, message: str, hint: str) -> Finding:

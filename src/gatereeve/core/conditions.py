@@ -17,6 +17,9 @@ from gatereeve.core.refs import Ref
 CONTROLLER = "gatereeve.dev/gate"
 """The controllerName of our classes, and of our entries in the status of routes."""
 
+BREAK_GLASS = "BreakGlass"
+"""Condition type, reserved: an emergency access is in force. Written by whoever grants it."""
+
 MAX_MESSAGE = 2000
 """Characters of a condition's message; Kubernetes admits 32768, people read fewer."""
 

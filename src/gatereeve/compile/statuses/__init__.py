@@ -1,0 +1,44 @@
+"""What the status of every object of ours should say: a reading of a World, what it compiled to,
+and plain facts about the gates that run it.
+
+Pure and deterministic; decides nothing: whatever is told here was decided by `compile`. Speaks of
+documents of our kinds, and of Ingresses, Gateways, GatewayClasses and HTTPRoutes that our classes
+make ours; never of anybody else's. Writing is for whoever leads (`core.status_documents`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatereeve.api.world import World
+from gatereeve.compile.compiler import Compiled
+from gatereeve.compile.statuses import gatewayapi, ingresses, models, own
+from gatereeve.compile.statuses.facts import Facts, GateFacts
+from gatereeve.compile.statuses.reading import Reading, read
+from gatereeve.core.conditions import ObjectStatus
+
+__all__ = ["Facts", "GateFacts", "derive"]
+
+
+def derive(world: World, compiled: Compiled, facts: Facts) -> tuple[ObjectStatus, ...]:
+    """The status of every object of ours, by reference.
+
+    compiled: of this very World. facts: what is known of the gates; a gate without facts runs
+    nowhere.
+    """
+    return tuple(sorted(_derive(read(world, compiled, facts)), key=lambda status: status.ref))
+
+
+def _derive(reading: Reading) -> Iterator[ObjectStatus]:
+    yield from own.gates(reading)
+    yield from own.host_grants(reading)
+    yield from own.access_policies(reading)
+    yield from own.broken(reading)
+    yield from models.models(reading)
+    yield from models.versions(reading)
+    yield from models.approvals(reading)
+    yield from models.rollouts(reading)
+    yield from gatewayapi.classes(reading)
+    yield from gatewayapi.gateways(reading)
+    yield from gatewayapi.routes(reading)
+    yield from ingresses.ingresses(reading)

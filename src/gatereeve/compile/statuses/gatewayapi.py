@@ -1,0 +1,341 @@
+"""Statuses of GatewayClasses, Gateways and HTTPRoutes, in the words of Gateway API v1.6.
+
+Conditions of ours beside the specification's carry our domain in their type. `Programmed` of a
+Gateway means that its configuration was handed to gates that run (the specification's meaning);
+that every gate was proved to run it stands in the Gate's own status.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gatereeve.api import kube
+from gatereeve.api.world import Key
+from gatereeve.compile import backends
+from gatereeve.compile.claims import Claimed, Parent
+from gatereeve.compile.fronts import Door
+from gatereeve.compile.gateways import GROUP, Binding, ListenerState, takes_routes
+from gatereeve.compile.httproutes import secret_name
+from gatereeve.compile.services import Problem
+from gatereeve.compile.statuses import words
+from gatereeve.compile.statuses.reading import Reading, status
+from gatereeve.core.conditions import (
+    CONTROLLER,
+    Condition,
+    GatewayBody,
+    GatewayClassBody,
+    ListenerStatus,
+    ObjectStatus,
+    ParentStatus,
+    RouteBody,
+)
+from gatereeve.core.findings import Finding
+
+FEATURES: Final = (
+    "Gateway",
+    "HTTPRoute",
+    "HTTPRoute303RedirectStatusCode",
+    "HTTPRoute307RedirectStatusCode",
+    "HTTPRoute308RedirectStatusCode",
+    "HTTPRouteBackendProtocolH2C",
+    "HTTPRouteBackendTimeout",
+    "HTTPRouteHostRewrite",
+    "HTTPRouteMethodMatching",
+    "HTTPRouteNamedRouteRule",
+    "HTTPRouteParentRefPort",
+    "HTTPRoutePathRedirect",
+    "HTTPRoutePathRewrite",
+    "HTTPRoutePortRedirect",
+    "HTTPRouteQueryParamMatching",
+    "HTTPRouteRequestMirror",
+    "HTTPRouteRequestMultipleMirrors",
+    "HTTPRouteRequestPercentageMirror",
+    "HTTPRouteRequestTimeout",
+    "HTTPRouteResponseHeaderModification",
+    "HTTPRouteSchemeRedirect",
+    "ReferenceGrant",
+)
+"""What we claim to support, sorted as the specification demands: names of its `pkg/features`."""
+
+OVERLAP: Final = "gatereeve.dev/RouteRulesOverlap"
+SERVED: Final = "gatereeve.dev/Served"
+
+_MAX_PARENTS = 32
+_RULE_CODES = frozenset(
+    {
+        "path-refused", "pattern-refused", "rule-invalid", "filter-unsupported", "backend-mix",
+        "path-outside-protocol",
+    }
+)  # fmt: skip
+"""Findings by which some rule of a route is not served as it was written."""
+
+_REFERENCE_REASONS = {
+    "backend-kind-unknown": "InvalidKind",
+    "backend-not-granted": "RefNotPermitted",
+    "backend-not-found": "BackendNotFound",
+    "backend-port-unknown": "BackendNotFound",
+    "model-not-found": "BackendNotFound",
+}
+
+
+def classes(reading: Reading) -> Iterator[ObjectStatus]:
+    """Classes of our controller: Accepted when a Gate serves them."""
+    served = reading.outcome.index.classes.gateway
+    for doc in reading.world.gateway_classes.values():
+        if doc.spec.controller_name != CONTROLLER:
+            continue
+        found = reading.of(doc)
+        if doc.ref.name in served:
+            message = f"Gate {served[doc.ref.name]} serves it"
+            accepted = words.true("Accepted", "Accepted", message)
+        elif words.of_codes(found, "parameters-invalid"):
+            accepted = words.false("Accepted", "InvalidParameters", words.text(found))
+        else:
+            accepted = words.false("Accepted", "Pending", words.text(found))
+        yield status(doc, GatewayClassBody(features=FEATURES), accepted)
+
+
+def gateways(reading: Reading) -> Iterator[ObjectStatus]:
+    """Gateways of classes that a Gate serves."""
+    attached = _attached(reading)
+    for key, binding in reading.outcome.index.bindings.items():
+        yield _gateway(reading, key, binding, attached)
+
+
+def _attached(reading: Reading) -> Counter[tuple[Key, str]]:
+    """How many routes each listener took."""
+    found: Counter[tuple[Key, str]] = Counter()
+    for claimed in reading.outcome.index.claimed:
+        its = {
+            (parent.gateway, listener)
+            for parent in claimed.parents
+            if _accepted(reading, claimed, parent).status == "True"
+            for listener in parent.listeners
+        }
+        found.update(its)
+    return found
+
+
+def _gateway(
+    reading: Reading, key: Key, binding: Binding, attached: Mapping[tuple[Key, str], int]
+) -> ObjectStatus:
+    facts = reading.facts.gate(binding.gate)
+    addresses = facts.addresses if binding.front is None else reading.facts.gateways.get(key, ())
+    listeners = tuple(
+        _listener(reading, binding, state, given, attached[key, state.name])
+        for state, given in zip(binding.states, binding.doc.spec.listeners, strict=False)
+    )
+    accepted = _gateway_accepted(reading, binding)
+    return status(
+        binding.doc,
+        GatewayBody(addresses=addresses[:16] if facts.running else (), listeners=listeners),
+        accepted,
+        _gateway_programmed(reading, binding, accepted, addresses, listeners),
+    )
+
+
+def _gateway_accepted(reading: Reading, binding: Binding) -> Condition:
+    if binding.refused is not None:
+        return words.false("Accepted", *binding.refused)
+    message = words.text(reading.of(binding.doc))
+    served = sum(state.attached is not None for state in binding.states)
+    if not served:
+        return words.false("Accepted", "ListenersNotValid", message)
+    why = "Accepted" if served == len(binding.states) else "ListenersNotValid"
+    return words.true("Accepted", why, message)
+
+
+def _gateway_programmed(
+    reading: Reading,
+    binding: Binding,
+    accepted: Condition,
+    addresses: tuple[str, ...],
+    listeners: tuple[ListenerStatus, ...],
+) -> Condition:
+    facts = reading.facts.gate(binding.gate)
+    if accepted.status != "True":
+        return words.false("Programmed", "Invalid", accepted.message)
+    if not facts.running:
+        return words.false("Programmed", "Pending", f"no gate runs Gate {binding.gate} yet")
+    if not addresses:
+        return words.false("Programmed", "AddressNotAssigned", "it is not known where it is met")
+    programmed = [
+        condition
+        for listener in listeners
+        for condition in listener.conditions
+        if condition.type == "Programmed"
+    ]
+    if any(condition.status == "True" for condition in programmed):
+        return words.true("Programmed", "Programmed", f"on Gate {binding.gate}")
+    pending = all(condition.reason == "Pending" for condition in programmed)
+    message = "no listener of it is served"
+    return words.false("Programmed", "Pending" if pending else "Invalid", message)
+
+
+def _listener(
+    reading: Reading,
+    binding: Binding,
+    state: ListenerState,
+    given: kube.Listener,
+    attached: int,
+) -> ListenerStatus:
+    """The listener `state` came of `given`."""
+    if state.refused is not None:
+        accepted = words.false("Accepted", *state.refused)
+    elif state.conflict is not None:
+        accepted = words.false("Accepted", *state.conflict)
+    else:
+        accepted = words.true("Accepted", "Accepted")
+    conflicted = (
+        words.false("Conflicted", "NoConflicts")
+        if state.conflict is None
+        else words.true("Conflicted", *state.conflict)
+    )
+    resolved = _resolved(reading, binding, state)
+    takes = state.is_known and takes_routes(given.allowed_routes)
+    return ListenerStatus(
+        name=state.name,
+        kinds=((GROUP, "HTTPRoute"),) if takes else (),
+        attached=attached,
+        conditions=(
+            accepted,
+            _listener_programmed(reading, binding, state, accepted, resolved),
+            resolved,
+            conflicted,
+        ),
+    )
+
+
+def _resolved(reading: Reading, binding: Binding, state: ListenerState) -> Condition:
+    problem = _certificate_problem(reading, binding, state)
+    if problem is not None:
+        permitted = problem.code != "secret-not-granted"
+        why = "InvalidCertificateRef" if permitted else "RefNotPermitted"
+        return words.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
+    if state.unknown:
+        message = f"routes of kind {', '.join(state.unknown)} are not served"
+        return words.false("ResolvedRefs", "InvalidRouteKinds", message)
+    return words.true("ResolvedRefs", "ResolvedRefs")
+
+
+def _certificate_problem(
+    reading: Reading, binding: Binding, state: ListenerState
+) -> Problem | None:
+    for reference in () if state.attached is None else state.attached.certificates:
+        namespace = reference.namespace or binding.doc.ref.namespace
+        pair = reading.outcome.index.secrets.key_pair(
+            binding.doc, namespace, secret_name(reference)
+        )
+        if isinstance(pair, Problem):
+            return pair
+    return None
+
+
+def _listener_programmed(
+    reading: Reading,
+    binding: Binding,
+    state: ListenerState,
+    accepted: Condition,
+    resolved: Condition,
+) -> Condition:
+    if state.attached is None:
+        return words.false("Programmed", "Invalid", accepted.message)
+    if resolved.status != "True" and resolved.reason != "InvalidRouteKinds":
+        return words.false("Programmed", "Invalid", resolved.message)
+    if not any(x.name == state.attached.door for x in _doors(reading, binding)):
+        message = f"port {state.attached.port} is not open on Gate {binding.gate} yet"
+        return words.false("Programmed", "Pending", message)
+    if not reading.facts.gate(binding.gate).running:
+        return words.false("Programmed", "Pending", f"no gate runs Gate {binding.gate} yet")
+    return words.true("Programmed", "Programmed")
+
+
+def _doors(reading: Reading, binding: Binding) -> tuple[Door, ...]:
+    front = binding.front or reading.gates[binding.gate].routed.fronts[0].front
+    return front.doors
+
+
+def routes(reading: Reading) -> Iterator[ObjectStatus]:
+    """HTTPRoutes that name a Gateway of ours: one entry for each parentRef that does."""
+    for claimed in reading.outcome.index.claimed:
+        if claimed.parents:
+            parents = claimed.parents[:_MAX_PARENTS]
+            yield status(
+                claimed.doc,
+                RouteBody(parents=tuple(_parent(reading, claimed, one) for one in parents)),
+            )
+
+
+def _parent(reading: Reading, claimed: Claimed, parent: Parent) -> ParentStatus:
+    ref = claimed.doc.ref
+    reference = reading.world.http_routes[ref.namespace, ref.name].spec.parent_refs[parent.number]
+    accepted = _accepted(reading, claimed, parent)
+    conditions = [accepted, _references(reading, claimed, parent)]
+    if accepted.status == "True":
+        conditions += _reservations(reading, claimed, parent)
+    return ParentStatus(
+        group=reference.group,
+        kind=reference.kind,
+        namespace=reference.namespace,
+        name=reference.name,
+        section=reference.section_name,
+        port=reference.port,
+        conditions=tuple(conditions),
+    )
+
+
+def _accepted(reading: Reading, claimed: Claimed, parent: Parent) -> Condition:
+    if parent.refused is not None:
+        return words.false("Accepted", *parent.refused)
+    found = reading.of(claimed.doc)
+    if not claimed.live:
+        return words.false("Accepted", "UnsupportedValue", words.text(_rule_findings(found)))
+    if not any(
+        entry.gate == parent.gate and entry.gateway == parent.front for entry in claimed.entries
+    ):
+        why = words.of_codes(found, "host-not-granted")
+        return words.false("Accepted", "HostNotGranted", words.text(why))
+    return words.true("Accepted", "Accepted")
+
+
+def _rule_findings(found: tuple[Finding, ...]) -> list[Finding]:
+    return [one for one in found if one.code in _RULE_CODES]
+
+
+def _references(reading: Reading, claimed: Claimed, parent: Parent) -> Condition:
+    """Whether every backend that a rule or mirror names can be used on the parent's gate."""
+    index, plans = reading.outcome.index, reading.gates[parent.gate].plans
+    for rule in claimed.rules:
+        for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors)):
+            target = backends.resolve(
+                claimed.doc,
+                backend,
+                plans=plans,
+                found=index.services,
+                grants=index.secrets.grants,
+            )
+            if isinstance(target, backends.Nowhere):
+                problem = target.problem
+                why = _REFERENCE_REASONS.get(problem.code, words.reason(problem.code))
+                return words.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
+    return words.true("ResolvedRefs", "ResolvedRefs")
+
+
+def _reservations(reading: Reading, claimed: Claimed, parent: Parent) -> list[Condition]:
+    """What an accepted route must be told all the same; each only where it is so."""
+    found = []
+    own = reading.of(claimed.doc)
+    dropped = [*_rule_findings(own), *words.of_codes(own, "host-not-granted")]
+    if dropped:
+        message = f"Dropped Rule: {words.text(dropped)}"
+        found.append(words.true("PartiallyInvalid", "UnsupportedValue", message))
+    its = reading.at_front(parent.gate, parent.front, claimed.doc)
+    lost = words.of_codes(its, "route-conflict")
+    if lost:
+        found.append(words.true(OVERLAP, "RouteConflict", words.text(lost)))
+    insecure = words.of_codes(its, "tls-unavailable")
+    if insecure:
+        found.append(words.from_findings(SERVED, insecure))
+    return found

@@ -1,0 +1,20 @@
+"""Statuses of Ingresses: the addresses of the gate, for those of which some path is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatereeve.compile.statuses.reading import Reading, status
+from gatereeve.core.conditions import IngressBody, ObjectStatus
+
+
+def ingresses(reading: Reading) -> Iterator[ObjectStatus]:
+    """Every Ingress of our classes. Addresses stay while gates take over a change: whoever makes DNS
+    of them must not see them go and come again."""
+    for one in reading.outcome.index.claimed:
+        if one.gate is None:
+            continue
+        facts = reading.facts.gate(one.gate)
+        served = any(one.doc.ref in front.served for front in reading.gates[one.gate].routed.fronts)
+        addresses = facts.addresses if served and facts.running else ()
+        yield status(one.doc, IngressBody(addresses=addresses))

@@ -1,0 +1,63 @@
+"""Conditions from findings: reasons are codes in CamelCase, messages what the findings say, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gatereeve.core.conditions import MAX_MESSAGE, Condition
+from gatereeve.core.findings import Finding, Severity
+
+_SHOWN = 5
+
+
+def reason(code: str) -> str:
+    """`version-unapproved` as `VersionUnapproved`."""
+    return "".join(part[:1].upper() + part[1:] for part in code.split("-"))
+
+
+def text(findings: Sequence[Finding]) -> str:
+    """What the first findings say, with their hints, in one printable line."""
+    found = [f"{one.message}: {one.hint}" if one.hint else one.message for one in findings]
+    found = list(dict.fromkeys(found))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return bounded("; ".join(found[:_SHOWN]) + more)
+
+
+def bounded(message: str) -> str:
+    """At most MAX_MESSAGE characters."""
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+
+
+def true(of: str, why: str, message: str = "") -> Condition:
+    return Condition(type=of, status="True", reason=why, message=bounded(message))
+
+
+def false(of: str, why: str, message: str = "") -> Condition:
+    return Condition(type=of, status="False", reason=why, message=bounded(message))
+
+
+def unknown(of: str, why: str, message: str = "") -> Condition:
+    return Condition(type=of, status="Unknown", reason=why, message=bounded(message))
+
+
+def from_findings(of: str, findings: Sequence[Finding]) -> Condition:
+    """False, for the reason of the first finding, of which there is at least one."""
+    return false(of, reason(findings[0].code), text(findings))
+
+
+def accepted(findings: Sequence[Finding], *told: str) -> Condition:
+    """`Accepted`: False for the first error; True with what else is to be said.
+
+    told: codes that another condition of the object speaks of.
+    """
+    findings = [one for one in findings if one.code not in told]
+    errors = [one for one in findings if one.severity is Severity.ERROR]
+    if errors:
+        return from_findings("Accepted", errors)
+    return true("Accepted", "Accepted", text(findings))
+
+
+def of_codes(findings: Iterable[Finding], *codes: str) -> list[Finding]:
+    """Those of these codes, in the order of the codes."""
+    found = list(findings)
+    return [one for code in codes for one in found if one.code == code]
