@@ -7,15 +7,16 @@ Hostnames only narrow what routes may ask for; who may ask is a HostGrant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gatereeve.api import kube
 from gatereeve.api.world import GateDoc, GatewayDoc, Key
 from gatereeve.compile import grammar
-from gatereeve.compile.claims import Protocol, finding
+from gatereeve.compile.claims import CertificateClaim, Protocol, finding
 from gatereeve.compile.fronts import Front, door_name, own_front
 from gatereeve.compile.hosts import NAME_LABEL, Grants
+from gatereeve.compile.order import age
 from gatereeve.core.findings import Finding
 
 GROUP = "gateway.networking.k8s.io"
@@ -57,7 +58,8 @@ class Binding:
     """One Gateway on one gate. grants: what the Gateway's own namespace may claim.
 
     front: its own; None when it shares that of the gate. states: of every listener, in order.
-    refused: why the whole Gateway is not served: (reason, message).
+    refused: why the whole Gateway is not served: (reason, message). certificates: what the listeners
+    of its own front show for their own hosts, whether a route asks for them or not.
     """
 
     doc: GatewayDoc
@@ -67,6 +69,7 @@ class Binding:
     listeners: tuple[Attached, ...]
     states: tuple[ListenerState, ...]
     refused: tuple[str, str] | None
+    certificates: tuple[CertificateClaim, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -101,8 +104,49 @@ def bind(
         listeners=tuple(attached),
         states=tuple(states),
         refused=refused,
+        certificates=()
+        if front is None
+        else tuple(_own_certificates(doc, front, grants, attached)),
         findings=tuple(work.findings),
     )
+
+
+def _own_certificates(
+    doc: GatewayDoc, front: Front, grants: Grants, attached: list[Attached]
+) -> Iterator[CertificateClaim]:
+    """The certificates of each listener for its own host, as far as the Gateway is granted it."""
+    for listener in attached:
+        if grants.has_host(listener.host):
+            for number, reference in enumerate(listener.certificates):
+                yield certificate_claim(doc, front.gate, front.gateway, listener, number, reference,
+                                        listener.host)  # fmt: skip
+
+
+def certificate_claim(
+    doc: GatewayDoc,
+    gate: str,
+    gateway: Key | None,
+    listener: Attached,
+    number: int,
+    reference: kube.SecretObjectReference,
+    host: str,
+) -> CertificateClaim:
+    """The claim of one certificateRef of a listener, for one host."""
+    return CertificateClaim(
+        gate=gate,
+        gateway=gateway,
+        host=host,
+        doc=doc,
+        where=f"spec.listeners[{listener.position}].tls.certificateRefs[{number}]",
+        place=(age(doc), listener.position, number),
+        namespace=reference.namespace or doc.ref.namespace,
+        name=secret_name(reference),
+    )
+
+
+def secret_name(ref: kube.SecretObjectReference) -> str:
+    """The Secret that is named; another kind of object is no Secret, and "" resolves to nothing."""
+    return ref.name if (ref.group, ref.kind) == ("", "Secret") else ""
 
 
 class _Binder:

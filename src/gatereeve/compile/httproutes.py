@@ -417,18 +417,9 @@ def _certificates(
                 findings.append(not_granted(binding.doc, at, host, "(certificate)"))
                 continue
             claims += [
-                CertificateClaim(
-                    gate=binding.gate, gateway=binding.gateway, host=host, doc=binding.doc,
-                    where=f"{at}.tls.certificateRefs[{number}]",
-                    place=(age(binding.doc), listener.position, number),
-                    namespace=ref.namespace or binding.doc.ref.namespace,
-                    name=secret_name(ref),
+                gateways.certificate_claim(
+                    binding.doc, binding.gate, binding.gateway, listener, number, ref, host
                 )
                 for number, ref in enumerate(listener.certificates)
-            ]  # fmt: skip
+            ]
     return claims
-
-
-def secret_name(ref: kube.SecretObjectReference) -> str:
-    """The Secret that is named; another kind of object is no Secret, and "" resolves to nothing."""
-    return ref.name if (ref.group, ref.kind) == ("", "Secret") else ""

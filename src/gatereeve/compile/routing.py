@@ -95,9 +95,12 @@ def index_world(world: World, memo: Memo) -> Index:
     routes = reader.http_routes()
     read = (reader.ingresses(), routes)
     claimed = tuple(one for part in read for one in part.claimed)
+    shown = tuple(one for binding in routes.bindings.values() for one in binding.certificates)
     return Index(
         claimed=claimed,
-        parts=memo.get(("shards.by_front", claimed), partial(shards.by_front, claimed)),
+        parts=memo.get(
+            ("shards.by_front", claimed, shown), partial(shards.by_front, claimed, shown)
+        ),
         bindings=routes.bindings,
         grants=reader.grants,
         classes=reader.classes,

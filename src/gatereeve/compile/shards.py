@@ -97,8 +97,13 @@ class Part:
     certificates: tuple[CertificateClaim, ...] = ()
 
 
-def by_front(claimed: tuple[Claimed, ...]) -> Mapping[tuple[str, Key | None], Part]:
-    """Claims by (gate, gateway): one pass over all of them."""
+def by_front(
+    claimed: tuple[Claimed, ...], shown: tuple[CertificateClaim, ...]
+) -> Mapping[tuple[str, Key | None], Part]:
+    """Claims by (gate, gateway): one pass over all of them.
+
+    shown: certificates that listeners of Gateways show of themselves.
+    """
     entries: defaultdict[tuple[str, Key | None], list[Entry]] = defaultdict(list)
     certificates: defaultdict[tuple[str, Key | None], list[CertificateClaim]] = defaultdict(list)
     for one in claimed:
@@ -106,6 +111,8 @@ def by_front(claimed: tuple[Claimed, ...]) -> Mapping[tuple[str, Key | None], Pa
             entries[entry.gate, entry.gateway].append(entry)
         for claim in one.certificates:
             certificates[claim.gate, claim.gateway].append(claim)
+    for claim in shown:
+        certificates[claim.gate, claim.gateway].append(claim)
     return {
         key: Part(entries=tuple(entries[key]), certificates=tuple(certificates[key]))
         for key in entries.keys() | certificates.keys()
@@ -118,7 +125,7 @@ def split(part: Part, memo: Memo) -> Claims:
     Findings: route-conflict, where two kinds of wildcard meet.
     """
     by_shard: defaultdict[int, list[Entry]] = defaultdict(list)
-    https: set[str] = set()
+    https = {c.host for c in part.certificates if c.gateway is not None and c.host != "*"}
     for entry in part.entries:
         by_shard[zlib.crc32(entry.host.encode()) % SHARDS].append(entry)
         if "https" in entry.protocols:

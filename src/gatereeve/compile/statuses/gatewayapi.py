@@ -16,8 +16,13 @@ from gatereeve.api.world import Key
 from gatereeve.compile import backends
 from gatereeve.compile.claims import Claimed, Parent
 from gatereeve.compile.fronts import Door
-from gatereeve.compile.gateways import GROUP, Binding, ListenerState, takes_routes
-from gatereeve.compile.httproutes import secret_name
+from gatereeve.compile.gateways import (
+    GROUP,
+    Binding,
+    ListenerState,
+    secret_name,
+    takes_routes,
+)
 from gatereeve.compile.services import Problem
 from gatereeve.compile.statuses import words
 from gatereeve.compile.statuses.reading import Reading, status
