@@ -167,7 +167,12 @@ def approvals(reading: Reading) -> Iterator[ObjectStatus]:
         key = (doc.ref.namespace, doc.spec.subject.name)
         version = reading.world.model_versions.get(key)
         body = ApprovalBody(digest=doc.digest, subject="" if version is None else version.digest)
-        yield status(doc, body, words.accepted(reading.of(doc)), _in_force(reading, doc, version))
+        yield status(
+            doc,
+            body,
+            words.accepted(reading.of(doc), *_IN_FORCE, "approval-self", "version-not-found"),
+            _in_force(reading, doc, version),
+        )
 
 
 def _in_force(reading: Reading, doc: ApprovalDoc, version: ModelVersionDoc | None) -> Condition:
