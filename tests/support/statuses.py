@@ -6,7 +6,9 @@ from dataclasses import fields
 
 import yaml
 
+from gatereeve.compile import gateway_services
 from gatereeve.compile.compiler import Compiled
+from gatereeve.compile.gateway_services import GatewayService
 from gatereeve.compile.statuses import Facts, GateFacts
 from gatereeve.core.conditions import Condition, GatewayBody, ObjectStatus, RouteBody
 
@@ -26,6 +28,11 @@ def settled(compiled: Compiled) -> Facts:
         },
         gateways={key: (f"198.51.100.{n}",) for n, key in enumerate(own, start=1)},
     )
+
+
+def written(services: tuple[GatewayService, ...]) -> str:
+    """The Services as documents: what is there once somebody wrote them."""
+    return yaml.safe_dump_all([gateway_services.document(service) for service in services])
 
 
 def find(statuses: tuple[ObjectStatus, ...], kind: str, name: str) -> ObjectStatus:

@@ -386,10 +386,27 @@ class _Reading:
 
 
 def _validate(kind: registry.Kind, content: dict[str, yaml.Plain]) -> BaseModel:
-    """As the API server would: from JSON, without conversions, under the documented names only."""
+    """As the API server would: from JSON, without conversions, under the documented names only.
+
+    In Kubernetes' own kinds a null is an absent field: an API server writes `endpoints: null` for an
+    EndpointSlice without any. In ours it stays a mistake.
+    """
+    if not kind.ours:
+        content = {
+            key: _without_nulls(value) for key, value in content.items() if value is not None
+        }
     return kind.spec.model_validate_json(
         json.dumps(content), strict=True, by_alias=True, by_name=False
     )
+
+
+def _without_nulls(value: yaml.Plain) -> yaml.Plain:
+    """A value without the fields that are null; nulls in lists stay."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
 
 
 def _head(value: yaml.Plain) -> tuple[str, str] | None:

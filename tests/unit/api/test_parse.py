@@ -218,6 +218,20 @@ def test_foreign_kinds_are_named_and_left_alone() -> None:
     assert "gatereeve.dev/v1alpha1" in only(argo).hint
 
 
+def test_a_null_of_kubernetes_own_kinds_is_an_absent_field() -> None:
+    """An API server writes `endpoints: null` for an EndpointSlice that has none."""
+    slice_of = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\naddressType: IPv4\n"
+    (with_null,) = parse.parse_text(slice_of + "endpoints: null\nports: null\n", "f").parts
+    (without,) = parse.parse_text(slice_of, "f").parts
+    assert not with_null.findings
+    assert with_null.docs[0].spec == without.docs[0].spec
+    (ours,) = parse.parse_text(
+        "apiVersion: gatereeve.dev/v1alpha1\nkind: Gate\nmetadata: {name: g}\nspec: {region: null, http: {port: 1}}\n",
+        "f",
+    ).parts
+    assert [f.code for f in ours.findings] == ["invalid-field"]
+
+
 def test_an_unknown_kind_of_ours_is_an_error_that_lists_the_known_ones() -> None:
     finding = only("apiVersion: gatereeve.dev/v1alpha1\nkind: Zebra\nmetadata: {name: a}\n")
     assert finding.severity == findings.Severity.ERROR

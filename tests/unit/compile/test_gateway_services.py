@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import yaml
-
 from gatereeve.api.world import World
 from gatereeve.compile import compiler, gateway_services
 from gatereeve.compile.gateway_services import GatewayService
+from tests.support.statuses import written
 from tests.support.worlds import world_of
 
 GATE = """
@@ -25,10 +24,6 @@ def gateway(name: str, *ports: int) -> str:
     metadata: {{name: {name}, namespace: shop}}
     spec: {{gatewayClassName: gatereeve, listeners: [{listed}]}}
     """
-
-
-def written(services: tuple[GatewayService, ...]) -> str:
-    return yaml.safe_dump_all([gateway_services.document(service) for service in services])
 
 
 def world(*texts: str, ports: int = 8, services: tuple[GatewayService, ...] = ()) -> World:
