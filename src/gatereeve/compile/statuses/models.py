@@ -40,7 +40,7 @@ def _plans(reading: Reading, key: Key) -> dict[str, ModelPlan]:
 
 def _routing(reading: Reading, key: Key) -> tuple[str, ...]:
     """The gates on which some route reaches the model."""
-    return tuple(n for n, outcome in sorted(reading.gates.items()) if key in outcome.routed.models)
+    return reading.routed.get(key, ())
 
 
 def models(reading: Reading) -> Iterator[ObjectStatus]:

@@ -21,7 +21,8 @@ from gatereeve.ir.routes import Forward
 class Reading:
     """findings: by document, errors first. fronts: findings of routing, by gate, Gateway (None: the
     Gate's own addresses) and document. served: (model as `namespace/name`, version) to the names of
-    the gates on which it answers requests."""
+    the gates on which it answers requests. routed: models to the gates on which a route reaches them.
+    """
 
     world: World
     compiled: Compiled
@@ -29,6 +30,7 @@ class Reading:
     findings: Mapping[Ref, tuple[Finding, ...]]
     fronts: Mapping[tuple[str, Key | None, Ref], tuple[Finding, ...]]
     served: Mapping[tuple[str, str], tuple[str, ...]]
+    routed: Mapping[Key, tuple[str, ...]]
 
     @property
     def outcome(self) -> Outcome:
@@ -57,6 +59,10 @@ def read(world: World, compiled: Compiled, facts: Facts) -> Reading:
     for gate in compiled.ir.gates:
         for key in sorted(_served(gate)):
             served[key].append(gate.name)
+    routed: defaultdict[Key, list[str]] = defaultdict(list)
+    for name, outcome in sorted(compiled.outcome.gates.items()):
+        for model in outcome.routed.models:
+            routed[model].append(name)
     return Reading(
         world=world,
         compiled=compiled,
@@ -64,6 +70,7 @@ def read(world: World, compiled: Compiled, facts: Facts) -> Reading:
         findings={ref: tuple(some) for ref, some in found.items()},
         fronts=_by_front(compiled.outcome),
         served={key: tuple(names) for key, names in served.items()},
+        routed={key: tuple(names) for key, names in routed.items()},
     )
 
 
