@@ -118,7 +118,8 @@ class _Table:
         """Parameters that name no Gate of ours leave the class without one: a guess would serve it
         elsewhere than its owner meant."""
         group = parameters.group or parameters.api_group
-        named = parameters.name if (group, parameters.kind) == (GATEREEVE_GROUP, "Gate") else None
+        is_gate = (group, parameters.kind) == (GATEREEVE_GROUP, "Gate")
+        named = parameters.name if is_gate and parameters.namespace is None else None
         if any(gate.ref.name == named for gate in self._all) and named is not None:
             self.gates[doc.ref.name] = named
             return
