@@ -13,11 +13,12 @@ from gatereeve.api import kube
 from gatereeve.api.world import GateDoc, IngressDoc, World
 from gatereeve.compile import foreign
 from gatereeve.compile.claims import AnyDoc, finding
-from gatereeve.core.conditions import CONTROLLER
+from gatereeve.core import conditions
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP
 
+CONTROLLER = conditions.CONTROLLER
 GATE_ANNOTATION = "gatereeve.dev/gate"
 DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
