@@ -143,6 +143,33 @@ def test_only_the_hosts_that_listener_and_route_share(host: str, path: str, answ
     assert service_of(ask(made, "a", host, path)) == answer
 
 
+def test_a_listener_keeps_what_belongs_to_a_closer_one() -> None:
+    """Listener isolation: routes name every host, and are met only where no listener is closer."""
+    hosts = '[bar.com, "*.example.com", "*.foo.example.com", abc.foo.example.com]'
+    names = {
+        "all": "",
+        "wide": "*.example.com",
+        "narrow": "*.foo.example.com",
+        "one": "abc.foo.example.com",
+    }
+    made = running(
+        gateway("a", *(listener(name, host) for name, host in names.items())),
+        *(
+            http_route(rule(to("v1"), f"/{name}"), name=name, hosts=hosts, parents=f"[{{name: a, sectionName: {name}}}]")
+            for name in names
+        ),
+    )  # fmt: skip
+    asked = {
+        "bar.com": "all",
+        "bar.example.com": "wide",
+        "bar.foo.example.com": "narrow",
+        "abc.foo.example.com": "one",
+    }
+    for host, own in asked.items():
+        met = [name for name in names if service_of(ask(made, "a", host, f"/{name}")) == "v1"]
+        assert met == [own], host
+
+
 def test_rules_without_a_valid_backend_answer_500_and_their_neighbours_serve() -> None:
     there = service("there", "10.0.1.1", ns="other")
     made = running(

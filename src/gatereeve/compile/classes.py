@@ -13,11 +13,12 @@ from gatereeve.api import kube
 from gatereeve.api.world import GateDoc, IngressDoc, World
 from gatereeve.compile import foreign
 from gatereeve.compile.claims import AnyDoc, finding
-from gatereeve.core.conditions import CONTROLLER
+from gatereeve.core import conditions
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP
 
+CONTROLLER = conditions.CONTROLLER
 GATE_ANNOTATION = "gatereeve.dev/gate"
 DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
@@ -118,7 +119,8 @@ class _Table:
         """Parameters that name no Gate of ours leave the class without one: a guess would serve it
         elsewhere than its owner meant."""
         group = parameters.group or parameters.api_group
-        named = parameters.name if (group, parameters.kind) == (GATEREEVE_GROUP, "Gate") else None
+        is_gate = (group, parameters.kind) == (GATEREEVE_GROUP, "Gate")
+        named = parameters.name if is_gate and parameters.namespace is None else None
         if any(gate.ref.name == named for gate in self._all) and named is not None:
             self.gates[doc.ref.name] = named
             return

@@ -363,5 +363,23 @@ def common_host(listener: str, route: str) -> str | None:
     return None
 
 
+def is_closer(listeners: tuple[Attached, ...], listener: Attached, host: str) -> bool:
+    """Whether another listener of the same port covers all of `host` with a closer name.
+
+    Requests to `host` are that listener's then, whether a route is attached to it or not.
+    """
+    return any(
+        other.port == listener.port
+        and _closeness(other.host) > _closeness(listener.host)
+        and common_host(other.host, host) == host
+        for other in listeners
+    )
+
+
+def _closeness(host: str) -> tuple[bool, int]:
+    """A whole name is closer than a wildcard, a longer one than a shorter one, `*` the least."""
+    return not host.startswith("*"), len(host)
+
+
 def _is_beneath(host: str, wildcard: str) -> bool:
     return host.removeprefix("*").endswith(wildcard[1:]) and host != wildcard[2:]

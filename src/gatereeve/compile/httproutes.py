@@ -99,11 +99,13 @@ def compile_http_route(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """One listener that takes the route. hosts: those that they have in common."""
+    """One listener that takes the route. hosts: those that they have in common; served: those of
+    them that no other listener of the same port is closer to (Gateway API, listener isolation)."""
 
     binding: Binding
     listener: Attached
     hosts: tuple[str, ...]
+    served: tuple[str, ...]
 
 
 def _attached(
@@ -150,7 +152,12 @@ def _attached(
 def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Place:
     common = (gateways.common_host(listener.host, host) for host in hosts)
     found = tuple(host for host in common if host is not None)
-    return _Place(binding=binding, listener=listener, hosts=found)
+    return _Place(
+        binding=binding,
+        listener=listener,
+        hosts=found,
+        served=tuple(h for h in found if not gateways.is_closer(binding.listeners, listener, h)),
+    )
 
 
 def _no_parent(doc: HTTPRouteDoc, number: int) -> Finding:
@@ -190,7 +197,7 @@ def _entries(
     """Every claim on every host of every front, as far as the namespace is granted it."""
     listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
     for place in attached:
-        for host in place.hosts:
+        for host in place.served:
             listeners[place.binding.gate, place.binding.gateway, host].append(place.listener)
     entries: list[Entry] = []
     for (gate, gateway, host), found in sorted(listeners.items(), key=_by_front):
@@ -409,9 +416,8 @@ def _certificates(
     for place in attached:
         binding, listener = place.binding, place.listener
         at = f"spec.listeners[{listener.position}]"
-        its = sorted(h for g, w, h in claimed if (g, w) == (binding.gate, binding.gateway))
-        for host in its if listener.certificates else ():
-            if gateways.common_host(listener.host, host) != host:
+        for host in sorted(place.served) if listener.certificates else ():
+            if (binding.gate, binding.gateway, host) not in claimed:
                 continue
             if not binding.grants.has_host(host):
                 findings.append(not_granted(binding.doc, at, host, "(certificate)"))

@@ -54,6 +54,8 @@ ANNOTATED = ", annotations: {gatereeve.dev/gate: two}"
         ((*TWO, ingress_class(f"{OURS}, {TO_TWO}")), "two", None),  # parameters before lists
         ((*TWO, ingress_class(f"{OURS}, parameters: {{apiGroup: gatereeve.dev, kind: Gate, name: three}}")),
          None, "parameters-invalid"),
+        ((*TWO, ingress_class(f"{OURS}, {TO_TWO}".replace("two}", "two, namespace: x}"))),
+         None, "parameters-invalid"),  # a Gate stands in no namespace
         ((*TWO, ingress_class(f"{OURS}, parameters: {{kind: Gate, name: two}}")), None, "parameters-invalid"),
         ((*TWO, ingress_class("controller: example.com/other")), None, "class-foreign"),
     ],

@@ -40,6 +40,7 @@ from gatereeve.core.findings import Finding
 
 FEATURES: Final = (
     "Gateway",
+    "GatewayHTTPListenerIsolation",
     "HTTPRoute",
     "HTTPRoute303RedirectStatusCode",
     "HTTPRoute307RedirectStatusCode",
@@ -49,7 +50,6 @@ FEATURES: Final = (
     "HTTPRouteHostRewrite",
     "HTTPRouteMethodMatching",
     "HTTPRouteNamedRouteRule",
-    "HTTPRouteParentRefPort",
     "HTTPRoutePathRedirect",
     "HTTPRoutePathRewrite",
     "HTTPRoutePortRedirect",
@@ -63,6 +63,9 @@ FEATURES: Final = (
     "ReferenceGrant",
 )
 """What we claim to support, sorted as the specification demands: names of its `pkg/features`."""
+
+OWN_ADDRESSES: Final = ("GatewayPort8080", "HTTPRouteParentRefPort")
+"""What needs more than one port of a protocol: claimed where each Gateway has addresses of its own."""
 
 OVERLAP: Final = "gatereeve.dev/RouteRulesOverlap"
 SERVED: Final = "gatereeve.dev/Served"
@@ -99,7 +102,10 @@ def classes(reading: Reading) -> Iterator[ObjectStatus]:
             accepted = words.false("Accepted", "InvalidParameters", words.text(found))
         else:
             accepted = words.false("Accepted", "Pending", words.text(found))
-        yield status(doc, GatewayClassBody(features=FEATURES), accepted)
+        gate = reading.gates.get(served.get(doc.ref.name, ""))
+        own = gate is not None and gate.doc.spec.gateways is not None
+        features = tuple(sorted((*FEATURES, *OWN_ADDRESSES))) if own else FEATURES
+        yield status(doc, GatewayClassBody(features=features), accepted)
 
 
 def gateways(reading: Reading) -> Iterator[ObjectStatus]:
@@ -297,11 +303,11 @@ def _accepted(reading: Reading, claimed: Claimed, parent: Parent) -> Condition:
     found = reading.of(claimed.doc)
     if not claimed.live:
         return words.false("Accepted", "UnsupportedValue", words.text(_rule_findings(found)))
-    if not any(
+    refused = words.of_codes(found, "host-not-granted")
+    if refused and not any(
         entry.gate == parent.gate and entry.gateway == parent.front for entry in claimed.entries
     ):
-        why = words.of_codes(found, "host-not-granted")
-        return words.false("Accepted", "HostNotGranted", words.text(why))
+        return words.false("Accepted", "HostNotGranted", words.text(refused))
     return words.true("Accepted", "Accepted")
 
 
