@@ -24,7 +24,7 @@ def controller(
     folder: Annotated[
         Path | None, typer.Option(help="Read a folder of Kubernetes documents.")
     ] = None,
-    cluster: Annotated[
+    cluster: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--cluster", help="Read the cluster around this pod.")
     ] = False,
     kubeconfig: Annotated[
