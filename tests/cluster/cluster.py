@@ -66,18 +66,26 @@ class Cluster:
         return sorted(found, key=lambda node: node.number)
 
     def is_up(self) -> bool:
-        server = self.plane.program("kube-apiserver")
-        return is_foreign() or (server is not None and server.is_alive())
+        """Has it come up whole, and do its nodes live? Its API server may be stopped meanwhile."""
+        return is_foreign() or (
+            (self.state / "up").exists() and all(node.is_alive() for node in self.all_nodes())
+        )
 
     def up(self) -> None:
-        """Its first node is Ready and names are served when this returns."""
+        """Its first node is Ready and names are served when this returns.
+
+        What an earlier one left, that died halfway or with its machine, is cleared first.
+        """
         if self.is_up():
             return
         if lacking := missing():
             raise NoClusterError(lacking)
+        if network.exists() and not self.state.exists():
+            raise NoClusterError(f"another cluster runs on this machine: it has {network.BRIDGE}")
         install()
         for program in tools.CLUSTER:
             tools.path(program)
+        self.down()
         self.state.mkdir(parents=True, exist_ok=True)
         network.up()
         self._start_plane()
@@ -85,6 +93,7 @@ class Cluster:
         self.start("balancers")
         self.kubectl("apply", "--server-side", "-f", "-", given=SYSTEM.read_text())
         self.rollout("deployment/coredns", namespace="kube-system")
+        (self.state / "up").touch()
 
     def down(self) -> None:
         """Every process, mount, interface, route, packet rule and control group of it is gone."""

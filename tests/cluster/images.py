@@ -41,7 +41,9 @@ ECHO = Image(
         "registry.k8s.io/gateway-api/echo-basic:v1.6.0-dev.3",
     ],
 )
-ALL = (PAUSE, COREDNS, ECHO)
+# A stand-in for a model server, no model: it answers the same to everything.
+STANDIN = Image(program="standin", names=["gatereeve.test/model-standin:1"])
+ALL = (PAUSE, COREDNS, ECHO, STANDIN)
 
 
 def archive(image: Image) -> Path:

@@ -96,10 +96,12 @@ POLICIES = Module(
 )
 DNS = Module(name="dns", programs={"coredns": "."})
 PAUSE = Module(name="pause", programs={"pause": "."})
-ALL = (KUBERNETES, ETCD, HELM, SUITE, POLICIES, DNS, PAUSE)
+STANDIN = Module(name="standin", programs={"standin": "."})
+ALL = (KUBERNETES, ETCD, HELM, SUITE, POLICIES, DNS, PAUSE, STANDIN)
 
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")
-CLUSTER = (*ETCD.programs, *KUBERNETES.programs, *POLICIES.programs, *DNS.programs, *PAUSE.programs)
+_MODULES = (ETCD, KUBERNETES, POLICIES, DNS, PAUSE, SUITE, STANDIN)
+CLUSTER = tuple(program for module in _MODULES for program in module.programs)
 SETS: Mapping[str, tuple[str, ...]] = {"envtest": ENVTEST, "cluster": CLUSTER}
 
 
