@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import images, network, tools, waiting
+from tests.cluster import images, network, tools, traces, waiting
 from tests.cluster import node as nodes
 from tests.cluster.controlplane import ControlPlane, KubectlError
 
@@ -86,7 +86,8 @@ class Cluster:
         for program in tools.CLUSTER:
             tools.path(program)
         self.down()
-        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(parents=True)
+        (self.state / "before").write_text("\n".join(sorted(traces.seen())))
         network.up()
         self._start_plane()
         self.add_node(1)
@@ -95,17 +96,23 @@ class Cluster:
         self.rollout("deployment/coredns", namespace="kube-system")
         (self.state / "up").touch()
 
-    def down(self) -> None:
-        """Every process, mount, interface, route, packet rule and control group of it is gone."""
-        if is_foreign():
-            return
+    def down(self) -> list[str]:
+        """Every process, mount, interface, route, packet rule and control group of it is gone.
+
+        Returns what is on the machine and was not before `up`: nothing, or there is a defect.
+        """
+        if is_foreign() or not self.state.exists():
+            return []
         for name in ("balancers", "kube-controller-manager", "kube-scheduler"):
             self.stop(name)
         for node in self.all_nodes():
             node.remove()
         self.plane.stop()
         network.down()
-        shutil.rmtree(self.state, ignore_errors=True)
+        before = self.state / "before"
+        known = set(before.read_text().splitlines()) if before.exists() else traces.seen()
+        shutil.rmtree(self.state)
+        return sorted(traces.seen() - known)
 
     def add_node(self, number: int) -> nodes.Node:
         """Ready when this returns, with the images of the harness."""
@@ -255,7 +262,9 @@ def main(arguments: list[str]) -> int:
             cluster.up()
             print(f"up in {time.monotonic() - began:.0f} s; export KUBECONFIG={cluster.kubeconfig}")
         elif arguments == ["down"]:
-            cluster.down()
+            left = cluster.down()
+            print("\n".join(["left behind:", *left]) if left else "nothing is left")
+            return 1 if left else 0
         elif arguments == ["status"]:
             print(cluster.kubectl("get", "nodes,pods", "--all-namespaces").stdout)
         else:

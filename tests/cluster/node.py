@@ -144,7 +144,7 @@ class Node:
         """Ends it and clears what it left."""
         self.lose()
         _clear_control_groups(self.name)
-        shutil.rmtree(self.state, ignore_errors=True)
+        shutil.rmtree(self.state)
 
     def _hold(self) -> None:
         """Makes the node's namespaces and the process that keeps them."""

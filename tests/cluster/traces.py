@@ -39,10 +39,7 @@ def _kinds() -> Iterator[tuple[str, list[str]]]:
     yield "address", [re.sub(r"^\d+: ", "", line) for line in _said("ip", "-oneline", "address")]
     yield "route", _said("ip", "route", "show", "table", "all")
     yield "rule", _said("ip", "rule")
-    yield (
-        "network namespace",
-        _said("lsns", "--noheadings", "--type", "net", "--output", "NS,COMMAND"),
-    )
+    yield "network namespace", [place.name for place in Path("/run/netns").glob("*")]
     yield "packet rule", _said("nft", "list", "ruleset")
     yield (
         "old packet rule",
