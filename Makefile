@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test check differential bench golden generate format lock clean
+.PHONY: help setup demo test check envtest cluster cluster-down image differential bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,19 @@ check: setup ## format, lint, types, layer contracts, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 
+envtest: setup ## real etcd and kube-apiserver (built once), and the tests against them
+	$(BIN)/python -m tests.cluster.tools envtest
+	$(BIN)/python -m pytest tests/apiserver
+
+cluster: setup ## a whole Kubernetes with real pods on this machine (root); kubeconfig in build/cluster
+	$(BIN)/python -m tests.cluster.cluster up
+
+cluster-down: setup ## end it; nothing of it is left
+	$(BIN)/python -m tests.cluster.cluster down
+
+image: setup ## our container image, without a registry, as build/image/gatereeve.tar
+	$(BIN)/python -m tests.cluster.own_image
+
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
 	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q
 
@@ -48,9 +61,11 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: setup ## renew requirements.lock from pyproject.toml
+lock: setup ## renew requirements.lock and requirements-runtime.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --group demo --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements-runtime.lock
 
 clean:
 	rm -rf $(VENV) build .gatereeve

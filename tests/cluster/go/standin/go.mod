@@ -1,0 +1,3 @@
+module gatereeve.dev/tests/cluster/standin
+
+go 1.26.0
