@@ -7,7 +7,7 @@ last World stays, the Lease runs out and this replica stops writing; it never en
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
@@ -35,15 +35,25 @@ class LeaseLeader:
 
 
 class ClusterPlace:
-    """See the module and `places.Place`. Raises SettingsError when the access cannot be used."""
+    """See the module and `places.Place`. on_leading: this replica leads from now on, or does no more.
 
-    def __init__(self, settings: ClusterSettings, clock: Clock, retrieved: Retrieve) -> None:
+    Raises SettingsError when the access cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        clock: Clock,
+        retrieved: Retrieve,
+        *,
+        on_leading: Callable[[], None],
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._client = ApiClient(settings.access)
         identity = f"{settings.replica}_{secrets.token_hex(4)}"
         lease = LeaseSettings(name=LEASE, namespace=settings.namespace, identity=identity)
-        self._elector = Elector(self._client, clock, lease, on_change=lambda _leading: self.told())
+        self._elector = Elector(self._client, clock, lease, on_change=lambda _leading: on_leading())
         self._telling: Telling | None = None
         self.name = f"the cluster at {self._client.server}"
         self.source = KubeSource(

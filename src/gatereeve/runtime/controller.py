@@ -90,7 +90,7 @@ class _House:
         self._supervisor = supervisor
         self._announce = announce
         self._keys = KeySets(self._wake)
-        self._place = _place(settings, clock, self._keys.retrieved)
+        self._place = _place(settings, clock, self._keys.retrieved, self._led)
         _LOG.info("reading %s; state in %s", self._place.name, settings.state.root)
         self._issuer: Issuer | None = None
         if settings.mounted is None:
@@ -178,6 +178,12 @@ class _House:
     def _wake(self) -> None:
         self._place.source.wake()
 
+    def _led(self) -> None:
+        """Leading began or ended: what only a leader does is due."""
+        if self._issuer is not None:
+            self._issuer.wake()
+        self._place.told()
+
     def _follow(self, gates: tuple[Gate, ...]) -> None:
         if self._issuer is not None:
             self._issuer.want([gate.name for gate in gates])
@@ -218,8 +224,10 @@ class _House:
         )
 
 
-def _place(settings: ControllerSettings, clock: Clock, retrieved: Retrieve) -> Place:
+def _place(
+    settings: ControllerSettings, clock: Clock, retrieved: Retrieve, on_leading: Callable[[], None]
+) -> Place:
     if isinstance(settings.documents, ClusterSettings):
-        return ClusterPlace(settings.documents, clock, retrieved)
+        return ClusterPlace(settings.documents, clock, retrieved, on_leading=on_leading)
     prepare(settings.certificates, hint="name another --store")
     return FolderPlace(settings.documents, settings.certificates, clock, retrieved)

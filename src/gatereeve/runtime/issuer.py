@@ -77,6 +77,10 @@ class Issuer:
             self._gates, self._complete = frozenset(gates), True
             self._wake.set()
 
+    def wake(self) -> None:
+        """Look now: this replica may have begun to lead."""
+        self._wake.set()
+
     async def wait_ready(self) -> None:
         """Return once we have a certificate of our own."""
         await self._ready.wait()
