@@ -33,6 +33,8 @@ _LOG = logging.getLogger(__name__)
 EVERY_S: Final = 5.0
 """Looked at this often at least: addresses of Services come without a word to us."""
 _RETRY_S: Final = 1.0
+_AT_ONCE: Final = 8
+"""Statuses under way; the API server has others to serve."""
 
 Addresses = Mapping[str, tuple[str, ...]]
 
@@ -62,7 +64,9 @@ class Telling:
         self._namespace = namespace
         self._is_leading = is_leading
         self._known: dict[refs.Ref, ObjectStatus] = {}
+        self._last: tuple[Compiled, Facts] | None = None
         self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._was_leading = False
 
     def told(self) -> None:
@@ -85,6 +89,7 @@ class Telling:
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
+            self._last = None
             self._writer.forget()
         self._was_leading = leading
         world, compiled = self._plane.world, self._plane.compiled
@@ -100,24 +105,33 @@ class Telling:
         """Everything that is new; whether all of it was told. Raises ApiError when it cannot begin."""
         await self._write_services(world, compiled)
         facts = await self._facts(world)
-        current = {status.ref: status for status in statuses.derive(world, compiled, facts)}
-        whole = True
-        for ref in [*current, *(self._known.keys() - current.keys())]:
-            wanted = current.get(ref)
-            if self._known.get(ref) == wanted:
-                continue
+        if self._last is not None and self._last[0] is compiled and self._last[1] == facts:
+            return True
+        derived = await asyncio.to_thread(statuses.derive, world, compiled, facts)
+        current = {status.ref: status for status in derived}
+        refs_known = [*current, *(self._known.keys() - current.keys())]
+        told = await asyncio.gather(
+            *(self._bring(ref, current.get(ref)) for ref in refs_known
+              if self._known.get(ref) != current.get(ref))
+        )  # fmt: skip
+        await self._events.tell(self._plane.all_findings(), _about(world))
+        whole = all(told)
+        self._last = (compiled, facts) if whole else None
+        return whole
+
+    async def _bring(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
+        """One object's status to what is wanted, None for none of ours; whether it is so now."""
+        async with self._slots:
             try:
                 await (self._write(wanted) if wanted else self._withdraw(ref))
             except errors.ApiError as error:
                 _LOG.warning("the status of %s is not written: %s", ref, error)
-                whole = False
-                continue
-            if wanted:
-                self._known[ref] = wanted
-            else:
-                del self._known[ref]
-        await self._events.tell(self._plane.all_findings(), _about(world))
-        return whole
+                return False
+        if wanted:
+            self._known[ref] = wanted
+        else:
+            del self._known[ref]
+        return True
 
     async def _write(self, status: ObjectStatus) -> None:
         def edit(existing: kube.Object) -> kube.Object:
