@@ -19,9 +19,9 @@ from gatereeve.api.world import World
 from gatereeve.core import errors, findings, refs
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import resources, rights
+from gatereeve.sources.kube.access import Kubeconfig
 from gatereeve.sources.kube.apply import ServerSideApply, Target
 from gatereeve.sources.kube.client import ApiClient, Limits, Object
-from gatereeve.sources.kube.connection import Kubeconfig
 from gatereeve.sources.kube.events import About, Events
 from gatereeve.sources.kube.lease import Elector, LeaseSettings
 from gatereeve.sources.kube.reflector import Pace

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatereeve.core.errors import SettingsError
-from gatereeve.sources.kube.connection import Access, InCluster, Kubeconfig
+from gatereeve.sources.kube.access import Access, InCluster, Kubeconfig
 
 _LONGEST_RUN = 70
 _LONGEST_GATE = 24

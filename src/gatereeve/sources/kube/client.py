@@ -22,7 +22,8 @@ from lightkube.core.exceptions import ConfigError
 from gatereeve.api import registry
 from gatereeve.core import errors
 from gatereeve.sources.kube import resources, wire
-from gatereeve.sources.kube.connection import Access, Connection
+from gatereeve.sources.kube.access import Access
+from gatereeve.sources.kube.connection import Connection
 from gatereeve.sources.kube.resources import Resource
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -21,31 +20,12 @@ from lightkube.config.models import Cluster, User
 from lightkube.core.exceptions import ConfigError
 
 from gatereeve.core import errors
+from gatereeve.sources.kube.access import Access, Kubeconfig
 
 _CONNECT_S = 5.0
 _READ_S = 30.0
 
 Stamp = tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InCluster:
-    """A pod's service account. host, port: KUBERNETES_SERVICE_HOST and _PORT."""
-
-    host: str
-    port: int
-    directory: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kubeconfig:
-    """A kubeconfig file; context None means its current one."""
-
-    path: Path
-    context: str | None = None
-
-
-Access = InCluster | Kubeconfig
 
 
 class Connection:

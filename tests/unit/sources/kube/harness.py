@@ -13,8 +13,8 @@ from typing import Any
 from gatereeve.api import registry
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import resources
+from gatereeve.sources.kube.access import Kubeconfig
 from gatereeve.sources.kube.client import ApiClient, Limits
-from gatereeve.sources.kube.connection import Kubeconfig
 from gatereeve.sources.kube.reflector import Change, Pace, Reflector
 from tests.support.apiserver import ApiServer
 

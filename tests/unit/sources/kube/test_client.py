@@ -13,8 +13,8 @@ from lightkube.core.exceptions import ConfigError
 
 from gatereeve.core import errors
 from gatereeve.sources.kube import resources
+from gatereeve.sources.kube.access import InCluster, Kubeconfig
 from gatereeve.sources.kube.client import ApiClient, Limits, Scope
-from gatereeve.sources.kube.connection import InCluster, Kubeconfig
 from tests.support.apiserver import Fault, serving
 from tests.unit.sources.kube.harness import INGRESS, LIST, MODEL, client_of, ingress
 
