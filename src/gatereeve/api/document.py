@@ -47,6 +47,7 @@ class Outcome:
 def read(tree: yaml.Tree, file: str, before: int) -> Outcome:
     """The document in `tree`.
 
+    file: "" for a document that stands in none; its findings then have no `where`.
     before: lines of the file above the text that the tree was read from.
     """
     return _Reading(tree, file, before).outcome()
@@ -172,7 +173,7 @@ class _Reading:
                 message=message,
                 hint=hint,
                 origin=origin,
-                where=refs.Where(self._file, self._before + line),
+                where=refs.Where(self._file, self._before + line) if self._file else None,
             )
         )
 

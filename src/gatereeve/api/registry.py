@@ -51,6 +51,7 @@ def _kube(
     group: str,
     versions: tuple[str, ...],
     kind: str,
+    plural: str,
     spec: type[BaseModel],
     world: str,
     *,
@@ -58,7 +59,7 @@ def _kube(
     body: Body = "spec",
 ) -> Kind:
     return Kind(
-        group=group, versions=versions, kind=kind, plural="", namespaced=not cluster,
+        group=group, versions=versions, kind=kind, plural=plural, namespaced=not cluster,
         spec=spec, world=world, body=body,
     )  # fmt: skip
 
@@ -71,30 +72,47 @@ KINDS: tuple[Kind, ...] = (
     _ours("Approval", "approvals", governance.ApprovalSpec, "approvals"),
     _ours("AccessPolicy", "accesspolicies", governance.AccessPolicySpec, "access_policies", "ap"),
     _ours("Rollout", "rollouts", governance.RolloutSpec, "rollouts"),
-    _kube("", ("v1",), "Namespace", kube.NamespaceSpec, "namespaces", cluster=True),
-    _kube(_NET, ("v1",), "Ingress", kube.IngressSpec, "ingresses"),
-    _kube(_NET, ("v1",), "IngressClass", kube.IngressClassSpec, "ingress_classes", cluster=True),
-    _kube("", ("v1",), "Service", kube.ServiceSpec, "services"),
+    _kube("", ("v1",), "Namespace", "namespaces", kube.NamespaceSpec, "namespaces", cluster=True),
+    _kube(_NET, ("v1",), "Ingress", "ingresses", kube.IngressSpec, "ingresses"),
+    _kube(
+        _NET,
+        ("v1",),
+        "IngressClass",
+        "ingressclasses",
+        kube.IngressClassSpec,
+        "ingress_classes",
+        cluster=True,
+    ),
+    _kube("", ("v1",), "Service", "services", kube.ServiceSpec, "services"),
     _kube(
         "discovery.k8s.io",
         ("v1",),
         "EndpointSlice",
+        "endpointslices",
         kube.EndpointSliceSpec,
         "endpoint_slices",
         body="body",
     ),
-    _kube("", ("v1",), "Secret", kube.SecretSpec, "secrets", body="body"),
+    _kube("", ("v1",), "Secret", "secrets", kube.SecretSpec, "secrets", body="body"),
     _kube(
         _GW,
         ("v1", "v1beta1"),
         "GatewayClass",
+        "gatewayclasses",
         kube.GatewayClassSpec,
         "gateway_classes",
         cluster=True,
     ),
-    _kube(_GW, ("v1", "v1beta1"), "Gateway", kube.GatewaySpec, "gateways"),
-    _kube(_GW, ("v1", "v1beta1"), "HTTPRoute", kube.HTTPRouteSpec, "http_routes"),
-    _kube(_GW, ("v1", "v1beta1"), "ReferenceGrant", kube.ReferenceGrantSpec, "reference_grants"),
+    _kube(_GW, ("v1", "v1beta1"), "Gateway", "gateways", kube.GatewaySpec, "gateways"),
+    _kube(_GW, ("v1", "v1beta1"), "HTTPRoute", "httproutes", kube.HTTPRouteSpec, "http_routes"),
+    _kube(
+        _GW,
+        ("v1", "v1beta1"),
+        "ReferenceGrant",
+        "referencegrants",
+        kube.ReferenceGrantSpec,
+        "reference_grants",
+    ),
 )
 
 BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in KINDS}

@@ -3,6 +3,12 @@
     GatereeveError
     ├── SettingsError        a setting is missing or unusable          fix it; again does not help
     ├── SourceError          documents cannot be read                  again may help
+    │   └── ApiError            the API server did not do what was asked: its `status` says why
+    │       ├── ApiUnavailableError   no usable answer (also 429, 5xx)  again will help
+    │       ├── ApiRefusedError       401 or 403                        grant the right
+    │       ├── ApiMissingError       404: no such object or kind       create it, or wait
+    │       ├── ApiConflictError      409: somebody else was first      read again, then again
+    │       └── ApiExpiredError       410: that version is forgotten    list again
     ├── PublishError         a configuration could not be handed out   again may help
     ├── ProxyError           the gate's process cannot do its work     see its log
     │   ├── ProxyMissingError   no usable Envoy on this machine        install it
@@ -33,6 +39,56 @@ class SettingsError(GatereeveError):
 
 class SourceError(GatereeveError):
     """Documents cannot be read at all (a folder that does not exist, no permission)."""
+
+    retry = True
+
+
+class ApiError(SourceError):
+    """The API server answered with an error, or not at all.
+
+    status: of the HTTP answer, 0 when there was none. reason: its machine-readable word.
+    retry_after_s: how long it asks to be left alone, if it says so.
+    """
+
+    retry = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        reason: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class ApiUnavailableError(ApiError):
+    """No usable answer: no connection, no answer in time, 429, 5xx."""
+
+    retry = True
+
+
+class ApiRefusedError(ApiError):
+    """401 or 403. Trying again helps once somebody grants the right."""
+
+    retry = True
+
+
+class ApiMissingError(ApiError):
+    """404: there is no such object, or no such kind."""
+
+
+class ApiConflictError(ApiError):
+    """409: the object exists already, has changed meanwhile, or another manager owns the field."""
+
+
+class ApiExpiredError(ApiError):
+    """410: what was to be continued is forgotten; list again."""
 
     retry = True
 

@@ -143,6 +143,16 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _E,
         "A document names a file that cannot be read; what depends on it is refused.",
     ),
+    (
+        "kind-not-served",
+        _E,
+        "The cluster lacks one of Gatereeve's own kinds: its CustomResourceDefinition is not installed.",
+    ),
+    (
+        "secret-unreadable",
+        _E,
+        "A Secret that a document names cannot be read from the API server; what was read before stays.",
+    ),
     # gate and identity
     ("no-gate", _E, "There are routes but no Gate document, so nothing is served."),
     (

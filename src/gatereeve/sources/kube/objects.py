@@ -1,0 +1,155 @@
+"""One object of the API server → one document, read exactly as a file's would be (`api.document`).
+
+What nobody here reads is dropped first: status, managedFields, the copy that kubectl keeps. What is
+left makes the object's mark; an object with the same mark is the same document, so a write of
+status, ours or another's, changes no World. Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from gatereeve.api import document, registry, yaml
+from gatereeve.api.world import AnyDoc, Broken
+from gatereeve.core import findings, refs
+from gatereeve.sources.kube import resources, wire
+
+_READ = frozenset(
+    {"name", "namespace", "labels", "annotations", "uid", "generation", "creationTimestamp"}
+)
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_NOWHERE = yaml.Lines({"": 0}, array("I", [0]), 0)
+_MAX_DEPTH = yaml.MAX_DEPTH
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """An object as it was last seen. mark: of what was read; uid: of the object.
+
+    doc: the document in force, maybe its last good form. broken: it has none.
+    """
+
+    uid: str
+    mark: bytes
+    doc: AnyDoc | None = None
+    broken: Broken | None = None
+    findings: tuple[findings.Finding, ...] = ()
+
+
+def read(kind: registry.Kind, item: wire.Item, before: Entry | None) -> Entry:
+    """The entry of an object of `kind`; `before` itself when nothing that is read has changed.
+
+    before: of the object of that name. Its document stays in force while this one is unusable,
+    provided that it is the same object, by uid. Findings: those of reading, and last-good-kept.
+    """
+    value = _value(item.raw)
+    if value is None:
+        mark = hashlib.blake2b(bytes(item.raw), digest_size=16).digest()
+        outcome = _too_large(kind, item.meta)
+    else:
+        value = _lean(value, kind)
+        mark = hashlib.blake2b(
+            msgspec.json.encode(value, order="deterministic"), digest_size=16
+        ).digest()
+        if before is not None and (before.uid, before.mark) == (item.meta.uid, mark):
+            return before
+        outcome = document.read(
+            yaml.Tree(value=value, lines=_NOWHERE, problems=(), words=frozenset()), "", 0
+        )
+    return _entry(kind, item.meta, mark, outcome, before)
+
+
+def _entry(
+    kind: registry.Kind,
+    meta: wire.ObjectMeta,
+    mark: bytes,
+    outcome: document.Outcome,
+    before: Entry | None,
+) -> Entry:
+    if outcome.doc is not None:
+        return Entry(uid=meta.uid, mark=mark, doc=outcome.doc, findings=outcome.findings)
+    if before is not None and before.doc is not None and before.uid == meta.uid:
+        kept = _kept(before.doc.ref)
+        return Entry(uid=meta.uid, mark=mark, doc=before.doc, findings=(*outcome.findings, kept))
+    ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
+    broken = outcome.broken or Broken(ref=ref, models=None, rejects=None)
+    broken = dataclasses.replace(broken, ref=ref)
+    return Entry(uid=meta.uid, mark=mark, broken=broken, findings=outcome.findings)
+
+
+def _kept(ref: refs.Ref) -> findings.Finding:
+    return findings.Finding(
+        code=findings.FindingCode("last-good-kept"),
+        message=f"{ref} stays in force as it was last good",
+        hint="mend the document; to withdraw it, delete it",
+        origin=refs.Origin(ref),
+    )
+
+
+def _value(raw: msgspec.Raw) -> dict[str, yaml.Plain] | None:
+    """The object as plain values; None when it is beyond the bounds."""
+    try:
+        value = msgspec.json.decode(raw, type=dict)
+    except RecursionError:
+        try:
+            value = msgspec.json.decode(wire.without_managed_fields(bytes(raw)), type=dict)
+        except RecursionError:
+            return None
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict):
+        value["metadata"] = {name: metadata[name] for name in metadata.keys() & _READ}
+    value.pop("status", None)
+    return cast("dict[str, yaml.Plain]", value) if _fits(value) else None
+
+
+def _lean(value: dict[str, yaml.Plain], kind: registry.Kind) -> dict[str, yaml.Plain]:
+    """The object with its head, which lists of built-in kinds leave out, and without copies."""
+    value.setdefault("apiVersion", resources.of_kind(kind).api_version)
+    value.setdefault("kind", kind.kind)
+    metadata = value.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if isinstance(annotations, dict):
+        annotations.pop(_LAST_APPLIED, None)
+    return value
+
+
+def _fits(value: object) -> bool:
+    """The bounds of a document in a file, on depth and number of values."""
+    layer: list[object] = [value]
+    seen = depth = 0
+    while layer:
+        depth += 1
+        seen += len(layer)
+        if depth > _MAX_DEPTH or seen > yaml.MAX_NODES:
+            return False
+        layer = [inner for one in layer for inner in _inside(one)]
+    return True
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _too_large(kind: registry.Kind, meta: wire.ObjectMeta) -> document.Outcome:
+    ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
+    finding = findings.Finding(
+        code=findings.FindingCode("document-too-large"),
+        message=f"{ref} is nested too deep or has too many values",
+        hint=f"at most {yaml.MAX_NODES} values and {_MAX_DEPTH} levels",
+        origin=refs.Origin(ref),
+    )
+    ours = kind.ours and kind.kind not in ("Gate", "HostGrant")
+    rejects = None if kind.kind == "Approval" else ()
+    broken = Broken(ref=ref, models=None if ours else (), rejects=rejects)
+    return document.Outcome(broken=broken, findings=(finding,))
