@@ -157,7 +157,7 @@ class Reflector:
             if not self.health.missing:
                 _LOG.info("the cluster has no %s; it is looked for now and then", self.name)
                 await self._hand_on({})
-                self._set(missing=True)
+                self._set(missing=True, problem="", hint="")
             return False
         items, version = await self._fetch(scope)
         await self._hand_on(items)
@@ -225,7 +225,7 @@ class Reflector:
         await self._sink.take(changes, complete=True)
         self._known = {key: item.meta.uid for key, item in items.items()}
         self.health.relists += self.health.synced
-        self._set(synced=True, problem="", hint="")
+        self._set(synced=True)
 
     async def _watch(self) -> None:
         """Step 4, once. Returns when the server ends the stream, or when a new list is due."""
@@ -322,7 +322,7 @@ class Reflector:
         health.missing = health.missing if missing is None else missing
         health.problem = health.problem if problem is None else problem
         health.hint = health.hint if hint is None else hint
-        if before != (health.synced, health.missing, health.problem):
+        if problem or before != (health.synced, health.missing, health.problem):
             self._on_health()
 
 
