@@ -1,0 +1,217 @@
+"""Writing back: statuses and whole objects, by server-side apply under one field manager.
+
+Each write asks first whether this replica still leads. What was written last is remembered, so an
+unchanged status costs nothing; a replica that begins to lead compares with what is there before it
+writes. Lists that the API keeps as one value (`status.parents` of a route, `loadBalancer.ingress`)
+are edited instead: read, our entries exchanged, written only if nobody wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import msgspec
+
+from gatereeve.core import errors, refs
+from gatereeve.sources.kube import client as kube
+from gatereeve.sources.kube.resources import Resource
+
+_ATTEMPTS = 5
+
+Edit = Callable[[kube.Object], kube.Object]
+"""The status as it is → as it should be; equal when there is nothing to do. Pure."""
+
+
+class Leads(Protocol):
+    """`lease.Leadership`, or a stand-in where there is one replica only."""
+
+    @property
+    def leading(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The object to write to. uid: of the object that the status is about, "" for whichever."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    uid: str = ""
+
+
+class ServerSideApply:
+    """Writes for one leader. Used from one event loop; one write per object at a time.
+
+    Every method returns whether something was written: False when it was so already, when this
+    replica does not lead, or when the object is gone or another one by now. Raises ApiError when
+    the API server did not do it; nothing may then be assumed, and the same may be asked again.
+    written: writes that reached the API server.
+    """
+
+    def __init__(self, client: kube.ApiClient, leads: Leads) -> None:
+        self.written = 0
+        self._client = client
+        self._leads = leads
+        self._known: dict[tuple[str, str, str, str], tuple[str, bytes]] = {}
+
+    async def apply_status(self, target: Target, status: Mapping[str, kube.Json]) -> bool:
+        """Our part of the status is this. Lists of conditions and listeners merge by their key."""
+        return await self._apply(target, "status", {"status": dict(status)})
+
+    async def apply_object(self, target: Target, body: Mapping[str, kube.Json]) -> bool:
+        """Our part of the object is this; it is made when it is not there. body: without status."""
+        return await self._apply(target, "", dict(body))
+
+    async def edit_status(self, target: Target, edit: Edit) -> bool:
+        """The status after `edit`, which keeps what belongs to others."""
+        resource = target.resource
+        for _ in range(_ATTEMPTS):
+            if not self._leads.leading:
+                return False
+            try:
+                found = await self._get(target)
+            except errors.ApiMissingError:
+                return False
+            metadata = _part(found, "metadata")
+            if target.uid and metadata.get("uid") != target.uid:
+                return False
+            before = _part(found, "status")
+            after = edit(cast("kube.Object", msgspec.json.decode(msgspec.json.encode(before))))
+            if after == before:
+                return False
+            patch: kube.Object = {
+                "metadata": {"resourceVersion": metadata.get("resourceVersion")},
+                "status": {**dict.fromkeys(before.keys() - after.keys()), **after},
+            }
+            if not self._leads.leading:
+                return False
+            try:
+                await self._client.merge(
+                    resource, target.namespace, target.name, patch, sub="status"
+                )
+            except errors.ApiConflictError:
+                continue
+            except errors.ApiMissingError:
+                return False
+            self.written += 1
+            return True
+        raise errors.ApiConflictError(
+            f"{resource.kind} {target.name} changes faster than its status can be written",
+            hint="it is tried again", status=409,
+        )  # fmt: skip
+
+    async def delete(self, target: Target) -> bool:
+        """The object goes, if it is still the one that is meant."""
+        if not self._leads.leading:
+            return False
+        self._known.pop(_place(target, ""), None)
+        try:
+            await self._client.delete(
+                target.resource, target.namespace, target.name, uid=target.uid
+            )
+        except (errors.ApiMissingError, errors.ApiConflictError):
+            return False
+        self.written += 1
+        return True
+
+    def forget(self) -> None:
+        """Nothing is known of what is there: another replica led meanwhile, or a resync is due."""
+        self._known.clear()
+
+    async def _apply(self, target: Target, sub: str, body: kube.Object) -> bool:
+        place = _place(target, sub)
+        mark = (target.uid, _mark(body))
+        if self._known.get(place) == mark or not self._leads.leading:
+            return False
+        try:
+            if place not in self._known and await self._is_so(target, body):
+                self._known[place] = mark
+                return False
+            if not self._leads.leading:
+                return False
+            await self._client.apply(
+                target.resource, target.namespace, target.name,
+                _complete(target, body), sub=sub,
+            )  # fmt: skip
+        except (errors.ApiMissingError, errors.ApiConflictError):
+            self._known.pop(place, None)
+            return False
+        self._known[place] = mark
+        self.written += 1
+        return True
+
+    async def _is_so(self, target: Target, body: kube.Object) -> bool:
+        """Whether the object says all that already. A missing one does not."""
+        try:
+            found = await self._get(target)
+        except errors.ApiMissingError:
+            return False
+        metadata = _part(found, "metadata")
+        if target.uid and metadata.get("uid") != target.uid:
+            return False
+        return is_said(body, found)
+
+    async def _get(self, target: Target) -> kube.Object:
+        body = await self._client.get(target.resource, target.namespace, target.name)
+        return kube.decode(body, f"get {target.resource.kind} {target.name}")
+
+
+def target_of(resource: Resource, ref: refs.Ref, uid: str) -> Target:
+    """The object that a document was."""
+    return Target(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
+
+
+def is_said(wanted: kube.Json, there: kube.Json) -> bool:
+    """Whether `there` says all that `wanted` says. Entries of lists are found by `type` or `name`;
+    other lists must be equal."""
+    if isinstance(wanted, dict):
+        return isinstance(there, dict) and all(
+            key in there and is_said(value, there[key]) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list) and isinstance(there, list):
+        keyed = [_key(item) for item in there]
+        if wanted and None not in map(_key, wanted) and None not in keyed:
+            found = dict(zip(keyed, there, strict=True))
+            return all(is_said(item, found.get(_key(item))) for item in wanted)
+        return len(wanted) == len(there) and all(map(is_said, wanted, there))
+    return wanted == there
+
+
+def _key(item: kube.Json) -> str | None:
+    """By what server-side apply tells the entries of a status list apart."""
+    if not isinstance(item, dict):
+        return None
+    key = item.get("type", item.get("name"))
+    return key if isinstance(key, str) else None
+
+
+def _complete(target: Target, body: kube.Object) -> kube.Object:
+    metadata = dict(_part(body, "metadata"))
+    metadata["name"] = target.name
+    if target.namespace:
+        metadata["namespace"] = target.namespace
+    if target.uid:
+        metadata["uid"] = target.uid
+    return {
+        **body,
+        "apiVersion": target.resource.api_version,
+        "kind": target.resource.kind,
+        "metadata": metadata,
+    }
+
+
+def _part(body: kube.Object, name: str) -> kube.Object:
+    part = body.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _place(target: Target, sub: str) -> tuple[str, str, str, str]:
+    return (str(target.resource), target.namespace, target.name, sub)
+
+
+def _mark(body: kube.Object) -> bytes:
+    data = msgspec.json.encode(body, order="deterministic")
+    return hashlib.blake2b(data, digest_size=16).digest()

@@ -1,0 +1,235 @@
+"""Who of several replicas may write: one Lease (coordination.k8s.io/v1), held by one of them.
+
+Whether a lease has run out is judged by the time at which *we* saw it change, never by the holder's
+clock. A holder that could not renew in time stops leading at once, by its own clock and without
+asking anybody, and runs on: losing the lease stops writing and nothing else. A replica that ends
+in good order gives the lease back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import cast
+
+from gatereeve.core import errors, protocols
+from gatereeve.sources.kube import client as kube
+from gatereeve.sources.kube.resources import LEASES
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSettings:
+    """identity: of this replica, different from all others (pod name and something random).
+
+    lease_s: unchanged for that long, it may be taken. renew_s: not renewed for that long, its
+    holder stops. retry_s: between two looks. lease_s > renew_s > retry_s.
+    """
+
+    name: str
+    namespace: str
+    identity: str
+    lease_s: float = 15.0
+    renew_s: float = 10.0
+    retry_s: float = 2.0
+
+
+class Leadership:
+    """Whether this replica leads, at this very moment. Consulted before each write.
+
+    renewed_at: on the monotonic clock; None when the lease is not ours. holder, transitions: as last
+    seen. All three are written by the elector only.
+    """
+
+    def __init__(self, clock: protocols.Clock, renew_s: float) -> None:
+        self._clock = clock
+        self._renew_s = renew_s
+        self.renewed_at: float | None = None
+        self.holder = ""
+        self.transitions = 0
+
+    @property
+    def leading(self) -> bool:
+        """False as soon as the last renewal is older than the deadline, whoever is to blame."""
+        at = self.renewed_at
+        return at is not None and self._clock.monotonic() - at < self._renew_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lease:
+    """What a Lease says. body: as it is written back, so that nobody is overwritten unseen."""
+
+    holder: str
+    transitions: int
+    body: kube.Object
+
+
+class Elector:
+    """Tries to lead for as long as `run` runs. Used from one event loop, `run` once at a time.
+
+    on_change: called on that loop when `leading` became something else.
+    """
+
+    def __init__(
+        self,
+        client: kube.ApiClient,
+        clock: protocols.Clock,
+        settings: LeaseSettings,
+        *,
+        on_change: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        if not settings.lease_s > settings.renew_s > settings.retry_s > 0:
+            raise errors.SettingsError(
+                "the times of the lease contradict each other", hint="lease > renew > retry > 0"
+            )
+        self.leadership = Leadership(clock, settings.renew_s)
+        self._client = client
+        self._clock = clock
+        self._settings = settings
+        self._on_change = on_change
+        self._was_leading = False
+        self._seen: tuple[kube.Object, float] | None = None
+        self._random = SystemRandom()
+
+    async def run(self) -> None:
+        """Never returns. Gives the lease back when it is cancelled."""
+        try:
+            while True:
+                await self._once()
+                await asyncio.sleep(self._pause_s())
+        finally:
+            held = self.leadership.leading
+            self.leadership.renewed_at = None
+            self._tell()
+            if held:
+                await self._release()
+
+    async def _once(self) -> None:
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.renew_s):
+                won = await self._try()
+        except errors.ApiConflictError:
+            won = False  # somebody else was quicker; the next look tells who
+        except (errors.ApiError, TimeoutError) as error:
+            _LOG.warning("the lease %s: %s", self._settings.name, error or "no answer in time")
+            won = False
+            self._tell()
+            return
+        if won:
+            # From before the request: the API server may have written it long before we heard.
+            self.leadership.renewed_at = started
+        elif self.leadership.holder != self._settings.identity:
+            self.leadership.renewed_at = None
+        self._tell()
+
+    async def _try(self) -> bool:
+        """Looks, and takes or renews when that is ours to do; whether it is ours now."""
+        settings = self._settings
+        try:
+            lease = _read(await self._client.get(LEASES, settings.namespace, settings.name))
+        except errors.ApiMissingError:
+            await self._client.create(LEASES, settings.namespace, self._body(None))
+            self._note(settings.identity, 0)
+            return True
+        self._note(lease.holder, lease.transitions)
+        if self._seen is None or self._seen[0] != _spec(lease.body):
+            self._seen = (_spec(lease.body), self._clock.monotonic())
+        if lease.holder not in ("", settings.identity) and not self._has_run_out():
+            return False
+        body = self._body(lease)
+        await self._client.update(LEASES, settings.namespace, settings.name, body)
+        self._note(settings.identity, _transitions(body))
+        return True
+
+    def _has_run_out(self) -> bool:
+        return (
+            self._seen is not None
+            and self._clock.monotonic() - self._seen[1] >= self._settings.lease_s
+        )
+
+    def _note(self, holder: str, transitions: int) -> None:
+        self.leadership.holder, self.leadership.transitions = holder, transitions
+
+    def _tell(self) -> None:
+        leading = self.leadership.leading
+        if leading != self._was_leading:
+            self._was_leading = leading
+            _LOG.info("this replica %s", "leads" if leading else "does not lead any more")
+            self._on_change(leading)
+
+    def _body(self, lease: _Lease | None) -> kube.Object:
+        """The Lease as it is when it is ours from now on."""
+        settings = self._settings
+        now = _micro_time(self._clock.now())
+        mine = lease is not None and lease.holder == settings.identity
+        spec: kube.Object = {
+            "holderIdentity": settings.identity,
+            "leaseDurationSeconds": max(1, round(settings.lease_s)),
+            "acquireTime": _spec(lease.body).get("acquireTime", now) if lease and mine else now,
+            "renewTime": now,
+            "leaseTransitions": 0 if lease is None else lease.transitions + (not mine),
+        }
+        return self._with(lease, spec)
+
+    def _with(self, lease: _Lease | None, spec: kube.Object) -> kube.Object:
+        metadata: kube.Object = {"name": self._settings.name, "namespace": self._settings.namespace}
+        if lease is not None:
+            metadata = cast("kube.Object", lease.body["metadata"])
+        return {
+            "apiVersion": LEASES.api_version, "kind": LEASES.kind,
+            "metadata": metadata, "spec": spec,
+        }  # fmt: skip
+
+    async def _release(self) -> None:
+        """So that another need not wait; without it, they wait until it has run out."""
+        settings = self._settings
+        with contextlib.suppress(errors.ApiError, TimeoutError):
+            async with asyncio.timeout(settings.retry_s):
+                lease = _read(await self._client.get(LEASES, settings.namespace, settings.name))
+                if lease.holder != settings.identity:
+                    return
+                now = _micro_time(self._clock.now())
+                spec: kube.Object = {
+                    "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now,
+                    "acquireTime": now, "leaseTransitions": lease.transitions,
+                }  # fmt: skip
+                await self._client.update(
+                    LEASES, settings.namespace, settings.name, self._with(lease, spec)
+                )
+
+    def _pause_s(self) -> float:
+        """Followers part a little; a holder keeps its rhythm, and wakes when its time is up."""
+        retry_s = self._settings.retry_s
+        return retry_s if self._was_leading else retry_s * self._random.uniform(1.0, 1.2)
+
+
+def _read(body: bytes) -> _Lease:
+    lease = kube.decode(body, "get Lease")
+    holder = _spec(lease).get("holderIdentity")
+    return _Lease(
+        holder=holder if isinstance(holder, str) else "",
+        transitions=_transitions(lease),
+        body=lease,
+    )
+
+
+def _spec(lease: kube.Object) -> kube.Object:
+    spec = lease.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def _transitions(lease: kube.Object) -> int:
+    count = _spec(lease).get("leaseTransitions")
+    return count if isinstance(count, int) else 0
+
+
+def _micro_time(at: datetime) -> str:
+    """`MicroTime` of Kubernetes."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
