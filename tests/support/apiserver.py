@@ -322,7 +322,7 @@ class ApiServer:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
                 await self._told()
-                if not await self._answer(request, writer):
+                if not await self._answer(request, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # its end, or the server's
@@ -337,7 +337,9 @@ class ApiServer:
         async with self._happened:
             self._happened.notify_all()
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Whether the connection may be used again."""
         fault = next((f for f in self.faults if f.fits(request)), None)
         if fault is not None:
@@ -356,7 +358,7 @@ class ApiServer:
             self._authorize(request)
             kind, namespace, name, sub = self._route(request)
             if request.is_watch and kind is not None:
-                await self._watch(request, kind, namespace, writer)
+                await self._watch(request, kind, namespace, reader, writer)
                 return False
             answer = self._do(request, kind, namespace, name, sub)
         except _Answer as refused:
@@ -445,7 +447,12 @@ class ApiServer:
         return {"kind": kind.resource.kind + "List", "metadata": meta, "items": shown or None}
 
     async def _watch(
-        self, request: Request, kind: _Kind, namespace: str, writer: asyncio.StreamWriter
+        self,
+        request: Request,
+        kind: _Kind,
+        namespace: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         initial = request.params.get("sendInitialEvents") == "true"
         if initial and not self.streams_lists:
@@ -463,6 +470,7 @@ class ApiServer:
                 if namespace in ("", obj["metadata"].get("namespace", "")):
                     _chunk(writer, _event("ADDED", _shown(obj, request)))
             _chunk(writer, _bookmark(self.version, end=True))
+        left = asyncio.create_task(_until_left(reader, stream))
         try:
             await self._follow(stream, kind, namespace, since)
             if stream.broken:
@@ -470,6 +478,7 @@ class ApiServer:
             else:
                 writer.write(b"0\r\n\r\n")
         finally:
+            left.cancel()
             self.streams.remove(stream)
 
     async def _follow(self, stream: Stream, kind: _Kind, namespace: str, since: int) -> None:
@@ -645,6 +654,13 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     url = urlsplit(target)
     params = {k: v[-1] for k, v in parse_qs(url.query).items()}
     return Request(method, url.path, params, headers, json.loads(data) if data else None)
+
+
+async def _until_left(reader: asyncio.StreamReader, stream: Stream) -> None:
+    with contextlib.suppress(ConnectionError):
+        await reader.read(1)
+    stream.broken = True
+    stream.wake.set()
 
 
 async def _send(

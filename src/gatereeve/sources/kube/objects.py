@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -51,17 +51,14 @@ def read(kind: registry.Kind, item: wire.Item, before: Entry | None) -> Entry:
     before: of the object of that name. Its document stays in force while this one is unusable,
     provided that it is the same object, by uid. Findings: those of reading, and last-good-kept.
     """
-    value = _value(item.raw)
-    if value is None:
-        mark = hashlib.blake2b(bytes(item.raw), digest_size=16).digest()
+    value = _value(item.raw, kind)
+    data = None if value is None else _encoded(value)
+    mark = hashlib.blake2b(bytes(item.raw) if data is None else data, digest_size=16).digest()
+    if before is not None and (before.uid, before.mark) == (item.meta.uid, mark):
+        return before
+    if value is None or data is None:
         outcome = _too_large(kind, item.meta)
     else:
-        value = _lean(value, kind)
-        mark = hashlib.blake2b(
-            msgspec.json.encode(value, order="deterministic"), digest_size=16
-        ).digest()
-        if before is not None and (before.uid, before.mark) == (item.meta.uid, mark):
-            return before
         outcome = document.read(
             yaml.Tree(value=value, lines=_NOWHERE, problems=(), words=frozenset()), "", 0
         )
@@ -95,8 +92,11 @@ def _kept(ref: refs.Ref) -> findings.Finding:
     )
 
 
-def _value(raw: msgspec.Raw) -> dict[str, yaml.Plain] | None:
-    """The object as plain values; None when it is beyond the bounds."""
+def _value(raw: msgspec.Raw, kind: registry.Kind) -> dict[str, yaml.Plain] | None:
+    """What is read of the object; None when it is nested beyond measure.
+
+    Lists of built-in kinds leave out what each object is.
+    """
     try:
         value = msgspec.json.decode(raw, type=dict)
     except RecursionError:
@@ -107,19 +107,25 @@ def _value(raw: msgspec.Raw) -> dict[str, yaml.Plain] | None:
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
         value["metadata"] = {name: metadata[name] for name in metadata.keys() & _READ}
+        annotations = metadata.get("annotations")
+        if isinstance(annotations, dict):
+            annotations.pop(_LAST_APPLIED, None)
     value.pop("status", None)
-    return cast("dict[str, yaml.Plain]", value) if _fits(value) else None
-
-
-def _lean(value: dict[str, yaml.Plain], kind: registry.Kind) -> dict[str, yaml.Plain]:
-    """The object with its head, which lists of built-in kinds leave out, and without copies."""
     value.setdefault("apiVersion", resources.of_kind(kind).api_version)
     value.setdefault("kind", kind.kind)
-    metadata = value.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(annotations, dict):
-        annotations.pop(_LAST_APPLIED, None)
-    return value
+    return cast("dict[str, yaml.Plain]", value)
+
+
+def _encoded(value: dict[str, yaml.Plain]) -> bytes | None:
+    """The same text for the same value; None when it is beyond the bounds of a document."""
+    try:
+        data = msgspec.json.encode(value, order="deterministic")
+    except RecursionError:
+        return None
+    # Fewer brackets than levels, and fewer characters than values, need no counting.
+    if data.count(b"{") + data.count(b"[") <= _MAX_DEPTH and len(data) <= yaml.MAX_NODES:
+        return data
+    return data if _fits(value) else None
 
 
 def _fits(value: object) -> bool:
@@ -135,10 +141,10 @@ def _fits(value: object) -> bool:
     return True
 
 
-def _inside(value: object) -> list[object]:
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _too_large(kind: registry.Kind, meta: wire.ObjectMeta) -> document.Outcome:
