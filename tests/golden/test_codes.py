@@ -17,6 +17,8 @@ ELSEWHERE = {
     "too-many-documents": "tests/unit/api",
     "last-good-kept": "tests/unit/sources",
     "jwks-uri-refused": "tests/unit/sources",
+    "kind-not-served": "tests/unit/sources",
+    "secret-unreadable": "tests/unit/sources",
     "gate-rejected": "tests/unit/runtime",
 }
 

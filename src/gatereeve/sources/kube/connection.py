@@ -7,7 +7,6 @@ a changed one is read again. Nothing here reads the environment; `runtime.settin
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -101,9 +100,9 @@ class Connection:
             config = _config(self._access)
             stamps |= {path: _stamp(path) for path in _files(config)}
             http = _http(config)
-        except (ConfigError, KeyError, TypeError, ValueError, OSError, ssl.SSLError) as error:
+        except (ConfigError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise _unusable(self._access, error) from error
-        except (msgspec.MsgspecError, yaml.YAMLError, httpx2.InvalidURL) as error:
+        except (OSError, msgspec.MsgspecError, yaml.YAMLError, httpx2.InvalidURL) as error:
             raise _unusable(self._access, error) from error
         self._stamps = stamps
         return _Generation(http)
