@@ -1,0 +1,241 @@
+"""The source, the lease and the writers against a real API server: what no fake can vouch for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip(
+    "tests.cluster.controlplane", reason="the harness of a real API server is not here"
+)
+
+from gatereeve.api import registry
+from gatereeve.api.world import World
+from gatereeve.core import findings, refs
+from gatereeve.runtime.supervise import SystemClock
+from gatereeve.sources.kube import resources
+from gatereeve.sources.kube.apply import ServerSideApply, Target
+from gatereeve.sources.kube.client import ApiClient, Limits, Object
+from gatereeve.sources.kube.connection import Kubeconfig
+from gatereeve.sources.kube.events import About, Events
+from gatereeve.sources.kube.lease import Elector, LeaseSettings
+from gatereeve.sources.kube.reflector import Pace
+from gatereeve.sources.kube.source import KubeSettings, KubeSource
+
+pytestmark = pytest.mark.usefixtures("crds", "gateway_crds")
+
+MODELS = resources.of_kind(registry.BY_KIND["gatereeve.dev", "Model"])
+PACE = Pace(page=5, first=0.05, most=1.0)
+SPEC = {"owner": "corp/anna", "purpose": "credit", "riskClass": "high", "protocol": "json"}
+
+
+class Leads:
+    leading = True
+
+
+def model(name: str = "credit", **spec: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "gatereeve.dev/v1alpha1", "kind": "Model",
+        "metadata": {"name": name}, "spec": SPEC | spec,
+    }  # fmt: skip
+
+
+@asynccontextmanager
+async def client_of(apiserver: Any, user: str = "admin") -> AsyncIterator[ApiClient]:
+    client = ApiClient(Kubeconfig(path=apiserver.kubeconfig(user)), limits=Limits())
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+class Following:
+    """The Worlds of a source, until one says what is waited for."""
+
+    def __init__(self, source: KubeSource) -> None:
+        self.source = source
+        self._worlds = source.worlds()
+
+    async def until(self, says: Any, within_s: float = 30.0) -> World:
+        async with asyncio.timeout(within_s):
+            while True:
+                world = await anext(self._worlds)
+                if says(world):
+                    return world
+
+    async def aclose(self) -> None:
+        await self._worlds.aclose()
+
+
+@asynccontextmanager
+async def following(client: ApiClient, **settings: Any) -> AsyncIterator[Following]:
+    source = KubeSource(client, SystemClock(), KubeSettings(pace=PACE, **settings))
+    async with contextlib.aclosing(Following(source)) as found:
+        yield found
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_documents_come_change_and_go(
+    apiserver: Any, admin: Any, namespace: str, streamed: bool
+) -> None:
+    key = (namespace, "credit")
+    pace = Pace(page=5, streamed=streamed)
+    async with client_of(apiserver) as client:
+        source = KubeSource(client, SystemClock(), KubeSettings(pace=pace))
+        async with contextlib.aclosing(Following(source)) as worlds:
+            for n in range(12):
+                admin.apply(model(f"m{n}")).ok()
+            admin.apply(model()).ok()
+            first = await worlds.until(lambda w: key in w.models and (namespace, "m11") in w.models)
+            doc = first.models[key]
+            assert doc.meta.uid
+            assert doc.meta.generation == 1
+            assert doc.meta.created is not None
+            assert not source.missing
+            admin.apply(model(riskClass="limited")).ok()
+            second = await worlds.until(lambda w: w.models[key].spec.risk_class == "limited")
+            assert second.models[key].meta.generation == 2
+            admin.delete(model()).ok()
+            await worlds.until(lambda w: key not in w.models)
+
+
+async def test_secrets_are_watched_without_their_content(
+    apiserver: Any, admin: Any, namespace: str
+) -> None:
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cert"}, "type": "Opaque",
+        "stringData": {"v": "one"},
+    }  # fmt: skip
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "i"},
+        "spec": {"ingressClassName": "gr-test", "tls": [{"secretName": "cert"}],
+                 "defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}},
+    }  # fmt: skip
+    cls = {
+        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+        "metadata": {"name": "gr-test"}, "spec": {"controller": "gatereeve.dev/gate"},
+    }  # fmt: skip
+    key = (namespace, "cert")
+    async with client_of(apiserver) as client, following(client) as worlds:
+        admin.apply(secret).ok()
+        world = await worlds.until(lambda w: (namespace, "i") not in w.ingresses)
+        assert key not in world.secrets
+        admin.apply(cls).ok()
+        admin.apply(ingress).ok()
+        one = await worlds.until(lambda w: key in w.secrets)
+        admin.apply({**secret, "stringData": {"v": "two"}}).ok()
+        await worlds.until(
+            lambda w: w.secrets[key].spec.data["v"] != one.secrets[key].spec.data["v"]
+        )
+        admin.delete(ingress).ok()
+        await worlds.until(lambda w: key not in w.secrets)
+
+
+async def test_a_restarted_api_server_takes_nothing_away(
+    apiserver: Any, admin: Any, namespace: str
+) -> None:
+    key = (namespace, "credit")
+    async with client_of(apiserver) as client, following(client) as worlds:
+        admin.apply(model()).ok()
+        await worlds.until(lambda w: key in w.models)
+        seen: list[World] = []
+        await asyncio.to_thread(apiserver.kill_apiserver)
+        starting = asyncio.create_task(asyncio.to_thread(apiserver.start_apiserver))
+
+        def changed(world: World) -> bool:
+            seen.append(world)
+            return world.models[key].spec.risk_class == "minimal"
+
+        await starting
+        admin.apply(model(riskClass="minimal")).ok()
+        await worlds.until(changed, within_s=60)
+        assert all(key in world.models for world in seen)
+
+
+async def test_a_user_without_rights_gets_no_world(apiserver: Any) -> None:
+    async with client_of(apiserver, "mallory") as client:
+        source = KubeSource(client, SystemClock(), KubeSettings(pace=PACE))
+        coming = asyncio.ensure_future(anext(source.worlds()))
+        done, _ = await asyncio.wait({coming}, timeout=2.0)
+        assert not done
+        assert not source.synced
+        assert all("cannot" in m.problem for m in source.mirrors())
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+async def test_status_is_ours_by_server_side_apply(
+    apiserver: Any, admin: Any, namespace: str
+) -> None:
+    uid = admin.apply(model()).ok()["metadata"]["uid"]
+    about = Target(resource=MODELS, namespace=namespace, name="credit", uid=uid)
+    status: Object = {
+        "conditions": [
+            {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "",
+             "observedGeneration": 1, "lastTransitionTime": "2026-11-01T00:00:00Z"}
+        ]
+    }  # fmt: skip
+    async with client_of(apiserver) as client:
+        writer = ServerSideApply(client, Leads())
+        assert await writer.apply_status(about, status)
+        assert not await ServerSideApply(client, Leads()).apply_status(about, status)
+        wrong = Target(resource=MODELS, namespace=namespace, name="credit", uid="another")
+        assert not await writer.apply_status(wrong, {"conditions": []})
+
+
+async def test_one_replica_leads(apiserver: Any, namespace: str) -> None:
+    def settings(identity: str) -> LeaseSettings:
+        return LeaseSettings(
+            name="gatereeve", namespace=namespace, identity=identity,
+            lease_s=3.0, renew_s=2.0, retry_s=0.1,
+        )  # fmt: skip
+
+    async def until(true: Any) -> None:
+        async with asyncio.timeout(20):
+            while not true():  # noqa: ASYNC110 - two electors and a real server, nothing to await
+                await asyncio.sleep(0.02)
+
+    async with client_of(apiserver) as client:
+        one = Elector(client, SystemClock(), settings("one"))
+        two = Elector(client, SystemClock(), settings("two"))
+        first = asyncio.create_task(one.run())
+        await until(lambda: one.leadership.leading)
+        second = asyncio.create_task(two.run())
+        await until(lambda: two.leadership.holder == "one")
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await until(lambda: two.leadership.leading)
+        assert not one.leadership.leading
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+
+
+async def test_findings_become_events(apiserver: Any, admin: Any, namespace: str) -> None:
+    uid = admin.apply(model()).ok()["metadata"]["uid"]
+    ref = refs.Ref("gatereeve.dev", "Model", namespace, "credit")
+    finding = findings.Finding(
+        code=findings.FindingCode("model-unversioned"), message="no version", hint="add one",
+        origin=refs.Origin(ref),
+    )  # fmt: skip
+    objects = {ref: About(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    async with client_of(apiserver) as client:
+        for _ in range(2):
+            events = Events(client, SystemClock(), Leads(), instance="test")
+            assert await events.tell([finding], objects) == 1
+            assert events.lost == 0
+    path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+    (event,) = admin.request("GET", path).ok()["items"]
+    assert event["reason"] == "ModelUnversioned"
+    assert event["series"]["count"] == 2
+
+
+async def test_what_we_may_do(apiserver: Any) -> None:
+    async with client_of(apiserver) as client:
+        assert await client.is_allowed("list", MODELS)
+    async with client_of(apiserver, "mallory") as client:
+        assert not await client.is_allowed("list", MODELS)
