@@ -16,7 +16,7 @@ pytest.importorskip(
 
 from gatereeve.api import registry
 from gatereeve.api.world import World
-from gatereeve.core import findings, refs
+from gatereeve.core import errors, findings, refs
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.apply import ServerSideApply, Target
@@ -143,18 +143,20 @@ async def test_a_restarted_api_server_takes_nothing_away(
     async with client_of(apiserver) as client, following(client) as worlds:
         admin.apply(model()).ok()
         await worlds.until(lambda w: key in w.models)
-        seen: list[World] = []
-        await asyncio.to_thread(apiserver.kill_apiserver)
-        starting = asyncio.create_task(asyncio.to_thread(apiserver.start_apiserver))
+        coming = asyncio.ensure_future(worlds.until(lambda w: key in w.models and is_minimal(w)))
 
-        def changed(world: World) -> bool:
-            seen.append(world)
+        def is_minimal(world: World) -> bool:
             return world.models[key].spec.risk_class == "minimal"
 
-        await starting
+        apiserver.kill_apiserver()
+        async with asyncio.timeout(30):
+            while not all(m.problem for m in worlds.source.mirrors()):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.02)
+        apiserver.start_apiserver()
         admin.apply(model(riskClass="minimal")).ok()
-        await worlds.until(changed, within_s=60)
-        assert all(key in world.models for world in seen)
+        world = await coming
+        assert all(m.objects for m in worlds.source.mirrors() if m.kind in ("Model", "Namespace"))
+        assert world.models[key].meta.generation == 2
 
 
 async def test_a_user_without_rights_gets_no_world(apiserver: Any) -> None:
@@ -186,6 +188,18 @@ async def test_status_is_ours_by_server_side_apply(
         assert not await ServerSideApply(client, Leads()).apply_status(about, status)
         wrong = Target(resource=MODELS, namespace=namespace, name="credit", uid="another")
         assert not await writer.apply_status(wrong, {"conditions": []})
+        assert not await writer.apply_object(wrong, {"metadata": {"labels": {"a": "b"}}})
+        assert not await writer.delete(wrong)
+        body: Object = {
+            "apiVersion": MODELS.api_version, "kind": "Model",
+            "metadata": {"name": "credit", "namespace": namespace, "uid": "another"},
+        }  # fmt: skip
+        with pytest.raises(errors.ApiError, match="immutable"):
+            await client.apply(MODELS, namespace, "credit", body)
+        with pytest.raises(errors.ApiConflictError):
+            await client.apply(
+                MODELS, namespace, "nobody", body | {"metadata": {"name": "nobody", "uid": "x"}}
+            )
 
 
 async def test_one_replica_leads(apiserver: Any, namespace: str) -> None:

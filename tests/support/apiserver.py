@@ -547,8 +547,9 @@ class ApiServer:
             if wanted and not sub:
                 raise _Answer(409, "Conflict", "uid mismatch")
             raise _Answer(404, "NotFound", f'"{key[1]}" not found')
-        if before is not None and wanted and wanted != before["metadata"]["uid"]:
-            raise _Answer(409, "Conflict", "uid mismatch")
+        # As the real one: a status is applied to whatever has the name.
+        if before is not None and not sub and wanted and wanted != before["metadata"]["uid"]:
+            raise _Answer(422, "Invalid", "metadata.uid: field is immutable")
         said = {"status": body.get("status", {})} if sub == "status" else {
             k: v for k, v in body.items() if k not in ("status", "metadata")
         } | {"metadata": {k: v for k, v in body["metadata"].items() if k in ("labels", "annotations")}}  # fmt: skip

@@ -20,6 +20,7 @@ from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.resources import Resource
 
 _ATTEMPTS = 5
+_INVALID = 422
 
 Edit = Callable[[kube.Object], kube.Object]
 """The status as it is → as it should be; equal when there is nothing to do. Pure."""
@@ -75,9 +76,9 @@ class ServerSideApply:
                 found = await self._get(target)
             except errors.ApiMissingError:
                 return False
-            metadata = _part(found, "metadata")
-            if target.uid and metadata.get("uid") != target.uid:
+            if not _is_meant(target, found):
                 return False
+            metadata = _part(found, "metadata")
             before = _part(found, "status")
             after = edit(cast("kube.Object", msgspec.json.decode(msgspec.json.encode(before))))
             if after == before:
@@ -122,37 +123,52 @@ class ServerSideApply:
         self._known.clear()
 
     async def _apply(self, target: Target, sub: str, body: kube.Object) -> bool:
-        place = _place(target, sub)
-        mark = (target.uid, _mark(body))
-        if self._known.get(place) == mark or not self._leads.leading:
+        place, mark = _place(target, sub), (target.uid, _mark(body))
+        known = self._known.get(place)
+        if known == mark or not self._leads.leading:
             return False
         try:
-            if place not in self._known and await self._is_so(target, body):
+            if (known is None or known[0] != target.uid) and await self._is_settled(target, body):
                 self._known[place] = mark
                 return False
             if not self._leads.leading:
                 return False
-            await self._client.apply(
+            answer = await self._client.apply(
                 target.resource, target.namespace, target.name,
                 _complete(target, body), sub=sub,
             )  # fmt: skip
-        except (errors.ApiMissingError, errors.ApiConflictError):
+        except errors.ApiError as error:
             self._known.pop(place, None)
-            return False
-        self._known[place] = mark
+            if isinstance(error, errors.ApiMissingError | errors.ApiConflictError):
+                return False
+            if error.status == _INVALID and not await self._is_there(target):
+                return False  # "metadata.uid: field is immutable"
+            raise
         self.written += 1
+        if _is_meant(target, answer):
+            self._known[place] = mark
+        else:  # made anew at that very moment: what is said of the new object is written over it
+            self._known.pop(place, None)
         return True
 
-    async def _is_so(self, target: Target, body: kube.Object) -> bool:
-        """Whether the object says all that already. A missing one does not."""
+    async def _is_settled(self, target: Target, body: kube.Object) -> bool:
+        """Whether there is nothing to write: the object says all that already, or is another one.
+
+        A status may be applied to whatever has the name: unlike other writes, the API server does
+        not hold it against the uid.
+        """
         try:
             found = await self._get(target)
         except errors.ApiMissingError:
             return False
-        metadata = _part(found, "metadata")
-        if target.uid and metadata.get("uid") != target.uid:
+        return not _is_meant(target, found) or is_said(body, found)
+
+    async def _is_there(self, target: Target) -> bool:
+        """Whether the object is still the one that is meant."""
+        try:
+            return _is_meant(target, await self._get(target))
+        except errors.ApiMissingError:
             return False
-        return is_said(body, found)
 
     async def _get(self, target: Target) -> kube.Object:
         body = await self._client.get(target.resource, target.namespace, target.name)
@@ -186,6 +202,10 @@ def _key(item: kube.Json) -> str | None:
         return None
     key = item.get("type", item.get("name"))
     return key if isinstance(key, str) else None
+
+
+def _is_meant(target: Target, found: kube.Object) -> bool:
+    return not target.uid or _part(found, "metadata").get("uid") == target.uid
 
 
 def _complete(target: Target, body: kube.Object) -> kube.Object:

@@ -162,7 +162,8 @@ class ApiClient:
         """Server-side apply: what we say of the object becomes so and is ours (`FIELD_MANAGER`).
 
         sub: `status`, or "" for the object itself, which is made when it is not there. With
-        `metadata.uid` in the body, ApiConflictError when it is another object by now.
+        `metadata.uid` in the body an object of another uid is left alone: ApiError with status 422,
+        ApiConflictError when there is none. A status is written whatever the uid.
         """
         return await self._write(
             "PATCH",

@@ -133,6 +133,22 @@ async def test_another_object_of_that_name_is_left_alone(tmp_path: Path) -> None
         assert writer.written == 0
 
 
+async def test_an_object_made_anew_while_it_is_written_gets_its_own_status(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put(MODEL)
+        old = target(server)
+        writer = ServerSideApply(client, Leads())
+        await writer.apply_status(old, accepted())
+        server.delete("Model", "web", "m")
+        server.put(MODEL)
+        assert await writer.apply_status(old, accepted("False")), "nobody could tell before"
+        objects = ServerSideApply(client, Leads())
+        objects._known["models.gatereeve.dev", "web", "m", ""] = (old.uid, b"")
+        assert not await objects.apply_object(old, {"spec": {"owner": "b"}})
+        assert await writer.apply_status(target(server), accepted("Unknown"))
+        assert status_of(server) == accepted("Unknown")
+
+
 async def test_conditions_of_others_stay_and_ours_go(tmp_path: Path) -> None:
     other = {"type": "Theirs", "status": "True"}
     async with serving() as server, client_of(server, tmp_path) as client:
