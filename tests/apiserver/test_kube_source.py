@@ -18,7 +18,7 @@ from gatereeve.api import registry
 from gatereeve.api.world import World
 from gatereeve.core import errors, findings, refs
 from gatereeve.runtime.supervise import SystemClock
-from gatereeve.sources.kube import resources
+from gatereeve.sources.kube import resources, rights
 from gatereeve.sources.kube.apply import ServerSideApply, Target
 from gatereeve.sources.kube.client import ApiClient, Limits, Object
 from gatereeve.sources.kube.connection import Kubeconfig
@@ -246,6 +246,47 @@ async def test_findings_become_events(apiserver: Any, admin: Any, namespace: str
     (event,) = admin.request("GET", path).ok()["items"]
     assert event["reason"] == "ModelUnversioned"
     assert event["series"]["count"] == 2
+
+
+CONTROLLER = "system:serviceaccount:gatereeve-system:gatereeve-controller"
+
+
+async def test_the_rights_that_are_asked_for_are_enough(
+    apiserver: Any, admin: Any, namespace: str
+) -> None:
+    """And not more than is needed: somebody's Secret is not written with them."""
+    subject = {"kind": "User", "name": CONTROLLER, "apiGroup": "rbac.authorization.k8s.io"}
+    made = (
+        ("ClusterRole", "ClusterRoleBinding", rights.cluster_rules()),
+        ("Role", "RoleBinding", rights.own_namespace_rules()),
+    )
+    for role, binding, rules in made:
+        name = f"gr-{namespace}"
+        head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
+        of = {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name}
+        admin.apply({**head, "kind": role, "rules": [rule.as_object() for rule in rules]}).ok()
+        admin.apply({**head, "kind": binding, "roleRef": of, "subjects": [subject]}).ok()
+    uid = admin.apply(model()).ok()["metadata"]["uid"]
+    ref = refs.Ref("gatereeve.dev", "Model", namespace, "credit")
+    about = Target(resource=MODELS, namespace=namespace, name="credit", uid=uid)
+    settings = LeaseSettings(name="gr", namespace=namespace, identity="one", retry_s=0.1)
+    async with client_of(apiserver, CONTROLLER) as client, following(client) as worlds:
+        await worlds.until(lambda w: (namespace, "credit") in w.models)
+        writer = ServerSideApply(client, Leads())
+        assert await writer.apply_status(about, {"conditions": []}) in (True, False)
+        assert await writer.edit_status(about, lambda _: {"observedGeneration": 1}) in (True, False)
+        elector = Elector(client, SystemClock(), settings)
+        assert await elector.try_once()
+        events = Events(client, SystemClock(), Leads(), instance="test")
+        finding = findings.Finding(
+            code=findings.FindingCode("model-unversioned"), message="no version", hint="",
+            origin=refs.Origin(ref),
+        )  # fmt: skip
+        objects = {ref: About(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+        assert await events.tell([finding], objects) == 1
+        secrets = resources.of_kind(registry.BY_KIND["", "Secret"])
+        for verb in ("create", "update", "patch", "delete"):
+            assert not await client.is_allowed(verb, secrets)
 
 
 async def test_what_we_may_do(apiserver: Any) -> None:

@@ -101,7 +101,7 @@ class Elector:
         """Never returns. Gives the lease back when it is cancelled."""
         try:
             while True:
-                await self._once()
+                await self.try_once()
                 await asyncio.sleep(self._pause_s())
         finally:
             held = self.leadership.leading
@@ -110,7 +110,8 @@ class Elector:
             if held:
                 await self._release()
 
-    async def _once(self) -> None:
+    async def try_once(self) -> bool:
+        """One look at the lease, which is taken or renewed when that is ours to do; whether we lead."""
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._settings.renew_s):
@@ -119,15 +120,15 @@ class Elector:
             won = False  # somebody else was quicker; the next look tells who
         except (errors.ApiError, TimeoutError) as error:
             _LOG.warning("the lease %s: %s", self._settings.name, error or "no answer in time")
-            won = False
             self._tell()
-            return
+            return self.leadership.leading
         if won:
             # From before the request: the API server may have written it long before we heard.
             self.leadership.renewed_at = started
         elif self.leadership.holder != self._settings.identity:
             self.leadership.renewed_at = None
         self._tell()
+        return self.leadership.leading
 
     async def _try(self) -> bool:
         """Looks, and takes or renews when that is ours to do; whether it is ours now."""

@@ -7,8 +7,8 @@
     5. doubt    410, a broken stream, any error: back to 2, sooner or later; what was known stays
 
 resourceVersions are opaque: compared with nothing, not even with themselves. Keeps names and uids;
-what objects mean, and their last good form, is the sink's business. Requirements: the fourteen of
-`docs/explanation/cluster.md`.
+what objects mean, and their last good form, is the sink's business. What happens when is the table
+of `docs/explanation/reading-a-cluster.md`.
 """
 
 from __future__ import annotations

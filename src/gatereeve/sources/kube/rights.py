@@ -1,0 +1,73 @@
+"""What the controller may do in a cluster, and needs no more: RBAC rules made from the kinds.
+
+One table for the chart, the manifests, the docs and a test against a real API server. Nothing is
+granted with `*`, nothing with `bind`, `escalate` or `impersonate`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from gatereeve.api import registry
+from gatereeve.sources.kube import resources
+
+_READ = ("get", "list", "watch")
+_WITH_STATUS = frozenset({"Ingress", "GatewayClass", "Gateway", "HTTPRoute"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One PolicyRule. why: what for, in a few words."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+
+    def as_object(self) -> dict[str, list[str]]:
+        return {
+            "apiGroups": [self.group],
+            "resources": list(self.resources),
+            "verbs": list(self.verbs),
+        }
+
+
+def cluster_rules() -> tuple[Rule, ...]:
+    """In every namespace, or bound by RoleBindings where only some are watched."""
+    read: defaultdict[str, list[str]] = defaultdict(list)
+    status: defaultdict[str, list[str]] = defaultdict(list)
+    for kind in registry.KINDS:
+        read[kind.group].append(kind.plural)
+        if kind.ours or kind.kind in _WITH_STATUS:
+            status[kind.group].append(f"{kind.plural}/status")
+    definitions = resources.DEFINITIONS
+    return (
+        *(
+            Rule(group=g, resources=tuple(names), verbs=_READ, why="the documents")
+            for g, names in read.items()
+        ),
+        Rule(
+            group=definitions.group, resources=(definitions.plural,), verbs=("get",),
+            why="whether a kind is there at all",
+        ),
+        *(
+            Rule(group=g, resources=tuple(names), verbs=("patch",), why="statuses, by the leader")
+            for g, names in status.items()
+        ),
+        Rule(
+            group=resources.EVENTS.group, resources=(resources.EVENTS.plural,),
+            verbs=("create", "get", "patch"), why="findings as events, by the leader",
+        ),
+    )  # fmt: skip
+
+
+def own_namespace_rules() -> tuple[Rule, ...]:
+    """In the controller's own namespace."""
+    leases = resources.LEASES
+    return (
+        Rule(
+            group=leases.group, resources=(leases.plural,), verbs=("create", "get", "update"),
+            why="the leader's lease",
+        ),
+    )  # fmt: skip
