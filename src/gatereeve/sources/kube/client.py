@@ -359,15 +359,16 @@ def _what(verb: str, resource: Resource, namespace: str, name: str) -> str:
 
 
 def _served(body: bytes) -> frozenset[str]:
-    """The versions that an established definition serves."""
+    """The versions that a definition serves. Raises ApiUnavailableError before it is established."""
     definition = decode(body, "get CustomResourceDefinition")
     spec, status = definition.get("spec"), definition.get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None
-    established = any(
+    if not any(
         isinstance(c, dict) and (c.get("type"), c.get("status")) == ("Established", "True")
         for c in (conditions if isinstance(conditions, list) else ())
-    )
-    versions = spec.get("versions") if isinstance(spec, dict) and established else None
+    ):
+        raise _unavailable("get CustomResourceDefinition", "it is not established yet")
+    versions = spec.get("versions") if isinstance(spec, dict) else None
     return frozenset(
         str(v["name"])
         for v in (versions if isinstance(versions, list) else ())
