@@ -13,7 +13,6 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias, cast
 
 import httpx2
 import msgspec
@@ -24,9 +23,18 @@ from gatereeve.core import errors
 from gatereeve.sources.kube import resources, wire
 from gatereeve.sources.kube.connection import Access, Connection
 from gatereeve.sources.kube.resources import Resource
+from gatereeve.sources.kube.wire import Json, Object
 
-Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
-Object: TypeAlias = dict[str, Json]
+__all__ = [
+    "FIELD_MANAGER",
+    "ApiClient",
+    "Json",
+    "Limits",
+    "Object",
+    "PageTooLargeError",
+    "Scope",
+    "decode",
+]
 
 FIELD_MANAGER = "gatereeve"
 
@@ -286,13 +294,11 @@ class ApiClient:
 
 
 def decode(body: bytes, what: str) -> Object:
-    """A JSON object. Raises ApiUnavailableError when it is none."""
+    """A JSON object, maybe without its managedFields. Raises ApiUnavailableError when it is none."""
     try:
-        return cast("Object", msgspec.json.decode(body, type=dict))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.ApiUnavailableError(
-            f"{what}: the answer cannot be read", hint="it is tried again"
-        ) from error
+        return wire.plain(body)
+    except errors.ApiUnavailableError as error:
+        raise errors.ApiUnavailableError(f"{what}: {error}", hint=error.hint) from error
 
 
 @contextmanager
