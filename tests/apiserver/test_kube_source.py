@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -157,6 +158,36 @@ async def test_a_restarted_api_server_takes_nothing_away(
         world = await coming
         assert all(m.objects for m in worlds.source.mirrors() if m.kind in ("Model", "Namespace"))
         assert world.models[key].meta.generation == 2
+
+
+async def test_endless_managed_fields_hide_nobody(
+    apiserver: Any, admin: Any, namespace: str
+) -> None:
+    """Whoever may write an object may nest this part of it as deep as JSON goes."""
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"f:a": deep}
+    text = json.dumps(deep).replace("{}", json.dumps(deep), 1)
+    for _ in range(3):
+        text = text.replace("{}", json.dumps(deep), 1)
+    hostile = admin.apply(model("hostile")).ok()
+    hostile["metadata"]["managedFields"] = [
+        {"manager": "x", "operation": "Update", "apiVersion": "gatereeve.dev/v1alpha1",
+         "time": "2026-11-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": "HERE"}
+    ]  # fmt: skip
+    content = json.dumps(hostile).replace('"HERE"', text)
+    path = f"/apis/gatereeve.dev/v1alpha1/namespaces/{namespace}/models/hostile"
+    with contextlib.suppress(RecursionError):  # the answer is more than `json` can read
+        admin.request("PUT", path, content=content).ok()
+    admin.apply(model()).ok()
+    async with client_of(apiserver) as client, following(client) as worlds:
+        kept = await client.get(MODELS, namespace, "hostile")
+        assert kept.count(b"f:a") > 3000
+        uid = hostile["metadata"]["uid"]
+        about = Target(resource=MODELS, namespace=namespace, name="hostile", uid=uid)
+        await ServerSideApply(client, Leads()).edit_status(about, lambda s: s)
+        world = await worlds.until(lambda w: (namespace, "credit") in w.models)
+        assert (namespace, "hostile") in world.models
 
 
 async def test_a_user_without_rights_gets_no_world(apiserver: Any) -> None:

@@ -33,6 +33,7 @@ _SUITE = "bookworm"
 _PACKAGES = (
     *("base-files", "netbase", "tzdata", "ca-certificates", "libc6", "libssl3", "media-types"),
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
+    *("libstdc++6", "libgcc-s1"),  # grpc
 )
 # Comes along with the packages and is of no use without a package manager, a shell or a reader.
 _DROPPED = (

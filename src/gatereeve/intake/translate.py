@@ -80,7 +80,8 @@ def _translate(
     entry: Any, gate: str, node: str, sequence: int, fresh_id: Callable[[], str]
 ) -> records.RequestRecord:
     common, request, response = entry.common_properties, entry.request, entry.response
-    tags: dict[str, str] = dict(common.custom_tags)
+    given = common.custom_tags
+    tags: dict[str, str] = {tag: given[tag] for tag in given}  # dict(given) takes twice as long
     route = _route(tags[recording.ROUTE_TAG]) if recording.ROUTE_TAG in tags else _NO_ROUTE
     metadata = common.metadata.filter_metadata
     ours = metadata[recording.GATE_NAMESPACE].fields if recording.GATE_NAMESPACE in metadata else {}
@@ -235,8 +236,8 @@ def _told(tags: Mapping[str, str]) -> _Told:
     regions: list[tuple[int, str]] = []
     purposes: list[tuple[int, str]] = []
     for tag, value in tags.items():
-        kind, slash, rest = tag.partition("/")
-        if not slash or not value:
+        kind, rest = _parted(tag)
+        if not value:
             continue
         if kind == _REGION:
             regions.append((int(rest), value))
@@ -251,6 +252,13 @@ def _told(tags: Mapping[str, str]) -> _Told:
         region=min(regions)[1].lower() if regions else None,
         purpose=min(purposes)[1].lower() if purposes else None,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _parted(tag: str) -> tuple[str, str]:
+    """`region/0` → `region`, `0`; kind "" for a tag of another form. A gate has but few names."""
+    kind, slash, rest = tag.partition("/")
+    return (kind, rest) if slash else ("", "")
 
 
 _ID, _REGION, _PURPOSE = (

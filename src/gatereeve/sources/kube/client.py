@@ -13,7 +13,6 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias, cast
 
 import httpx2
 import msgspec
@@ -25,9 +24,18 @@ from gatereeve.sources.kube import resources, wire
 from gatereeve.sources.kube.access import Access
 from gatereeve.sources.kube.connection import Connection
 from gatereeve.sources.kube.resources import Resource
+from gatereeve.sources.kube.wire import Json, Object
 
-Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
-Object: TypeAlias = dict[str, Json]
+__all__ = [
+    "FIELD_MANAGER",
+    "ApiClient",
+    "Json",
+    "Limits",
+    "Object",
+    "PageTooLargeError",
+    "Scope",
+    "decode",
+]
 
 FIELD_MANAGER = "gatereeve"
 
@@ -287,13 +295,11 @@ class ApiClient:
 
 
 def decode(body: bytes, what: str) -> Object:
-    """A JSON object. Raises ApiUnavailableError when it is none."""
+    """A JSON object, maybe without its managedFields. Raises ApiUnavailableError when it is none."""
     try:
-        return cast("Object", msgspec.json.decode(body, type=dict))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.ApiUnavailableError(
-            f"{what}: the answer cannot be read", hint="it is tried again"
-        ) from error
+        return wire.plain(body)
+    except errors.ApiUnavailableError as error:
+        raise errors.ApiUnavailableError(f"{what}: {error}", hint=error.hint) from error
 
 
 @contextmanager
@@ -360,15 +366,16 @@ def _what(verb: str, resource: Resource, namespace: str, name: str) -> str:
 
 
 def _served(body: bytes) -> frozenset[str]:
-    """The versions that an established definition serves."""
+    """The versions that a definition serves. Raises ApiUnavailableError before it is established."""
     definition = decode(body, "get CustomResourceDefinition")
     spec, status = definition.get("spec"), definition.get("status")
     conditions = status.get("conditions") if isinstance(status, dict) else None
-    established = any(
+    if not any(
         isinstance(c, dict) and (c.get("type"), c.get("status")) == ("Established", "True")
         for c in (conditions if isinstance(conditions, list) else ())
-    )
-    versions = spec.get("versions") if isinstance(spec, dict) and established else None
+    ):
+        raise _unavailable("get CustomResourceDefinition", "it is not established yet")
+    versions = spec.get("versions") if isinstance(spec, dict) else None
     return frozenset(
         str(v["name"])
         for v in (versions if isinstance(versions, list) else ())

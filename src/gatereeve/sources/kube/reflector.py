@@ -28,6 +28,9 @@ from gatereeve.sources.kube.resources import Resource
 
 _LOG = logging.getLogger(__name__)
 
+_LONGEST_REST_S = 120.0
+"""However long a server asks to be left alone."""
+
 Key = tuple[str, str]
 
 
@@ -294,7 +297,7 @@ class Reflector:
             _LOG.warning("%s%s", error, f" ({error.hint})" if error.hint else "")
         self._set(problem=str(error), hint=error.hint)
         pause = self._next_pause()
-        return max(pause, error.retry_after_s or 0.0)
+        return max(pause, min(error.retry_after_s or 0.0, _LONGEST_REST_S))
 
     def _next_pause(self) -> float:
         self._pauses += 1

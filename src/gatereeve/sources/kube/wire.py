@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from gatereeve.core import errors
 
 T = TypeVar("T")
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+Object: TypeAlias = dict[str, Json]
 
 _GONE = 410
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
@@ -126,6 +129,11 @@ def event(line: bytes) -> Event:
         raise _unreadable(f"a watch event of type {found.type[:40]!r}")
     one = item(found.object)
     return Event(type=found.type, resource_version=one.meta.resource_version, item=one)
+
+
+def plain(data: bytes) -> Object:
+    """An object as plain values. Raises ApiUnavailableError when it is none."""
+    return _decode(data, dict)
 
 
 def error_of(status: _Status, code: int, what: str, retry_after_s: float | None) -> errors.ApiError:

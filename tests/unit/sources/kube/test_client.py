@@ -15,6 +15,8 @@ from gatereeve.core import errors
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.access import InCluster, Kubeconfig
 from gatereeve.sources.kube.client import ApiClient, Limits, Scope
+from gatereeve.sources.kube.connection import Connection
+from tests.support import keys
 from tests.support.apiserver import Fault, serving
 from tests.unit.sources.kube.harness import INGRESS, LIST, MODEL, client_of, ingress
 
@@ -195,6 +197,43 @@ async def test_a_changed_kubeconfig_is_read_again(tmp_path: Path) -> None:
             await client.get(INGRESSES, "web", "a")
         server.kubeconfig(tmp_path / "kubeconfig", token="another")
         await client.get(INGRESSES, "web", "a")
+
+
+async def test_what_is_under_way_outlives_a_changed_configuration(tmp_path: Path) -> None:
+    async with (
+        serving() as server,
+        client_of(server, tmp_path) as client,
+        client.watch(SCOPE, version=str(server.version), timeout_s=300) as stream,
+    ):
+        server.kubeconfig(tmp_path / "kubeconfig", token="another")
+        server.tokens.add("another")
+        await client.page(SCOPE, limit=1)
+        assert server.requests[-1].headers["authorization"] == "Bearer another"
+        server.put(ingress("a"))
+        async with asyncio.timeout(10):
+            (event,) = await anext(stream)
+        assert event.item is not None
+        assert event.item.key == ("web", "a")
+
+
+async def test_a_changed_authority_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("one")
+    (tmp_path / "ca.crt").write_text(keys.Authority("one").certificate)
+    connection = Connection(InCluster(host="fd00::1", port=443, directory=tmp_path))
+    assert connection.server == "https://[fd00::1]"
+    async with connection.http() as first:
+        pass
+    async with connection.http() as same:
+        assert same is first
+        (tmp_path / "ca.crt").write_text("half writ")
+        async with connection.http() as kept:
+            assert kept is first
+        (tmp_path / "ca.crt").write_text(keys.Authority("two").certificate)
+        async with connection.http() as second:
+            assert second is not first
+        assert not first.is_closed
+    assert first.is_closed
+    await connection.aclose()
 
 
 async def test_a_refused_token_is_read_again_at_once(tmp_path: Path) -> None:

@@ -486,6 +486,18 @@ async def test_404_of_a_server_that_is_just_starting_empties_nothing(tmp_path: P
             assert sorted(seen.now) == ["m"]
 
 
+async def test_a_definition_that_is_not_established_is_waited_for(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        definition = server.find("CustomResourceDefinition", "", "models.gatereeve.dev")
+        assert definition is not None
+        conditions = definition["status"].pop("conditions")
+        async with reflecting(client, kind=MODEL) as (reflector, seen):
+            await seen.until(lambda: reflector.health.failures >= 2)
+            assert not reflector.health.synced
+            definition["status"]["conditions"] = conditions
+            await seen.until(lambda: seen.lists == 1)
+
+
 async def test_whether_a_kind_exists_must_be_told(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         server.unserve("models")
