@@ -27,10 +27,19 @@ Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?$")]
 
 
 class Address(Spec):
-    """Where a listener binds. `host` is an address of this machine."""
+    """Where a listener binds. `host` is an address of this machine.
+
+    publicPort: the port that callers use, where something leads it to `port`, as a Service does.
+    """
 
     host: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}$")] = "0.0.0.0"  # noqa: S104 - a gate faces the world
     port: Port
+    public_port: Port | None = None
+
+    @property
+    def met_at(self) -> int:
+        """The port that callers, redirects and Gateways speak of."""
+        return self.port if self.public_port is None else self.public_port
 
 
 class GateTls(Spec):

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gatereeve.api.gate import Address
 from gatereeve.api.world import GateDoc, GatewayDoc, Key, ServiceDoc, World
 from gatereeve.compile.claims import Protocol
 from gatereeve.compile.order import age
@@ -57,12 +58,16 @@ def shared_front(gate: GateDoc, opened: frozenset[tuple[str, str]]) -> Front:
     """The addresses of the Gate document. opened: (gate, protocol) that no other gate has."""
     doors = []
     if gate.spec.https is not None and (gate.ref.name, "https") in opened:
-        host, port = gate.spec.https.host, gate.spec.https.port
-        doors.append(Door(name="https", protocol="https", address=host, port=port))
+        doors.append(_door("https", gate.spec.https))
     if gate.spec.http is not None and (gate.ref.name, "http") in opened:
-        host, port = gate.spec.http.host, gate.spec.http.port
-        doors.append(Door(name="http", protocol="http", address=host, port=port))
+        doors.append(_door("http", gate.spec.http))
     return Front(gate=gate.ref.name, gateway=None, doors=tuple(doors))
+
+
+def _door(protocol: Protocol, at: Address) -> Door:
+    return Door(
+        name=protocol, protocol=protocol, address=at.host, port=at.port, shown=at.public_port
+    )
 
 
 def own_front(

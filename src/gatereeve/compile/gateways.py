@@ -239,8 +239,8 @@ class _Binder:
                            "use HTTPS or HTTP")  # fmt: skip
         gate = self._gate
         address = gate.spec.https if protocol == "https" else gate.spec.http
-        if gate.spec.gateways is None and (address is None or address.port != listener.port):
-            has = "no such address" if address is None else f"port {address.port}"
+        if gate.spec.gateways is None and (address is None or address.met_at != listener.port):
+            has = "no such address" if address is None else f"port {address.met_at}"
             return invalid("PortUnavailable", ".port", f"Gate {gate.ref.name} has {has} for {listener.protocol}",
                            "use the port of the Gate's address, or change the Gate")  # fmt: skip
         host = listener.hostname or "*"
