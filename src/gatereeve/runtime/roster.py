@@ -65,14 +65,14 @@ class Roster:
             if (gate, agent) not in self._elsewhere or self._elsewhere[gate, agent].done():
                 prover = AgentProver(gate, agent, self._tls)
                 self._elsewhere[gate, agent] = self._supervisor.keep(
-                    f"proof {agent}",
+                    f"proof of {gate}",
                     partial(self._plane.prove, gate, f"agent/{agent}", prover, elsewhere=True),
                 )
 
     def _ask(self, gate: str, node: str) -> None:
         prover = AgentProver(gate, self._agents[gate, node], self._tls)
         self._asked[gate, node] = self._supervisor.keep(
-            f"proof {node}", partial(self._plane.prove, gate, node, prover)
+            f"proof of {gate}", partial(self._plane.prove, gate, node, prover)
         )
 
     def _leave(self, gate: str, node: str) -> None:
