@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test check differential bench golden generate format lock clean
+.PHONY: help setup demo test check envtest differential bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,10 @@ check: setup ## format, lint, types, layer contracts, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+
+envtest: setup ## real etcd and kube-apiserver (built once), and the tests against them
+	$(BIN)/python -m tests.cluster.tools envtest
+	$(BIN)/python -m pytest tests/apiserver
 
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
 	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q

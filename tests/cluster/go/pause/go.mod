@@ -1,0 +1,3 @@
+module gatereeve.dev/tests/cluster/pause
+
+go 1.26.0
