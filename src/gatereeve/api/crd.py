@@ -23,6 +23,7 @@ HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
 _COPIED = (
     "type", "format", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
+    "x-kubernetes-validations",
 )  # fmt: skip
 _AGE = ("Age", "date", ".metadata.creationTimestamp")
 _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {

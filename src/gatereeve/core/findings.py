@@ -330,6 +330,16 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "The risk reviewer must be somebody else than the owner's approver.",
     ),
     (
+        "break-glass-active",
+        _W,
+        "An emergency: a version is served without the approvals that it lacks, until the time given.",
+    ),
+    (
+        "break-glass-refused",
+        _E,
+        "An emergency that does not count: its author is not named in the Gate, or it lasts too long.",
+    ),
+    (
         "policy-empty",
         _E,
         "A policy without a rule says nothing; it is refused rather than guessed at.",

@@ -15,7 +15,7 @@ ALLOWED = {
     "description", "type", "format", "pattern", "enum", "minimum", "maximum", "minLength",
     "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required", "default",
     "items", "properties", "additionalProperties", "anyOf", "x-kubernetes-int-or-string",
-    "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
 }  # fmt: skip
 
 
