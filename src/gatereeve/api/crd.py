@@ -56,6 +56,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Models", "string", ".spec.models"),
         ("Mode", "string", ".spec.mode"),
     ),
+    "GuardParameters": (("Hosts", "string", ".spec.grants[*].host"),),
     "Rollout": (
         ("Model", "string", ".spec.model"),
         ("Versions", "string", ".spec.split[*].version"),
@@ -66,7 +67,8 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 def crds() -> dict[str, str]:
     """File name (`gatereeve.dev_models.yaml`) to the YAML text of one CustomResourceDefinition."""
-    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in registry.KINDS if kind.ours}
+    kinds = (*(kind for kind in registry.KINDS if kind.ours), registry.GUARD_PARAMETERS)
+    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in kinds}
 
 
 def spec_schema(kind: registry.Kind) -> Schema:
