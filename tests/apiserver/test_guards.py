@@ -91,7 +91,7 @@ def refused(answer: Answer, code: str) -> bool:
             ingress(annotations='{nginx.ingress.kubernetes.io/proxy-body-size: "8m\\u0001"}'),
             "annotation-refused",
         ),
-        (ingress(annotations="{kubernetes.io/ingress.class: nginx}"), "class-ambiguous"),
+        (ingress(annotations="{kubernetes.io/ingress.class: nginx}"), "ingress.class"),
         (ingress(host="shop.example.com", spec="ingressClassName: nginx"), ""),
         (ingress(backend=TO_MODEL, tls=TLS), ""),
         (ingress(backend=TO_MODEL), "tls-unavailable"),
@@ -137,8 +137,8 @@ def test_an_http_route_of_a_developer(
 def test_who_may_not_route_to_models_cannot_reach_one_by_any_name(act: Act, root: Api) -> None:
     """An `edit` of the namespace may make Ingresses, as in most clusters."""
     root.apply(
-        "{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding,"
-        " metadata: {name: editors, namespace: lending}, subjects: [{kind: User, name: mallory,"
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding,"
+        " metadata: {name: editors}, subjects: [{kind: User, name: mallory,"
         " apiGroup: rbac.authorization.k8s.io}], roleRef: {kind: ClusterRole, name: editors,"
         " apiGroup: rbac.authorization.k8s.io}}"
     ).ok()
@@ -191,7 +191,10 @@ def test_who_may_not_route_to_models_cannot_reach_one_by_any_name(act: Act, root
         ({"namespace": "lending", "host": "shop.example.com"}, "host-not-granted"),
         ({"namespace": "shop"}, "host-not-granted"),
         ({"namespace": "elsewhere"}, "namespace-unguarded"),
-        ({"namespace": "lending", "tls": "{mode: Passthrough}"}, "listener-invalid"),
+        (
+            {"namespace": "lending", "tls": "{mode: Passthrough}", "protocol": "TLS"},
+            "listener-invalid",
+        ),
     ],
     ids=str,
 )
@@ -324,7 +327,7 @@ def test_who_changed_a_document_cannot_be_forged(act: Act) -> None:
     act("max").patch(document, {"spec": {"purpose": "other"}}).ok()
     assert changed_by() == "max"
     for change in (
-        {"metadata": {"annotations": {CHANGED_BY: "max"}}},
+        {"metadata": {"annotations": {CHANGED_BY: "rosa"}}},
         {"metadata": {"annotations": {CHANGED_BY: None}}},
         {"metadata": {"labels": {"a": "b"}}},
     ):

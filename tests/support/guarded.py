@@ -212,13 +212,19 @@ def http_route(
     )
 
 
-def gateway(*, host: str = "", tls: str = "{certificateRefs: [{name: c}]}", namespace: str) -> str:
+def gateway(
+    *,
+    host: str = "",
+    tls: str = "{certificateRefs: [{name: c}]}",
+    namespace: str,
+    protocol: str = "HTTPS",
+) -> str:
     named = f"hostname: {host!r}, " if host else ""
     return (
         "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
         f"metadata: {{name: own, namespace: {namespace}}}\n"
         "spec: {gatewayClassName: gatereeve, listeners:"
-        f" [{{name: a, port: 8443, protocol: HTTPS, {named}tls: {tls}}}]}}\n"
+        f" [{{name: a, port: 8443, protocol: {protocol}, {named}tls: {tls}}}]}}\n"
     )
 
 
