@@ -155,7 +155,10 @@ def test_who_may_not_route_to_models_cannot_reach_one_by_any_name(act: Act, root
 
     for backend in (TO_MODEL, "{service: {name: credit, port: {number: 80}}}"):
         assert refused(mallory.apply(ingress(backend=backend, tls=TLS)), "not-permitted")
-    for backend in ("{group: gatereeve.dev, kind: Model, name: credit}", "{name: credit, port: 80}"):
+    for backend in (
+        "{group: gatereeve.dev, kind: Model, name: credit}",
+        "{name: credit, port: 80}",
+    ):
         rules = f"[{{matches: [{{path: {{value: /v1}}}}], backendRefs: [{backend}]}}]"
         for api_version in ("v1", "v1beta1"):
             answer = mallory.apply(http_route(rules=rules, version=api_version))
@@ -173,7 +176,9 @@ def test_who_may_not_route_to_models_cannot_reach_one_by_any_name(act: Act, root
     for subresource in ("", "status", "finalize"):
         change = {**shop, "metadata": {"name": "shop", "labels": {"team": "lending"}}}
         answer = (
-            mallory.replace({**change, "spec": {"finalizers": ["kubernetes"]}}, subresource="finalize")
+            mallory.replace(
+                {**change, "spec": {"finalizers": ["kubernetes"]}}, subresource="finalize"
+            )
             if subresource == "finalize"
             else mallory.patch(shop, change, subresource=subresource)
         )
@@ -382,7 +387,10 @@ def test_nobody_named_may_change_the_guards_or_take_more_rights(act: Act, user: 
                            "resource": resource.partition("/")[0],
                            "subresource": resource.partition("/")[2], "namespace": "lending"}}}  # fmt: skip
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        assert not api.request("POST", path, body=review).ok()["status"]["allowed"], (verb, resource)
+        assert not api.request("POST", path, body=review).ok()["status"]["allowed"], (
+            verb,
+            resource,
+        )
 
 
 def test_rights_do_not_aggregate_into_edit(act: Act, apiserver: ControlPlane) -> None:
@@ -415,10 +423,7 @@ def test_a_namespace_that_goes_is_not_held_up(act: Act, root: Api) -> None:
     """Parameters go first, then somebody removes the finalizer of an Ingress."""
     document = ingress().replace("name: credit,", "name: credit, finalizers: [example.com/lb],")
     act("mira").apply(document).ok()
-    parameters = next(
-        one for one in guarded.generated()
-        if one["kind"] == "GuardParameters" and one["metadata"]["namespace"] == "lending"
-    )  # fmt: skip
+    parameters = guarded.parameters_of("lending")
     act("mira").delete(document).ok()
     root.delete(parameters).ok()
     try:

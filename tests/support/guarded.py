@@ -91,6 +91,16 @@ def generated(documents: str = DOCUMENTS, **settings: Any) -> tuple[Object, ...]
     return guards(world, GuardSettings(**{"webhook": False, **settings}))
 
 
+def parameters_of(namespace: str) -> dict[str, Any]:
+    """The GuardParameters of one namespace."""
+    found: list[dict[str, Any]] = [{**one} for one in generated()]
+    return next(
+        one
+        for one in found
+        if one["kind"] == "GuardParameters" and one["metadata"]["namespace"] == namespace
+    )
+
+
 @contextmanager
 def guarded(root: Api, objects: tuple[Object, ...]) -> Iterator[None]:
     """The guards are in force inside, and gone afterwards."""

@@ -159,9 +159,7 @@ class MtlsProvider(Spec):
     identities: Annotated[tuple[CertificateIdentity, ...], Field(min_length=1, max_length=10000)]
 
 
-_DISTINCT = (
-    "!has(self.jwt) || self.jwt.all(a, self.jwt.exists_one(b, b.{field} == a.{field}))"
-)
+_DISTINCT = "!has(self.jwt) || self.jwt.all(a, self.jwt.exists_one(b, b.{field} == a.{field}))"
 
 
 class Identity(Spec):
@@ -173,8 +171,8 @@ class Identity(Spec):
 
     model_config = rules(
         (_DISTINCT.format(field="name"), "provider names must differ"),
-        ("!has(self.apiKeys) || ((!has(self.jwt) || self.jwt.all(p, p.name != self.apiKeys.name))"
-         " && (!has(self.mtls) || self.mtls.name != self.apiKeys.name))",
+        (("!has(self.apiKeys) || ((!has(self.jwt) || self.jwt.all(p, p.name != self.apiKeys.name))"
+         " && (!has(self.mtls) || self.mtls.name != self.apiKeys.name))"),
          "provider names must differ"),
         ("!has(self.mtls) || !has(self.jwt) || self.jwt.all(p, p.name != self.mtls.name)",
          "provider names must differ"),

@@ -107,9 +107,7 @@ def _outside(
         for doc in docs
         if doc.spec.backend is not None
     }
-    ends = {
-        moment for docs in approvals.docs.values() for doc in docs for moment in moments(doc)
-    }
+    ends = {moment for docs in approvals.docs.values() for doc in docs for moment in moments(doc)}
     return tuple(sorted(services)), tuple(sorted(ends))
 
 

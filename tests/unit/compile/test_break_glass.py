@@ -120,10 +120,14 @@ def test_it_never_outweighs_a_rejection_nor_a_prohibition() -> None:
     [
         "decision: reject, reason: long enough it is, breakGlass: {until: 2027-01-01T00:00:00Z}",
         "decision: approve, reason: short, breakGlass: {until: 2027-01-01T00:00:00Z}",
-        "decision: approve, reason: long enough it is, expires: 2027-01-01T00:00:00Z,"
-        " breakGlass: {until: 2027-01-01T00:00:00Z}",
-        "decision: approve, reason: long enough it is,"
-        " breakGlass: {since: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z}",
+        (
+            "decision: approve, reason: long enough it is, expires: 2027-01-01T00:00:00Z,"
+            " breakGlass: {until: 2027-01-01T00:00:00Z}"
+        ),
+        (
+            "decision: approve, reason: long enough it is,"
+            " breakGlass: {since: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z}"
+        ),
     ],
     ids=["a rejection", "no reason to speak of", "two ends", "it ends before it begins"],
 )

@@ -94,9 +94,7 @@ def covers_everything(host: str) -> str:
     )
 
 
-_SEGMENT = (
-    "([A-Za-z0-9._~!$&'()*+,=:@-]|%(2[02]|3[CE]|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))"
-)  # percent-encoded: only what cannot stand itself and is no separator
+_SEGMENT = "([A-Za-z0-9._~!$&'()*+,=:@-]|%(2[02]|3[CE]|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))"  # percent-encoded: only what cannot stand itself and is no separator
 _CANONICAL = text(f"^(/{_SEGMENT}+)*/?$")
 _DOTS = text(r"(^|/)\.{1,2}(/|$)")
 

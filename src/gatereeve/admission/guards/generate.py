@@ -58,7 +58,10 @@ def guards(world: World, settings: GuardSettings) -> tuple[Object, ...]:
         keeping.aggregation(),
     ):
         found += [policy, binding(_name(policy))]
-    found += [keeping.unguarded(known), binding("unguarded", namespaces=_elsewhere(known, settings))]
+    found += [
+        keeping.unguarded(known),
+        binding("unguarded", namespaces=_elsewhere(known, settings)),
+    ]
     if settings.stamps != "nobody":
         found += [keeping.stamped(known), binding("changers")]
     if settings.stamps == "policy":

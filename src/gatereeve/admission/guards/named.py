@@ -140,9 +140,9 @@ def _selecting(world: World, index: hosts.GrantIndex, namespace: str) -> Iterato
     for key in sorted(world.host_grants):
         grant = world.host_grants[key]
         selector = grant.spec.namespace_selector
-        if grant in found and all(labels.get(k) == v for k, v in selector.match_labels.items()):
-            yield grant
-        elif not selector.match_labels and selector.all:
+        if (
+            grant in found and all(labels.get(k) == v for k, v in selector.match_labels.items())
+        ) or (not selector.match_labels and selector.all):
             yield grant
 
 

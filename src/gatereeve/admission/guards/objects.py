@@ -58,7 +58,7 @@ def matching(rules: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
 
 
 def conditions(given: Mapping[str, str]) -> list[Json]:
-    """matchConditions by name, in their order."""
+    """MatchConditions by name, in their order."""
     return [{"name": name, "expression": expression} for name, expression in given.items()]
 
 

@@ -64,15 +64,16 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
             _rule(
                 "admissionregistration.k8s.io",
                 (
-                    "mutatingadmissionpolicies", "mutatingadmissionpolicybindings",
-                    "validatingadmissionpolicies", "validatingadmissionpolicybindings",
-                    "validatingwebhookconfigurations", "mutatingwebhookconfigurations",
+                    "mutatingadmissionpolicies",
+                    "mutatingadmissionpolicybindings",
+                    "validatingadmissionpolicies",
+                    "validatingadmissionpolicybindings",
+                    "validatingwebhookconfigurations",
+                    "mutatingwebhookconfigurations",
                 ),
                 READ,
-            ),  # fmt: skip
-            _rule(
-                RBAC, ("clusterroles", "clusterrolebindings", "roles", "rolebindings"), READ
             ),
+            _rule(RBAC, ("clusterroles", "clusterrolebindings", "roles", "rolebindings"), READ),
         ),
     ),
     "developer": (
@@ -144,12 +145,7 @@ def bindings(people: Named, settings: GuardSettings) -> tuple[Object, ...]:
 
 
 def _approving(given: Iterable[Approvers], role: Role | None = None) -> tuple[Person, ...]:
-    people = (
-        person
-        for one in given
-        if role is None or role in one.roles
-        for person in one.people
-    )
+    people = (person for one in given if role is None or role in one.roles for person in one.people)
     return tuple(dict.fromkeys(people))
 
 
