@@ -18,6 +18,10 @@ ELSEWHERE = {
     "last-good-kept": "tests/unit/sources",
     "jwks-uri-refused": "tests/unit/sources",
     "gate-rejected": "tests/unit/runtime",
+    # what stands in a cluster, not in documents
+    "guard-missing": "tests/unit/admission",
+    "guard-changed": "tests/unit/admission",
+    "guard-superfluous": "tests/unit/admission",
 }
 
 

@@ -121,7 +121,8 @@ def _is_approved(
     alike = "risk" in required and not _independent(by_role["owner"], by_role["risk"])
     if missing or alike:
         broken = [a for a in counting if a.spec.break_glass is not None]
-        if any([_is_in_force(version, a, at, emergency, findings) for a in broken]):
+        in_force = [_is_in_force(version, a, at, emergency, findings) for a in broken]
+        if any(in_force):
             return True
     if missing:
         findings.append(

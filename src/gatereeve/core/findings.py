@@ -495,6 +495,14 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "Somebody may change Services, endpoints or NetworkPolicies everywhere, or where models are.",
     ),
     ("grant-unknown", _I, "A binding gives a role that was not among what was looked at."),
+    # guards of a cluster
+    ("guard-missing", _E, "A guard that the documents ask for is not in the cluster."),
+    ("guard-changed", _E, "A guard in the cluster says something else than the documents ask for."),
+    (
+        "guard-superfluous",
+        _W,
+        "A guard, or a binding to a role of ours, that the documents do not ask for.",
+    ),
     # proxy
     (
         "gate-rejected",
