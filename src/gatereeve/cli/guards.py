@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ import typer
 import yaml
 
 from gatereeve.admission.guards.generate import guards as generate
-from gatereeve.admission.guards.settings import GuardSettings
+from gatereeve.admission.guards.settings import GuardSettings, Object
 from gatereeve.cli.terminal import ERR, print_findings, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import Severity
@@ -34,6 +35,13 @@ class Stamps(StrEnum):
     policy = "policy"
     webhook = "webhook"
     nobody = "nobody"
+
+
+def to_yaml(objects: Iterable[Object]) -> str:
+    """Every object as a document of its own."""
+    return yaml.dump_all(
+        objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, explicit_start=True
+    )
 
 
 class _Dumper(yaml.SafeDumper):
@@ -93,10 +101,7 @@ def guards(
     if to is Form.json:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     else:
-        typer.echo(
-            yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100),
-            nl=False,
-        )
+        typer.echo(to_yaml(objects), nl=False)
     errors = [finding for finding in world.findings if finding.severity is Severity.ERROR]
     print_findings(errors, ERR)
     if errors:
