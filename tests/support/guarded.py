@@ -102,9 +102,9 @@ def parameters_of(namespace: str) -> dict[str, Any]:
 
 
 @contextmanager
-def guarded(root: Api, objects: tuple[Object, ...]) -> Iterator[None]:
-    """The guards are in force inside, and gone afterwards."""
-    for name in NAMESPACES:
+def guarded(root: Api, objects: tuple[Object, ...], *more: str) -> Iterator[None]:
+    """The guards are in force inside, and gone afterwards. more: namespaces that they speak of."""
+    for name in (*NAMESPACES, *more):
         root.apply(
             {
                 "apiVersion": "v1",
