@@ -20,6 +20,10 @@ ELSEWHERE = {
     "kind-not-served": "tests/unit/sources",
     "secret-unreadable": "tests/unit/sources",
     "gate-rejected": "tests/unit/runtime",
+    # what stands in a cluster, not in documents
+    "guard-missing": "tests/unit/admission",
+    "guard-changed": "tests/unit/admission",
+    "guard-superfluous": "tests/unit/admission",
 }
 
 

@@ -23,6 +23,7 @@ HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
 _COPIED = (
     "type", "format", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required",
+    "x-kubernetes-validations",
 )  # fmt: skip
 _AGE = ("Age", "date", ".metadata.creationTimestamp")
 
@@ -79,6 +80,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Accepted", "string", _condition("Accepted")),
         ("Enforced", "string", _condition("Enforced")),
     ),
+    "GuardParameters": (("Hosts", "string", ".spec.grants[*].host"),),
     "Rollout": (
         ("Model", "string", ".spec.model"),
         ("Versions", "string", ".spec.split[*].version"),
@@ -90,7 +92,8 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 def crds() -> dict[str, str]:
     """File name (`gatereeve.dev_models.yaml`) to the YAML text of one CustomResourceDefinition."""
-    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in registry.KINDS if kind.ours}
+    kinds = (*(kind for kind in registry.KINDS if kind.ours), registry.GUARD_PARAMETERS)
+    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in kinds}
 
 
 def spec_schema(kind: registry.Kind) -> Schema:

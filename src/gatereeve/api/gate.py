@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gatereeve.api.people import GateGovernance
 from gatereeve.api.spec import (
     ClaimPath,
     Identifier,
@@ -20,6 +21,8 @@ from gatereeve.api.spec import (
     RelativeFile,
     Spec,
     Text,
+    one_of,
+    rules,
 )
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -59,6 +62,8 @@ class SecretRef(Spec):
 class FileOrSecretKey(Spec):
     """Bytes from a file beside the documents, or from one key of a Secret. Exactly one."""
 
+    model_config = rules((one_of("file", "secret"), "exactly one of file and secret is required"))
+
     file: RelativeFile | None = None
     secret: SecretRef | None = None
     key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$")] | None = None
@@ -82,6 +87,11 @@ class JwksUri(Spec):
 
 class Jwks(Spec):
     """Where the provider's keys are. Exactly one."""
+
+    model_config = rules(
+        (one_of("inline", "source", "remote"),
+         "exactly one of inline, source and remote is required"),
+    )  # fmt: skip
 
     inline: Annotated[str, Field(max_length=65536)] | None = None
     source: FileOrSecretKey | None = None
@@ -133,6 +143,8 @@ class ApiKeyProvider(Spec):
 class CertificateIdentity(Spec):
     """A name in a client certificate, and who that is. Exactly one of uri and dns."""
 
+    model_config = rules((one_of("uri", "dns"), "exactly one of uri and dns is required"))
+
     id: Identifier
     uri: (
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f\"\\]{1,400}$")] | None
@@ -156,12 +168,25 @@ class MtlsProvider(Spec):
     identities: Annotated[tuple[CertificateIdentity, ...], Field(min_length=1, max_length=10000)]
 
 
+_DISTINCT = "!has(self.jwt) || self.jwt.all(a, self.jwt.exists_one(b, b.{field} == a.{field}))"
+
+
 class Identity(Spec):
     """Who may prove to be whom, and how. All methods work side by side on one listener.
 
     When several valid credentials come with one request, the principal is that of the JWT, else of
     the API key, else of the certificate.
     """
+
+    model_config = rules(
+        (_DISTINCT.format(field="name"), "provider names must differ"),
+        (("!has(self.apiKeys) || ((!has(self.jwt) || self.jwt.all(p, p.name != self.apiKeys.name))"
+         " && (!has(self.mtls) || self.mtls.name != self.apiKeys.name))"),
+         "provider names must differ"),
+        ("!has(self.mtls) || !has(self.jwt) || self.jwt.all(p, p.name != self.mtls.name)",
+         "provider names must differ"),
+        (_DISTINCT.format(field="issuer"), "two jwt providers have the same issuer"),
+    )  # fmt: skip
 
     jwt: Annotated[tuple[JwtProvider, ...], Field(max_length=16)] = ()
     api_keys: ApiKeyProvider | None = None
@@ -214,6 +239,11 @@ class GeoIpSource(Spec):
 class RegionSource(Spec):
     """One way to know the region of a caller. Exactly one."""
 
+    model_config = rules(
+        (one_of("claim", "header", "cidrs", "geoip"),
+         "exactly one of claim, header, cidrs and geoip is required"),
+    )  # fmt: skip
+
     claim: ClaimSource | None = None
     header: HeaderSource | None = None
     cidrs: Annotated[tuple[CidrRegion, ...], Field(min_length=1, max_length=1000)] | None = None
@@ -229,6 +259,8 @@ class RegionSource(Spec):
 
 class PurposeSource(Spec):
     """One way to know the purpose of a request. Exactly one."""
+
+    model_config = rules((one_of("claim", "header"), "exactly one of claim and header is required"))
 
     claim: ClaimSource | None = None
     header: HeaderSource | None = None
@@ -284,7 +316,12 @@ class GateSpec(Spec):
     gateways: addresses for Gateways; without it all of them share `https` and `http`.
     region: where this gate stands. trustedHops: proxies in front whose X-Forwarded-For counts.
     plainHttp: what a governed host answers over plain HTTP.
+    governance: who governs the whole cluster; see there.
     """
+
+    model_config = rules(
+        ("has(self.https) || has(self.http)", "at least one of https and http is required")
+    )
 
     region: Region
     description: Text | None = None
@@ -299,6 +336,7 @@ class GateSpec(Spec):
     region_groups: Annotated[tuple[RegionGroup, ...], Field(max_length=64)] = ()
     trusted_hops: Annotated[int, Field(ge=0, le=8)] = 0
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    governance: GateGovernance = GateGovernance()
 
     @model_validator(mode="after")
     def _listens(self) -> GateSpec:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from gatereeve.api.people import Role, TeamGovernance
 from gatereeve.api.spec import (
     HeaderName,
     Host,
@@ -19,6 +20,8 @@ from gatereeve.api.spec import (
     Spec,
     Text,
     Token,
+    one_of,
+    rules,
 )
 
 Operation = Literal["infer", "stream", "embeddings", "metadata", "health"]
@@ -26,7 +29,6 @@ OPERATIONS: tuple[Operation, ...] = ("infer", "stream", "embeddings", "metadata"
 
 Protocol = Literal["openai", "kserve-v1", "kserve-v2", "json"]
 RiskClass = Literal["minimal", "limited", "high", "prohibited"]
-Role = Literal["owner", "risk", "privacy", "security"]
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*$", max_length=1024)]
@@ -34,6 +36,11 @@ PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*$", 
 
 class LabelSelector(Spec):
     """Labels that must all be there. An empty selector selects nothing: say `all: true` instead."""
+
+    model_config = rules(
+        ("(has(self.all) && self.all) || (has(self.matchLabels) && size(self.matchLabels) > 0)",
+         "an empty selector selects nothing; write all: true to select everything"),
+    )  # fmt: skip
 
     match_labels: dict[str, str] = Field(default_factory=dict, max_length=16)
     all: bool = False
@@ -51,11 +58,13 @@ class HostGrantSpec(Spec):
 
     hosts: exact names, `*.suffix` (grants every host beneath it and the wildcard itself), or `*`.
     paths: prefixes by whole segments.
+    governance: who does what in the selected namespaces, for the guards of a cluster.
     """
 
     namespace_selector: LabelSelector
     hosts: Annotated[tuple[Host | Literal["*"], ...], Field(min_length=1, max_length=256)]
     paths: Annotated[tuple[PathPrefix, ...], Field(min_length=1, max_length=64)] = ("/",)
+    governance: TeamGovernance = TeamGovernance()
 
 
 class ModelField(Spec):
@@ -154,6 +163,11 @@ class ModelVersionSpec(Spec):
     Exactly one of backend and endpoints. author: who made it; may not approve it.
     """
 
+    model_config = rules(
+        (one_of("backend", "endpoints"), "exactly one of backend and endpoints is required"),
+        ("self == oldSelf", "a version is immutable: create another one, under another name"),
+    )
+
     model: Name
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     author: Identifier
@@ -181,15 +195,67 @@ class ApprovalSubject(Spec):
     digest: Digest
 
 
+class BreakGlass(Spec):
+    """An emergency: the version may be served without the approvals that it lacks, for a while.
+
+    until: when that ends; at most the hours that the Gate allows after the document was created.
+    since: when it begins. A document in a folder must say it, because nothing tells when it was
+    created; in a cluster the API server does.
+    """
+
+    model_config = rules(
+        ("!has(self.since) || self.since < self.until", "until must be after since")
+    )
+
+    until: AwareDatetime
+    since: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> BreakGlass:
+        if self.since is not None and self.since >= self.until:
+            msg = "until must be after since"
+            raise ValueError(msg)
+        return self
+
+
 class ApprovalSpec(Spec):
-    """One person's decision on one digest."""
+    """One person's decision on one digest.
+
+    breakGlass: not an approval but an emergency, for those whom a Gate names.
+    """
+
+    model_config = rules(
+        ("self == oldSelf", "a decision is immutable: delete it and decide again"),
+        ("!has(self.breakGlass) || self.decision == 'approve'",
+         "breakGlass goes with decision: approve"),
+        ("!has(self.breakGlass) || !has(self.expires)",
+         "breakGlass ends at its until; leave expires out"),
+        ("!has(self.breakGlass) || self.reason.size() >= 10",
+         "an emergency needs a reason that others understand: at least 10 characters"),
+    )  # fmt: skip
 
     subject: ApprovalSubject
     role: Role
     decision: Literal["approve", "reject"]
     approver: Identifier
     expires: AwareDatetime | None = None
+    break_glass: BreakGlass | None = None
     reason: Text
+
+    @model_validator(mode="after")
+    def _emergency(self) -> ApprovalSpec:
+        if self.break_glass is None:
+            return self
+        if self.decision != "approve":
+            msg = "breakGlass goes with decision: approve"
+            raise ValueError(msg)
+        if self.expires is not None:
+            msg = "breakGlass ends at its until; leave expires out"
+            raise ValueError(msg)
+        if len(self.reason) < 10:
+            msg = "an emergency needs a reason that others understand: at least 10 characters"
+            raise ValueError(msg)
+        return self
 
 
 class Subject(Spec):
@@ -198,6 +264,11 @@ class Subject(Spec):
     principal: `provider/id`. group: `provider/group`. provider: everybody it identifies.
     anonymous: callers without a credential, in so many words.
     """
+
+    model_config = rules(
+        (one_of("principal", "group", "provider", "anonymous"),
+         "exactly one of principal, group, provider and anonymous is required"),
+    )  # fmt: skip
 
     principal: (
         Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}$")] | None
@@ -243,6 +314,11 @@ class Conditions(Spec):
 class DenyRule(Conditions):
     """Refuses whatever matches. At least one condition."""
 
+    model_config = rules(
+        ("has(self.subjects) || has(self.regions) || has(self.purposes) || has(self.operations)",
+         "a deny rule without a condition would deny everything; remove the allow rules instead"),
+    )  # fmt: skip
+
     @model_validator(mode="after")
     def _asks(self) -> DenyRule:
         if not (self.subjects or self.regions or self.purposes or self.operations):
@@ -264,6 +340,10 @@ class AccessPolicySpec(Spec):
     Exactly one of models and selector. mode shadow: only recorded, never enforced.
     """
 
+    model_config = rules(
+        (one_of("models", "selector"), "exactly one of models and selector is required")
+    )
+
     models: Annotated[tuple[Name, ...], Field(min_length=1, max_length=256)] | None = None
     selector: LabelSelector | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
@@ -284,10 +364,27 @@ class VersionMatch(Spec):
     headers: exact values; a caller chooses them, so they choose, they do not protect.
     """
 
+    model_config = rules(
+        ("has(self.groups) || has(self.regions) || (has(self.headers) && size(self.headers) > 0)",
+         "a match without a condition would take everything; use split"),
+        ("!has(self.groups) || self.groups.all(group, group.contains('/'))",
+         "a group is written provider/group"),
+        ("!has(self.headers) || self.headers.all(name, name.matches('^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}$'))",
+         "a header's name is letters, digits and -"),
+    )  # fmt: skip
+
     name: Label | None = None
-    groups: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] | None = None
+    groups: (
+        Annotated[
+            tuple[Annotated[str, Field(max_length=319)], ...], Field(min_length=1, max_length=64)
+        ]
+        | None
+    ) = None
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=64)] | None = None
-    headers: dict[HeaderName, Annotated[str, Field(max_length=256)]] | None = None
+    headers: (
+        Annotated[dict[HeaderName, Annotated[str, Field(max_length=256)]], Field(max_length=16)]
+        | None
+    ) = None
     version: Token
 
     @model_validator(mode="after")
@@ -329,6 +426,12 @@ class RolloutSpec(Spec):
     fallback: answers when no candidate is left or the chosen version has no healthy endpoint.
     """
 
+    model_config = rules(
+        ("self.split.all(a, self.split.exists_one(b, b.version == a.version))",
+         "a version stands twice in split"),
+        ("self.split.exists(share, share.weight > 0)", "all shares are 0"),
+    )  # fmt: skip
+
     model: Name
     match: Annotated[tuple[VersionMatch, ...], Field(max_length=64)] = ()
     split: Annotated[tuple[Share, ...], Field(min_length=1, max_length=32)]
@@ -353,6 +456,7 @@ __all__ = [
     "AccessPolicySpec",
     "AllowRule",
     "ApprovalSpec",
+    "BreakGlass",
     "DenyRule",
     "HostGrantSpec",
     "ModelSpec",

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from gatereeve.api import gate, governance, kube
+from gatereeve.api import gate, governance, guard_parameters, kube
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 Body = Literal["spec", "body"]
@@ -116,3 +116,8 @@ KINDS: tuple[Kind, ...] = (
 )
 
 BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in KINDS}
+
+GUARD_PARAMETERS = _ours(
+    "GuardParameters", "guardparameters", guard_parameters.GuardParametersSpec, ""
+)
+"""Ours, and in no World: the guards write it, nothing reads it back."""

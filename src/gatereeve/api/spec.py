@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
@@ -24,6 +24,24 @@ class Spec(BaseModel):
         validate_by_alias=True,
         strict=False,
     )
+
+
+def rules(*pairs: tuple[str, str]) -> ConfigDict:
+    """What a validator of ours says, once more in CEL, for the API server: (expression, message).
+
+    Stands beside the validator that it mirrors; `crd` writes it into the schema. `self` is the part
+    itself. The messages are those of the validator.
+    """
+    return ConfigDict(json_schema_extra={"x-kubernetes-validations": _rules(pairs)})
+
+
+def _rules(pairs: tuple[tuple[str, str], ...]) -> list[JsonValue]:
+    return [{"rule": rule, "message": message} for rule, message in pairs]
+
+
+def one_of(*names: str) -> str:
+    """CEL: exactly one of these fields is there."""
+    return "[" + ", ".join(f"has(self.{name})" for name in names) + "].exists_one(given, given)"
 
 
 class Lenient(BaseModel):
@@ -75,7 +93,23 @@ def _is_free(name: str) -> str:
     return name
 
 
-OwnHeaderName = Annotated[HeaderName, AfterValidator(_is_free)]
+_TAKEN = (
+    f"!(self.lowerAscii() in {sorted(_TAKEN_HEADERS)}) && "
+    f"!{list(_TAKEN_PREFIXES)}.exists(taken, self.lowerAscii().startsWith(taken))"
+)
+
+OwnHeaderName = Annotated[
+    HeaderName,
+    AfterValidator(_is_free),
+    Field(
+        max_length=128,
+        json_schema_extra={
+            "x-kubernetes-validations": _rules(
+                ((_TAKEN, "the header already has a meaning of its own; use another name"),)
+            )
+        },
+    ),
+]
 """A header that a Gate gives a meaning: none that HTTP, Envoy or the gate itself uses."""
 
 Text = Annotated[str, _S(max_length=1024)]

@@ -11,6 +11,7 @@ import sys
 import typer
 
 from gatereeve.cli import (
+    approve,
     audit_cluster,
     check,
     compiling,
@@ -18,6 +19,7 @@ from gatereeve.cli import (
     digest,
     explain,
     gate,
+    guards,
     recorder,
     status,
     tail,
@@ -46,6 +48,9 @@ app.command("compile", short_help="What each gate must do, as YAML.")(compiling.
 app.command("explain", short_help="Why a request is served or refused.")(explain.explain)
 app.command("who-can", short_help="Who may use a model.")(who_can.who_can)
 app.command("digest", short_help="What an Approval must say of a version.")(digest.digest)
+app.command("approve", short_help="Approve a version as it is now.")(approve.approve)
+app.command("reject", short_help="Reject a version as it is now.")(approve.reject)
+app.command("guards", short_help="Roles and policies for a cluster.")(guards.guards)
 app.command("status", short_help="Which gate runs what, and why not.")(status.status)
 app.command("tail", short_help="The records: requests, changes, losses.")(tail.tail)
 app.command("audit-cluster", short_help="What is ungoverned or risky in a cluster.")(

@@ -27,7 +27,7 @@ from gatereeve.compile.claims import finding
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.gathering import Gathered, Part, Shard
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
-from gatereeve.compile.versions import judge_versions
+from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import PolicyHash
@@ -107,12 +107,7 @@ def _outside(
         for doc in docs
         if doc.spec.backend is not None
     }
-    ends = {
-        doc.spec.expires
-        for docs in approvals.docs.values()
-        for doc in docs
-        if doc.spec.expires is not None
-    }
+    ends = {moment for docs in approvals.docs.values() for doc in docs for moment in moments(doc)}
     return tuple(sorted(services)), tuple(sorted(ends))
 
 
@@ -143,8 +138,8 @@ class _Work:
             versions=versions,
             servers=tuple(self.resolve(version) for version in versions),
             approvals=approvals,
-            expired=tuple(
-                a.spec.expires is not None and a.spec.expires <= self.at for a in approvals
+            passed=tuple(
+                tuple(moment <= self.at for moment in moments(approval)) for approval in approvals
             ),
             policies=policies_for(model, candidates),
             rollouts=shard.rollouts.of(key),
@@ -155,17 +150,17 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Every document one plan reads; servers, doubted and expired go with versions and approvals.
+    """Every document one plan reads; servers and doubted go with versions, passed with approvals.
 
     broken, doubted: names of documents that cannot be read and may speak of the model, or reject
-    the version.
+    the version. passed: which of an approval's moments are over.
     """
 
     model: ModelDoc
     versions: tuple[ModelVersionDoc, ...]
     servers: tuple[tuple[Endpoint, ...], ...]
     approvals: tuple[ApprovalDoc, ...]
-    expired: tuple[bool, ...]
+    passed: tuple[tuple[bool, ...], ...]
     policies: tuple[AccessPolicyDoc, ...]
     rollouts: tuple[RolloutDoc, ...]
     broken: str | None
@@ -181,6 +176,7 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         inputs.approvals,
         at,
         doubted={version.ref.name: doubt for version, doubt in doubts if doubt is not None},
+        emergency=scope.gate.spec.governance.break_glass,
     )
     access, findings = compile_access(
         model,

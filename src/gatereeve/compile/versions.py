@@ -3,7 +3,8 @@
 Region and rollout come later; here a version is a candidate or it is not. An approval counts when
 its digest is the version's digest, it has not expired at `World.at`, and its approver did not
 author the version. One rejection is enough to keep a version out, and so is one that cannot be
-ruled out because an approval cannot be read.
+ruled out because an approval cannot be read. A broken glass (`Approval.spec.breakGlass`) stands in
+for approvals that are missing, for hours, by somebody whom the Gate names; never for a rejection.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gatereeve.api.people import BreakGlassRule
 from gatereeve.api.world import ApprovalDoc, Doc, ModelDoc, ModelVersionDoc
 from gatereeve.core.findings import Finding, FindingCode
 
@@ -28,7 +30,7 @@ REQUIRED_ROLES: dict[str, tuple[str, ...]] = {
 class Judged:
     """The versions of one model that may be served, by version, and what was found.
 
-    next_change: the next instant at which an approval expires, or None.
+    next_change: the next instant at which an approval ends or an emergency begins, or None.
     """
 
     eligible: tuple[ModelVersionDoc, ...]
@@ -43,17 +45,16 @@ def judge_versions(
     at: datetime,
     *,
     doubted: Mapping[str, str],
+    emergency: BreakGlassRule,
 ) -> Judged:
     """The eligible versions of `model`.
 
     versions, approvals: those that name the model or one of its versions, in any order.
     doubted: names of ModelVersion documents that may be rejected, with the approval that cannot be
-    read.
+    read. emergency: who may break the glass on this gate.
     """
     findings: list[Finding] = []
-    expiries = [
-        a.spec.expires for a in approvals if a.spec.expires is not None and a.spec.expires > at
-    ]
+    changes = [moment for a in approvals for moment in moments(a) if moment > at]
     counts = Counter(v.spec.version for v in versions)
     eligible: list[ModelVersionDoc] = []
     for version in sorted(versions, key=lambda v: (v.spec.version, v.ref)):
@@ -73,13 +74,21 @@ def judge_versions(
             )  # fmt: skip
             continue
         mine = tuple(a for a in approvals if a.spec.subject.name == version.ref.name)
-        if _is_approved(model, version, mine, at, findings):
+        if _is_approved(model, version, mine, at, emergency, findings):
             eligible.append(version)
     return Judged(
         eligible=tuple(eligible),
-        next_change=min(expiries, default=None),
+        next_change=min(changes, default=None),
         findings=tuple(findings),
     )
+
+
+def moments(approval: ApprovalDoc) -> tuple[datetime, ...]:
+    """The instants at which an approval begins or ends to count, as far as it says them."""
+    spec = approval.spec
+    glass = spec.break_glass
+    said = (spec.expires, *((glass.since, glass.until) if glass is not None else ()))
+    return tuple(moment for moment in said if moment is not None)
 
 
 def _is_approved(
@@ -87,12 +96,14 @@ def _is_approved(
     version: ModelVersionDoc,
     approvals: tuple[ApprovalDoc, ...],
     at: datetime,
+    emergency: BreakGlassRule,
     findings: list[Finding],
 ) -> bool:
     required = REQUIRED_ROLES.get(model.spec.risk_class)
     if required is None:
         return False
-    valid = [a for a in approvals if _counts(version, a, at, findings)]
+    counting = [a for a in approvals if _counts(version, a, at, findings)]
+    valid = [a for a in counting if a.spec.break_glass is None]
     rejections = [a for a in valid if a.spec.decision == "reject"]
     if rejections:
         first = min(rejections, key=lambda a: a.ref)
@@ -107,6 +118,12 @@ def _is_approved(
         for role in ("owner", "risk", "privacy", "security")
     }
     missing = [role for role in required if not by_role[role]]
+    alike = "risk" in required and not _independent(by_role["owner"], by_role["risk"])
+    if missing or alike:
+        broken = [a for a in counting if a.spec.break_glass is not None]
+        in_force = [_is_in_force(version, a, at, emergency, findings) for a in broken]
+        if any(in_force):
+            return True
     if missing:
         findings.append(
             _finding(version, "version-unapproved", "",
@@ -114,7 +131,7 @@ def _is_approved(
                      f"an Approval with subject.digest {version.digest} and role {missing[0]} is needed")
         )  # fmt: skip
         return False
-    if "risk" in required and not _independent(by_role["owner"], by_role["risk"]):
+    if alike:
         findings.append(
             _finding(version, "approval-not-independent", "",
                      f"version {version.spec.version}: owner and risk were approved by the same person",
@@ -148,15 +165,52 @@ def objection(version: ModelVersionDoc, approval: ApprovalDoc, at: datetime) -> 
         return _finding(approval, "version-changed", "spec.subject.digest",
                         f"{version.ref} now has digest {version.digest}, not the one that {spec.approver} decided on",
                         "look at the version as it is now and decide again")  # fmt: skip
-    if spec.expires is not None and spec.expires <= at:
-        return _finding(approval, "approval-expired", "spec.expires",
-                        f"the approval of {spec.approver} expired at {spec.expires.isoformat()}",
+    end = spec.expires if spec.break_glass is None else spec.break_glass.until
+    if end is not None and end <= at:
+        path = "spec.expires" if spec.break_glass is None else "spec.breakGlass.until"
+        return _finding(approval, "approval-expired", path,
+                        f"the approval of {spec.approver} expired at {end.isoformat()}",
                         "review the version again")  # fmt: skip
     if spec.decision == "approve" and spec.approver == version.spec.author:
         return _finding(approval, "approval-self", "spec.approver",
                         f"{spec.approver} is the author of {version.ref.short}",
                         "let somebody else decide")  # fmt: skip
     return None
+
+
+def _is_in_force(
+    version: ModelVersionDoc,
+    approval: ApprovalDoc,
+    at: datetime,
+    rule: BreakGlassRule,
+    findings: list[Finding],
+) -> bool:
+    """Whether a broken glass counts. Its digest, its end and its author were looked at before."""
+    spec, glass = approval.spec, approval.spec.break_glass
+    if glass is None:
+        return False
+    created = approval.meta.created
+    refused = None
+    if spec.approver not in rule.users:
+        refused = (f"{spec.approver} may not break the glass on this gate",
+                   "whoever may is named in the Gate, in spec.governance.breakGlass.users")  # fmt: skip
+    elif created is None and glass.since is None:
+        refused = ("nothing tells when the emergency began", "say spec.breakGlass.since")
+    elif glass.until - (created or glass.since or glass.until) > timedelta(hours=rule.max_hours):
+        refused = (f"the emergency lasts longer than {rule.max_hours} hours",
+                   "end it sooner, and have the version approved meanwhile")  # fmt: skip
+    elif (glass.since or created or glass.until) > at:
+        refused = (f"the emergency begins only at {(glass.since or created or at).isoformat()}",
+                   "wait, or correct spec.breakGlass.since")  # fmt: skip
+    if refused is not None:
+        findings.append(_finding(approval, "break-glass-refused", "spec.breakGlass", *refused))
+        return False
+    findings.append(
+        _finding(approval, "break-glass-active", "spec.breakGlass",
+                 f"{spec.approver} broke the glass: version {version.spec.version} is served without its approvals until {glass.until.isoformat()}: {spec.reason}",
+                 "have the version approved before that, or move the traffic away")
+    )  # fmt: skip
+    return True
 
 
 def _finding(doc: Doc[object], code: str, path: str, message: str, hint: str) -> Finding:

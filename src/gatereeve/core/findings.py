@@ -355,6 +355,16 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "The risk reviewer must be somebody else than the owner's approver.",
     ),
     (
+        "break-glass-active",
+        _W,
+        "An emergency: a version is served without the approvals that it lacks, until the time given.",
+    ),
+    (
+        "break-glass-refused",
+        _E,
+        "An emergency that does not count: its author is not named in the Gate, or it lasts too long.",
+    ),
+    (
         "policy-empty",
         _E,
         "A policy without a rule says nothing; it is refused rather than guessed at.",
@@ -510,6 +520,14 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "Somebody may change Services, endpoints or NetworkPolicies everywhere, or where models are.",
     ),
     ("grant-unknown", _I, "A binding gives a role that was not among what was looked at."),
+    # guards of a cluster
+    ("guard-missing", _E, "A guard that the documents ask for is not in the cluster."),
+    ("guard-changed", _E, "A guard in the cluster says something else than the documents ask for."),
+    (
+        "guard-superfluous",
+        _W,
+        "A guard, or a binding to a role of ours, that the documents do not ask for.",
+    ),
     # proxy
     (
         "gate-rejected",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gatereeve.core.records import Record
+from gatereeve.core.refs import Ref
 
 
 class Clock(Protocol):
@@ -44,3 +45,14 @@ class Recorder(Protocol):
     def close(self) -> None:
         """Sync and let go. Nothing may be appended afterwards."""
         ...
+
+
+class Witness(Protocol):
+    """Is told who lets a document go, before it is gone: afterwards nobody could say.
+
+    Called on the event loop, for requests that the API server may still refuse for other reasons;
+    it keeps what it hears until the World lacks the document, at most as long as it likes. Returns
+    at once and never raises.
+    """
+
+    def deleted(self, ref: Ref, by: str) -> None: ...

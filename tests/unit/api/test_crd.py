@@ -15,7 +15,7 @@ ALLOWED = {
     "description", "type", "format", "pattern", "enum", "minimum", "maximum", "minLength",
     "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required", "default",
     "items", "properties", "additionalProperties", "anyOf", "x-kubernetes-int-or-string",
-    "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
 }  # fmt: skip
 
 
@@ -44,7 +44,8 @@ def root(definition: dict[str, object]) -> dict[str, object]:
 
 
 def test_every_kind_of_ours_has_one() -> None:
-    assert list(crd.crds()) == [f"gatereeve.dev_{k.plural}.yaml" for k in registry.KINDS if k.ours]
+    documents = [f"gatereeve.dev_{k.plural}.yaml" for k in registry.KINDS if k.ours]
+    assert list(crd.crds()) == [*documents, "gatereeve.dev_guardparameters.yaml"]
 
 
 def test_it_is_the_same_text_every_time_and_uses_no_anchors() -> None:

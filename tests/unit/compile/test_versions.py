@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gatereeve.api.people import BreakGlassRule
 from gatereeve.api.world import World
 from gatereeve.compile.versions import Judged, judge_versions
 from tests.support.worlds import codes, world_of
@@ -69,6 +70,7 @@ def judge(world: World) -> Judged:
         tuple(world.approvals.values()),
         world.at,
         doubted={},
+        emergency=BreakGlassRule(users=("otto",), max_hours=4),
     )
 
 

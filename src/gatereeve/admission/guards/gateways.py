@@ -1,0 +1,42 @@
+"""Gateways of our classes: listeners under a grant, and no TLS that could not be governed.
+
+Says what `compile.gateways` says of TLS. A listener's host must be granted to the Gateway's own
+namespace: the compiler asks that only before it shows a certificate, here it is asked of everyone,
+so that nobody reserves a name.
+"""
+
+from __future__ import annotations
+
+from gatereeve.admission.guards import cel
+from gatereeve.admission.guards.facts import Facts, is_our_gateway
+from gatereeve.admission.guards.objects import GATEWAY_GROUP, Check, policy, rule
+from gatereeve.admission.guards.settings import Object
+
+NAME = "gateways"
+RULES = (rule(GATEWAY_GROUP, ("gateways",), ("CREATE", "UPDATE")),)
+
+
+def gateways(known: Facts) -> Object:
+    """The policy; it reads the namespace's parameters."""
+    return policy(
+        NAME,
+        RULES,
+        _CHECKS,
+        when={"ours": is_our_gateway(known), "not-leaving": cel.NOT_LEAVING},
+        variables={"listeners": "has(object.spec.listeners) ? object.spec.listeners : []"},
+        parameters=True,
+    )
+
+
+_CHECKS = (
+    Check(
+        holds="variables.listeners.all(one, !has(one.hostname) || one.hostname == ''"
+        f" ? params.spec.grants.size() > 0 : {cel.has_host('one.hostname')})",
+        message="host-not-granted: no HostGrant gives the Gateway's namespace a listener's host",
+    ),
+    Check(
+        holds="variables.listeners.all(one, !has(one.tls) || !has(one.tls.mode)"
+        " || one.tls.mode == 'Terminate')",
+        message="listener-invalid: a listener that passes TLS through cannot be governed; use mode Terminate",
+    ),
+)

@@ -1,0 +1,199 @@
+"""`review`: one change, judged by the compiler's own readers against the World as last seen. Pure.
+
+What other documents must be known for: conflicts, models behind Services, digests, authors. The
+findings of the changed document are what is answered: those in REFUSED refuse, the others warn.
+What an earlier version of the same document already had wrong refuses nothing new. The steps:
+
+1. Deletions are allowed, and witnessed.
+2. Whoever changes nothing that a person says, or only lets a document go, is not held up.
+3. The object is read as a file would be.
+4. The World around it is compiled, with the object and as it was.
+5. What is new is refused or warned about.
+
+The compiler judges again: two changes that pass each other unseen are arbitrated there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gatereeve.admission.guards.settings import CHANGED_BY
+from gatereeve.admission.surroundings import Seen, around
+from gatereeve.admission.wire import Answer, Cause, Patch, Question
+from gatereeve.api import objects, registry
+from gatereeve.api.world import AnyDoc
+from gatereeve.api.yaml import Plain
+from gatereeve.compile import compiler
+from gatereeve.core.findings import Finding, FindingCode, Severity, order
+from gatereeve.core.memo import Memo
+from gatereeve.core.refs import Ref
+
+REFUSED: frozenset[str] = frozenset(
+    {
+        # what the document says is not readable
+        "unknown-field", "invalid-field", "missing-field", "invalid-name", "not-an-object",
+        # it claims what is not its own, or comes near a model past its policy
+        "host-not-granted", "annotation-refused", "class-ambiguous", "host-invalid", "path-refused",
+        "hidden-path-to-model",
+        # it decides what it may not
+        "approval-self", "version-changed", "break-glass-refused",
+        # it would say nothing, or something else than another document
+        "policy-empty", "version-duplicate",
+    }
+)  # fmt: skip
+"""Codes that refuse. The rest warns: a reference may come later, a conflict is arbitrated, and the
+Gateway API wants its routes admitted and told by their status."""
+
+_MOST = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """answer: what is sent. deleted: the document that goes, for the witness; None in a dry run."""
+
+    answer: Answer
+    deleted: Ref | None = None
+
+
+def review(asked: Question, seen: Seen | None, memo: Memo) -> Verdict:
+    """Judge one change. seen: None while no World was read. memo: kept by the caller, any."""
+    kind = registry.BY_KIND.get((asked.kind.group, asked.kind.kind))
+    if kind is None or asked.kind.version not in kind.versions:
+        return _refuse(asked, "unknown-kind", f"{asked.kind.kind[:80]} is not reviewed here")
+    if asked.operation == "DELETE":
+        namespace = asked.namespace if kind.namespaced else ""
+        gone = Ref(kind.group, kind.kind, namespace, asked.name)
+        return Verdict(
+            answer=Answer(uid=asked.uid, allowed=True), deleted=None if asked.dry_run else gone
+        )
+    if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
+        return _refuse(asked, "not-an-object", "only objects that come or change are reviewed")
+    told = (asked.object.get("apiVersion"), asked.object.get("kind"))
+    if told != (asked.kind.api_version, asked.kind.kind):
+        return _refuse(asked, "not-an-object", "the object is of another kind than the request")
+    if asked.old is not None and _is_let_through(asked.object, asked.old):
+        return Verdict(answer=Answer(uid=asked.uid, allowed=True))
+    if seen is None:
+        return _refuse(
+            asked, "not-ready", "Gatereeve has not read the cluster yet; try again", status=503
+        )
+    outcome = objects.read(_with_name(asked.object))
+    if outcome.doc is None:
+        return _judged(asked, outcome.findings, ours=kind.ours)
+    found = [*outcome.findings, *_findings(seen, outcome.doc, memo)]
+    if asked.old is not None:
+        before = objects.read(_with_name(asked.old))
+        if before.doc is not None:
+            known = {_sense(f) for f in _findings(seen, before.doc, memo)}
+            found = [finding for finding in found if _sense(finding) not in known]
+    return _judged(asked, found, ours=kind.ours)
+
+
+def stamp(asked: Question) -> Answer:
+    """Write who asks into the object, whatever it says: a mutating review for older clusters."""
+    if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
+        return Answer(uid=asked.uid, allowed=True)
+    metadata = asked.object.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    kept = annotations if isinstance(annotations, dict) else {}
+    patch = Patch(
+        op="add", path="/metadata/annotations", value={**kept, CHANGED_BY: asked.user.username}
+    )
+    return Answer(uid=asked.uid, allowed=True, patch=(patch,))
+
+
+def _refuse(asked: Question, code: str, message: str, *, status: int = 403) -> Verdict:
+    return Verdict(
+        answer=Answer(
+            uid=asked.uid, allowed=False, causes=(Cause(code=code, message=message),), status=status
+        )
+    )
+
+
+def _is_let_through(new: Mapping[str, Plain], old: Mapping[str, Plain]) -> bool:
+    """Nothing that is judged changed, or the object goes and asks for nothing else."""
+    said = {*new, *old} - {"metadata", "status", "apiVersion"}
+    if any(new.get(part) != old.get(part) for part in said):
+        return False
+    metadata = new.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("deletionTimestamp") is not None:
+        return True
+    return all(_words(new, part) == _words(old, part) for part in ("labels", "annotations"))
+
+
+def _words(value: Mapping[str, Plain], part: str) -> dict[str, Plain]:
+    metadata = value.get("metadata")
+    found = metadata.get(part) if isinstance(metadata, dict) else None
+    return {k: v for k, v in found.items() if k != CHANGED_BY} if isinstance(found, dict) else {}
+
+
+def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:
+    """An object whose name the API server has yet to make gets one of that form."""
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict) and not metadata.get("name"):
+        generated = metadata.get("generateName")
+        if isinstance(generated, str):
+            return {**value, "metadata": {**metadata, "name": f"{generated}00000"}}
+    return dict(value)
+
+
+def _findings(seen: Seen, doc: AnyDoc, memo: Memo) -> tuple[Finding, ...]:
+    """What the compiler finds about `doc`, and routes elsewhere that it takes something from."""
+    found = compiler.compile(around(seen, doc), memo).findings
+    takes = f"{doc.ref} "
+    return tuple(
+        finding
+        for finding in found
+        if finding.severity is not Severity.INFO
+        and finding.origin is not None
+        and (
+            finding.origin.ref == doc.ref
+            or (finding.code == "route-conflict" and finding.message.startswith(takes))
+        )
+    )
+
+
+def _sense(finding: Finding) -> tuple[FindingCode, str, str]:
+    place = finding.origin.path if finding.origin is not None else ""
+    return finding.code, place, finding.message
+
+
+def _judged(asked: Question, findings: Iterable[Finding], *, ours: bool) -> Verdict:
+    """5. Refusals first; an emergency that counts on one gate is not refused for another's sake."""
+    found = order(findings)
+    active = any(finding.code == "break-glass-active" for finding in found)
+    refusing = [
+        finding
+        for finding in found
+        if finding.code in REFUSED
+        if not (active and finding.code == "break-glass-refused")
+        if ours or finding.code not in _FOREIGN_READING
+    ]
+    if refusing:
+        return Verdict(
+            answer=Answer(
+                uid=asked.uid,
+                allowed=False,
+                causes=tuple(
+                    Cause(
+                        code=finding.code,
+                        message=f"{finding.message} ({finding.hint})",
+                        field=finding.origin.path if finding.origin is not None else "",
+                    )
+                    for finding in refusing[:_MOST]
+                ),
+            )
+        )
+    warnings = [
+        text
+        for finding in found[:_MOST]
+        for text in (f"{finding.code}: {finding.message}", f"{finding.code}: {finding.hint}")
+    ]
+    return Verdict(answer=Answer(uid=asked.uid, allowed=True, warnings=tuple(warnings)))
+
+
+_FOREIGN_READING = frozenset(
+    {"unknown-field", "invalid-field", "missing-field", "invalid-name", "not-an-object"}
+)
+"""Kubernetes' own kinds are what the API server says; what we cannot read we do not serve."""

@@ -1,0 +1,250 @@
+"""The HTTPS edge of the review: who may ask, how much, how long; and what it counted.
+
+A webhook is reachable by whoever reaches its port, so: the API server's client certificate where one
+is known (else a NetworkPolicy must do), bounds on body, waiting and time, nothing rendered, nothing
+executed. One thread judges, one question at a time; the loop stays free. Whatever goes wrong is a
+refusal (`failurePolicy: Fail` makes one of every other answer). The edge of one call is one of the
+three places that catch everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import tempfile
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from cryptography import x509
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from gatereeve.admission import wire
+from gatereeve.admission.guards.webhook import REVIEW_PATH, STAMP_PATH, TIMEOUT_S
+from gatereeve.admission.review import Verdict, review, stamp
+from gatereeve.admission.surroundings import Seen
+from gatereeve.core.errors import SettingsError
+from gatereeve.core.memo import Memo
+from gatereeve.core.protocols import Clock, Witness
+
+_LOG = logging.getLogger(__name__)
+
+DEADLINE_S: Final = TIMEOUT_S - 0.5
+"""Of one review, from its first byte: ours is told before the API server gives up."""
+MAX_WAITING: Final = 64
+BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5)
+
+OUTCOMES: Final = ("allowed", "refused", "malformed", "busy", "late", "failed")
+"""Of a review. failed: a defect of ours, refused."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the edge counted since it started. buckets: seconds, cumulative only when told."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    seconds: float = 0.0
+
+    def took(self, outcome: str, seconds: float) -> None:
+        self.outcomes[outcome] += 1
+        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        self.seconds += seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """PEM of the serving certificate and its key. clients: the authority of the API server's client
+    certificate; without it none is asked for."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    clients: bytes = b""
+
+
+class AdmissionServer:
+    """Answers reviews against the newest `Seen`.
+
+    seen: what the replica last read, None before the first World; `witness` hears of deletions.
+    """
+
+    def __init__(self, seen: Callable[[], Seen | None], witness: Witness, clock: Clock) -> None:
+        self._seen = seen
+        self._witness = witness
+        self._clock = clock
+        self._memo = Memo()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="review")
+        self._waiting = 0
+        self._context: ssl.SSLContext | None = None
+        self.counts = Counts()
+        self.expires: datetime | None = None
+
+    @property
+    def app(self) -> Starlette:
+        """The routes; for serving without TLS only in tests."""
+        return Starlette(
+            routes=[
+                Route(REVIEW_PATH, self._review, methods=["POST"]),
+                Route(STAMP_PATH, self._stamp, methods=["POST"]),
+                Route("/healthz", _healthy, methods=["GET"]),
+            ]
+        )
+
+    def renew(self, tls: Tls, scratch: Path) -> None:
+        """Show this certificate from the next handshake on. scratch: a private directory.
+
+        What cannot be used changes nothing and raises SettingsError. Whether clients must show a
+        certificate is settled by the first call; an authority that is added stays.
+        """
+        _loaded(tls, scratch)  # in a context of its own first: half a change would be none
+        if self._context is None:
+            self._context = _loaded(tls, scratch)
+        else:
+            _load(self._context, tls, scratch)
+        leaf = x509.load_pem_x509_certificate(tls.certificate)
+        self.expires = leaf.not_valid_after_utc
+
+    async def serve(self, place: socket.socket) -> None:
+        """Serve on a bound socket until cancelled. `renew` comes first: RuntimeError without."""
+        if self._context is None:
+            raise RuntimeError("no certificate: call renew first")
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            limit_concurrency=1024,
+        )
+        config.load()
+        config.ssl = self._context
+        server = uvicorn.Server(config)
+        # Not `serve`, which would take over the signals: ours are in `runtime`.
+        serving = asyncio.create_task(server._serve([place]), name="admission")  # noqa: SLF001
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            await serving
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _review(self, request: Request) -> Response:
+        return await self._answered(request, self._judge)
+
+    async def _stamp(self, request: Request) -> Response:
+        return await self._answered(request, lambda asked: Verdict(answer=stamp(asked)))
+
+    async def _answered(
+        self, request: Request, judge: Callable[[wire.Question], Verdict]
+    ) -> Response:
+        began = self._clock.monotonic()
+        outcome, response = "failed", Response(status_code=500)
+        if self._waiting >= MAX_WAITING:
+            self.counts.took("busy", 0.0)
+            return PlainTextResponse("too many reviews at once; try again\n", status_code=503)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                outcome, response = await self._once(request, judge)
+        except TimeoutError:
+            outcome = "late"
+            response = PlainTextResponse("the review took too long; try again\n", status_code=503)
+        except ClientDisconnect:
+            outcome = "malformed"
+        except Exception:  # noqa: BLE001 - the edge of one call is one of the three catch-alls
+            _LOG.exception("a review failed; the change is refused")
+            response = PlainTextResponse("the review failed\n", status_code=500)
+        finally:
+            self._waiting -= 1
+            self.counts.took(outcome, self._clock.monotonic() - began)
+        return response
+
+    async def _once(
+        self, request: Request, judge: Callable[[wire.Question], Verdict]
+    ) -> tuple[str, Response]:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media != "application/json":
+            return "malformed", PlainTextResponse("only JSON is read\n", status_code=415)
+        body = await _body(request)
+        if body is None:
+            return "malformed", PlainTextResponse("the review is too large\n", status_code=413)
+        loop = asyncio.get_running_loop()
+        try:
+            asked, verdict = await loop.run_in_executor(self._thread, _judged, body, judge)
+        except wire.NotAReviewError as error:
+            return "malformed", PlainTextResponse(f"{error}\n", status_code=400)
+        if verdict.deleted is not None:
+            self._witness.deleted(verdict.deleted, asked.user.username)
+        self.counts.codes.update(cause.code for cause in verdict.answer.causes)
+        return (
+            "allowed" if verdict.answer.allowed else "refused",
+            Response(wire.answer(verdict.answer), media_type="application/json"),
+        )
+
+    def _judge(self, asked: wire.Question) -> Verdict:
+        return review(asked, self._seen(), self._memo)
+
+
+def _judged(
+    body: bytes, judge: Callable[[wire.Question], Verdict]
+) -> tuple[wire.Question, Verdict]:
+    """In the thread: reading a hostile body costs as much as judging a good one."""
+    asked = wire.question(body)
+    return asked, judge(asked)
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _body(request: Request) -> bytes | None:
+    """At most MAX_BYTES; None for more, without reading it."""
+    told = request.headers.get("content-length", "0")
+    if not told.isdecimal() or int(told[:12]) > wire.MAX_BYTES:
+        return None
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > wire.MAX_BYTES:
+            return None
+    return bytes(found)
+
+
+def _loaded(tls: Tls, scratch: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    _load(context, tls, scratch)
+    if tls.clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _load(context: ssl.SSLContext, tls: Tls, scratch: Path) -> None:
+    """Python's ssl reads certificates from files only; these are gone when this returns."""
+    try:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            certificate, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
+            certificate.write_bytes(tls.certificate)
+            key.touch(mode=0o600)
+            key.write_bytes(tls.key)
+            context.load_cert_chain(certificate, key)
+        if tls.clients:
+            context.load_verify_locations(cadata=tls.clients.decode())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            "the webhook's certificate cannot be used", hint="look at its Secret"
+        ) from error

@@ -1,0 +1,110 @@
+"""People, groups and pipelines as the API server knows them, and what documents let them do.
+
+Parts of Gate (the whole cluster) and HostGrant (the namespaces that it selects). The guards of a
+cluster are made from them: roles, and who may approve as whom. They say nothing about who may call
+a model: that is AccessPolicy, whose principals come from other identity providers. From a folder
+only `breakGlass` has a meaning; who may write the folder decides the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gatereeve.api.spec import Identifier, Label, Name, Spec, one_of, rules
+
+Role = Literal["owner", "risk", "privacy", "security"]
+ROLES: tuple[Role, ...] = ("owner", "risk", "privacy", "security")
+
+EVERYBODY = ("system:authenticated", "system:serviceaccounts", "system:unauthenticated")
+"""Groups that hold everybody: naming one would name nobody in particular."""
+
+
+class ServiceAccount(Spec):
+    """Who a pod, or a pipeline in one, is."""
+
+    namespace: Label
+    name: Name
+
+
+class Person(Spec):
+    """Somebody as the API server authenticates them. Exactly one.
+
+    user: a user's name. group: everybody in it. serviceAccount: a pipeline in the cluster.
+    """
+
+    model_config = rules(
+        (one_of("user", "group", "serviceAccount"),
+         "exactly one of user, group and serviceAccount is required"),
+        (f"!has(self.group) || !(self.group in {list(EVERYBODY)})",
+         "that group holds everybody; name the people who are meant"),
+    )  # fmt: skip
+
+    user: Identifier | None = None
+    group: Identifier | None = None
+    service_account: ServiceAccount | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Person:
+        if sum(x is not None for x in (self.user, self.group, self.service_account)) != 1:
+            msg = "exactly one of user, group and serviceAccount is required"
+            raise ValueError(msg)
+        if self.group in EVERYBODY:
+            msg = "that group holds everybody; name the people who are meant"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def username(self) -> str | None:
+        """The name with which the API server knows them; None for a group."""
+        if self.service_account is not None:
+            account = self.service_account
+            return f"system:serviceaccount:{account.namespace}:{account.name}"
+        return self.user
+
+
+People = Annotated[tuple[Person, ...], Field(max_length=64)]
+
+
+class Approvers(Spec):
+    """Who may decide in which roles."""
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=64)]
+
+
+class TeamGovernance(Spec):
+    """Who does what in the namespaces of a HostGrant.
+
+    developers: write Models, AccessPolicies, Rollouts, and routes to the models. pipelines: create
+    ModelVersions and move Rollouts. approvers: decide on versions, beside those of the Gates.
+    """
+
+    developers: People = ()
+    pipelines: People = ()
+    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = ()
+
+
+class BreakGlassRule(Spec):
+    """Who may serve a version without the approvals it lacks, in an emergency, and for how long.
+
+    users: by name, so that it can be checked wherever the document is read. Nobody, if empty.
+    """
+
+    users: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    max_hours: Annotated[int, Field(ge=1, le=72)] = 4
+
+
+class GateGovernance(Spec):
+    """Who governs the cluster; what several Gates say is added up, but for breakGlass.
+
+    platform: write Gates and HostGrants, and the labels on which HostGrants select. auditors: read
+    everything of ours. approvers: decide on versions in every namespace. breakGlass: for models on
+    this gate.
+    """
+
+    platform: People = ()
+    auditors: People = ()
+    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = ()
+    break_glass: BreakGlassRule = BreakGlassRule()

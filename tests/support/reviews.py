@@ -1,0 +1,78 @@
+"""AdmissionReviews for tests: what an API server would send about a document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from gatereeve.admission import surroundings, wire
+from gatereeve.admission.review import Verdict, review
+from gatereeve.core.memo import Memo
+from tests.support.worlds import world_of
+
+
+def plain(text: str) -> dict[str, Any]:
+    """One document, as JSON values: times are text."""
+    loaded: dict[str, Any] = yaml.load(text, yaml.BaseLoader)
+    typed: dict[str, Any] = yaml.safe_load(text)
+    return _with_text_times(typed, loaded)
+
+
+def _with_text_times(typed: Any, text: Any) -> Any:
+    if isinstance(typed, dict):
+        return {key: _with_text_times(value, text[str(key)]) for key, value in typed.items()}
+    if isinstance(typed, list):
+        return [_with_text_times(a, b) for a, b in zip(typed, text, strict=True)]
+    return typed if isinstance(typed, bool | int | float | str | None) else text
+
+
+def body(
+    document: str | dict[str, Any] | None,
+    *,
+    old: str | dict[str, Any] | None = None,
+    operation: str = "",
+    user: str = "mia",
+    groups: Iterable[str] = (),
+    dry_run: bool = False,
+    **changes: Any,
+) -> bytes:
+    """The bytes of a review. changes: fields of the request."""
+    new = plain(document) if isinstance(document, str) else document
+    before = plain(old) if isinstance(old, str) else old
+    about = new or before or {}
+    group, _, version = str(about.get("apiVersion", "")).rpartition("/")
+    metadata = about.get("metadata", {})
+    request = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": group, "version": version, "kind": about.get("kind", "")},
+        "resource": {"group": group, "version": version, "resource": "things"},
+        "name": metadata.get("name", ""),
+        "namespace": metadata.get("namespace", ""),
+        "operation": operation or ("CREATE" if before is None else "UPDATE"),
+        "userInfo": {"username": user, "groups": [*groups], "uid": "1", "extra": {"a": ["b"]}},
+        "object": new,
+        "oldObject": before,
+        "dryRun": dry_run,
+        "options": {"kind": "CreateOptions"},
+    } | changes
+    return json.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    ).encode()
+
+
+def judge(document: str | dict[str, Any] | None, *there: str, **given: Any) -> Verdict:
+    """The verdict on one change, in a World of the documents `there`."""
+    seen = surroundings.see(world_of(*there), Memo())
+    return review(wire.question(body(document, **given)), seen, Memo())
+
+
+def codes(verdict: Verdict) -> set[str]:
+    return {cause.code for cause in verdict.answer.causes}
+
+
+def warned(verdict: Verdict) -> set[str]:
+    """Codes of the warnings."""
+    return {text.partition(":")[0] for text in verdict.answer.warnings}
