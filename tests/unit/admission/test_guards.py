@@ -163,6 +163,6 @@ def test_roles_cover_every_kind_of_ours() -> None:
     read = {
         resource
         for rule in roles.ROLES["auditor"][1]
-        for resource in rule["resources"]  # type: ignore[index, call-overload]  # plain values
+        for resource in rule["resources"]  # type: ignore[index, call-overload, union-attr]  # plain values
     }
     assert {kind.plural for kind in registry.KINDS if kind.ours} <= read
