@@ -64,10 +64,18 @@ def cluster_rules() -> tuple[Rule, ...]:
 
 def own_namespace_rules() -> tuple[Rule, ...]:
     """In the controller's own namespace."""
-    leases = resources.LEASES
+    leases, written = resources.LEASES, ("get", "list", "create", "patch", "delete")
     return (
         Rule(
             group=leases.group, resources=(leases.plural,), verbs=("create", "get", "update"),
             why="the leader's lease",
+        ),
+        Rule(
+            group="", resources=(resources.SECRETS.plural,), verbs=written,
+            why="certificates of controllers and gates",
+        ),
+        Rule(
+            group="", resources=(resources.SERVICES.plural,), verbs=written,
+            why="Services of Gateways, and the addresses of gates",
         ),
     )  # fmt: skip
