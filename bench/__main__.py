@@ -14,7 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import changes, compiling, data_plane, figures, litellm_proxy, loads, processes
+from bench import (
+    admission,
+    changes,
+    compiling,
+    data_plane,
+    figures,
+    litellm_proxy,
+    loads,
+    processes,
+)
 from bench.context import Benchmark, Context
 from bench.figures import Figure
 from bench.processes import BenchError
@@ -24,6 +33,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     data_plane.BENCHMARK,
     litellm_proxy.BENCHMARK,
     changes.BENCHMARK,
+    admission.BENCHMARK,
 )
 BUILD = Path("build")
 

@@ -186,8 +186,11 @@ class _Gathering:
                 self.add(doc)
 
 
-def around(seen: Seen, doc: AnyDoc) -> World:
-    """A World of `doc`, in the place of whatever has its name, and of what it touches."""
+def around(seen: Seen, doc: AnyDoc, memo: Memo) -> World:
+    """A World of `doc`, in the place of whatever has its name, and of what it touches.
+
+    memo: of the compilation that follows, which then finds the routes' claims there.
+    """
     gathering = _Gathering(seen)
     gathering.add(doc)
     gathering.namespace(doc.ref.namespace)
@@ -196,17 +199,17 @@ def around(seen: Seen, doc: AnyDoc) -> World:
     first = _world(gathering, doc)
     if doc.ref.kind not in ("Ingress", "HTTPRoute"):
         return first
-    for other in _rivals(seen, first, doc):
+    for other in _rivals(seen, first, doc, memo):
         if gathering.add(other):
             gathering.namespace(other.ref.namespace)
             _route(gathering, other)
     return _world(gathering, doc)
 
 
-def _rivals(seen: Seen, first: World, doc: AnyDoc) -> list[AnyDoc]:
+def _rivals(seen: Seen, first: World, doc: AnyDoc, memo: Memo) -> list[AnyDoc]:
     """Routes that claim a path of the same host above or beneath one of `doc`, oldest first."""
     found: dict[Ref, AnyDoc] = {}
-    for claimed in routing.index_world(first, Memo()).claimed:
+    for claimed in routing.index_world(first, memo).claimed:
         for entry in claimed.entries:
             mine = entry.claim.path.value
             for path, other in seen.routes.get(entry.host, ()):
