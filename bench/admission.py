@@ -129,7 +129,15 @@ def run(context: Context) -> Iterator[Figure]:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
-    command = [sys.executable, "-m", "bench.admission", str(models), str(port), certificate, key]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.admission",
+        str(models),
+        str(port),
+        str(certificate),
+        str(key),
+    ]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

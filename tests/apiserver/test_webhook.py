@@ -199,7 +199,7 @@ def test_while_it_is_away_only_what_is_governed_waits(root: Api, webhook: Webhoo
             assert act(root, ingress("plain", namespace=space)).accepted
         # What goes can go: finalizers are removed, documents deleted, statuses written.
         assert root.patch(finalized, {"metadata": {"finalizers": None}}).accepted
-        status = {"status": {"conditions": []}}
+        status: dict[str, Any] = {"status": {"conditions": []}}
         assert root.patch(MODEL, status, subresource="status").accepted
         assert root.delete(MODEL).accepted
         # And whoever runs the cluster can take the webhook out of the way.

@@ -134,7 +134,7 @@ def test_what_somebody_took_away_is_found() -> None:
 
 
 def test_what_nobody_asked_for_is_found() -> None:
-    more = [
+    more: list[dict[str, Any]] = [
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
