@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from bench import (
+    admission,
     changes,
     compiling,
     data_plane,
@@ -34,6 +35,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     litellm_proxy.BENCHMARK,
     changes.BENCHMARK,
     endpoints.BENCHMARK,
+    admission.BENCHMARK,
 )
 BUILD = Path("build")
 

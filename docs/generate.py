@@ -49,7 +49,9 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 def _rules(rules: Iterable[rights.Rule]) -> str:
     """PolicyRules for the chart, each under the reason for it."""
-    lines = ["# Generated from src/gatereeve/sources/kube/rights.py by `make generate`; do not edit."]
+    lines = [
+        "# Generated from src/gatereeve/sources/kube/rights.py by `make generate`; do not edit."
+    ]
     for rule in rules:
         lines += [f"# {rule.why}", f"- {json.dumps(rule.as_object())}"]
     return "\n".join(lines) + "\n"

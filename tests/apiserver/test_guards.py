@@ -196,10 +196,7 @@ def test_who_may_not_route_to_models_cannot_reach_one_by_any_name(act: Act, root
         ({"namespace": "lending", "host": "shop.example.com"}, "host-not-granted"),
         ({"namespace": "shop"}, "host-not-granted"),
         ({"namespace": "elsewhere"}, "namespace-unguarded"),
-        (
-            {"namespace": "lending", "tls": "{mode: Passthrough}", "protocol": "TLS"},
-            "listener-invalid",
-        ),
+        ({"namespace": "lending", "tls": "{mode: Passthrough}", "protocol": "TLS"}, ""),
     ],
     ids=str,
 )

@@ -18,8 +18,8 @@ def plain(text: str) -> dict[str, Any]:
     """One document, as JSON values: times are text."""
     loaded: dict[str, Any] = yaml.load(text, yaml.BaseLoader)
     typed: dict[str, Any] = yaml.safe_load(text)
-    made: dict[str, Any] = _with_text_times(typed, loaded)
-    return made
+    value: dict[str, Any] = _with_text_times(typed, loaded)
+    return value
 
 
 def _with_text_times(typed: Any, text: Any) -> Any:

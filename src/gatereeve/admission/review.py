@@ -140,7 +140,7 @@ def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:
 
 def _findings(seen: Seen, doc: AnyDoc, memo: Memo) -> tuple[Finding, ...]:
     """What the compiler finds about `doc`, and routes elsewhere that it takes something from."""
-    found = compiler.compile(around(seen, doc), memo).findings
+    found = compiler.compile(around(seen, doc, memo), memo).findings
     takes = f"{doc.ref} "
     return tuple(
         finding

@@ -44,7 +44,7 @@ MOST = 64
 class Seen:
     """One World, indexed. routes: by host, with the paths that they claim there. models: documents by the model that they speak of.
 
-    thin: the gates without their callers' keys and certificates, which no review but a Gate's needs.
+    attached: HTTPRoutes by the Gateway that they name. thin: the gates without their callers' keys and certificates, which no review but a Gate's needs.
     """
 
     world: World
@@ -53,6 +53,7 @@ class Seen:
     routes: Mapping[str, tuple[tuple[str, AnyDoc], ...]]
     models: Mapping[Key, tuple[AnyDoc, ...]]
     selecting: Mapping[str, tuple[AnyDoc, ...]]
+    attached: Mapping[Key, tuple[AnyDoc, ...]]
     thin: Mapping[Key, GateDoc]
     everywhere: tuple[HostGrantDoc, ...]
 
@@ -64,6 +65,10 @@ def see(world: World, memo: Memo) -> Seen:
     for claimed in index.claimed:
         for entry in claimed.entries:
             routes[entry.host].append((entry.claim.path.value, entry.claim.doc))
+    attached: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
+    for route in world.http_routes.values():
+        for parent in route.spec.parent_refs:
+            attached[parent.namespace or route.ref.namespace, parent.name].append(route)
     models: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
     selecting: defaultdict[str, list[AnyDoc]] = defaultdict(list)
     for doc in _about_models(world):
@@ -78,6 +83,7 @@ def see(world: World, memo: Memo) -> Seen:
         routes={host: tuple(claims) for host, claims in routes.items()},
         models={key: tuple(docs) for key, docs in models.items()},
         selecting={name: tuple(docs) for name, docs in selecting.items()},
+        attached={key: tuple(docs) for key, docs in attached.items()},
         thin={key: _thin(doc) for key, doc in world.gates.items()},
         everywhere=tuple(
             doc
@@ -186,27 +192,32 @@ class _Gathering:
                 self.add(doc)
 
 
-def around(seen: Seen, doc: AnyDoc) -> World:
-    """A World of `doc`, in the place of whatever has its name, and of what it touches."""
+def around(seen: Seen, doc: AnyDoc, memo: Memo) -> World:
+    """A World of `doc`, in the place of whatever has its name, and of what it touches.
+
+    memo: of the compilation that follows, which then finds the routes' claims there.
+    """
     gathering = _Gathering(seen)
     gathering.add(doc)
     gathering.namespace(doc.ref.namespace)
     _governance(gathering, doc)
     _route(gathering, doc)
+    if isinstance(doc.spec, kube.GatewaySpec):
+        _gateway(gathering, doc)
     first = _world(gathering, doc)
     if doc.ref.kind not in ("Ingress", "HTTPRoute"):
         return first
-    for other in _rivals(seen, first, doc):
+    for other in _rivals(seen, first, doc, memo):
         if gathering.add(other):
             gathering.namespace(other.ref.namespace)
             _route(gathering, other)
     return _world(gathering, doc)
 
 
-def _rivals(seen: Seen, first: World, doc: AnyDoc) -> list[AnyDoc]:
+def _rivals(seen: Seen, first: World, doc: AnyDoc, memo: Memo) -> list[AnyDoc]:
     """Routes that claim a path of the same host above or beneath one of `doc`, oldest first."""
     found: dict[Ref, AnyDoc] = {}
-    for claimed in routing.index_world(first, Memo()).claimed:
+    for claimed in routing.index_world(first, memo).claimed:
         for entry in claimed.entries:
             mine = entry.claim.path.value
             for path, other in seen.routes.get(entry.host, ()):
@@ -269,6 +280,24 @@ def _governance(gathering: _Gathering, doc: AnyDoc) -> None:
             gathering.model(key)
 
 
+def _gateway(gathering: _Gathering, doc: AnyDoc) -> None:
+    """The routes of a Gateway: without one it shows no certificate."""
+    for route in gathering.seen.attached.get((doc.ref.namespace, doc.ref.name), ())[:MOST]:
+        if gathering.add(route):
+            gathering.namespace(route.ref.namespace)
+            _route(gathering, route)
+    _certificates(gathering, doc)
+
+
+def _certificates(gathering: _Gathering, doc: AnyDoc) -> None:
+    """Who lets a Gateway use their Secrets."""
+    if isinstance(doc.spec, kube.GatewaySpec):
+        for listener in doc.spec.listeners:
+            for reference in listener.tls.certificate_refs if listener.tls else ():
+                if reference.namespace not in (None, doc.ref.namespace):
+                    gathering.references(reference.namespace)
+
+
 def _route(gathering: _Gathering, doc: AnyDoc) -> None:
     """What a route names: Gateways, models, Services and the models behind those."""
     seen, namespace = gathering.seen, doc.ref.namespace
@@ -277,6 +306,7 @@ def _route(gathering: _Gathering, doc: AnyDoc) -> None:
             key = (parent.namespace or namespace, parent.name)
             if (gateway := gathering.find(seen.world.gateways, key)) is not None:
                 gathering.namespace(gateway.ref.namespace)
+                _certificates(gathering, gateway)
     for group, kind, place, name in _backends(doc):
         if place != namespace:
             gathering.references(place)

@@ -430,3 +430,61 @@ def test_a_selector_over_a_whole_namespace_is_judged_by_some_of_it() -> None:
         "spec: {selector: {all: true}, allow: [{subjects: [{provider: nobody}]}]}\n"
     )
     assert "provider-unknown" in warned(judge(policy, GATE, many))
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (
+            (
+                "apiVersion: gatereeve.dev/v1alpha1\nkind: Gate\nmetadata: {name: public}\n"
+                "spec: {region: de, https: {port: 8443}, identity: {jwt: [{name: a, issuer: i,"
+                " audiences: [m], jwks: {remote: {uri: 'http://id.example/keys'}}}]}}\n"
+            ),
+            "jwks-unavailable",
+        ),
+        (ingress("elsewhere"), "external-name-refused"),
+        (ingress("gone"), "backend-not-found"),
+        (
+            ingress().replace(
+                "rules:", "tls: [{secretName: opaque, hosts: [shop.example]}]\n  rules:"
+            ),
+            "tls-secret-invalid",
+        ),
+        (
+            (
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
+                "metadata: {name: g, namespace: shop}\n"
+                "spec: {gatewayClassName: gatereeve, listeners: [{name: a, port: 8443, protocol: HTTPS,"
+                " tls: {mode: Passthrough}}]}\n"
+            ),
+            "listener-invalid",
+        ),
+        (
+            (
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n"
+                "metadata: {name: r, namespace: shop}\n"
+                "spec: {parentRefs: [{name: nothing}], rules: [{backendRefs: [{kind: Pod, name: p}]}]}\n"
+            ),
+            "parent-not-found",
+        ),
+    ],
+)
+def test_what_the_status_will_say_is_said_at_once(document: str, code: str) -> None:
+    """Wrong, and closed in the gate: a warning, because what it needs may come later."""
+    more = """
+apiVersion: v1
+kind: Service
+metadata: {name: elsewhere, namespace: shop}
+spec: {type: ExternalName, externalName: metadata.internal}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: opaque, namespace: shop}
+type: Opaque
+data: {}
+"""
+    verdict = judge(document, *ALL, more)
+
+    assert verdict.answer.allowed
+    assert code in warned(verdict)

@@ -1,8 +1,8 @@
-"""Gateways of our classes: listeners under a grant, and no TLS that could not be governed.
+"""Gateways of our classes: listeners under a grant.
 
-Says what `compile.gateways` says of TLS. A listener's host must be granted to the Gateway's own
-namespace: the compiler asks that only before it shows a certificate, here it is asked of everyone,
-so that nobody reserves a name.
+A listener's host must be granted to the Gateway's own namespace: the compiler asks that only before
+it shows a certificate, here it is asked of everyone, so that nobody reserves a name. What else may be
+wrong with a listener is told by its status, as Gateway API wants it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,5 @@ _CHECKS = (
         holds="variables.listeners.all(one, !has(one.hostname) || one.hostname == ''"
         f" ? params.spec.grants.size() > 0 : {cel.has_host('one.hostname')})",
         message="host-not-granted: no HostGrant gives the Gateway's namespace a listener's host",
-    ),
-    Check(
-        holds="variables.listeners.all(one, !has(one.tls) || !has(one.tls.mode)"
-        " || one.tls.mode == 'Terminate')",
-        message="listener-invalid: a listener that passes TLS through cannot be governed; use mode Terminate",
     ),
 )
