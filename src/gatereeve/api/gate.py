@@ -296,6 +296,10 @@ class GatewayAddresses(Spec):
     Gateway.
     """
 
+    model_config = rules(
+        ("self.firstPort + self.ports <= 65536", "the range of ports ends beyond 65535")
+    )
+
     namespace: Label
     service_type: Literal["ClusterIP", "LoadBalancer", "NodePort"] = "LoadBalancer"
     first_port: Annotated[int, Field(ge=1024, le=65535)] = 20000
