@@ -342,6 +342,26 @@ def test_who_changed_a_document_cannot_be_forged(act: Act) -> None:
     act("admin").patch(document, {"metadata": {"finalizers": []}}).ok()
 
 
+def test_the_status_of_an_ingress_is_no_way_to_sign_for_others(act: Act) -> None:
+    act("mira").apply(ingress()).ok()
+    change = {"metadata": {"annotations": {CHANGED_BY: "max", "a": "b"}}}
+
+    act("admin").patch(ingress(), change, subresource="status").ok()
+    kept = act("admin").get(ingress()).ok()["metadata"]["annotations"]
+    assert kept == {CHANGED_BY: "admin", "a": "b"}
+
+
+def test_labels_with_odd_names_leave_the_guards_standing(root: Api) -> None:
+    """Whatever a HostGrant selects by stays a literal in the policy that guards it."""
+    documents = guarded.DOCUMENTS.replace(
+        "{team: lending}}\n  hosts", "{team: lending, '\"😀\\n': x}}\n  hosts"
+    )
+    assert documents != guarded.DOCUMENTS
+    for one in guarded.generated(documents):
+        answer = root.apply(one, query={"dryRun": "All"})
+        assert answer.accepted, answer.message
+
+
 def test_parameters_are_not_changed_by_hand(act: Act) -> None:
     parameters = {"apiVersion": "gatereeve.dev/v1alpha1", "kind": "GuardParameters",
                   "metadata": {"name": "gatereeve", "namespace": "lending"}}  # fmt: skip

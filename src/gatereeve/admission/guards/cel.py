@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 
 
 def text(value: str) -> str:
-    """A string literal. JSON's escapes are CEL's; what JSON leaves as it is, CEL reads so."""
-    return json.dumps(value, ensure_ascii=True)
+    """A string literal, in ASCII. JSON's escapes are CEL's, but for pairs of surrogates: CEL writes
+    one character as one escape."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def texts(values: Iterable[str]) -> str:
