@@ -1,0 +1,103 @@
+"""Who changed which governed document, from one World to the next. Pure but for `Departures`.
+
+What came or changed says so itself: the API server wrote the name into it (`guards.stamping`). What
+is gone cannot, so the webhook's witness is asked. A document from a folder has no name to tell:
+whatever its annotation says was typed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from gatereeve.admission.guards.settings import CHANGED_BY
+from gatereeve.api import registry
+from gatereeve.api.assemble import table_of
+from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.refs import Ref
+
+MOST: Final = 10_000
+"""Departures that are remembered; of more, the oldest are forgotten and have no name."""
+
+UNGOVERNED: Final = frozenset({"Namespace", "Service", "EndpointSlice", "Secret"})
+"""Kinds that a World reads and nobody is stamped for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One document. by: None when nobody knows. before, after: its digest, None where it was not.
+
+    A change of labels or annotations alone leaves the digest as it was.
+    """
+
+    ref: Ref
+    what: Literal["created", "changed", "deleted"]
+    by: str | None
+    before: str | None
+    after: str | None
+
+
+class Departures:
+    """A `core.protocols.Witness` that remembers who let what go, until it is asked. Of one loop."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[Ref, str] = OrderedDict()
+
+    def deleted(self, ref: Ref, by: str) -> None:
+        self._heard.pop(ref, None)
+        self._heard[ref] = by
+        if len(self._heard) > MOST:
+            self._heard.popitem(last=False)
+
+    def take(self, ref: Ref) -> str | None:
+        """Who let `ref` go, once; None when no replica's webhook heard of it here."""
+        return self._heard.pop(ref, None)
+
+
+def changes(before: World | None, after: World, departures: Departures) -> tuple[Changed, ...]:
+    """What changed from `before` to `after`, in order of names; everything is new after None.
+
+    Costs nothing for kinds whose documents are the same object.
+    """
+    found: list[Changed] = []
+    for kind in registry.KINDS:
+        if kind.kind in UNGOVERNED:
+            continue
+        new = cast("Mapping[Key, AnyDoc]", table_of(after, kind))
+        old = {} if before is None else cast("Mapping[Key, AnyDoc]", table_of(before, kind))
+        if new is not old:
+            found += _changes(old, new, departures)
+    return tuple(sorted(found, key=lambda one: one.ref))
+
+
+def _changes(
+    old: Mapping[Key, AnyDoc], new: Mapping[Key, AnyDoc], departures: Departures
+) -> Iterator[Changed]:
+    for key, doc in new.items():
+        was = old.get(key)
+        if was is doc:
+            continue
+        if was is not None and was.digest == doc.digest and _words(was) == _words(doc):
+            continue
+        yield Changed(
+            ref=doc.ref,
+            what="created" if was is None else "changed",
+            by=None if doc.file else doc.meta.annotations.get(CHANGED_BY),
+            before=None if was is None else was.digest,
+            after=doc.digest,
+        )
+    for key, doc in old.items():
+        if key not in new:
+            yield Changed(
+                ref=doc.ref,
+                what="deleted",
+                by=departures.take(doc.ref),
+                before=doc.digest,
+                after=None,
+            )
+
+
+def _words(doc: AnyDoc) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return doc.meta.labels, doc.meta.annotations

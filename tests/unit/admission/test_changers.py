@@ -1,0 +1,91 @@
+"""Who changed what between two Worlds: names from stamps and witnesses, digests, and what is no change."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from gatereeve.admission import changers
+from gatereeve.admission.changers import Changed, Departures, changes
+from gatereeve.api import objects
+from gatereeve.api.world import ModelDoc, World
+from gatereeve.core.protocols import Witness
+from gatereeve.core.refs import Ref
+from tests.support.reviews import plain
+from tests.support.worlds import AT, world_of
+from tests.unit.admission.test_review import MODEL
+
+REF = Ref("gatereeve.dev", "Model", "shop", "offers")
+
+
+def world(text: str | None, by: str = "mia", **metadata: object) -> World:
+    """As a cluster gives it: objects, without a file."""
+    if text is None:
+        return World(at=AT)
+    document = plain(text)
+    document["metadata"] |= {"annotations": {"gatereeve.dev/changed-by": by}, **metadata}
+    doc = objects.read(document).doc
+    assert doc is not None
+    return World(at=AT, models={("shop", "offers"): doc})  # type: ignore[dict-item]  # a Model
+
+
+def digest(of: World) -> str:
+    return of.models["shop", "offers"].digest
+
+
+def test_what_comes_changes_and_goes_is_told_with_who_and_digests() -> None:
+    departures = Departures()
+    nothing, first = world(None), world(MODEL)
+    second = world(MODEL.replace("limited", "high"), by="max")
+
+    assert changes(nothing, first, departures) == (
+        Changed(ref=REF, what="created", by="mia", before=None, after=digest(first)),
+    )
+    assert changes(first, second, departures) == (
+        Changed(ref=REF, what="changed", by="max", before=digest(first), after=digest(second)),
+    )
+    departures.deleted(REF, "petra")
+    gone = Changed(ref=REF, what="deleted", by="petra", before=digest(second), after=None)
+    assert changes(second, nothing, departures) == (gone,)
+    assert changes(second, nothing, departures) == (dataclasses.replace(gone, by=None),)
+    assert len(changes(None, first, departures)) == 1
+
+
+def test_what_nobody_said_is_no_change() -> None:
+    first = world(MODEL, resourceVersion="1")
+    again = world(MODEL, resourceVersion="2", finalizers=["a/b"], generation=2)
+
+    assert changes(first, first, Departures()) == ()
+    assert changes(first, again, Departures()) == ()
+
+
+def test_labels_are_a_change_with_the_same_digest() -> None:
+    first, labelled = world(MODEL), world(MODEL, labels={"a": "b"})
+
+    [change] = changes(first, labelled, Departures())
+    assert (change.what, change.before, change.after) == ("changed", digest(first), digest(first))
+
+
+def test_a_name_in_a_file_was_typed() -> None:
+    typed = MODEL.replace("offers,", "offers, annotations: {gatereeve.dev/changed-by: me},", 1)
+
+    [change] = changes(None, world_of(typed), Departures())
+    assert change.by is None
+
+
+def test_departures_are_bounded_and_the_last_word_counts() -> None:
+    departures: Departures = Departures()
+    witness: Witness = departures
+    for number in range(changers.MOST + 5):
+        witness.deleted(Ref("gatereeve.dev", "Model", "shop", f"m{number}"), "mia")
+    witness.deleted(REF, "mia")
+    witness.deleted(REF, "max")
+
+    assert departures.take(Ref("gatereeve.dev", "Model", "shop", "m0")) is None
+    assert departures.take(REF) == "max"
+
+
+def test_other_kinds_are_nobodys_change() -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n"
+    assert changes(World(at=AT), world_of(service), Departures()) == ()
+    model: ModelDoc = world(MODEL).models["shop", "offers"]
+    assert model.file == ""
