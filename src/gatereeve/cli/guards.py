@@ -7,19 +7,28 @@ import json
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 import yaml
 
+from gatereeve.admission.drift import drift
 from gatereeve.admission.guards.generate import guards as generate
 from gatereeve.admission.guards.settings import GuardSettings, Object
 from gatereeve.cli.terminal import ERR, print_findings, summary
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.findings import Severity
+from gatereeve.core.findings import Finding, Severity, order
 from gatereeve.runtime.folders import read_folder
+from gatereeve.sources import dumps
 
 _DEFAULT = GuardSettings()
+
+KINDS = (
+    "clusterroles,clusterrolebindings,rolebindings,guardparameters,validatingadmissionpolicies,"
+    "validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings,"
+    "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+)
+"""What to dump for `--check`."""
 
 
 class Form(StrEnum):
@@ -35,6 +44,13 @@ class Stamps(StrEnum):
     policy = "policy"
     webhook = "webhook"
     nobody = "nobody"
+
+
+def _drift(wanted: tuple[Object, ...], folder: Path) -> tuple[Finding, ...]:
+    """What differs in the dumps, and what of them could not be read."""
+    dump = dumps.read_dump(folder)
+    installed = tuple(cast("Object", dict(doc.spec)) for doc in dump.docs)
+    return (*drift(wanted, installed), *dump.findings)
 
 
 def to_yaml(objects: Iterable[Object]) -> str:
@@ -74,6 +90,14 @@ def guards(
             help="Who writes who changed a document: the API server (Kubernetes 1.36), the webhook."
         ),
     ] = Stamps.policy,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            help="Print nothing but what differs from the guards in this folder of dumps: "
+            f"`kubectl get {KINDS} -A -o yaml`.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Print the guards of a cluster: roles, admission policies with their parameters, the webhook.
 
@@ -98,6 +122,11 @@ def guards(
             stamps=who[stamps],
         ),
     )
+    if check is not None:
+        found = order((*_drift(objects, check), *world.findings))
+        print_findings(found)
+        ERR.print(f"{check}: {summary(found)}")
+        raise typer.Exit(1 if any(one.severity is Severity.ERROR for one in found) else 0)
     if to is Form.json:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     else:

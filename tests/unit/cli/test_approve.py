@@ -143,3 +143,21 @@ def test_documents_that_cannot_be_read_fail_the_command(folder: Path) -> None:
 
     assert result.exit_code == 1
     assert "unknown-field" in result.stderr
+
+
+def test_what_is_installed_is_compared_with_the_documents(folder: Path, tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    dump.mkdir()
+    (tmp_path / "more").mkdir()
+    (dump / "all.yaml").write_text(call("guards", str(folder)))
+    documents = tmp_path / "more"
+    (documents / "documents.yaml").write_text(f"{GATE}---{MODEL}---{VERSION}")
+    call("guards", str(documents), "--check", str(dump))
+
+    (dump / "all.yaml").write_text(
+        call("guards", str(documents)).replace("failurePolicy: Fail", "failurePolicy: Ignore", 1)
+    )
+    result = runner.invoke(app, ["guards", str(documents), "--check", str(dump)])
+    assert result.exit_code == 1
+    assert "guard-changed" in result.stdout
+    assert "spec.failurePolicy" in result.stdout
