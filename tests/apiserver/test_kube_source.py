@@ -62,7 +62,7 @@ class Following:
         self.source = source
         self._worlds = source.worlds()
 
-    async def until(self, says: Any, within_s: float = 30.0) -> World:
+    async def until(self, says: Any, within_s: float = 90.0) -> World:
         async with asyncio.timeout(within_s):
             while True:
                 world = await anext(self._worlds)
