@@ -54,6 +54,8 @@ class Cluster:
                 f"--kubelet-client-certificate={self._certificates / 'kubelet-client.crt'}",
                 f"--kubelet-client-key={self._certificates / 'kubelet-client.key'}",
                 f"--kubelet-certificate-authority={self._certificates / 'ca.crt'}",
+                # Nodes are known by their addresses; this machine resolves no names of theirs.
+                "--kubelet-preferred-address-types=InternalIP",
                 "--enable-admission-plugins=NodeRestriction",
             ),
         )
@@ -130,11 +132,18 @@ class Cluster:
         pods = f'{{"spec": {{"podCIDR": "{made.place.pods}", "podCIDRs": ["{made.place.pods}"]}}}}'
         self.kubectl("patch", "node", made.name, "--patch", pods)
         made.guard()
-        network.route([node.place for node in self.all_nodes() if node.is_alive()])
+        self._route()
         return made
+
+    def lose_node(self, number: int) -> None:
+        """Its power is gone. Services are reached through another node from here on, as a balancer in
+        front of a cluster sees to it; what Kubernetes makes of the loss takes its own time."""
+        self.node(number).lose()
+        self._route()
 
     def remove_node(self, number: int) -> None:
         self.node(number).remove()
+        self._route()
         self.kubectl("delete", "node", f"node{number}", "--ignore-not-found")
 
     def load_image(self, archive: Path, name: str | None = None) -> None:
@@ -218,6 +227,15 @@ class Cluster:
             ],
             "balancers": [sys.executable, "-m", "tests.cluster.balancers", plane.state],
         }
+
+    def _route(self) -> None:
+        """Between all nodes that live, and from this machine to them."""
+        alive = [node for node in self.all_nodes() if node.is_alive()]
+        network.route([node.place for node in alive])
+        for node in alive:
+            for other in alive:
+                if other.number != node.number:
+                    node.run("ip", "route", "replace", other.place.pods, "via", other.place.address)
 
     def _is_ready(self, node: nodes.Node) -> bool:
         node.require()

@@ -10,6 +10,8 @@ Services and kube-router enforces NetworkPolicies.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import shutil
 import subprocess
@@ -41,6 +43,8 @@ _APART = (
     *("--fork", "--mount-proc", "--kill-child", "--"),
 )
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_CONTAINERS = "k8s.io"
+"""containerd's name for what Kubernetes runs; it puts their control groups under it."""
 
 
 @dataclass(kw_only=True)
@@ -143,7 +147,7 @@ class Node:
     def remove(self) -> None:
         """Ends it and clears what it left."""
         self.lose()
-        _clear_control_groups(self.name)
+        self._clear_control_groups()
         shutil.rmtree(self.state)
 
     def _hold(self) -> None:
@@ -248,10 +252,8 @@ runtime_type = "io.containerd.runc.v2"
             "clusterDomain": "cluster.local",
             "resolvConf": str(self.state / "resolv.conf"),
             "volumePluginDir": str(self.state / "volume-plugins"),
-            # Containers under one group of this node's name; pods get no groups of their own, since
-            # not every machine lets them be made.
+            # Each container has its group; pods get none, since not every machine lets them be made.
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/gatereeve-{self.name}",
             "cgroupsPerQOS": False,
             "enforceNodeAllocatable": [],
             "failCgroupV1": False,
@@ -298,6 +300,17 @@ runtime_type = "io.containerd.runc.v2"
             f"--hostname-override={self.name}",
         ]
 
+    def _clear_control_groups(self) -> None:
+        """The kernel keeps the group of a container that ended without runc, until it is removed."""
+        kept = self.state / "containerd" / "io.containerd.grpc.v1.cri"
+        names = [place.name for place in kept.glob("*/*")]
+        for hierarchy in (*_CONTROL_GROUPS.glob(f"*/{_CONTAINERS}"), _CONTROL_GROUPS / _CONTAINERS):
+            for name in names:
+                _remove_group(hierarchy / name)
+            with contextlib.suppress(OSError):
+                # Another node's containers may be in there.
+                hierarchy.rmdir()
+
     def _has_containerd(self) -> bool:
         self._require("containerd")
         return self.run("ctr", "--address", _SOCKET, "version", check=False).returncode == 0
@@ -338,8 +351,15 @@ def _enter(holder: processes.Program) -> list[str]:
     ]
 
 
-def _clear_control_groups(name: str) -> None:
-    """The kernel keeps empty groups until they are removed, innermost first."""
-    for root in _CONTROL_GROUPS.glob(f"**/gatereeve-{name}"):
-        for group in sorted(root.glob("**/"), reverse=True):
-            group.rmdir()
+def _remove_group(group: Path) -> None:
+    """Innermost first. The last process in it may be just about to leave."""
+    for place in sorted(group.glob("**/"), reverse=True):
+        waiting.until(lambda place=place: _is_removed(place), f"{place} is empty")  # type: ignore[misc]  # bound by default
+
+
+def _is_removed(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return True

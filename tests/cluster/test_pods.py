@@ -82,24 +82,22 @@ Probe = Callable[..., str]
 
 @pytest.fixture
 def server(cluster: Cluster, namespace: str) -> str:
-    """Address of the balancer before two stand-ins."""
+    """Address of the balancer before two stand-ins, which answers."""
     cluster.kubectl("apply", "-f", "-", f"--namespace={namespace}", given=SERVER)
     cluster.rollout("deployment/credit", namespace=namespace)
     told = "{.status.loadBalancer.ingress[0].ip}"
-    return waiting.until(
-        lambda: (
-            cluster.kubectl(
-                *(
-                    "get",
-                    "service",
-                    "credit",
-                    f"--namespace={namespace}",
-                    f"--output=jsonpath={told}",
-                )
-            ).stdout
-        ),
-        "the balancer has an address",
-    )
+    asked = ("get", "service", "credit", f"--namespace={namespace}", f"--output=jsonpath={told}")
+    address = waiting.until(lambda: cluster.kubectl(*asked).stdout, "the balancer has an address")
+    waiting.until(lambda: answers(address), "the balancer's address answers")
+    return address
+
+
+def answers(address: str) -> bool:
+    """On a connection of its own, so the balancer chooses anew."""
+    try:
+        return httpx.get(f"http://{address}/healthz", timeout=2, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture
@@ -129,16 +127,13 @@ def probe(cluster: Cluster, namespace: str) -> Probe:
 
 def test_a_balancer_answers_from_outside_and_both_pods_serve(server: str) -> None:
     pods = set()
-    with httpx.Client(trust_env=False) as client:
 
-        def both() -> bool:
-            answer = client.get(
-                f"http://{server}/v2/models/credit/infer", headers={"connection": "close"}
-            )
-            pods.add(answer.headers["x-pod"])
-            return len(pods) == 2
+    def both() -> bool:
+        answer = httpx.get(f"http://{server}/v2/models/credit/infer", trust_env=False)
+        pods.add(answer.headers["x-pod"])
+        return len(pods) == 2
 
-        waiting.until(both, "both pods answer")
+    waiting.until(both, "both pods answer")
 
 
 def test_our_image_runs_restricted(probe: Probe) -> None:
@@ -165,14 +160,7 @@ def test_a_network_policy_lets_only_gates_in(
         "except httpx.TransportError as error: print(type(error).__name__)"
     )
 
-    def refused() -> bool:
-        try:
-            httpx.get(f"http://{server}/readyz", timeout=2, trust_env=False)
-        except httpx.TransportError:
-            return True
-        return False
-
-    waiting.until(refused, "the policy is enforced")
+    waiting.until(lambda: not answers(server), "the policy is enforced")
     assert probe("stranger", "python3", "-c", ask).strip() != "200"
     assert probe("gate", "python3", "-c", ask, role="gate").strip() == "200"
 
@@ -180,7 +168,7 @@ def test_a_network_policy_lets_only_gates_in(
 def test_traffic_goes_on_while_the_api_server_is_away(cluster: Cluster, server: str) -> None:
     cluster.stop("kube-apiserver")
     try:
-        assert httpx.get(f"http://{server}/readyz", trust_env=False).status_code == 200
+        assert answers(server)
         assert cluster.kubectl("get", "nodes", "--request-timeout=2s", check=False).returncode != 0
     finally:
         cluster.start("kube-apiserver")
@@ -197,9 +185,9 @@ def test_a_lost_node_is_noticed_and_its_pods_leave_rotation(
         there = '{"spec": {"template": {"spec": {"nodeName": "node2"}}}}'
         cluster.kubectl("patch", "deployment", "credit", inside, "--patch", there)
         cluster.rollout("deployment/credit", namespace=namespace)
-        assert httpx.get(f"http://{server}/readyz", trust_env=False).status_code == 200
+        waiting.until(lambda: answers(server), "pods on the other node answer")
 
-        cluster.node(2).lose()
+        cluster.lose_node(2)
 
         told = "--output=jsonpath={.items[*].endpoints[*].conditions.ready}"
         waiting.until(

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROGRAMS = re.compile(
-    r"^\S*(gatereeve/tools/|containerd|runc|unshare|nsenter)|tests\.cluster\.balancers"
+    r"^\S*/?(containerd\S*|runc|unshare|nsenter|pause|kubelet|kube-proxy|kube-router|coredns) "
+    r"|build/cluster/|tests\.cluster\.balancers"
 )
 _SETTINGS = re.compile(
     r"^(net\.ipv[46]\.(ip_forward|conf\..*)|net\.bridge\..*|net\.netfilter\.\S*(max|timeout\S*)"
