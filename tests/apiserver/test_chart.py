@@ -7,6 +7,7 @@ Pod Security takes every pod, what the rights are worth, and what an upgrade and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from gatereeve.runtime import installing, manifests
 from gatereeve.sources.kube.access import Kubeconfig
 from tests.cluster.api import Api, documents_in
 from tests.cluster.controlplane import ControlPlane
+from tests.envoy.fleet import Process
+from tests.envoy.upping import until
+from tests.envoy.xds_gate import free_port
 from tests.support import charts
 from tests.support.charts import CHART, NAMESPACE, RELEASE
 
@@ -179,6 +183,40 @@ def test_rights_end_with_the_namespaces_that_are_watched(
     assert may(apiserver, "watch", "gates.gatereeve.dev")
     for verb, what in (("get", "secrets"), ("list", "models.gatereeve.dev"), ("list", "services")):
         assert not may(apiserver, verb, what, outside), f"{verb} {what}"
+
+
+@pytest.mark.parametrize("watched", ["", NAMESPACE], ids=["all-namespaces", "one-namespace"])
+def test_the_rights_are_enough_for_a_controller(
+    release: Helm, apiserver: ControlPlane, root: Api, tmp_path: Path, watched: str
+) -> None:
+    if watched:
+        upgrade(release, "--set", f"controllers.watchNamespaces={{{watched}}}")
+    http = free_port()
+    arguments = (
+        *("controller", "--kubeconfig", str(apiserver.kubeconfig(CONTROLLER))),
+        *("--namespace", NAMESPACE, "--state", str(tmp_path / "state")),
+        *("--xds", f"127.0.0.1:{free_port()}", "--http", f"127.0.0.1:{http}"),
+        *(("--watch", watched) if watched else ()),
+    )
+    process = Process(name="controller", arguments=arguments, log=tmp_path / "log", http=http)
+    process.start()
+    try:
+        process.until_ready()
+        certificate = named("v1", "Secret", "gatereeve-gate-public")
+        until(lambda: root.get(certificate).accepted, f"a certificate\n{process.output()}")
+        gate = named("gatereeve.dev/v1alpha1", "Gate", "public")
+        until(
+            lambda: bool(root.get(gate).ok().get("status", {}).get("conditions")),
+            f"a status\n{process.output()}",
+        )
+        assert "forbidden" not in process.output().lower()
+    finally:
+        assert process.process is not None
+        process.process.kill()
+        process.process.wait()
+        for one in root.all_of("v1", "Secret", everywhere=True).ok()["items"]:
+            if "gatereeve.dev/bundle" in one["metadata"].get("labels", {}):
+                root.delete(one | {"apiVersion": "v1", "kind": "Secret"})
 
 
 def test_plain_manifests_are_taken_as_they_are(apiserver: ControlPlane, root: Api) -> None:
