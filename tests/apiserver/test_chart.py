@@ -214,6 +214,8 @@ def test_the_rights_are_enough_for_a_controller(
         assert process.process is not None
         process.process.kill()
         process.process.wait()
+        # Or the next one would wait until the Lease of this one ran out.
+        root.delete(named("coordination.k8s.io/v1", "Lease", "gatereeve-controller"))
         for one in root.all_of("v1", "Secret", everywhere=True).ok()["items"]:
             if "gatereeve.dev/bundle" in one["metadata"].get("labels", {}):
                 root.delete(one | {"apiVersion": "v1", "kind": "Secret"})
