@@ -15,8 +15,15 @@ import yaml
 
 from gatereeve.api import registry
 from gatereeve.api.yaml import Plain
+from gatereeve.core.canonical import Json, digest
 
 Schema: TypeAlias = dict[str, Plain]
+
+LABELS = {"app.kubernetes.io/part-of": "gatereeve"}
+"""Of every definition: by them all are found, and removed."""
+
+SCHEMA_ANNOTATION = "gatereeve.dev/schema"
+"""Of every definition: digest of its spec, so that the chart can tell whether the cluster has this one."""
 
 HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
 
@@ -92,8 +99,12 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 def crds() -> dict[str, str]:
     """File name (`gatereeve.dev_models.yaml`) to the YAML text of one CustomResourceDefinition."""
-    kinds = (*(kind for kind in registry.KINDS if kind.ours), registry.GUARD_PARAMETERS)
-    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in kinds}
+    return {f"{kind.group}_{kind.plural}.yaml": _text(kind) for kind in defined()}
+
+
+def defined() -> tuple[registry.Kind, ...]:
+    """The kinds that a definition of ours makes."""
+    return (*(kind for kind in registry.KINDS if kind.ours), registry.GUARD_PARAMETERS)
 
 
 def spec_schema(kind: registry.Kind) -> Schema:
@@ -109,7 +120,7 @@ def spec_schema(kind: registry.Kind) -> Schema:
 
 def _text(kind: registry.Kind) -> str:
     return HEADER + yaml.dump(
-        _definition(kind), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
+        definition(kind), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
     )
 
 
@@ -120,24 +131,34 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _definition(kind: registry.Kind) -> Schema:
+def definition(kind: registry.Kind) -> Schema:
+    """The CustomResourceDefinition of one kind."""
+    spec = _spec(kind)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{kind.group}"},
-        "spec": {
-            "group": kind.group,
-            "names": {
-                "kind": kind.kind,
-                "listKind": f"{kind.kind}List",
-                "plural": kind.plural,
-                "singular": kind.kind.lower(),
-                **({"shortNames": list(kind.short)} if kind.short else {}),
-                "categories": ["gatereeve"],
-            },
-            "scope": "Namespaced" if kind.namespaced else "Cluster",
-            "versions": [_version(kind, name, index) for index, name in enumerate(kind.versions)],
+        "metadata": {
+            "name": f"{kind.plural}.{kind.group}",
+            "labels": dict(LABELS),
+            "annotations": {SCHEMA_ANNOTATION: digest(cast("Json", spec))},
         },
+        "spec": spec,
+    }
+
+
+def _spec(kind: registry.Kind) -> Schema:
+    return {
+        "group": kind.group,
+        "names": {
+            "kind": kind.kind,
+            "listKind": f"{kind.kind}List",
+            "plural": kind.plural,
+            "singular": kind.kind.lower(),
+            **({"shortNames": list(kind.short)} if kind.short else {}),
+            "categories": ["gatereeve"],
+        },
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "versions": [_version(kind, name, index) for index, name in enumerate(kind.versions)],
     }
 
 

@@ -20,6 +20,7 @@ from gatereeve.cli import (
     explain,
     gate,
     guards,
+    install,
     recorder,
     status,
     tail,
@@ -57,6 +58,8 @@ app.command("audit-cluster", short_help="What is ungoverned or risky in a cluste
     audit_cluster.audit_cluster
 )
 app.command("trial-certificate", short_help="A TLS Secret for trying things.")(trial.certificate)
+app.add_typer(install.app, name="install", short_help="Manifests, and what a cluster lacks.",
+              help="Install into a cluster: plain manifests, our kinds, and what is lacking.")  # fmt: skip
 app.command("version", short_help="Versions of Gatereeve and of its Envoy.")(version.version)
 
 

@@ -26,6 +26,9 @@ _CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 NAMESPACE_VARIABLE, POD_VARIABLE = "POD_NAMESPACE", "POD_NAME"
 """Environment of a pod, by the downward API: where it runs and what it is called."""
 
+KUBECONFIG_VARIABLE = "KUBECONFIG"
+"""Environment: the kubeconfig of whoever looks at a cluster from outside."""
+
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
 
@@ -293,3 +296,20 @@ def cluster_settings(
         namespaces=namespaces,
         files=files,
     )
+
+
+def kubeconfig_access(
+    given: Path | None, context: str | None, environment: Mapping[str, str] | None = None
+) -> Access:
+    """A person's way to a cluster: as given, else $KUBECONFIG, else kubectl's own place.
+
+    Raises SettingsError when there is none.
+    """
+    environment = os.environ if environment is None else environment
+    home = Path(environment.get("HOME", "/")) / ".kube" / "config"
+    path = given or Path(environment.get(KUBECONFIG_VARIABLE) or home)
+    if not path.is_file():
+        raise SettingsError(
+            f"there is no kubeconfig at {path}", hint="name one file with --kubeconfig"
+        )
+    return Kubeconfig(path=path, context=context)

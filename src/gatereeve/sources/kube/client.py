@@ -150,6 +150,10 @@ class ApiClient:
             "GET", resource.path(namespace, name), _what("get", resource, namespace, name)
         )
 
+    async def document(self, path: str) -> bytes:
+        """What stands at a path that is no resource's: /version, what a group serves."""
+        return await self._read("GET", path, f"get {path}")
+
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         """A new object. Raises ApiConflictError when one of that name is there."""
         return await self._write(
