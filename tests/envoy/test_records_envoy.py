@@ -123,7 +123,10 @@ def asking(path: str = ir.INFER, *headers: tuple[str, str], method: str = "POST"
 
 
 def token(**claims: object) -> tuple[str, str]:
-    ours: dict[str, object] = {"groups": ["underwriters", "staff"], "exp": int(time.time()) + 600}
+    ours: dict[str, object] = {
+        "groups": ["underwriters", "staff"],
+        "exp": int(time.time()) + 86_400,
+    }
     return ISSUER.header(**(ours | claims))
 
 

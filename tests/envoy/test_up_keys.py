@@ -46,7 +46,7 @@ def bearer(signer: str) -> dict[str, str]:
         "aud": "gate",
         "sub": "alice",
         "iat": now,
-        "exp": now + 600,
+        "exp": now + 86_400,
     }
     return {"authorization": "Bearer " + keys.token(signer, claims)}
 
