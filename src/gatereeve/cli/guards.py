@@ -82,8 +82,13 @@ def guards(
         typer.Option(help="PEM of who signed the webhook's certificate.", show_default=False),
     ] = None,
     webhook: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--webhook/--no-webhook", help="Register the webhook, too.")
-    ] = True,
+        bool,
+        typer.Option(
+            "--webhook/--no-webhook",
+            help="Register the webhook, too. Only where it is served: unanswered, its registration"
+            " refuses every change of governed documents.",
+        ),
+    ] = False,
     stamps: Annotated[
         Stamps,
         typer.Option(

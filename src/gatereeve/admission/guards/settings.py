@@ -30,7 +30,7 @@ class GuardSettings:
 
     namespace: str = "gatereeve-system"
     service_account: str = "gatereeve-controller"
-    service: str = "gatereeve-controllers"
+    service: str = "gatereeve-webhook"
     url: str = ""
     ca_bundle: str = ""
     webhook: bool = True
