@@ -83,14 +83,14 @@ class Cluster:
         if lacking := missing():
             raise NoClusterError(lacking)
         if network.exists() and not self.state.exists():
-            raise NoClusterError(f"another cluster runs on this machine: it has {network.BRIDGE}")
+            raise NoClusterError(f"another cluster runs on this machine, of {network.owner()}")
         install()
         for program in tools.CLUSTER:
             tools.path(program)
         self.down()
         self.state.mkdir(parents=True)
         (self.state / "before").write_text("\n".join(sorted(traces.seen())))
-        network.up()
+        network.up(self.state)
         self._start_plane()
         self.add_node(1)
         self.start("balancers")

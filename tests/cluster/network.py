@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 BRIDGE = "gatereeve0"
 HOST = "10.240.0.1"
 _NODES = "10.240.0.0/24"
 POD_RANGE = "10.244.0.0/16"
+_ALIAS_BYTES = 250
 BALANCERS = "10.240.1"
 """Where Services of type LoadBalancer get their addresses: this and a last number."""
 
@@ -38,10 +40,12 @@ class Place:
         return f"gatereeve{self.number}"
 
 
-def up() -> None:
+def up(owner: Path) -> None:
+    """owner: the cluster's folder, for whoever finds the bridge and wonders."""
     if exists():
         return
     ip("link", "add", BRIDGE, "type", "bridge")
+    ip("link", "set", BRIDGE, "alias", str(owner)[-_ALIAS_BYTES:])
     ip("address", "add", f"{HOST}/{_NODES.rpartition('/')[2]}", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")
 
@@ -54,6 +58,12 @@ def down() -> None:
 
 def exists() -> bool:
     return ip("link", "show", BRIDGE, check=False) == 0
+
+
+def owner() -> str:
+    """The folder of the cluster whose bridge is there; nothing when there is none."""
+    file = Path("/sys/class/net") / BRIDGE / "ifalias"
+    return file.read_text().strip() if file.exists() else ""
 
 
 def connect(place: Place, process: int) -> None:

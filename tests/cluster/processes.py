@@ -28,7 +28,8 @@ class DiedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program that runs, or ran. born: the kernel's start time, in ticks since boot."""
+    """A program that runs, or ran. born: the kernel's start time, in ticks since boot; 0 when it was
+    gone before it could be read."""
 
     name: str
     pid: int
@@ -38,7 +39,7 @@ class Program:
     def is_alive(self) -> bool:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
-        return _born(self.pid) == self.born
+        return self.born > 0 and _born(self.pid) == self.born
 
     def require(self) -> None:
         if not self.is_alive():

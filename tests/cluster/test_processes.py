@@ -20,6 +20,12 @@ def test_a_program_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None
         made.require()
 
 
+def test_one_that_was_gone_at_once_is_dead(tmp_path: Path) -> None:
+    made = processes.start("true", ["true"], log=tmp_path / "log")
+
+    assert not dataclasses.replace(made, born=0).is_alive()
+
+
 def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     deaf = "trap '' TERM; echo ready; exec sleep 60"
     made = processes.start("sh", ["sh", "-c", deaf], log=tmp_path / "log")
