@@ -166,7 +166,7 @@ def test_a_network_policy_lets_only_gates_in(
 
 
 def test_traffic_goes_on_while_the_api_server_is_away(cluster: Cluster, server: str) -> None:
-    cluster.stop("kube-apiserver")
+    cluster.kill("kube-apiserver")
     try:
         assert answers(server)
         assert cluster.kubectl("get", "nodes", "--request-timeout=2s", check=False).returncode != 0
