@@ -1,7 +1,7 @@
 //go:build tools
 
 // Package addons names the programs beside Kubernetes' own that the tests build from published
-// modules. In one module they share what they are built from, which halves the time of a first build.
+// modules. In one module what several of them are built from is compiled once.
 package addons
 
 import (
