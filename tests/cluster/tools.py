@@ -86,7 +86,14 @@ KUBERNETES = Module(
     ldflags=_VERSION_FLAGS,
 )
 ETCD = Module(name="etcd", programs={"etcd": "go.etcd.io/etcd/server/v3"})
-HELM = Module(name="helm", programs={"helm": "helm.sh/helm/v4/cmd/helm"})
+ADDONS = Module(
+    name="addons",
+    programs={
+        "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        "coredns": "./coredns",
+        "helm": "helm.sh/helm/v4/cmd/helm",
+    },
+)
 # Gateway API's own suite, compiled: run it with the suite's flags, from the module's folder.
 SUITE = Module(
     name="suite",
@@ -95,14 +102,9 @@ SUITE = Module(
         "conformance.test": ".",
     },
 )
-POLICIES = Module(
-    name="policies",
-    programs={"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"},
-)
-DNS = Module(name="dns", programs={"coredns": "."})
 PAUSE = Module(name="pause", programs={"pause": "."})
 STANDIN = Module(name="standin", programs={"standin": "."})
-ALL = (KUBERNETES, ETCD, HELM, SUITE, POLICIES, DNS, PAUSE, STANDIN)
+ALL = (KUBERNETES, ETCD, ADDONS, SUITE, PAUSE, STANDIN)
 
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")
 CLUSTER = (

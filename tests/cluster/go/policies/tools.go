@@ -1,5 +1,0 @@
-//go:build tools
-
-package policies
-
-import _ "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"
