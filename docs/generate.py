@@ -53,7 +53,7 @@ def rendered() -> Iterator[tuple[Path, str]]:
     `--check` builds nothing: the golden files of the chart are where CI insists on Helm.
     """
     lacking = tools.missing("helm")
-    ready = tools.handed_in("helm") or tools.HELM.built / "helm"
+    ready = tools.handed_in("helm") or tools.ADDONS.built / "helm"
     if lacking or ("--check" in sys.argv and not ready.exists()):
         why = lacking or "helm is not built yet"
         sys.stderr.write(f"not looked at, {generate_chart.MANIFESTS}: {why}\n")
