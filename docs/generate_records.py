@@ -17,9 +17,9 @@ _FIELD = re.compile(r"^ {4}(\w+): ")
 _INTRODUCTION = """\
 # Records
 
-What is kept about every request, change and loss: one JSON object per line, keys sorted, UTF-8, in
+What is kept about every request, change, document and loss: one JSON object per line, keys sorted, UTF-8, in
 `records/000001.jsonl`, `000002.jsonl`, … under the state directory. `gatereeve tail` shows them.
-`kind` says which of the three a line is. A field with nothing to say (no text, 0, no items) is left
+`kind` says which of the four a line is. A field with nothing to say (no text, 0, no items) is left
 out, never `""` or `"-"`.
 No credential, no body, no query string and no token payload is ever in a record.
 
@@ -36,6 +36,7 @@ def page() -> str:
         ("Request", records.RequestRecord),
         ("Caller", records.Caller),
         ("Change", records.ChangeRecord),
+        ("Document", records.DocumentRecord),
         ("Loss", records.LossRecord),
     ):
         parts.append(f"## {title}\n")
@@ -76,6 +77,8 @@ def _type(hint: object) -> str:
     arguments = [part for part in get_args(hint) if part is not type(None) and part is not ...]
     if get_origin(hint) is typing.Literal:
         return "word"
+    if get_origin(hint) is dict:
+        return f"{_type(arguments[1])} by {_type(arguments[0])}"
     if get_origin(hint) is tuple:
         return f"list of {_type(arguments[0])}s"
     if len(arguments) == 1:

@@ -212,6 +212,7 @@ class Cluster:
                 f"--cluster-signing-cert-file={plane.ca}",
                 f"--cluster-signing-key-file={plane.authority.key}",
                 "--use-service-account-credentials",
+                f"--flex-volume-plugin-dir={plane.state / 'volume-plugins'}",
                 "--leader-elect=false",
                 "--secure-port=0",
                 # A lost node is to be noticed within a test.

@@ -24,6 +24,7 @@ from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 
+from gatereeve.admission.changers import Departures
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.core.records import ChangeRecord
 from gatereeve.proxy.xds import events, session
@@ -32,6 +33,8 @@ from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.sources.files import FolderSource
 from tests.features.xds_client import XdsClient, node
 from tests.features.xds_serving import RealClock, short_directory
@@ -279,10 +282,12 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
         place = directory / "xds.sock"
         settings = AdsSettings(socket=place, discipline=session.Discipline(grace_s=0))
         async with AdsServer(settings, clock=RealClock(), observer=observe) as server:
+            changes = Changes(recorder, clock)
             plane = ControlPlane(
                 clock=clock,
                 server=server,
-                changes=Changes(recorder, clock),
+                changes=changes,
+                documents=DocumentNotes(changes, clock, Digests(directory / "d"), Departures()),
                 find_place=lambda _gate: "",
                 on_gates=lambda _gates: None,
                 on_active=lambda _name: None,

@@ -26,7 +26,7 @@ Obj = dict[str, Any]
 Key = tuple[str, str]
 
 TOKEN = "s3cret-token"
-_MAP_KEYS = {"conditions": "type", "listeners": "name"}
+_MAP_KEYS = {"conditions": "type", "listeners": "name", "webhooks": "name"}
 """Lists of which server-side apply merges the entries, by the key that tells them apart."""
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from gatereeve.admission.guards.settings import CHANGED_BY
 from gatereeve.api import registry
 from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.records import What
 from gatereeve.core.refs import Ref
 
 MOST: Final = 10_000
@@ -33,7 +34,7 @@ class Changed:
     """
 
     ref: Ref
-    what: Literal["created", "changed", "deleted"]
+    what: What
     by: str | None
     before: str | None
     after: str | None
@@ -72,6 +73,32 @@ def changes(before: World | None, after: World, departures: Departures) -> tuple
     return tuple(sorted(found, key=lambda one: one.ref))
 
 
+def returned(known: Mapping[Ref, str] | None, world: World) -> tuple[Changed, ...]:
+    """What changed while nobody looked, in order of names. known: digests of then, None of nothing.
+
+    A change of labels or annotations alone is not seen, and nobody can say who deleted.
+    """
+    found: list[Changed] = []
+    left = dict(known or {})
+    for kind in registry.KINDS:
+        if kind.kind in UNGOVERNED:
+            continue
+        for doc in cast("Mapping[Key, AnyDoc]", table_of(world, kind)).values():
+            before = left.pop(doc.ref, None)
+            if before != doc.digest:
+                what: What = (
+                    "found" if known is None else "created" if before is None else "changed"
+                )
+                found.append(
+                    Changed(ref=doc.ref, what=what, by=_changer(doc), before=before, after=doc.digest)
+                )  # fmt: skip
+    found += [
+        Changed(ref=ref, what="deleted", by=None, before=digest, after=None)
+        for ref, digest in left.items()
+    ]
+    return tuple(sorted(found, key=lambda one: one.ref))
+
+
 def _changes(
     old: Mapping[Key, AnyDoc], new: Mapping[Key, AnyDoc], departures: Departures
 ) -> Iterator[Changed]:
@@ -84,7 +111,7 @@ def _changes(
         yield Changed(
             ref=doc.ref,
             what="created" if was is None else "changed",
-            by=None if doc.file else doc.meta.annotations.get(CHANGED_BY),
+            by=_changer(doc),
             before=None if was is None else was.digest,
             after=doc.digest,
         )
@@ -97,6 +124,10 @@ def _changes(
                 before=doc.digest,
                 after=None,
             )
+
+
+def _changer(doc: AnyDoc) -> str | None:
+    return None if doc.file else doc.meta.annotations.get(CHANGED_BY)
 
 
 def _words(doc: AnyDoc) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -8,6 +8,8 @@ writes defaults (DEFAULTS): an exclusion that somebody added is a change like an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
 
 from gatereeve.admission.guards.settings import MANAGED, Object
 from gatereeve.core import findings, refs
@@ -29,6 +31,8 @@ _WATCHED = ("metadata", "status", "apiVersion", "kind")
 _NOTHING: tuple[Json, ...] = ("", None, [], {})
 """What the API server leaves out."""
 _MAX_SHOWN = 160
+_MAX_STALE = 500
+_BINDING = "ValidatingAdmissionPolicyBinding"
 
 
 def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Finding, ...]:
@@ -36,11 +40,16 @@ def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Findin
 
     installed: at least every object of the kinds of `wanted`; others are no harm. A webhook's
     caBundle counts only where `wanted` says one: whoever issues certificates fills it in.
-    Findings: guard-missing, guard-changed, guard-superfluous.
+    Guards that were made for other namespaces, all for the same, leave no gap and are one finding.
+    Findings: guard-missing, guard-changed, guard-stale, guard-superfluous.
     """
-    asked = {_ref(one): one for one in wanted}
-    there = {_ref(one): one for one in installed}
+    asked = {ref_of(one): one for one in wanted}
+    there = {ref_of(one): one for one in installed}
     found: list[Finding] = []
+    now, then = _known(asked), _known(there)
+    if now is not None and then is not None and now.all != then.all:
+        there = {ref: _as_of(one, asked.get(ref), then, now) for ref, one in there.items()}
+        found.append(_stale(now.all, then.all))
     for ref, one in asked.items():
         if ref not in there:
             found.append(
@@ -52,7 +61,7 @@ def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Findin
         if place is not None:
             found.append(
                 _finding("guard-changed", ref, place, f"{ref} differs from what the documents ask for at {place}",
-                         "find out who changed it (the API server's audit log knows), and apply the guards again")
+                         "the documents changed, or somebody changed it (the API server's audit log knows who): apply the guards again")
             )  # fmt: skip
     found += [
         _finding("guard-superfluous", ref, "", f"{ref} {why}, and the documents do not ask for it",
@@ -61,6 +70,71 @@ def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Findin
         if ref not in asked and (why := _is_ours(one))
     ]  # fmt: skip
     return findings.order(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Namespaces:
+    """For which namespaces guards were made. all: those, and ours, which no guard looks at."""
+
+    all: frozenset[str]
+    guarded: frozenset[str]
+
+
+def _known(objects: Mapping[refs.Ref, Object]) -> _Namespaces | None:
+    """As the binding for all others says it, and any that is in force; None without those."""
+    others = guarded = None
+    for ref, one in objects.items():
+        if ref.kind == _BINDING:
+            operator, names = _selected(one)
+            if operator == "NotIn" and ref.name == "gatereeve-unguarded":
+                others = names
+            elif operator == "In" and ref.name == "gatereeve-approvals":
+                guarded = names
+    return None if others is None or guarded is None else _Namespaces(others, guarded)
+
+
+def _selected(binding: Object) -> tuple[Json, frozenset[str]]:
+    """Operator and names of a binding's one condition on namespaces."""
+    spec = binding.get("spec")
+    resources = spec.get("matchResources") if isinstance(spec, Mapping) else None
+    selector = resources.get("namespaceSelector") if isinstance(resources, Mapping) else None
+    conditions = selector.get("matchExpressions") if isinstance(selector, Mapping) else None
+    if isinstance(conditions, list) and len(conditions) == 1 and isinstance(conditions[0], dict):
+        values = conditions[0].get("values")
+        names = frozenset(map(str, values)) if isinstance(values, list) else frozenset()
+        return conditions[0].get("operator"), names
+    return None, frozenset()
+
+
+def _as_of(one: Object, wanted: Object | None, then: _Namespaces, now: _Namespaces) -> Object:
+    """A binding for exactly the namespaces of then, as it would be for those of now."""
+    if wanted is None or one.get("kind") != _BINDING:
+        return one
+    before, after = _selected(one), _selected(wanted)
+    if (before, after) not in (
+        (("In", then.guarded), ("In", now.guarded)),
+        (("NotIn", then.all), ("NotIn", now.all)),
+    ) or then.all - then.guarded != now.all - now.guarded:
+        return one
+    spec, asked = cast("Object", one["spec"]), cast("Object", wanted["spec"])
+    selector = cast("Object", asked["matchResources"])["namespaceSelector"]
+    matching = {**cast("Object", spec["matchResources"]), "namespaceSelector": selector}
+    return {**one, "spec": {**spec, "matchResources": matching}}
+
+
+def _stale(now: frozenset[str], then: frozenset[str]) -> Finding:
+    said = [f"they do not know {', '.join(sorted(now - then))}"] if now - then else []
+    said += [f"they still know {', '.join(sorted(then - now))}"] if then - now else []
+    return Finding(
+        code=FindingCode("guard-stale"),
+        message=f"the guards were made for other namespaces: {'; '.join(said)}"[:_MAX_STALE],
+        hint="apply the guards again: `gatereeve guards … | kubectl apply --server-side --force-conflicts -f -`",
+    )
+
+
+def is_guard(one: Object) -> bool:
+    """Whether an installed object is one of the guards, or gives one of our roles."""
+    return bool(_is_ours(one))
 
 
 def _is_ours(one: Object) -> str:
@@ -113,7 +187,8 @@ def _in_field(
         yield place
 
 
-def _ref(one: Object) -> refs.Ref:
+def ref_of(one: Object) -> refs.Ref:
+    """Which object it is."""
     group, _, _ = str(one.get("apiVersion", "")).rpartition("/")
     metadata = one.get("metadata")
     told = metadata if isinstance(metadata, Mapping) else {}

@@ -85,7 +85,7 @@ class AdmissionServer:
         self._witness = witness
         self._clock = clock
         self._memo = Memo()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="review")
+        self._thread = _one_thread()
         self._waiting = 0
         self._context: ssl.SSLContext | None = None
         self.counts = Counts()
@@ -144,6 +144,7 @@ class AdmissionServer:
             server.should_exit = True
             await serving
             self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = _one_thread()  # it may be served again
 
     async def _review(self, request: Request) -> Response:
         return await self._answered(request, self._judge)
@@ -200,6 +201,10 @@ class AdmissionServer:
 
     def _judge(self, asked: wire.Question) -> Verdict:
         return review(asked, self._seen(), self._memo)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="review")
 
 
 def _judged(

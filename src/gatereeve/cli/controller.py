@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gatereeve.admission.guards.settings import Stamps
 from gatereeve.cli import running
 from gatereeve.cli.terminal import DEFAULT_STATE, fail
 from gatereeve.cli.up import Teller
@@ -75,6 +76,17 @@ def controller(
             show_default="gatereeve-controllers",
         ),
     ] = None,
+    webhook: Annotated[
+        str,
+        typer.Option(
+            help="HOST:PORT where the API server has changes reviewed, as 0.0.0.0:9443.",
+            show_default="nowhere",
+        ),
+    ] = "",
+    stamps: Annotated[
+        Stamps,
+        typer.Option(help="Who writes who changed a document, as `gatereeve guards` was told."),
+    ] = "policy",
     webhook_name: Annotated[
         list[str] | None,
         typer.Option(help="A DNS name of the admission webhook's Service; may be repeated."),
@@ -113,7 +125,9 @@ def controller(
         xds=xds,
         http=http,
         xds_names=tuple(name or ("gatereeve-controllers",)),
+        webhook=webhook,
         webhook_names=tuple(webhook_name or ()),
+        stamps=stamps,
         gates=gates,
     )
     running.serve(serve(settings, Teller(str(folder) if folder else "the cluster")))

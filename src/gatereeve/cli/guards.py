@@ -1,24 +1,27 @@
-"""`gatereeve guards FOLDER`: the Kubernetes objects that guard a cluster, made from its documents."""
+"""`gatereeve guards`: the Kubernetes objects that guard a cluster, made from its documents."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 import typer
 import yaml
 
 from gatereeve.admission.drift import drift
 from gatereeve.admission.guards.generate import guards as generate
-from gatereeve.admission.guards.settings import GuardSettings, Object
+from gatereeve.admission.guards.settings import GuardSettings, Object, Stamps
 from gatereeve.cli.terminal import ERR, print_findings, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import Finding, Severity, order
 from gatereeve.runtime.folders import read_folder
+from gatereeve.runtime.reading import read_cluster, read_guards
+from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.sources import dumps
 
 _DEFAULT = GuardSettings()
@@ -30,6 +33,8 @@ KINDS = (
 )
 """What to dump for `--check`."""
 
+IN_CLUSTER = "cluster"
+
 
 class Form(StrEnum):
     """How the objects are written."""
@@ -38,19 +43,10 @@ class Form(StrEnum):
     json = "json"
 
 
-class Stamps(StrEnum):
-    """Who writes who changed a document."""
-
-    policy = "policy"
-    webhook = "webhook"
-    nobody = "nobody"
-
-
-def _drift(wanted: tuple[Object, ...], folder: Path) -> tuple[Finding, ...]:
-    """What differs in the dumps, and what of them could not be read."""
+def _of_dumps(folder: Path) -> tuple[tuple[Object, ...], tuple[Finding, ...]]:
+    """The objects of a folder of dumps, and what of it could not be read."""
     dump = dumps.read_dump(folder)
-    installed = tuple(cast("Object", dict(doc.spec)) for doc in dump.docs)
-    return (*drift(wanted, installed), *dump.findings)
+    return tuple(cast("Object", dict(doc.spec)) for doc in dump.docs), dump.findings
 
 
 def to_yaml(objects: Iterable[Object]) -> str:
@@ -68,7 +64,21 @@ class _Dumper(yaml.SafeDumper):
 
 
 def guards(
-    folder: Annotated[Path, typer.Argument(help="The folder of Kubernetes documents.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder of Kubernetes documents.", show_default=False)
+    ] = None,
+    cluster: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option(
+            "--cluster",
+            help="Read the documents from the cluster that kubectl would ask, in place of a folder.",
+        ),
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(help="The same, by this file.", show_default="$KUBECONFIG, ~/.kube/config"),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig.")] = None,
     to: Annotated[Form, typer.Option(help="How to write.")] = Form.yaml,
     namespace: Annotated[
         str, typer.Option(help="Where the controllers stand.")
@@ -79,43 +89,51 @@ def guards(
     service: Annotated[str, typer.Option(help="Of the controllers' webhook.")] = _DEFAULT.service,
     ca: Annotated[
         Path | None,
-        typer.Option(help="PEM of who signed the webhook's certificate.", show_default=False),
+        typer.Option(
+            help="PEM of who signed the webhook's certificate. Not needed: the controllers show it.",
+            show_default=False,
+        ),
     ] = None,
     webhook: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option(
             "--webhook/--no-webhook",
-            help="Register the webhook, too. Only where it is served: unanswered, its registration"
-            " refuses every change of governed documents.",
+            help="Register the webhook, too. Only where controllers serve it (`webhook.enabled` of the"
+            " chart): unanswered, its registration refuses every change of governed documents.",
         ),
-    ] = False,
+    ] = True,
     stamps: Annotated[
         Stamps,
         typer.Option(
             help="Who writes who changed a document: the API server (Kubernetes 1.36), the webhook."
         ),
-    ] = Stamps.policy,
+    ] = "policy",
     check: Annotated[
-        Path | None,
+        str,
         typer.Option(
-            help="Print nothing but what differs from the guards in this folder of dumps: "
-            f"`kubectl get {KINDS} -A -o yaml`.",
+            help="Print nothing but what differs from the guards that are installed: `cluster`, or a"
+            f" folder of dumps: `kubectl get {KINDS} -A -o yaml`.",
             show_default=False,
         ),
-    ] = None,
+    ] = "",
 ) -> None:
     """Print the guards of a cluster: roles, admission policies with their parameters, the webhook.
 
-    For `| kubectl apply -f -` by an administrator of the cluster. Applies nothing itself.
+    For `| kubectl apply --server-side --force-conflicts -f -` by an administrator of the cluster.
+    Applies nothing itself.
     """
-    world = read_folder(folder)
+    from_cluster = cluster or kubeconfig is not None or context is not None
+    if from_cluster == (folder is not None) and not (folder and check == IN_CLUSTER):
+        raise typer.BadParameter("name a folder, or the cluster with --cluster or --kubeconfig")
+    if folder is not None:
+        world, place = read_folder(folder), str(folder)
+    else:
+        world = asyncio.run(read_cluster(kubeconfig_access(kubeconfig, context)))
+        place = "the cluster"
     try:
         bundle = "" if ca is None else base64.b64encode(ca.read_bytes()).decode()
     except OSError as error:
         raise SettingsError(f"{ca} cannot be read: {error.strerror}") from error
-    who: dict[Stamps, Literal["policy", "webhook", "nobody"]] = {
-        Stamps.policy: "policy", Stamps.webhook: "webhook", Stamps.nobody: "nobody",
-    }  # fmt: skip
     objects = generate(
         world,
         GuardSettings(
@@ -124,11 +142,16 @@ def guards(
             service=service,
             ca_bundle=bundle,
             webhook=webhook,
-            stamps=who[stamps],
+            stamps=stamps,
         ),
     )
-    if check is not None:
-        found = order((*_drift(objects, check), *world.findings))
+    if check:
+        if check == IN_CLUSTER:
+            access = kubeconfig_access(kubeconfig, context)
+            there, broken = asyncio.run(read_guards(access)), tuple[Finding, ...]()
+        else:
+            there, broken = _of_dumps(Path(check))
+        found = order((*drift(objects, there), *broken, *world.findings))
         print_findings(found)
         ERR.print(f"{check}: {summary(found)}")
         raise typer.Exit(1 if any(one.severity is Severity.ERROR for one in found) else 0)
@@ -140,6 +163,6 @@ def guards(
     print_findings(errors, ERR)
     if errors:
         ERR.print(
-            f"{folder}: {summary(errors)}: whoever these documents name is not among the roles"
+            f"{place}: {summary(errors)}: whoever these documents name is not among the roles"
         )
     raise typer.Exit(1 if errors else 0)

@@ -39,7 +39,7 @@ def tail(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The lines as they are stored.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Show what was recorded: requests, changes and losses, oldest first."""
+    """Show what was recorded: requests, changes, documents and losses, oldest first."""
     if outcome is not None and outcome not in OUTCOMES:
         raise typer.BadParameter(f"one of {', '.join(OUTCOMES)}", param_hint="--outcome")
     directory = state_paths(state).root
@@ -113,6 +113,8 @@ def _show(line: bytes, *, as_json: bool) -> None:
         OUT.print(_request(record))
     elif isinstance(record, records.ChangeRecord):
         OUT.print(_change(record))
+    elif isinstance(record, records.DocumentRecord):
+        OUT.print(_document(record))
     elif isinstance(record, records.LossRecord):
         OUT.print(_lost(record))
     else:
@@ -154,6 +156,16 @@ def _change(record: records.ChangeRecord) -> Text:
         (f"{_time(record.at)} ", "dim"),
         (f"{record.event:<13}", "bold red" if record.event == "rejected" else "bold cyan"),
         f"gate {record.gate} {hashes} {said}".rstrip(),
+    )
+
+
+def _document(record: records.DocumentRecord) -> Text:
+    said = f"{_short(record.before)} → {_short(record.after)}" if record.what != "found" else ""
+    by = _fit(record.by, len(record.by)) if record.by else "somebody unknown"
+    return Text.assemble(
+        (f"{_time(record.at)} ", "dim"),
+        (f"{record.what:<13}", "bold cyan"),
+        f"{record.document} by {by} {said}".rstrip(),
     )
 
 

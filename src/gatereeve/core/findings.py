@@ -524,6 +524,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("guard-missing", _E, "A guard that the documents ask for is not in the cluster."),
     ("guard-changed", _E, "A guard in the cluster says something else than the documents ask for."),
     (
+        "guard-stale",
+        _W,
+        "The guards were made for other namespaces than there are now; in those that they do not know nothing governed comes in.",
+    ),
+    (
         "guard-superfluous",
         _W,
         "A guard, or a binding to a role of ours, that the documents do not ask for.",

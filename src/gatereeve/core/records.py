@@ -25,6 +25,9 @@ Event = Literal["compiled", "active", "rejected", "gate-up", "gate-down"]
 rejected: the gate, or the building of its configuration, refused it · gate-up, gate-down: the
 gate's process came or went."""
 
+What = Literal["found", "created", "changed", "deleted"]
+"""found: it was there when a store of records began."""
+
 MAX_REASON = 500
 """Characters of a reason; what is longer ends in an ellipsis."""
 
@@ -146,8 +149,8 @@ class ChangeRecord(
     event: `compiled`: documents became a new configuration; `active`: the gate proved that it runs it; `rejected`: the gate, or the building of its configuration, refused it; `gate-up`, `gate-down`: the gate came or went.
     before: configuration hash before the change.
     after: configuration hash that was compiled, is active or was rejected.
-    by: who changed the documents, as far as the source can know; a folder knows nobody.
-    documents: the documents that caused it, as far as known.
+    by: who changed the documents, when it was one person and known; else see their own records.
+    documents: the documents that caused it, as far as known, at most 50.
     findings: how many findings the documents had.
     reason: why it was rejected, or why the gate went.
     """
@@ -162,6 +165,33 @@ class ChangeRecord(
     documents: tuple[str, ...] = ()
     findings: int = 0
     reason: str | None = None
+
+
+class DocumentRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="document", tag_field="kind"
+):
+    """One change of one governed document: who made it, and which configurations came of it.
+
+    record_id: UUID of this record.
+    document: which, as `ModelVersion lending/credit-v2`.
+    at: RFC 3339, UTC, microseconds: when the change was compiled.
+    what: `created`, `changed`, `deleted`, or `found`: it was there when this store of records began.
+    by: who made the change, as the API server authenticated them; absent when nobody can say, as of a folder, or of a deletion that another replica witnessed.
+    before: digest of its content before; equal to `after` when only labels or annotations changed.
+    after: digest of its content after.
+    approvals: of a version: the approvals of this digest that were there, as `role decision approver`.
+    configs: the configuration hash of every Gate, by its name, that was compiled with it. A gate's change record `active` with that hash says that every gate of it runs it.
+    """
+
+    record_id: str
+    document: str
+    at: str
+    what: What
+    by: str | None = None
+    before: str | None = None
+    after: str | None = None
+    approvals: tuple[str, ...] = ()
+    configs: dict[str, str] = {}
 
 
 class LossRecord(
@@ -233,7 +263,7 @@ def change(
     )
 
 
-Record: TypeAlias = RequestRecord | ChangeRecord | LossRecord
+Record: TypeAlias = RequestRecord | ChangeRecord | DocumentRecord | LossRecord
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

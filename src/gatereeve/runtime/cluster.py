@@ -9,11 +9,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
+from gatereeve.admission.guards.settings import GuardSettings
+from gatereeve.core.errors import SettingsError
 from gatereeve.core.protocols import Clock
-from gatereeve.runtime.control_plane import ControlPlane
-from gatereeve.runtime.places import Retrieve, Work
+from gatereeve.proxy.xds.server import MutualTls
+from gatereeve.runtime import metrics
+from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.guarding import Guarding
+from gatereeve.runtime.places import Beside, Retrieve, Work
 from gatereeve.runtime.secret_store import SecretStore
-from gatereeve.runtime.settings import ClusterSettings
+from gatereeve.runtime.settings import ClusterSettings, ControllerSettings
 from gatereeve.runtime.telling import Telling
 from gatereeve.sources.kube.apply import ServerSideApply
 from gatereeve.sources.kube.client import ApiClient
@@ -42,6 +47,7 @@ class ClusterPlace:
 
     def __init__(
         self,
+        controller: ControllerSettings,
         settings: ClusterSettings,
         clock: Clock,
         retrieved: Retrieve,
@@ -55,6 +61,13 @@ class ClusterPlace:
         lease = LeaseSettings(name=LEASE, namespace=settings.namespace, identity=identity)
         self._elector = Elector(self._client, clock, lease, on_change=lambda _leading: on_leading())
         self._telling: Telling | None = None
+        self._guarding: Guarding | None = None
+        self._digests = Digests(controller.state.guards)
+        self._guards = GuardSettings(
+            namespace=settings.namespace,
+            webhook=bool(controller.webhook),
+            stamps=controller.stamps,
+        )
         self.name = f"the cluster at {self._client.server}"
         self.source = KubeSource(
             self._client,
@@ -65,22 +78,54 @@ class ClusterPlace:
         self.leader = LeaseLeader(self._elector.leadership)
         self.store = SecretStore(self._client, settings.namespace)
 
-    def works(self, plane: ControlPlane) -> Mapping[str, Work]:
-        leadership = self._elector.leadership
+    def works(self, beside: Beside) -> Mapping[str, Work]:
+        leadership, plane = self._elector.leadership, beside.plane
+        writer = ServerSideApply(self._client, leadership)
         telling = self._telling = Telling(
             self._client,
-            ServerSideApply(self._client, leadership),
+            writer,
             Events(self._client, self._clock, leadership, instance=self._settings.replica),
             plane=plane,
             clock=self._clock,
             namespace=self._settings.namespace,
             is_leading=self.leader.is_leading,
         )
-        return {"lease": self._elector.run, "statuses": telling.run}
+        self._digests.load()
+        guarding = self._guarding = Guarding(
+            self._client,
+            ServerSideApply(self._client, leadership),
+            self._guards,
+            changes=beside.changes,
+            clock=self._clock,
+            digests=self._digests,
+            plane=plane,
+            trust=lambda: _trust(beside.webhook),
+            is_leading=self.leader.is_leading,
+        )
+        return {
+            "lease": self._elector.run,
+            "statuses": telling.run,
+            "guards": guarding.run,
+            "noted guards": self._digests.run,
+        }
 
     def told(self) -> None:
         if self._telling is not None:
             self._telling.told()
+        if self._guarding is not None:
+            self._guarding.told()
+
+    def measured(self) -> metrics.Measured:
+        return metrics.of_guards(0 if self._guarding is None else self._guarding.installed)
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _trust(webhook: Callable[[], MutualTls | None]) -> bytes:
+    """Whom the webhook's certificate is from; b"" while there is none."""
+    try:
+        found = webhook()
+    except SettingsError:
+        return b""
+    return b"" if found is None else found.client_authority

@@ -17,10 +17,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from gatereeve.admission.changers import Changed
 from gatereeve.api.world import World
 from gatereeve.compile import compiler, locate
 from gatereeve.core.errors import GatereeveError
@@ -36,6 +37,7 @@ from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.changes import Changes
+from gatereeve.runtime.documents import DocumentNotes
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
 _PLACE_AGAIN = timedelta(seconds=1)
 _DETAIL = 300
+_MOST_NAMED = 50
 
 FindPlace = Callable[[Gate], str]
 """Why a Gate cannot listen where it wants, or "" (`ports.Ports.take`)."""
@@ -104,6 +107,14 @@ class Unpublished:
     again: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why a configuration is another, as in `records.ChangeRecord`."""
+
+    by: str | None
+    documents: tuple[str, ...]
+
+
 class ControlPlane:
     """Brings Worlds to gates. `apply` is called for every new World, in order.
 
@@ -111,6 +122,7 @@ class ControlPlane:
     next_change: when the same documents want to be applied again, if ever. applied_at: when the
     newest World was brought as far as it could be; None before the first. compile_s: how long its
     compilation took. world, compiled: the newest, for whoever tells people about them.
+    of_guards: findings about the guards of a cluster, from whoever looks after those.
     """
 
     def __init__(
@@ -119,11 +131,13 @@ class ControlPlane:
         clock: Clock,
         server: AdsServer,
         changes: Changes,
+        documents: DocumentNotes,
         find_place: FindPlace,
         on_gates: Callable[[tuple[Gate, ...]], None],
         on_active: Callable[[str], None],
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
+        self.of_guards: tuple[Finding, ...] = ()
         self.runs: dict[str, GateRun] = {}
         self.unpublished: dict[str, Unpublished] = {}
         self.next_change: datetime | None = None
@@ -132,6 +146,7 @@ class ControlPlane:
         self._clock = clock
         self._server = server
         self._changes = changes
+        self._documents = documents
         self._find_place = find_place
         self._on_gates = on_gates
         self._on_active = on_active
@@ -153,6 +168,8 @@ class ControlPlane:
             began = self._clock.monotonic()
             compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
             self.compile_s = self._clock.monotonic() - began
+            changed = self._documents.changed(world)
+            cause = _cause(changed)
             self.world, self.compiled = world, compiled
             self.findings = compiled.findings
             names = {gate.name for gate in compiled.ir.gates}
@@ -162,11 +179,12 @@ class ControlPlane:
                 del self.unpublished[name]
             for gate in compiled.ir.gates:
                 try:
-                    await self._publish_gate(gate)
+                    await self._publish_gate(gate, cause)
                 except Exception as error:  # noqa: BLE001 - raised below
                     self._keep_last_good(gate, f"cannot be built: {error!r}", again=False)
                     defects.append(error)
             self.next_change = compiled.next_change
+            self._documents.note(changed, world, {g.name: g.hash for g in compiled.ir.gates})
             if any(one.again for one in self.unpublished.values()):
                 soon = self._clock.now() + _PLACE_AGAIN
                 self.next_change = min(soon, self.next_change or soon)
@@ -175,7 +193,7 @@ class ControlPlane:
         if defects:
             raise ExceptionGroup("gates keep their last good configuration", defects)
 
-    async def _publish_gate(self, gate: Gate) -> None:
+    async def _publish_gate(self, gate: Gate, cause: _Cause) -> None:
         before = self.runs.get(gate.name)
         if before is not None and before.gate.hash == gate.hash:
             self.unpublished.pop(gate.name, None)
@@ -201,7 +219,8 @@ class ControlPlane:
         for name, node in run.nodes.items():
             self._tell_settled(run, name, node)
             node.changed.set()
-        self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash)
+        self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash,
+                   by=cause.by, documents=cause.documents)  # fmt: skip
 
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
         """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
@@ -359,9 +378,10 @@ class ControlPlane:
         return locate.locate(self.world, finding.origin)
 
     def all_findings(self) -> tuple[Finding, ...]:
-        """Those of the documents, and those of gates that rejected something."""
+        """Those of gates that rejected something, of the guards, and of the documents."""
         gates = sorted(self.runs.keys() | self.unpublished.keys())
-        return (*(found for gate in gates for found in self.rejections(gate)), *self.findings)
+        rejected = (found for gate in gates for found in self.rejections(gate))
+        return (*rejected, *self.of_guards, *self.findings)
 
     def _note(
         self,
@@ -370,6 +390,7 @@ class ControlPlane:
         before: str | None,
         after: str | None,
         *,
+        by: str | None = None,
         documents: tuple[str, ...] = (),
         reason: str | None = None,
     ) -> None:
@@ -378,10 +399,21 @@ class ControlPlane:
             event,
             before,
             after,
+            by=by,
             documents=documents,
             findings=len(self.findings),
             reason=reason,
         )
+
+
+def _cause(changed: Sequence[Changed]) -> _Cause:
+    """Everything there was from the start caused the first configuration, and needs no list."""
+    told = [one for one in changed if one.what != "found"]
+    people = {one.by for one in told}
+    return _Cause(
+        by=people.pop() if len(people) == 1 else None,
+        documents=tuple(str(one.ref) for one in told[:_MOST_NAMED]),
+    )
 
 
 def _rejection(gate: Gate, event: events.Nacked, name: str) -> Finding:

@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
+from gatereeve.admission.changers import Departures
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
@@ -26,10 +27,13 @@ from gatereeve.runtime import certificates, control, heap, metrics, web
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.cluster import ClusterPlace
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.documents import DocumentNotes
+from gatereeve.runtime.door import Door
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.mounted import Mounted
-from gatereeve.runtime.places import FolderPlace, Place, Retrieve
+from gatereeve.runtime.places import Beside, FolderPlace, Place, Retrieve
 from gatereeve.runtime.roster import Elsewhere, Roster
 from gatereeve.runtime.settings import ClusterSettings, ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.status import controller_status
@@ -106,10 +110,17 @@ class _House:
             observer=self._observe,
         )
         self._changes = Changes(recorder, clock)
+        departures = Departures()
+        self._digests = Digests(settings.state.documents)
+        self._digests.load()
+        self._door: Door | None = None
+        if settings.webhook:
+            self._door = Door(settings.webhook, self._webhook_tls, clock, departures)
         self._plane = ControlPlane(
             clock=clock,
             server=self._server,
             changes=self._changes,
+            documents=DocumentNotes(self._changes, clock, self._digests, departures),
             find_place=lambda _gate: "",  # gates listen elsewhere
             on_gates=self._follow,
             on_active=self._tell,
@@ -124,6 +135,12 @@ class _House:
         self._windows = Windows(clock, lambda: self._plane.next_change, self._place.source.wake)
         self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
         self._stopping = False
+
+    def _webhook_tls(self) -> MutualTls | None:
+        """A mounted certificate has all our names; ours has one of its own for the webhook."""
+        if self._issuer is None:
+            return self._certificates.tls()
+        return self._issuer.bundle(certificates.WEBHOOK)
 
     def _make_issuer(self) -> Issuer:
         own = [certificates.of_controller(self._settings.xds_names)]
@@ -144,8 +161,12 @@ class _House:
             keep("health", partial(web.serve_health, place, self._unready, self._measure))
             keep("control socket",
                  partial(control.serve, self._settings.state.control_socket, self._status))  # fmt: skip
-            for name, work in self._place.works(self._plane).items():
+            beside = Beside(plane=self._plane, changes=self._changes, webhook=self._webhook_tls)
+            for name, work in self._place.works(beside).items():
                 keep(name, work)
+            if self._door is not None:
+                keep("reviews", self._door.run)
+                keep("what reviews see", self._door.read)
             if self._issuer is not None:
                 keep("certificates", self._issuer.run)
             self._keeper.remember()
@@ -163,6 +184,7 @@ class _House:
             keep("key sets", self._keys.run)
             keep("validity windows", self._windows.run)
             keep("last good", self._keeper.run)
+            keep("noted documents", self._digests.run)
             if self._settings.gates:
                 keep("gates elsewhere", self._elsewhere.run)
             await stop.wait()
@@ -171,6 +193,8 @@ class _House:
     async def _apply(self, world: World) -> None:
         self._keys.want(world)
         await self._plane.apply(world)
+        if self._door is not None:
+            self._door.see(world)
         heap.settle()
         self._windows.applied()
         self._tell()
@@ -219,6 +243,8 @@ class _House:
                     self._plane, self._server, self._clock, leading=self._place.leader.is_leading()
                 ),
                 metrics.of_certificates(self._certificates.expiries(), self._clock),
+                metrics.of_reviews(self._door.counts if self._door is not None else None),
+                self._place.measured(),
                 metrics.of_tasks(self._supervisor.failures),
             )
         )
@@ -228,6 +254,6 @@ def _place(
     settings: ControllerSettings, clock: Clock, retrieved: Retrieve, on_leading: Callable[[], None]
 ) -> Place:
     if isinstance(settings.documents, ClusterSettings):
-        return ClusterPlace(settings.documents, clock, retrieved, on_leading=on_leading)
+        return ClusterPlace(settings, settings.documents, clock, retrieved, on_leading=on_leading)
     prepare(settings.certificates, hint="name another --store")
     return FolderPlace(settings.documents, settings.certificates, clock, retrieved)

@@ -87,13 +87,16 @@ class Issuer:
 
     def tls(self) -> MutualTls:
         """Our certificate, key and whom we trust, now. Raises RuntimeError before `wait_ready`."""
-        return self.tls_of(certificates.CONTROLLER)
+        found = self.bundle(certificates.CONTROLLER)
+        if found is None:
+            raise RuntimeError("there is no certificate of ours yet")
+        return found
 
-    def tls_of(self, name: str) -> MutualTls:
-        """The same for another bundle, as the webhook's."""
+    def bundle(self, name: str) -> MutualTls | None:
+        """The same for another bundle, as the webhook's; None before there is one."""
         bundle = self._kept.get(name)
         if bundle is None:
-            raise RuntimeError(f"there is no certificate {name!r} yet")
+            return None
         return MutualTls(
             certificate_chain=bundle.certificate,
             private_key=bundle.key,

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Final, Literal
 
 from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from gatereeve.admission.server import BUCKETS_S, OUTCOMES, Counts
 from gatereeve.core.findings import Severity
 from gatereeve.core.protocols import Clock
 from gatereeve.intake.accesslog import AccessLog
@@ -24,7 +26,8 @@ from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.control_plane import ControlPlane
 
 Sample = tuple[Sequence[str], float]
-"""The values of a metric's labels, and its own."""
+"""The values of a metric's labels, and its own. Of a histogram: the bucket's bound, and how many
+were at most that; then `sum` and the sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class Metric:
     """name: as Prometheus shows it. of: the process that has it."""
 
     name: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "histogram"]
     of: Literal["controller", "gate", "recorder", "every"]
     about: str
     labels: tuple[str, ...] = ()
@@ -80,6 +83,20 @@ FINDINGS: Final = _metric(
     "controller", "gauge", "findings", "findings in the documents of now", "severity"
 )
 LEADING: Final = _metric("controller", "gauge", "leading", "1 while this replica is the leader")
+REVIEWS: Final = _metric(
+    "controller", "counter", "reviews_total",
+    "changes that the API server asked about: allowed, refused, malformed, busy, late, failed", "outcome",
+)  # fmt: skip
+REVIEW_S: Final = _metric(
+    "controller", "histogram", "review_seconds", "how long a review took, until its answer was ready"
+)  # fmt: skip
+REVIEW_CODES: Final = _metric(
+    "controller", "counter", "review_refusals_total", "why changes were refused", "code"
+)
+GUARDS: Final = _metric(
+    "controller", "gauge", "guards_installed",
+    "guards in the cluster at the last look; 0 also when they cannot be seen",
+)  # fmt: skip
 CERTIFICATE_S: Final = _metric(
     "every", "gauge", "certificate_expiry_seconds",
     "until a certificate expires; below a third of its life it should have been renewed", "certificate",
@@ -102,7 +119,8 @@ RECORDS_WAITING: Final = _metric(
 
 REGISTRY: Final = (
     GATE_INFO, GATE_CURRENT, GATE_NODES, XDS_STREAMS, XDS_OPENED, XDS_REFUSED, XDS_PUSHES,
-    XDS_RESOURCES, XDS_NACKS, COMPILE_S, WORLD_AGE_S, FINDINGS, LEADING, CERTIFICATE_S, FAILURES,
+    XDS_RESOURCES, XDS_NACKS, COMPILE_S, WORLD_AGE_S, FINDINGS, LEADING, REVIEWS, REVIEW_S, REVIEW_CODES, GUARDS,
+    CERTIFICATE_S, FAILURES,
     GATE_READY, GATE_DRAINING, ENVOY_RESTARTS, RECORDS, RECORDS_LOST, RECORDS_WAITING,
 )  # fmt: skip
 
@@ -125,6 +143,11 @@ class _Once(Collector):
 
 
 def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
+    if metric.kind == "histogram":
+        *buckets, (_, total) = samples
+        histogram = HistogramMetricFamily(metric.name, metric.about)
+        histogram.add_metric([], [(labels[0], value) for labels, value in buckets], total)
+        return histogram
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     family = kind(metric.name, metric.about, labels=metric.labels)
     for labels, value in samples:
@@ -169,6 +192,24 @@ def of_controller(
         [((level.name.lower(),), sum(f.severity is level for f in found)) for level in Severity],
     )
     yield LEADING, [((), leading)]
+
+
+def of_reviews(counts: Counts | None) -> Measured:
+    """None: nothing is reviewed here."""
+    if counts is None:
+        return
+    yield REVIEWS, [((outcome,), counts.outcomes[outcome]) for outcome in OUTCOMES]
+    yield REVIEW_CODES, [((code,), number) for code, number in sorted(counts.codes.items())]
+    bounds = [*map(str, BUCKETS_S), "+Inf"]
+    cumulative = zip(bounds, accumulate(counts.buckets), strict=True)
+    yield (
+        REVIEW_S,
+        [*(((bound,), number) for bound, number in cumulative), (("sum",), counts.seconds)],
+    )
+
+
+def of_guards(installed: int) -> Measured:
+    yield GUARDS, [((), installed)]
 
 
 def of_certificates(expiries: Mapping[str, datetime], clock: Clock) -> Measured:

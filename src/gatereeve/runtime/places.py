@@ -7,15 +7,19 @@ differs. `FolderPlace` is here, the cluster's is in `cluster`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
+from gatereeve.proxy.xds.server import MutualTls
+from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.key_store import DirectoryStore, KeyStore
 from gatereeve.runtime.leading import LockFile
+from gatereeve.runtime.metrics import Measured
 from gatereeve.sources.files import FolderSource, Retrieved
 from gatereeve.sources.watch import Watch
 
@@ -44,6 +48,15 @@ class Leader(Protocol):
     def is_leading(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the works of a place look at. webhook: its certificate, None before there is one."""
+
+    plane: ControlPlane
+    changes: Changes
+    webhook: Callable[[], MutualTls | None]
+
+
 class Place(Protocol):
     """See the module.
 
@@ -63,10 +76,14 @@ class Place(Protocol):
     @property
     def store(self) -> KeyStore: ...
 
-    def works(self, plane: ControlPlane) -> Mapping[str, Work]: ...
+    def works(self, beside: Beside) -> Mapping[str, Work]: ...
 
     def told(self) -> None:
         """What is known about documents or gates changed; returns at once."""
+        ...
+
+    def measured(self) -> Measured:
+        """What is measured only here."""
         ...
 
     async def aclose(self) -> None:
@@ -85,11 +102,14 @@ class FolderPlace:
         self.leader = LockFile(certificates / "leader")
         self.store = DirectoryStore(certificates)
 
-    def works(self, _plane: ControlPlane) -> Mapping[str, Work]:
+    def works(self, _beside: Beside) -> Mapping[str, Work]:
         return {}
 
     def told(self) -> None:
         """Nobody in a folder is told anything."""
+
+    def measured(self) -> Measured:
+        return iter(())
 
     async def aclose(self) -> None:
         self.leader.close()

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gatereeve.admission.guards.settings import Stamps
 from gatereeve.core.errors import SettingsError
 from gatereeve.sources.kube.access import Access, InCluster, Kubeconfig
 
@@ -77,6 +78,16 @@ class StatePaths:
     def records(self) -> Path:
         return self.root / "records"
 
+    @property
+    def documents(self) -> Path:
+        """Digests of the documents whose changes were recorded (`documents`)."""
+        return self.root / "documents.msgpack"
+
+    @property
+    def guards(self) -> Path:
+        """Digests of the guards that were seen last (`guarding`)."""
+        return self.root / "guards.msgpack"
+
     def last_good(self, gate: str) -> Path:
         return self.root / "last-good" / f"{gate}.msgpack"
 
@@ -137,6 +148,7 @@ class ControllerSettings:
     """One `gatereeve controller`. Addresses are `host:port`.
 
     documents: a folder, or a cluster. xds_names, webhook_names: under which names others reach our services.
+    webhook: where changes are reviewed, "" for nowhere. stamps: as in `GuardSettings`.
     certificates: where a folder's are kept, ours and those of gates (`key_store`). mounted: a directory
     with a certificate that somebody else issues and renews; nothing is issued then.
     gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
@@ -150,7 +162,9 @@ class ControllerSettings:
     xds: str = "0.0.0.0:18000"
     http: str = "0.0.0.0:8081"
     xds_names: tuple[str, ...] = ("gatereeve-controllers",)
+    webhook: str = ""
     webhook_names: tuple[str, ...] = ()
+    stamps: Stamps = "policy"
     gates: str = ""
     removal_grace_s: float = 5.0
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from gatereeve.admission.changers import Departures
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
@@ -26,6 +27,8 @@ from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime import control, heap, ports
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
@@ -94,10 +97,13 @@ class _House:
         )
         self._ports = ports.Ports()
         self._changes = Changes(recorder, clock)
+        self._digests = Digests(settings.state.documents)
+        self._digests.load()
         self._plane = ControlPlane(
             clock=clock,
             server=self._server,
             changes=self._changes,
+            documents=DocumentNotes(self._changes, clock, self._digests, Departures()),
             find_place=self._ports.take,
             on_gates=self._follow,
             on_active=self._tell,
@@ -125,6 +131,7 @@ class _House:
             keep("key sets", self._keys.run)
             keep("validity windows", self._windows.run)
             keep("last good", self._keeper.run)
+            keep("noted documents", self._digests.run)
             keep(
                 "control socket",
                 partial(control.serve, self._settings.state.control_socket, self._status),

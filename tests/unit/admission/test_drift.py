@@ -151,3 +151,40 @@ def test_what_nobody_asked_for_is_found() -> None:
     ]
 
     assert found([*installed(), *more]) == [("guard-superfluous", "RoleBinding lending/mine", "")]
+
+
+LATER = guards(
+    world_of(DOCUMENTS, "{apiVersion: v1, kind: Namespace, metadata: {name: new}}"), GuardSettings()
+)
+
+
+def codes(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(f.code, str(f.origin.ref) if f.origin else "") for f in drift(LATER, objects)]
+
+
+def test_a_namespace_that_came_since_is_one_finding() -> None:
+    assert codes(installed()) == [
+        ("guard-missing", "GuardParameters new/gatereeve"),
+        ("guard-stale", ""),
+    ]
+
+
+def test_a_binding_for_other_namespaces_than_the_rest_leaves_a_gap_and_is_a_change() -> None:
+    objects = installed()
+    selector = find(objects, "ValidatingAdmissionPolicyBinding", "gatereeve-ingresses")
+    selector["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0]["values"].remove(
+        "shop"
+    )
+    assert ("guard-changed", "ValidatingAdmissionPolicyBinding gatereeve-ingresses") in codes(
+        objects
+    )
+
+
+def test_a_namespace_that_no_guard_looks_at_is_a_change() -> None:
+    objects = installed()
+    others = find(objects, "ValidatingAdmissionPolicyBinding", "gatereeve-unguarded")
+    values = others["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0]["values"]
+    values.append("new")
+    assert ("guard-changed", "ValidatingAdmissionPolicyBinding gatereeve-unguarded") in codes(
+        objects
+    )

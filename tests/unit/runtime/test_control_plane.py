@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gatereeve.admission.changers import Departures
+from gatereeve.core import records
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import events
@@ -13,6 +15,8 @@ from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.documents import DocumentNotes
 from tests.features import documents as docs
 from tests.recording import MemoryRecorder, StillClock
 from tests.support.worlds import world_of
@@ -29,10 +33,12 @@ class House:
         self.server = AdsServer(
             AdsSettings(socket=Path("/nowhere")), clock=clock, observer=lambda _event: None
         )
+        changes = Changes(self.recorder, clock)
         self.plane = ControlPlane(
             clock=clock,
             server=self.server,
-            changes=Changes(self.recorder, clock),
+            changes=changes,
+            documents=DocumentNotes(changes, clock, Digests(Path("/nowhere")), Departures()),
             find_place=lambda _gate: "",
             on_gates=lambda _gates: None,
             on_active=lambda _name: None,
@@ -110,7 +116,7 @@ async def test_a_store_that_fails_stops_no_change(house: House) -> None:
     house.plane.ended(GATE, "it was killed")
     house.recorder.full = False
     house.plane.started(GATE)
-    told = [getattr(r, "event", "") for r in house.recorder.kept]
+    told = [r.event for r in house.recorder.kept if isinstance(r, records.ChangeRecord)]
     assert told == ["compiled", "compiled", "gate-down", "gate-up"]
 
 

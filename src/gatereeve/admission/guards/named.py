@@ -6,6 +6,7 @@ twice has both rights.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -71,11 +72,21 @@ def named(world: World, settings: GuardSettings) -> Named:
     rules = [gate.break_glass for gate in gates if gate.break_glass.users]
     memo = Memo()
     index = hosts.index(world, memo)
+    behind: defaultdict[str, set[str]] = defaultdict(set)
+    for (namespace, _), doc in world.model_versions.items():
+        if doc.spec.backend is not None:
+            behind[namespace].add(doc.spec.backend.service)
     found = []
     for namespace in sorted(_namespaces(world) - {UNTOUCHED, settings.namespace}):
         selecting = tuple(_selecting(world, index, namespace))
         found.append(
-            _team(namespace, selecting, approving, _grants(world, index, namespace, memo), world)
+            _team(
+                namespace,
+                selecting,
+                approving,
+                _grants(world, index, namespace, memo),
+                behind.get(namespace, ()),
+            )
         )
     return Named(
         platform=_people(gate.platform for gate in gates),
@@ -92,22 +103,14 @@ def _team(
     selecting: tuple[HostGrantDoc, ...],
     everywhere: tuple[Approvers, ...],
     grants: Mapping[str, tuple[str, ...]],
-    world: World,
+    services: Iterable[str],
 ) -> Team:
     governance = [grant.spec.governance for grant in selecting]
     own = tuple(dict.fromkeys(one for part in governance for one in part.approvers))
     return Team(
         namespace=namespace,
         grants=grants,
-        services=tuple(
-            sorted(
-                {
-                    doc.spec.backend.service
-                    for (place, _), doc in world.model_versions.items()
-                    if place == namespace and doc.spec.backend is not None
-                }
-            )
-        ),
+        services=tuple(sorted(services)),
         developers=_people(part.developers for part in governance),
         pipelines=_people(part.pipelines for part in governance),
         approving=own,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from gatereeve.admission.guards.named import Named
 from gatereeve.admission.guards.objects import GATEWAY_GROUP, NETWORKING_GROUP, meta
-from gatereeve.admission.guards.settings import GuardSettings, Object
+from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.api import registry
 from gatereeve.api.people import Approvers, Person, Role
 from gatereeve.core.canonical import Json
@@ -182,7 +182,8 @@ def _subject(person: Person) -> dict[str, str]:
 
 
 def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
-    """The controllers keep the parameters; policies and roles they only compare."""
+    """The controllers keep the parameters, and the authority in the webhook's own registrations;
+    policies and roles they only compare."""
     account = {
         "kind": "ServiceAccount",
         "name": settings.service_account,
@@ -196,10 +197,22 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
             "metadata": {
                 **meta("gatereeve-guard-keeper"),
                 "annotations": {
-                    "gatereeve.dev/about": "Keeps the guards' parameters, and looks at the guards."
+                    "gatereeve.dev/about": "Keeps the guards' parameters and the webhook's authority, and looks at the guards."
                 },
             },
-            "rules": [_ours(("guardparameters",), WRITE), *guards],
+            "rules": [
+                _ours(("guardparameters",), WRITE),
+                *guards,
+                {
+                    "apiGroups": ["admissionregistration.k8s.io"],
+                    "resources": [
+                        "validatingwebhookconfigurations",
+                        "mutatingwebhookconfigurations",
+                    ],
+                    "resourceNames": [WEBHOOK],
+                    "verbs": ["patch"],
+                },
+            ],
         },
         {
             "apiVersion": API,

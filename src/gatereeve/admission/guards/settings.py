@@ -16,6 +16,12 @@ MANAGED = {"app.kubernetes.io/managed-by": "gatereeve", "app.kubernetes.io/compo
 CHANGED_BY = "gatereeve.dev/changed-by"
 """Annotation: who changed a document last, as the API server authenticated them."""
 
+Stamps = Literal["policy", "webhook", "nobody"]
+"""Who writes CHANGED_BY: a MutatingAdmissionPolicy (Kubernetes 1.36), the webhook, nobody."""
+
+WEBHOOK = "gatereeve"
+"""Name of the webhook's registrations, validating and mutating."""
+
 PARAMETERS = "gatereeve"
 """Name of the GuardParameters in every namespace."""
 
@@ -25,7 +31,6 @@ class GuardSettings:
     """namespace, service_account: of the controllers. service: through which the API server reaches
     their webhook; url: in its place, where there is no Service. ca_bundle: base64 of the PEM that
     signed the webhook's certificate; without it whoever installs the guards fills it in.
-    stamps: who writes CHANGED_BY: a MutatingAdmissionPolicy (Kubernetes 1.36), the webhook, nobody.
     """
 
     namespace: str = "gatereeve-system"
@@ -34,7 +39,7 @@ class GuardSettings:
     url: str = ""
     ca_bundle: str = ""
     webhook: bool = True
-    stamps: Literal["policy", "webhook", "nobody"] = "policy"
+    stamps: Stamps = "policy"
 
     @property
     def controller(self) -> str:

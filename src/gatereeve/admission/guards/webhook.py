@@ -19,12 +19,11 @@ from gatereeve.admission.guards.keeping import (
 )
 from gatereeve.admission.guards.named import UNTOUCHED
 from gatereeve.admission.guards.objects import API, conditions, meta, rule
-from gatereeve.admission.guards.settings import GuardSettings, Object
+from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.compile.hosts import NAME_LABEL
 from gatereeve.core.canonical import Json
 from gatereeve.core.refs import GATEREEVE_GROUP
 
-NAME = "gatereeve"
 TIMEOUT_S = 3
 REVIEW_PATH, STAMP_PATH = "/review", "/stamp"
 
@@ -71,7 +70,7 @@ def _configuration(kind: str, hooks: list[dict[str, Json]]) -> Object:
     return {
         "apiVersion": API,
         "kind": f"{kind}WebhookConfiguration",
-        "metadata": meta(NAME),
+        "metadata": meta(WEBHOOK),
         "webhooks": [dict(hook) for hook in hooks],
     }
 

@@ -1,0 +1,116 @@
+"""The admission webhook beside a controller: its place, its certificate, the World that it judges by.
+
+Indexing a World for reviews happens off the hot path of a change: the newest waits, older ones are
+skipped. What cannot be had (a certificate, a World) means that governed changes are refused, never
+that one comes in unseen; nothing else of the controller waits for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from gatereeve.admission.changers import Departures
+from gatereeve.admission.server import AdmissionServer, Counts, Tls
+from gatereeve.admission.surroundings import Seen, see
+from gatereeve.api.world import World
+from gatereeve.core.errors import SettingsError
+from gatereeve.core.memo import Memo
+from gatereeve.core.protocols import Clock
+from gatereeve.proxy.xds.server import MutualTls
+from gatereeve.runtime import web
+
+_LOG = logging.getLogger(__name__)
+
+_LOOK_S: Final = 2.0
+"""How often a renewed certificate is looked for; it is renewed days before the old one ends."""
+_SHARE: Final = 2.0
+"""After indexing a World, so many times as long is left to everything else."""
+
+Credentials = Callable[[], MutualTls | None]
+"""The webhook's certificate now, None before there is one. Raises SettingsError where it is unusable."""
+
+
+class Door:
+    """See the module. Used from one event loop.
+
+    address: `host:port`. departures: hears who lets documents go.
+    """
+
+    def __init__(
+        self, address: str, tls: Credentials, clock: Clock, departures: Departures
+    ) -> None:
+        web.split_address(address)
+        self._address = address
+        self._tls = tls
+        self._server = AdmissionServer(lambda: self._seen, departures, clock)
+        self._memo = Memo()
+        self._seen: Seen | None = None
+        self._newest: World | None = None
+        self._come = asyncio.Event()
+        self._shown: MutualTls | None = None
+        self._said = ""
+
+    @property
+    def counts(self) -> Counts:
+        return self._server.counts
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the certificate that is shown ends."""
+        return self._server.expires
+
+    def see(self, world: World) -> None:
+        """Judge by this World from soon on."""
+        self._newest = world
+        self._come.set()
+
+    async def read(self) -> None:
+        """Index Worlds as they come, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            world = self._newest
+            if world is None:
+                continue
+            began = loop.time()
+            self._seen = await asyncio.to_thread(see, world, self._memo)
+            await asyncio.sleep(_SHARE * (loop.time() - began))
+
+    async def run(self) -> None:
+        """Serve from the first certificate on, until cancelled."""
+        with tempfile.TemporaryDirectory(prefix="gatereeve-") as scratch:
+            while not self._renew(Path(scratch)):  # noqa: ASYNC110 - stores and directories do not tell
+                await asyncio.sleep(_LOOK_S)
+            with web.listen(self._address) as place:
+                _LOG.info("changes are reviewed on %s", self._address)
+                async with asyncio.TaskGroup() as group:
+                    renewing = group.create_task(self._keep_renewed(Path(scratch)))
+                    await self._server.serve(place)
+                    renewing.cancel()
+
+    async def _keep_renewed(self, scratch: Path) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._renew(scratch)
+
+    def _renew(self, scratch: Path) -> bool:
+        """Show the newest certificate that can be used; whether one is shown."""
+        try:
+            found = self._tls()
+            if found is not None and found != self._shown:
+                self._server.renew(
+                    Tls(certificate=found.certificate_chain, key=found.private_key), scratch
+                )
+                self._shown, self._said = found, ""
+        except SettingsError as error:
+            if self._said != str(error):
+                self._said = str(error)
+                _LOG.warning("the webhook keeps the certificate it had, if any: %s", error)
+        return self._shown is not None
