@@ -218,6 +218,20 @@ class Load:
             connection.close()
 
 
+def remove(cluster: Cluster, *namespaces: str) -> None:
+    """What a release leaves in a cluster, its namespaces and kinds with it."""
+    cluster.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--wait=true")
+    for kind in ("clusterrole", "clusterrolebinding", "ingressclass", "gatewayclass"):
+        cluster.kubectl(
+            "delete", kind, "--selector", f"app.kubernetes.io/instance={RELEASE}",
+            "--ignore-not-found", check=False,
+        )  # fmt: skip
+    crds = cluster.kubectl("get", "crd", "--output=name").stdout.split()
+    ours = [name for name in crds if name.endswith(".gatereeve.dev")]
+    if ours:
+        cluster.kubectl("delete", *ours)
+
+
 @contextlib.contextmanager
 def installed(cluster: Cluster, values: Path) -> Iterator[Installed]:
     """A release, and nothing of it afterwards."""
@@ -226,13 +240,4 @@ def installed(cluster: Cluster, values: Path) -> Iterator[Installed]:
         made.install()
         yield made
     finally:
-        cluster.kubectl("delete", "namespace", SHOP, NAMESPACE, "--ignore-not-found", "--wait=true")
-        for kind in ("clusterrole", "clusterrolebinding", "ingressclass", "gatewayclass"):
-            cluster.kubectl(
-                "delete", kind, "--selector", f"app.kubernetes.io/instance={RELEASE}",
-                "--ignore-not-found", check=False,
-            )  # fmt: skip
-        crds = cluster.kubectl("get", "crd", "--output=name").stdout.split()
-        ours = [name for name in crds if name.endswith(".gatereeve.dev")]
-        if ours:
-            cluster.kubectl("delete", *ours)
+        remove(cluster, SHOP, NAMESPACE)

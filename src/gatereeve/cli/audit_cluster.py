@@ -1,12 +1,13 @@
-"""`gatereeve audit-cluster --from FOLDER`: what a cluster exposes, would lose, and gives away.
+"""`gatereeve audit-cluster`: what a cluster exposes, would lose, and gives away.
 
-Reads what `kubectl get … -o yaml` wrote; nothing is changed and nothing is asked of a network.
-Where objects come from is `_inventory`, and only there: reading a live cluster is added in it.
+Reads a cluster, or what `kubectl get … -o yaml` wrote; nothing is changed.
+Where objects come from is `_inventory`, and only there.
 Exit code 0 without errors (warnings with --strict count as errors), 1 with them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
 from collections import defaultdict
@@ -23,7 +24,11 @@ from gatereeve.cli.sarif import to_sarif
 from gatereeve.cli.terminal import OUT, STYLES, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import REGISTRY, Finding, FindingCode, Severity, order
+from gatereeve.runtime.reading import read_everything
+from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.sources import dumps
+from gatereeve.sources.kube.access import Access
+from gatereeve.sources.kube.everything import Asked
 
 WIDTH = 80
 SHOWN = 5
@@ -37,6 +42,12 @@ SECTIONS = (
 )
 """Title, and how the codes of a section begin; the first that fits."""
 
+ASKED = (
+    *(Asked(group=kind.group, kind=kind.kind, plural=kind.plural) for kind in kinds.KINDS),
+    *(Asked(group=group, kind=kind) for group, kind in sorted(kinds.NOT_EXAMINED)),
+)
+"""What a live cluster is asked for."""
+
 _ALL = typer.Option("--all", help="Show every finding by itself.")
 _KINDS = typer.Option("--kinds", help="Print the kinds to dump, for kubectl, and stop.")
 
@@ -47,10 +58,18 @@ def audit_cluster(
         typer.Option(
             "--from",
             help="A folder of dumps: what `kubectl get KINDS -A -o yaml` (or json) wrote, in any "
-            "number of files. A live cluster is not read by this version.",
+            "number of files.",
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--cluster", help="Read the cluster that kubectl would ask.")
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(help="The same, by this file.", show_default="$KUBECONFIG, ~/.kube/config"),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write.")] = Output.human,
     strict: Annotated[bool, typer.Option(help="Warnings fail the audit, too.")] = False,  # noqa: FBT002 - a flag
     everything: Annotated[bool, _ALL] = False,  # noqa: FBT002 - a flag
@@ -62,7 +81,14 @@ def audit_cluster(
     if kinds_only:
         typer.echo(",".join(kind.resource for kind in kinds.KINDS))
         return
-    looked, unreadable = _inventory(folder)
+    live = cluster or kubeconfig is not None or context is not None
+    if live == (folder is not None):
+        raise SettingsError(
+            "there is nothing to audit" if not live else "a folder and a cluster are two audits",
+            hint="gatereeve audit-cluster --cluster, or --from FOLDER with dumps",
+        )
+    access = kubeconfig_access(kubeconfig, context) if live else None
+    looked, unreadable = _inventory(folder, access)
     findings = order((*audit.audit(looked), *unreadable))
     if output is Output.sarif:
         typer.echo(json.dumps(to_sarif(findings, _looked(looked)), indent=2))
@@ -75,18 +101,14 @@ def audit_cluster(
     raise typer.Exit(1 if any(f.severity >= worst for f in findings) else 0)
 
 
-def _inventory(folder: Path | None) -> tuple[inventory.Inventory, tuple[Finding, ...]]:
-    """What there is to look at, and findings about what could not be read.
-
-    The one place to add a live cluster: list `kinds.KINDS` through `sources.kube`, wrap each object
-    by `api.raw.objects`, and say in `refused` which kinds were forbidden.
-    """
-    if folder is None:
-        raise SettingsError(
-            "there is nothing to audit",
-            hint="name a folder of dumps: gatereeve audit-cluster --from FOLDER",
-        )
-    dump = dumps.read_dump(folder)
+def _inventory(
+    folder: Path | None, access: Access | None
+) -> tuple[inventory.Inventory, tuple[Finding, ...]]:
+    """What there is to look at, and findings about what could not be read."""
+    if access is not None:
+        listed = asyncio.run(read_everything(access, ASKED))
+        return inventory.gather(listed.docs, listed=listed.kinds, refused=listed.refused), ()
+    dump = dumps.read_dump(folder or Path())
     return inventory.gather(dump.docs, listed=dump.empty), dump.findings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from gatereeve.admission.guards.settings import Object
@@ -14,6 +14,7 @@ from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import guards
 from gatereeve.sources.kube.access import Access
 from gatereeve.sources.kube.client import ApiClient
+from gatereeve.sources.kube.everything import Asked, Listed, everything
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
 
 WITHIN_S = 60.0
@@ -42,6 +43,15 @@ async def read_guards(access: Access) -> tuple[Object, ...]:
     client = ApiClient(access)
     try:
         return tuple(cast("list[Object]", await guards.installed(client)))
+    finally:
+        await client.aclose()
+
+
+async def read_everything(access: Access, asked: Iterable[Asked]) -> Listed:
+    """Every object of these kinds, as far as we may list them. Raises ApiError, or SettingsError."""
+    client = ApiClient(access)
+    try:
+        return await everything(client, asked)
     finally:
         await client.aclose()
 

@@ -74,6 +74,7 @@ def gather(
             seen[kind.kind] = len(there)
         else:
             unseen[kind.kind] = NONE_THERE
+    unseen |= {kind: why for kind, why in (refused or {}).items() if kind not in unseen}
     return Inventory(
         docs={key: tuple(d for _, d in sorted(there.items())) for key, there in found.items()},
         seen=seen,
