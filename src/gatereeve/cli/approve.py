@@ -1,26 +1,33 @@
 """`gatereeve approve` and `gatereeve reject`: one decision on one version, for the digest of now.
 
-Prints the Approval, for `kubectl apply -f -` or a file beside the other documents. Talks to no
-cluster: what the cluster thinks of it is said by its guards.
+Prints the Approval, for `kubectl apply -f -` or a file beside the other documents; or makes it in a
+cluster, as the person whom the API server knows. What a cluster thinks of it is said by its guards.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 import yaml
 
 from gatereeve.admission.approving import decision
+from gatereeve.admission.guards.settings import Object
 from gatereeve.api.people import Role
 from gatereeve.api.world import ModelVersionDoc
-from gatereeve.cli.terminal import ERR
+from gatereeve.cli.terminal import ERR, OUT
 from gatereeve.core.errors import SettingsError
+from gatereeve.runtime.deciding import decide
 from gatereeve.runtime.folders import read_folder
+from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.runtime.supervise import SystemClock
+from gatereeve.sources.kube.access import Access
 
 
 class RoleName(StrEnum):
@@ -37,15 +44,24 @@ _ROLE = typer.Option("--role", help="As whom you decide.", show_default=False)
 _REASON = typer.Option("--reason", help="Why; it stays on record.", show_default=False)
 _WHO = typer.Option(
     "--approver",
-    help="You, as the API server knows you (`kubectl auth whoami`).",
+    help="You, as the API server knows you (`kubectl auth whoami`). Not needed with --cluster.",
     show_default=False,
 )
+_CLUSTER = typer.Option(
+    "--cluster",
+    help="Read the version from the cluster that kubectl would ask, and make the Approval there.",
+)
+_KUBECONFIG = typer.Option(
+    help="The same, by this file.", show_default="$KUBECONFIG, ~/.kube/config"
+)
+_CONTEXT = typer.Option(help="Of the kubeconfig.")
 _FOLDER = typer.Option(
     "--folder", help="The documents; the digest is read from there.", show_default=False
 )
 _DIGEST = typer.Option(
     "--digest",
-    help="The digest you looked at, instead of a folder: status.digest of the version.",
+    help="The digest you looked at, status.digest of the version: instead of a folder, or to be sure"
+    " that the cluster still has that one.",
     show_default=False,
 )
 _EXPIRES = typer.Option(
@@ -64,70 +80,141 @@ def approve(
     version: Annotated[str, _VERSION],
     role: Annotated[RoleName, _ROLE],
     reason: Annotated[str, _REASON],
-    approver: Annotated[str, _WHO],
+    approver: Annotated[str, _WHO] = "",
     folder: Annotated[Path | None, _FOLDER] = None,
     digest: Annotated[str | None, _DIGEST] = None,
+    cluster: Annotated[bool, _CLUSTER] = False,  # noqa: FBT002 - a flag
+    kubeconfig: Annotated[Path | None, _KUBECONFIG] = None,
+    context: Annotated[str | None, _CONTEXT] = None,
     expires: Annotated[datetime | None, _EXPIRES] = None,
     break_glass: Annotated[int | None, _GLASS] = None,
 ) -> None:
-    """Approve a version as it is now: print the Approval, for `| kubectl apply -f -` or a file."""
+    """Approve a version as it is now: print the Approval, for `| kubectl apply -f -` or a file, or
+    make it in the cluster."""
     glass = None if break_glass is None else timedelta(hours=break_glass)
     if glass is not None and expires is not None:
         raise SettingsError("--break-glass ends by itself; leave --expires out")
     if glass is not None and len(reason) < 10:
         raise SettingsError("an emergency needs a --reason that others understand")
-    _decide("approve", version, role, reason, approver, folder, digest, expires, glass)
+    said = Said(
+        decided="approve", role=_role(role), reason=reason, approver=approver, digest=digest,
+        expires=None if expires is None else _zoned(expires), glass=glass,
+    )  # fmt: skip
+    _decide(said, version, folder, _access(kubeconfig, context, cluster=cluster))
 
 
 def reject(
     version: Annotated[str, _VERSION],
     role: Annotated[RoleName, _ROLE],
     reason: Annotated[str, _REASON],
-    approver: Annotated[str, _WHO],
+    approver: Annotated[str, _WHO] = "",
     folder: Annotated[Path | None, _FOLDER] = None,
     digest: Annotated[str | None, _DIGEST] = None,
+    cluster: Annotated[bool, _CLUSTER] = False,  # noqa: FBT002 - a flag
+    kubeconfig: Annotated[Path | None, _KUBECONFIG] = None,
+    context: Annotated[str | None, _CONTEXT] = None,
 ) -> None:
-    """Reject a version as it is now: print the Approval that says so. One rejection is enough."""
-    _decide("reject", version, role, reason, approver, folder, digest, None, None)
+    """Reject a version as it is now: print the Approval that says so, or make it in the cluster.
+    One rejection is enough."""
+    said = Said(
+        decided="reject", role=_role(role), reason=reason, approver=approver, digest=digest
+    )  # fmt: skip
+    _decide(said, version, folder, _access(kubeconfig, context, cluster=cluster))
 
 
-def _decide(
-    decided: Literal["approve", "reject"],
-    version: str,
-    role: RoleName,
-    reason: str,
-    approver: str,
-    folder: Path | None,
-    digest: str | None,
-    expires: datetime | None,
-    glass: timedelta | None,
-) -> None:
-    if (folder is None) == (digest is None):
-        raise SettingsError("give either --folder or --digest: a decision binds to one digest")
-    namespace, _, name = version.rpartition("/")
-    if folder is not None:
-        found = _find(folder, namespace, name)
-        namespace, name, digest = found.ref.namespace, found.ref.name, found.digest
-        if decided == "approve" and found.spec.author == approver:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What somebody decided, as the command line has it. digest: of what they looked at."""
+
+    decided: Literal["approve", "reject"]
+    role: Role
+    reason: str
+    approver: str
+    digest: str | None
+    expires: datetime | None = None
+    glass: timedelta | None = None
+
+    def document(self, namespace: str, name: str, digest: str, approver: str) -> Object:
+        now = SystemClock().now()
+        return decision(
+            namespace,
+            name,
+            digest,
+            role=self.role,
+            decided=self.decided,
+            approver=approver,
+            reason=self.reason,
+            expires=self.expires,
+            since=None if self.glass is None else now,
+            until=None if self.glass is None else now + self.glass,
+        )
+
+    def of_version(self, version: ModelVersionDoc, approver: str) -> Object:
+        """Raises SettingsError for an author's own approval, and for another digest than was seen."""
+        if self.decided == "approve" and version.spec.author == approver:
             raise SettingsError(
-                f"{approver} is the author of {found.ref.short}", hint="let somebody else decide"
+                f"{approver} is the author of {version.ref.short}", hint="let somebody else decide"
             )
-    now = SystemClock().now()
-    document = decision(
-        namespace or "default",
-        name,
-        digest or "",
-        role=_role(role),
-        decided=decided,
-        approver=approver,
-        reason=reason,
-        expires=None if expires is None else _zoned(expires),
-        since=None if glass is None else now,
-        until=None if glass is None else now + glass,
-    )
-    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
-    if glass is not None:
+        if self.digest not in (None, version.digest):
+            raise SettingsError(
+                f"{version.ref.short} is not what you looked at: its digest is {version.digest}",
+                hint="look at it again; a decision binds to one digest",
+            )
+        return self.document(version.ref.namespace, version.ref.name, version.digest, approver)
+
+
+def _access(kubeconfig: Path | None, context: str | None, *, cluster: bool) -> Access | None:
+    if cluster or kubeconfig is not None or context is not None:
+        return kubeconfig_access(kubeconfig, context)
+    return None
+
+
+def _decide(said: Said, version: str, folder: Path | None, access: Access | None) -> None:
+    namespace, _, name = version.rpartition("/")
+    if access is not None:
+        if folder is not None:
+            raise SettingsError("a folder and a cluster are two places: name one")
+        made = asyncio.run(
+            decide(
+                access,
+                namespace or "default",
+                name,
+                lambda found: said.of_version(found.version, said.approver or found.username),
+            )
+        )
+        _tell_made(made)
+    elif not said.approver:
+        raise SettingsError("who decides?", hint="--approver NAME, or --cluster, which knows you")
+    elif folder is not None and said.digest is None:
+        document = said.of_version(_find(folder, namespace, name), said.approver)
+        _print(document)
+    elif folder is None and said.digest is not None:
+        _print(said.document(namespace or "default", name, said.digest, said.approver))
+    else:
+        raise SettingsError(
+            "give either --folder or --digest: a decision binds to one digest",
+            hint="or --cluster, which has the version",
+        )
+    if said.glass is not None:
         ERR.print("An emergency: it is told as break-glass-active as long as it lasts.")
+
+
+def _print(document: Object) -> None:
+    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _tell_made(made: Object) -> None:
+    """One line of what is now in the cluster."""
+    spec = cast("Mapping[str, str]", made["spec"])
+    metadata = cast("Mapping[str, str]", made["metadata"])
+    subject = cast("Mapping[str, str]", spec["subject"])
+    done = {"approve": "approved", "reject": "rejected"}[spec["decision"]]
+    place = metadata["namespace"]
+    OUT.print(
+        f"{spec['approver']} {done} ModelVersion {place}/{subject['name']} as {spec['role']},"
+        f" {subject['digest']}: Approval {place}/{metadata['name']}",
+        soft_wrap=True,
+    )
 
 
 def _role(role: RoleName) -> Role:

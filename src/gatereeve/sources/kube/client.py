@@ -229,6 +229,17 @@ class ApiClient:
         status = answer.get("status")
         return isinstance(status, dict) and status.get("allowed") is True
 
+    async def username(self) -> str:
+        """Who we are, as the API server authenticated us. Raises ApiError."""
+        me = resources.SELF
+        answer = await self.create(me, "", {"apiVersion": me.api_version, "kind": me.kind})
+        status = answer.get("status")
+        user = status.get("userInfo") if isinstance(status, dict) else None
+        name = user.get("username") if isinstance(user, dict) else None
+        if not isinstance(name, str) or not name:
+            raise errors.ApiError("the API server does not say who we are")
+        return name
+
     async def find(self, kind: registry.Kind) -> Resource | None:
         """The resource of a document kind as this server serves it; None when it surely has none.
 
