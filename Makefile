@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test check envtest cluster cluster-test cluster-down image differential bench golden generate format lock clean
+.PHONY: help setup demo test check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,8 +39,14 @@ envtest: setup ## real etcd and kube-apiserver (built once), and the tests again
 cluster: setup ## a whole Kubernetes with real pods on this machine (root); kubeconfig in build/cluster
 	$(BIN)/python -m tests.cluster.cluster up
 
-cluster-test: cluster image ## our chart and image on that Kubernetes, under load through the loss of every part
-	$(BIN)/python -m pytest tests/cluster
+cluster-smoke: cluster image ## our chart and image on that Kubernetes: served, refused, guarded, some losses
+	$(BIN)/python -m pytest tests/cluster -m "not slow"
+
+cluster-test: cluster image ## the loss and the change of every part under load; report in build/cluster.json
+	$(BIN)/python -m pytest tests/cluster -m slow -s
+
+conformance: cluster image ## Gateway API's own suite on that Kubernetes; report in build/conformance.yaml
+	$(BIN)/python -m tests.cluster.conformance
 
 cluster-down: setup ## end it; nothing of it is left
 	$(BIN)/python -m tests.cluster.cluster down

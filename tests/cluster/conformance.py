@@ -1,7 +1,8 @@
 """Gateway API's own conformance suite against Gatereeve, installed by its chart on a real Kubernetes.
 
 `python -m tests.cluster.conformance [--run-test NAME]` wants the cluster that `make cluster` starts and
-the image of `make image`. The report of a whole run is `build/conformance.yaml`. What a platform team
+the image of `make image`. The report of a whole run is `build/conformance.yaml`; the run fails when it
+says anything else than `MISSES`: a test that fails, and one that passes although it is listed. What a platform team
 would have to allow so that plain web traffic of the suite's namespaces may pass stands in `GRANTS`:
 the suite knows nothing of governance, and without that grant everything would be refused.
 """
@@ -13,22 +14,50 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from gatereeve import __version__
-from tests.cluster import governed, manifests, own_image, tools, waiting
+from tests.cluster import governed, manifests, own_image, tools
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.governed import NAMESPACE
 
 REPORT = ROOT / "build" / "conformance.yaml"
 PROFILE = "GATEWAY-HTTP"
 
-EXTENDED = ()
+EXTENDED = (
+    "GatewayHTTPListenerIsolation",
+    "GatewayPort8080",
+    "HTTPRoute303RedirectStatusCode",
+    "HTTPRoute307RedirectStatusCode",
+    "HTTPRoute308RedirectStatusCode",
+    "HTTPRouteBackendProtocolH2C",
+    "HTTPRouteBackendTimeout",
+    "HTTPRouteHostRewrite",
+    "HTTPRouteMethodMatching",
+    "HTTPRouteNamedRouteRule",
+    "HTTPRoutePathRedirect",
+    "HTTPRoutePathRewrite",
+    "HTTPRoutePortRedirect",
+    "HTTPRouteQueryParamMatching",
+    "HTTPRouteRequestMirror",
+    "HTTPRouteRequestMultipleMirrors",
+    "HTTPRouteRequestPercentageMirror",
+    "HTTPRouteRequestTimeout",
+    "HTTPRouteResponseHeaderModification",
+    "HTTPRouteSchemeRedirect",
+)
 """Features beyond the core that are claimed, and so tested."""
 
-VALUES = {
+MISSES: Mapping[str, str] = {
+    "HTTPRouteHostnameIntersection": "one of its 30 requests has a port in Host, which backends get"
+    " without it: a host is brought to one spelling before anything is decided (decision 38)",
+}
+"""Core tests that fail, and why."""
+
+VALUES: Mapping[str, object] = {
     "image": {"repository": "gatereeve.test/gatereeve", "tag": "dev"},
     "gates": [
         {
@@ -58,23 +87,19 @@ spec:
 """
 
 
-def install(cluster: Cluster) -> None:
-    """A release for the suite; ready when this returns."""
-    with tempfile.TemporaryDirectory() as folder:
-        ours = governed.Installed(cluster=cluster, values=Path(folder) / "values.yaml")
-        ours.values.write_text(yaml.safe_dump(VALUES))
-        for crd in manifests.gateway_crds():
-            cluster.kubectl("apply", "--server-side", "-f", str(crd))
-        cluster.load_image(own_image.ARCHIVE)
-        cluster.kubectl("create", "namespace", NAMESPACE)
-        ours.upgrade("--install")
+def install(ours: governed.Installed, values: Mapping[str, object]) -> None:
+    """A release that lets every namespace have every host; ready when this returns."""
+    cluster = ours.cluster
+    ours.values.write_text(yaml.safe_dump(dict(values)))
+    for crd in manifests.gateway_crds():
+        cluster.kubectl("apply", "--server-side", "-f", str(crd))
+    cluster.load_image(own_image.ARCHIVE)
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    ours.upgrade("--install")
     cluster.kubectl("apply", "--server-side", "-f", "-", given=GRANTS)
     for what in ("controllers", "gate-public"):
         cluster.rollout(f"deployment/gatereeve-{what}", namespace=NAMESPACE)
-    accepted = '{.status.conditions[?(@.type=="Accepted")].status}'
-    waiting.until(
-        lambda: ours.get("gatewayclass", "gatereeve", accepted) == "True", "the class is accepted"
-    )
+    ours.find_address()
 
 
 def run(cluster: Cluster, *more: str) -> int:
@@ -97,7 +122,28 @@ def run(cluster: Cluster, *more: str) -> int:
         *more,
     ]
     environment = os.environ | {"KUBECONFIG": str(cluster.kubeconfig)}
-    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+    with subprocess.Popen(command, env=environment, cwd=ROOT) as suite:
+        try:
+            return suite.wait()
+        finally:
+            suite.kill()  # else it would go on by itself, beside the next
+
+
+def judge(report: Path) -> list[str]:
+    """What a report says that was not to be expected."""
+    said = []
+    for profile in yaml.safe_load(report.read_text())["profiles"]:
+        failed = set(profile["core"].get("failedTests", ()))
+        skipped = set(profile["core"].get("skippedTests", ()))
+        extended = profile.get("extended", {})
+        said += [f"{name} failed" for name in sorted(failed - MISSES.keys())]
+        said += [f"{name} passed: take it from MISSES" for name in sorted(MISSES.keys() - failed)]
+        said += [f"{name} was skipped" for name in sorted(skipped)]
+        said += [f"{name} failed, and is claimed" for name in extended.get("failedTests", ())]
+        for title, part in (("core", profile["core"]), ("extended", extended)):
+            if part:
+                print(f"{profile['name']} {title}: {part['statistics']}")
+    return said
 
 
 def main(arguments: list[str]) -> int:
@@ -109,13 +155,21 @@ def main(arguments: list[str]) -> int:
     if not cluster.is_up():
         print("no cluster runs here: `make cluster`", file=sys.stderr)
         return 2
-    more = [f"--run-test={given.run_test}"] if given.run_test else [f"--report-output={REPORT}"]
     try:
-        install(cluster)
-        return run(cluster, *more)
+        with tempfile.TemporaryDirectory() as folder:
+            install(governed.Installed(cluster=cluster, values=Path(folder) / "values"), VALUES)
+        if given.run_test:
+            return run(cluster, f"--run-test={given.run_test}")
+        REPORT.unlink(missing_ok=True)
+        run(cluster, f"--report-output={REPORT}")
+        unexpected = judge(REPORT) if REPORT.exists() else ["the suite wrote no report"]
     finally:
         if not given.keep:
             governed.remove(cluster, NAMESPACE)
+    for line in unexpected:
+        print(line, file=sys.stderr)
+    print(f"{REPORT}: {'not ' if unexpected else ''}as expected")
+    return 1 if unexpected else 0
 
 
 if __name__ == "__main__":

@@ -41,7 +41,10 @@ VALUES = {
                 "identity": {
                     "apiKeys": {
                         "name": "partners",
-                        "keys": [{"id": "acme", "secret": {"namespace": SHOP, "name": "acme"}}],
+                        "keys": [
+                            {"id": "acme", "secret": {"namespace": SHOP, "name": "acme"}},
+                            {"id": "guest", "secret": {"namespace": SHOP, "name": "guest"}},
+                        ],
                     }
                 },
             },
@@ -84,15 +87,20 @@ def documents() -> str:
     version = yaml.safe_load(docs.version(1))
     del version["spec"]["endpoints"]
     version["spec"]["backend"] = {"service": "offers-v1", "port": "http"}
-    policy = docs.POLICY.replace("{group: corp/staff}", "{principal: partners/acme}")
     texts = [
-        docs.GRANT, docs.tls(), docs.api_key("acme"), docs.MODEL, yaml.safe_dump(version), policy,
-        docs.ROUTE, SERVER,
+        docs.GRANT, docs.tls(), docs.api_key("acme"), docs.api_key("guest"), docs.MODEL,
+        yaml.safe_dump(version), policy(), docs.ROUTE, SERVER,
     ]  # fmt: skip
     return "\n---\n".join(texts)
 
 
-KEY = "acme-0123456789abcdef0"
+def policy() -> str:
+    """Who may call: acme, and nobody else."""
+    return docs.POLICY.replace("{group: corp/staff}", "{principal: partners/acme}")
+
+
+KEY, GUEST = "acme-0123456789abcdef0", "guest-0123456789abcdef0"
+"""Keys of a partner who may call, and of one who may not."""
 
 
 @dataclass(kw_only=True)
@@ -122,6 +130,10 @@ class Installed:
         for what in ("controllers", "gate-public"):
             self.cluster.rollout(f"deployment/gatereeve-{what}", namespace=NAMESPACE)
         self.cluster.rollout("deployment/offers-v1", namespace=SHOP)
+        self.find_address()
+
+    def find_address(self) -> None:
+        """Where the load balancer is met."""
         path = "{.status.loadBalancer.ingress[0].ip}"
         self.address = waiting.until(
             lambda: self.get("service", "gatereeve-gate-public", path), "the gate has an address"
@@ -154,10 +166,10 @@ class Installed:
         finally:
             connection.close()
 
-    def connect(self) -> http.client.HTTPConnection:
+    def connect(self, *, timeout: float = 30) -> http.client.HTTPConnection:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        plain = socket.create_connection((self.address, 443), timeout=30)
+        plain = socket.create_connection((self.address, 443), timeout=timeout)
         connection = http.client.HTTPConnection(docs.HOST)
         connection.sock = context.wrap_socket(plain, server_hostname=docs.HOST)
         return connection

@@ -25,7 +25,7 @@ KINDS = (
     "clusterrolebindings,clusterroles"
 )
 CONTROLLERS = "deployment/gatereeve-controllers"
-POLICY = docs.POLICY.replace("{group: corp/staff}", "{principal: partners/acme}")
+POLICY = governed.policy()
 
 
 def gatereeve(*arguments: str) -> str:
