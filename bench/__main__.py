@@ -17,6 +17,7 @@ from pathlib import Path
 from bench import (
     admission,
     changes,
+    clustered,
     compiling,
     data_plane,
     endpoints,
@@ -36,6 +37,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     changes.BENCHMARK,
     endpoints.BENCHMARK,
     admission.BENCHMARK,
+    clustered.BENCHMARK,
 )
 BUILD = Path("build")
 

@@ -15,7 +15,7 @@ from typing import Self
 
 
 class Caller:
-    """Keeps a TLS connection to 127.0.0.1 and opens it anew when the gate closes it."""
+    """Keeps a TLS connection to one gate and opens it anew when the gate closes it."""
 
     def __init__(
         self,
@@ -26,8 +26,9 @@ class Caller:
         headers: Mapping[str, str],
         body: bytes,
         authority: Path,
+        address: str = "127.0.0.1",
     ) -> None:
-        self._address = ("127.0.0.1", port)
+        self._address = (address, port)
         self._host = host
         lines = [f"POST {path} HTTP/1.1", f"host: {host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

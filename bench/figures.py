@@ -40,6 +40,9 @@ BARS: Mapping[str, Bar] = {
     "compile-10000-time": Bar("at most", 5),
     "compile-10000-memory": Bar("at most", 1000),
     "admission-p99": Bar("at most", 20),
+    "cluster-change-3000": Bar("at most", 500),
+    "cluster-change-errors-3000": Bar("at most", 0),
+    "cluster-steady-changes-errors": Bar("at most", 0),
     "litellm-throughput-ratio": Bar("at least", 50),
 }
 """Every bar of the project. Ratios are plain numbers, times ms (compile: s), memory MB (10^6 bytes)."""

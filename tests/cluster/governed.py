@@ -33,6 +33,9 @@ VALUES = {
             "name": "public",
             "concurrency": 1,
             "drain": {"leastSeconds": 5, "longestSeconds": 30},
+            # Room for four of them, and for those that replace them, on a small machine.
+            "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},
+            "recorder": {"resources": {"requests": {"cpu": "10m", "memory": "96Mi"}}},
             "document": {
                 "region": "de",
                 "https": {"port": 8443, "publicPort": 443},

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final, cast
 
 from gatereeve.api import assemble, registry
@@ -35,6 +35,8 @@ EVERY_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
+
+_ROUTES: Final = resources.of_kind(registry.BY_KIND["gateway.networking.k8s.io", "HTTPRoute"])
 
 Addresses = Mapping[str, tuple[str, ...]]
 
@@ -68,6 +70,7 @@ class Telling:
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._was_leading = False
+        self._inherited = False
 
     def told(self) -> None:
         """Something is new."""
@@ -91,6 +94,7 @@ class Telling:
             self._known.clear()
             self._last = None
             self._writer.forget()
+            self._inherited = False
         self._was_leading = leading
         world, compiled = self._plane.world, self._plane.compiled
         if not leading or world is None or compiled is None:
@@ -109,6 +113,8 @@ class Telling:
             return True
         derived = await asyncio.to_thread(statuses.derive, world, compiled, facts)
         current = {status.ref: status for status in derived}
+        if not self._inherited:
+            await self._inherit(current.keys())
         refs_known = [*current, *(self._known.keys() - current.keys())]
         told = await asyncio.gather(
             *(self._bring(ref, current.get(ref)) for ref in refs_known
@@ -118,6 +124,23 @@ class Telling:
         whole = all(told)
         self._last = (compiled, facts) if whole else None
         return whole
+
+    async def _inherit(self, current: Container[refs.Ref]) -> None:
+        """What leaders before us said of routes that are not ours any more is taken back, too."""
+        scope = kube.Scope(resource=_ROUTES)
+        try:
+            items = await listing.everything(self._client, scope)
+        except errors.ApiMissingError:
+            items = []  # no Gateway API here
+        for item in items:
+            metadata = _part(item, "metadata")
+            ref = refs.Ref(
+                _ROUTES.group, _ROUTES.kind, str(metadata.get("namespace")), str(metadata.get("name"))
+            )  # fmt: skip
+            said = status_documents.withdrawn(cast("Json", _part(item, "status"))) is not None
+            if said and ref not in current:
+                await self._withdraw(ref)
+        self._inherited = True
 
     async def _bring(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
         """One object's status to what is wanted, None for none of ours; whether it is so now."""

@@ -214,6 +214,25 @@ def test_whether_an_approval_is_in_force(text: str, reason: str) -> None:
     assert body.subject == ("" if reason == "False VersionNotFound" else digest_of_version())
 
 
+GLASS_RULE = "governance: {breakGlass: {users: [olga], maxHours: 4}}"
+GLASS = "\n      breakGlass: {since: 2026-10-31T23:00:00Z, until: 2026-11-01T02:00:00Z}"
+
+
+@pytest.mark.parametrize(
+    ("model_text", "rule", "reason"),
+    [
+        (limited(SERVED[0]), GLASS_RULE, "True BreakGlass"),
+        (limited(SERVED[0]), "", "False BreakGlassRefused"),
+        (SERVED[0], GLASS_RULE, "False NotNeeded"),
+    ],
+)
+def test_whether_a_broken_glass_is_in_force(model_text: str, rule: str, reason: str) -> None:
+    gate = GATE.rstrip() + (f"\n  {rule}\n" if rule else "\n")
+    text = approval(digest_of_version(), more=GLASS)
+    got = conditions(told(model_text, *SERVED[1:], text, gate=gate), "Approval", "lending/a")
+    assert got["InForce"] == reason
+
+
 POLICY = """
 apiVersion: gatereeve.dev/v1alpha1
 kind: AccessPolicy

@@ -183,8 +183,23 @@ def _in_force(reading: Reading, doc: ApprovalDoc, version: ModelVersionDoc | Non
     if against is not None:
         why = _IN_FORCE.get(against.code, words.reason(against.code))
         return words.false("InForce", why, words.text([against]))
+    if doc.spec.break_glass is not None:
+        return _emergency(reading, doc, name)
     what = "approves" if doc.spec.decision == "approve" else "rejects"
     return words.true("InForce", words.reason(what), f"{doc.spec.approver} {what} {name}")
+
+
+def _emergency(reading: Reading, doc: ApprovalDoc, name: str) -> Condition:
+    """Of a broken glass that nothing speaks against by itself. One gate may admit what others refuse."""
+    found = reading.of(doc)
+    if words.of_codes(found, "break-glass-active"):
+        return words.true(
+            "InForce", "BreakGlass", f"{doc.spec.approver} broke the glass for {name}"
+        )
+    refused = words.of_codes(found, "break-glass-refused")
+    if refused:
+        return words.from_findings("InForce", refused)
+    return words.false("InForce", "NotNeeded", f"{name} lacks no approval that this stands in for")
 
 
 def rollouts(reading: Reading) -> Iterator[ObjectStatus]:
