@@ -251,6 +251,8 @@ class _Reader:
         before: str | None = None
         members = 0
         while (character := self._peek()) != "]":
+            if not character:  # a class that never ends; and "" is in every text
+                return -1
             self._at += 1
             if character == "\\":
                 escaped = self._peek()

@@ -13,6 +13,7 @@ from functools import cache
 
 import pytest
 
+from gatereeve.compile import grammar
 from gatereeve.compile.compiler import Compiled
 from tests.support import teams
 from tests.support.routes import (
@@ -591,3 +592,11 @@ def test_names_that_kubernetes_would_refuse(name: str, kind: str) -> None:
     text = document(kind, "{}").replace("name: bad", f'name: "{name}"')
     made = held(text)
     assert [f for f in made.findings if f.severity == 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/[", "/[^", "/[a", "/[a-", "/([a", "/[\\", "/(", "/(a", "/a{", "/a{1", "/\\", "/(?", "/(?:"],
+)
+def test_a_pattern_that_breaks_off_is_refused_at_once(text: str) -> None:
+    assert grammar.bounded_pattern(text) is None
