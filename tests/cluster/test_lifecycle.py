@@ -10,7 +10,7 @@ from tests.cluster import governed, inventory, own_image, tools, waiting
 from tests.cluster.cluster import Cluster
 from tests.cluster.governed import CHART, NAMESPACE, RELEASE, SHOP, Installed, Load
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 DEFINITION = "accesspolicies.gatereeve.dev"
 OLDER = "gatereeve.dev/schema=sha256:older"

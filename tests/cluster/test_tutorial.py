@@ -11,7 +11,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.governed import CHART, NAMESPACE, SHOP
 from tests.support import tutorials
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 LIMIT_S = 480.0
 PAGE = tutorials.FOLDER / f"{tutorials.CLUSTER}.md"
