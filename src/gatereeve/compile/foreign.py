@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-CLASS = "kubernetes.io/ingress.class"
+from gatereeve.core import conditions
+
+CLASS = conditions.CLASS_ANNOTATION
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
