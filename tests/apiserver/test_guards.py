@@ -86,9 +86,14 @@ def refused(answer: Answer, code: str) -> bool:
         ),
         (ingress(annotations="{nginx.ingress.kubernetes.io/ssl-redirect: 'true'}"), "annotation-"),
         (ingress(annotations="{nginx.ingress.kubernetes.io/ssl-redirect: 'false'}"), ""),
-        (ingress(annotations="{nginx.ingress.kubernetes.io/proxy-body-size: 8m}"), ""),
         (
-            ingress(annotations='{nginx.ingress.kubernetes.io/proxy-body-size: "8m\\u0001"}'),
+            ingress(annotations="{nginx.ingress.kubernetes.io/proxy-body-size: 8m}"),
+            "annotation-refused",
+        ),
+        (ingress(annotations="{nginx.ingress.kubernetes.io/proxy-body-size: '0'}"), ""),
+        (ingress(annotations="{nginx.ingress.kubernetes.io/proxy-read-timeout: '60'}"), ""),
+        (
+            ingress(annotations='{nginx.ingress.kubernetes.io/proxy-read-timeout: "8\\u0001"}'),
             "annotation-refused",
         ),
         (ingress(annotations="{kubernetes.io/ingress.class: nginx}"), "ingress.class"),

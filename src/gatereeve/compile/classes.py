@@ -20,7 +20,7 @@ from gatereeve.core.refs import GATEREEVE_GROUP
 
 CONTROLLER = conditions.CONTROLLER
 GATE_ANNOTATION = "gatereeve.dev/gate"
-DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
+DEFAULT_ANNOTATION = conditions.DEFAULT_CLASS_ANNOTATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

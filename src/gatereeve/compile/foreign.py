@@ -3,7 +3,7 @@
 An annotation that asked another controller to protect, redirect or rewrite something would open or
 change a route if it were overlooked, so the Ingress is refused. Only what is listed as harmless is
 ignored; whatever else carries a controller's prefix is refused, because it is not known what it
-asks for. Flat tables; no value is ever interpreted beyond `false`.
+asks for. Flat tables; no value is ever interpreted beyond `false` and `0`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-CLASS = "kubernetes.io/ingress.class"
+from gatereeve.core import conditions
+
+CLASS = conditions.CLASS_ANNOTATION
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -65,7 +67,6 @@ HARMLESS: tuple[str, ...] = (
     "nginx.ingress.kubernetes.io/http2-push-preload",
     "nginx.ingress.kubernetes.io/load-balance",
     "nginx.ingress.kubernetes.io/preserve-trailing-slash",
-    "nginx.ingress.kubernetes.io/proxy-body-size",
     "nginx.ingress.kubernetes.io/proxy-buffer",
     "nginx.ingress.kubernetes.io/proxy-busy-buffers-size",
     "nginx.ingress.kubernetes.io/proxy-connect-timeout",
@@ -78,7 +79,6 @@ HARMLESS: tuple[str, ...] = (
     "nginx.ingress.kubernetes.io/service-upstream",
     "nginx.ingress.kubernetes.io/session-cookie-",
     "nginx.ingress.kubernetes.io/upstream-hash-by",
-    "nginx.org/client-max-body-size",
     "nginx.org/keepalive",
     "nginx.org/lb-method",
     "nginx.org/max-conns",
@@ -124,6 +124,15 @@ OFF_IS_HARMLESS: tuple[str, ...] = (
 )
 """Whole names that ask for nothing when their value is `false`."""
 
+ZERO_IS_HARMLESS: tuple[str, ...] = (
+    "nginx.ingress.kubernetes.io/proxy-body-size",
+    "nginx.org/client-max-body-size",
+)
+"""Whole names that ask for no bound when their value is `0`.
+
+Any other bound is a protection that we keep on routes of OpenAI models only (`Gate.maxBodyBytes`).
+"""
+
 _PLAIN_BACKEND = frozenset({"http", "h1"})
 
 
@@ -137,6 +146,8 @@ def judge(name: str, value: str) -> Literal["ours", "ignored", "refused"]:
         return "ignored"
     lower = value.strip().lower()
     if name in OFF_IS_HARMLESS and lower == "false":
+        return "ignored"
+    if name in ZERO_IS_HARMLESS and lower == "0":
         return "ignored"
     if name.endswith("/backend-protocol") and lower in _PLAIN_BACKEND:
         return "ignored"

@@ -17,6 +17,12 @@ from gatereeve.core.refs import Ref
 CONTROLLER = "gatereeve.dev/gate"
 """The controllerName of our classes, and of our entries in the status of routes."""
 
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""How an Ingress named its class before `ingressClassName`; read as Kubernetes defines it."""
+
+DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
+"""Of an IngressClass, when `true`: Ingresses that name no class are of this one."""
+
 BREAK_GLASS = "BreakGlass"
 """Condition type, reserved: an emergency access is in force. Written by whoever grants it."""
 

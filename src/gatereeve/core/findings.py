@@ -519,6 +519,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _W,
         "Somebody may change Services, endpoints or NetworkPolicies everywhere, or where models are.",
     ),
+    (
+        "grant-ours",
+        _I,
+        "The controllers have a right that they cannot do without; the account is theirs.",
+    ),
     ("grant-unknown", _I, "A binding gives a role that was not among what was looked at."),
     # guards of a cluster
     ("guard-missing", _E, "A guard that the documents ask for is not in the cluster."),

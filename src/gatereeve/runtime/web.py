@@ -42,7 +42,8 @@ def listen(address: str) -> socket.socket:
     with contextlib.ExitStack() as undo:
         try:
             info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            found = undo.enter_context(socket.socket(info[0], socket.SOCK_STREAM))
+            # With its protocol: asyncio sets TCP_NODELAY only on sockets that say they are TCP.
+            found = undo.enter_context(socket.socket(info[0], info[1], info[2]))
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             found.bind(info[4])
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import httpx
 import pytest
@@ -71,3 +72,22 @@ def test_every_metric_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names)
     for one in metrics.REGISTRY:
         assert one.name.endswith("_total") == (one.kind == "counter")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_an_answer_does_not_wait_for_an_acknowledgement(host: str) -> None:
+    """asyncio turns Nagle's algorithm off only for sockets that say they are TCP."""
+    delays: list[int] = []
+
+    def came(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = writer.get_extra_info("socket")
+        delays.append(place.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with web.listen(f"{host}:0") as place:
+        async with await asyncio.start_server(came, sock=place):
+            reader, writer = await asyncio.open_connection(*place.getsockname()[:2])
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+    assert delays == [1]

@@ -2,7 +2,8 @@
 
 Only bound rights are findings: a role that nobody has harms nobody. What the control plane itself
 has (`system:` users and groups, service accounts of kube-system) is left out, unless the group
-holds everybody. Findings: grant-….
+holds everybody. What our own controllers cannot do without is told apart, never left out. Findings:
+grant-….
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ _AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-"
 _BUILT_IN = "kubernetes.io/bootstrapping"
 _SHOWN = 4
 
+_OUR_ACCOUNT, _OUR_DEPLOYMENT = "gatereeve-controller", "gatereeve-controllers"
+_OUR_ROLES = frozenset({"gatereeve-controller", "gatereeve-controller-documents"})
+"""As the chart names them; an installation has fixed names (decision 37)."""
+_OUR_RIGHTS = frozenset({"grant-status", "grant-secrets"})
+"""What the controllers need. Anything more that they are given is told like anybody's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Role:
@@ -47,11 +54,25 @@ def risks(inventory: Inventory, model_namespaces: frozenset[str]) -> Iterator[Fi
 
     model_namespaces: where models are, governed or likely.
     """
-    roles = _roles(inventory)
+    roles, accounts = _roles(inventory), _our_accounts(inventory)
     for binding in inventory.of((_GROUP, "ClusterRoleBinding"), (_GROUP, "RoleBinding")):
-        yield from _of_binding(binding, roles, model_namespaces)
+        yield from _of_binding(binding, roles, accounts, model_namespaces)
     for doc in inventory.of((_GROUP, "ClusterRole")):
         yield from _of_aggregation(doc)
+
+
+def _our_accounts(inventory: Inventory) -> frozenset[str]:
+    """Subjects under which our controllers run: named so, and used so by their Deployment.
+
+    The name alone would let anybody's account pass for ours; where Deployments were not looked at,
+    none is ours.
+    """
+    return frozenset(
+        f"ServiceAccount {doc.ref.namespace}/{_OUR_ACCOUNT}"
+        for doc in inventory.of(("apps", "Deployment"))
+        if doc.ref.name == _OUR_DEPLOYMENT
+        and raw.get(doc.spec, "spec", "template", "spec", "serviceAccountName") == _OUR_ACCOUNT
+    )
 
 
 def _roles(inventory: Inventory) -> Mapping[tuple[str, str, str], _Role]:
@@ -83,7 +104,10 @@ def _role(rules: list[Plain]) -> _Role:
 
 
 def _of_binding(
-    binding: RawDoc, roles: Mapping[tuple[str, str, str], _Role], models: frozenset[str]
+    binding: RawDoc,
+    roles: Mapping[tuple[str, str, str], _Role],
+    accounts: frozenset[str],
+    models: frozenset[str],
 ) -> Iterator[Finding]:
     namespace = binding.ref.namespace
     subjects = _subjects(binding)
@@ -102,12 +126,19 @@ def _of_binding(
         return
     where = f"in namespace {namespace}" if namespace else "in every namespace"
     everybody = tuple(who for who in subjects if who.rpartition(" ")[2] in EVERYBODY)
+    ours = name in _OUR_ROLES and set(subjects) <= accounts
     for right in _rights(role, namespace, models):
         limit = ", for named objects only" if right.named else ""
+        may = f"may {right.may} {where}{limit}, by {by}"
+        if ours and right.code in _OUR_RIGHTS:
+            yield finding(
+                "grant-ours", binding, "roleRef", f"{_told(subjects)} (our controllers) {may}",
+                "nothing to do; keep others from running pods in that namespace",
+            )  # fmt: skip
+            continue
         yield finding(
             "grant-to-everybody" if everybody else right.code, binding, "roleRef",
-            f"{_told(everybody or subjects)} may {right.may} {where}{limit}, by {by}: {right.why}",
-            right.hint,
+            f"{_told(everybody or subjects)} {may}: {right.why}", right.hint,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from gatereeve.admission.guards.named import Named
 from gatereeve.api.world import World
 from gatereeve.compile.classes import classes_of
 from gatereeve.compile.hosts import NAME_LABEL
+from gatereeve.core import conditions
 from gatereeve.core.memo import Memo
 
 
@@ -72,7 +73,7 @@ def facts(world: World, people: Named) -> Facts:
     )
 
 
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+CLASS_ANNOTATION = conditions.CLASS_ANNOTATION
 
 
 def is_our_ingress(known: Facts) -> str:

@@ -60,7 +60,7 @@ _CLASS = (
 def _annotations() -> tuple[Check, ...]:
     """`compile.foreign.judge` refuses none of them."""
     controllers, harmless = cel.texts(foreign.CONTROLLERS), cel.texts(foreign.HARMLESS)
-    off = cel.texts(foreign.OFF_IS_HARMLESS)
+    off, zero = cel.texts(foreign.OFF_IS_HARMLESS), cel.texts(foreign.ZERO_IS_HARMLESS)
     value = "variables.annotations[name]"
     said = f"{value}.trim().lowerAscii()"
     refused = (
@@ -68,6 +68,7 @@ def _annotations() -> tuple[Check, ...]:
         f"{value}.matches({cel.text(_CONTROL)}) || !("
         f"{harmless}.exists(prefix, name.startsWith(prefix))"
         f" || (name in {off} && {said} == 'false')"
+        f" || (name in {zero} && {said} == '0')"
         f" || (name.endsWith('/backend-protocol') && {said} in ['http', 'h1'])"
         f" || (name == 'kubernetes.io/ingress.allow-http' && {said} == 'true')))"
     )

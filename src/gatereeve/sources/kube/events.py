@@ -13,14 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gatereeve.core import errors, findings, protocols, refs
+from gatereeve.core import conditions, errors, findings, protocols, refs
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.apply import Leads
 from gatereeve.sources.kube.resources import EVENTS
 
 _LOG = logging.getLogger(__name__)
 
-CONTROLLER = "gatereeve.dev/gate"
 MAX_AT_ONCE = 50
 """Of one call; what is beyond comes with the next."""
 _MAX_NOTE = 1024
@@ -120,7 +119,7 @@ def event_of(
         "kind": EVENTS.kind,
         "metadata": {"name": name, "namespace": ref.namespace or "default"},
         "eventTime": _micro_time(at),
-        "reportingController": CONTROLLER,
+        "reportingController": conditions.CONTROLLER,
         "reportingInstance": instance[:128],
         "action": "Compile",
         "reason": reason_of(finding.code),

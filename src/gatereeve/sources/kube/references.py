@@ -21,11 +21,8 @@ from gatereeve.api.world import (
     Key,
     ReferenceGrantDoc,
 )
-from gatereeve.core import refs
+from gatereeve.core import conditions, refs
 
-CONTROLLER = "gatereeve.dev/gate"
-_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-_DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 
 
@@ -60,12 +57,14 @@ def _named(documents: Referring) -> Iterator[tuple[refs.Origin, Key]]:
 
 def _of_ingresses(documents: Referring, listed: set[str]) -> Iterator[tuple[refs.Origin, Key]]:
     classes = documents.ingress_classes.values()
-    ours = listed | {c.ref.name for c in classes if c.spec.controller == CONTROLLER}
+    ours = listed | {c.ref.name for c in classes if c.spec.controller == conditions.CONTROLLER}
     defaults = {
-        c.ref.name for c in classes if c.meta.annotations.get(_DEFAULT_ANNOTATION) == "true"
+        c.ref.name
+        for c in classes
+        if c.meta.annotations.get(conditions.DEFAULT_CLASS_ANNOTATION) == "true"
     }
     for doc in documents.ingresses.values():
-        annotated = doc.meta.annotations.get(_CLASS_ANNOTATION)
+        annotated = doc.meta.annotations.get(conditions.CLASS_ANNOTATION)
         named = {name for name in (annotated, doc.spec.ingress_class_name) if name is not None}
         if not ours & (named or defaults):
             continue
@@ -76,7 +75,7 @@ def _of_ingresses(documents: Referring, listed: set[str]) -> Iterator[tuple[refs
 
 def _of_gateways(documents: Referring, listed: set[str]) -> Iterator[tuple[refs.Origin, Key]]:
     classes = documents.gateway_classes.values()
-    ours = listed | {c.ref.name for c in classes if c.spec.controller_name == CONTROLLER}
+    ours = listed | {c.ref.name for c in classes if c.spec.controller_name == conditions.CONTROLLER}
     for doc in documents.gateways.values():
         if doc.spec.gateway_class_name not in ours:
             continue

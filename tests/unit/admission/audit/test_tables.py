@@ -46,8 +46,8 @@ def test_the_compiler_overlooks_nothing_that_is_lost_or_must_move() -> None:
         if setting.worth == "protection"
         and foreign.judge(f"{PREFIX}/{setting.name}", "something") == "ignored"
     }
-    # Records are kept anyway; the bound of bodies is the Gate's.
-    assert overlooked == {"enable-access-log", "proxy-body-size"}
+    # Records are kept anyway.
+    assert overlooked == {"enable-access-log"}
 
 
 def test_every_row_has_a_registered_code_and_a_way_out() -> None:

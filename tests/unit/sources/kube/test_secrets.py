@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gatereeve.compile import classes, foreign
-from gatereeve.sources.kube import references
 from tests.support.apiserver import ApiServer, Fault, Obj
 from tests.unit.sources.kube.test_source import cluster, codes, put
 
@@ -120,12 +118,6 @@ async def test_the_class_decides_whose_it_is(
         world = await c.world()
         assert bool(world.secrets) is is_read
         assert read_of(c.server) == (["cert"] if is_read else [])
-
-
-def test_the_words_are_those_of_the_compiler() -> None:
-    assert references.CONTROLLER == classes.CONTROLLER
-    assert references._DEFAULT_ANNOTATION == classes.DEFAULT_ANNOTATION
-    assert references._CLASS_ANNOTATION == foreign.CLASS
 
 
 async def test_a_gate_names_secrets_anywhere(tmp_path: Path) -> None:
