@@ -29,7 +29,7 @@ def test_the_tutorial_does_what_it_says(cluster: Cluster, tmp_path: Path) -> Non
         assert code == 0, output
         assert sorted(everything(cluster) - before) == []
     finally:
-        clear(cluster)
+        governed.remove(cluster, SHOP, NAMESPACE)
 
 
 def reader(cluster: Cluster) -> dict[str, str]:
@@ -43,17 +43,6 @@ def reader(cluster: Cluster) -> dict[str, str]:
         "REPOSITORY": repository,
         "TAG": tag,
     }
-
-
-def clear(cluster: Cluster) -> None:
-    """What a tutorial that ended halfway leaves; the page itself removes all of it."""
-    cluster.kubectl("delete", "namespace", SHOP, NAMESPACE, "--ignore-not-found", "--wait=true")
-    for kind in ("clusterrole", "clusterrolebinding", "ingressclass", "gatewayclass"):
-        cluster.kubectl(
-            "delete", kind, "--selector", f"app.kubernetes.io/instance={governed.RELEASE}",
-            "--ignore-not-found", check=False,
-        )  # fmt: skip
-    cluster.kubectl("delete", "crd", "--selector", "app.kubernetes.io/part-of=gatereeve")
 
 
 def everything(cluster: Cluster) -> set[str]:

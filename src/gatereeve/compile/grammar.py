@@ -158,6 +158,8 @@ _LITERAL = frozenset(
 )
 _CLASSES = frozenset("dDwW")
 _PUNCTUATION = frozenset("./-+*?()[]{}|^$\\:=@!&,~%")
+_SIGNS = frozenset(".+*?(){}|$")
+"""Mean themselves in a class. A set: the end of the text, "", would be in any text."""
 _REPEAT = re.compile(r"\{([0-9]{1,3})(?:(,)([0-9]{1,3})?)?\}")
 
 
@@ -251,8 +253,6 @@ class _Reader:
         before: str | None = None
         members = 0
         while (character := self._peek()) != "]":
-            if not character:  # a class that never ends; and "" is in every text
-                return -1
             self._at += 1
             if character == "\\":
                 escaped = self._peek()
@@ -267,7 +267,7 @@ class _Reader:
                 before = None
             elif character in _LITERAL and (character != "-" or self._peek() in ("]", "")):
                 before = character if character.isalnum() else None
-            elif character in ".+*?(){}|$":
+            elif character in _SIGNS:
                 before = None
             else:
                 return -1
