@@ -23,6 +23,7 @@ ELSEWHERE = {
     # what stands in a cluster, not in documents
     "guard-missing": "tests/unit/admission",
     "guard-changed": "tests/unit/admission",
+    "guard-stale": "tests/unit/admission",
     "guard-superfluous": "tests/unit/admission",
 }
 
