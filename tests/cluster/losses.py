@@ -39,8 +39,7 @@ class Client:
 
 
 CLIENTS = (
-    Client(name="kept connection"),
-    Client(name="kept connection, too"),
+    *(Client(name=f"kept connection {number}", pause_s=0.01) for number in (1, 2, 3)),
     Client(name="new connections", fresh=True),
     Client(name="slow answers", path="/?delay=2s", pause_s=0.0),
     Client(name="slow answers, too", path="/?delay=3s", pause_s=0.0),
