@@ -269,7 +269,7 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
     )
     for name, words in (
         ("controller", ("gatereeve", "controller", "--cluster")),
-        ("gate", ("envoy", "gate/bench")),
+        ("gate", ("envoy", "--config")),
     ):
         yield Figure(
             f"cluster-memory-{name}-{models}", _memory(words), "MB", "resident, the largest of two"
@@ -368,7 +368,7 @@ def _steadily(house: House, seconds: float) -> Iterator[Figure]:
 
 
 def _without_a_leader(house: House) -> Iterator[Figure]:
-    """The leader is killed at once: who leads next, and when a status is written again."""
+    """The leader's pod is deleted by force: who leads next, and when a status is written again."""
     path = (
         f"/apis/coordination.k8s.io/v1/namespaces/{governed.NAMESPACE}/leases/gatereeve-controller"
     )
@@ -411,7 +411,7 @@ def _without_a_leader(house: House) -> Iterator[Figure]:
 
         _until(told, "a status is written")
         told_s = time.perf_counter() - began
-    note = f"leader killed by force; {told_s:.1f} s until a status of a document that changed meanwhile was written; requests meanwhile {dict(asking.answers)}"
+    note = f"the leader's pod deleted by force; {told_s:.1f} s until a status of a document that changed meanwhile was written; requests meanwhile {dict(asking.answers)}"
     yield Figure("cluster-failover", leads_s, "s", note)
 
 
