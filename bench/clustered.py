@@ -6,6 +6,11 @@ stand-in pod, through hand-made EndpointSlices. Gates are asked at their pods' o
 itself, so that a change counts as enforced when both obey.
 
 Everything shares the machine: API server, etcd, kubelet, both controllers, both gates, the callers.
+
+Published figures to hold these against (gateway-api-bench v2, 16 cores, up to 3 000 routes, from a new
+route to the first 200; github.com/howardjohn/gateway-api-bench): agentgateway 10 to 30 ms, Istio 120 to
+300 ms, Envoy Gateway some 600 ms with 14 808 answers 503, NGINX Gateway Fabric some 800 ms; under load
+30, 375, 2 000 ms and never. There a route is plain; here it is governed, and two gates must obey.
 """
 
 from __future__ import annotations
@@ -43,6 +48,10 @@ PATIENCE_S = 120.0
 WRITERS = 6
 PORT = 8443
 _ALLOWED, _DENIED = 200, 403
+_OTHERS = (
+    "others, as published for a plain new route, one gate, 16 cores: agentgateway 10 to 30, Istio 120 to 300,"
+    " Envoy Gateway 600 with 14 808 answers 503, NGINX Gateway Fabric 800 (gateway-api-bench v2)"
+)
 _PLACES = {
     "Namespace": "/api/v1/namespaces",
     "Secret": f"/api/v1/namespaces/{MODELS}/secrets",
@@ -258,7 +267,7 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
     )
     time.sleep(5)  # what is written back after a start has its time
     times, errors = _flips(house, probe, changes)
-    note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; from before the write to the API server until both gates obey"
+    note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; from before the write to the API server until both gates obey; {_OTHERS}"
     yield Figure(f"cluster-change-{models}", percentile(times, 0.99), "ms", note)
     yield Figure(f"cluster-change-{models}-p50", percentile(times, 0.5), "ms", "")
     yield Figure(
