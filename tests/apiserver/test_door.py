@@ -219,7 +219,12 @@ def test_guards_are_made_from_and_compared_with_the_cluster(
     found = runner.invoke(
         app, ["guards", "--kubeconfig", kubeconfig, "--check", "cluster"]
     )  # fmt: skip
-    lines = [line for line in found.stdout.splitlines() if "guard-" in line]
+    lines = [
+        line
+        for line in found.stdout.splitlines()
+        # Namespaces of other tests, which are going for ever here, can be given none.
+        if "guard-" in line and "GuardParameters" not in line
+    ]
     # This test's webhook has an address of its own, which is what a hand on it would look like; and
     # other tests have namespaces here.
     assert {line.partition(" guard-")[2].partition(":")[0] for line in lines} == {

@@ -219,7 +219,9 @@ class House:
         waiting.until(lambda: self.hash() == self.base, what, seen=self.status)
 
     def problems(self) -> set[str]:
-        return {problem["code"] for problem in self.status().get("problems", [])}
+        """Of documents of this module: the API server has those of others, too."""
+        found = self.status().get("problems", [])
+        return {one["code"] for one in found if GATE in str(one["place"])}
 
     def condition(self, kind: str, of: str) -> dict[str, Any]:
         body = self.admin.get(DOCUMENTS[kind]).ok()
@@ -252,7 +254,7 @@ def house(apiserver: ControlPlane, root: Api, crds: None, gateway_crds: None) ->
 
 
 def test_nothing_is_wrong_with_what_they_begin_with(house: House) -> None:
-    assert house.status()["findings"]["error"] == 0, house.status()["problems"]
+    assert house.problems() == set(), house.status()["problems"]
 
 
 @pytest.mark.parametrize("kind", sorted(CHANGES))

@@ -88,6 +88,7 @@ class ClusterPlace:
             plane=plane,
             clock=self._clock,
             namespace=self._settings.namespace,
+            watched=self._settings.namespaces,
             is_leading=self.leader.is_leading,
         )
         self._digests.load()

@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 _LOOK_S: Final = 2.0
 """How often a renewed certificate is looked for; it is renewed days before the old one ends."""
+_QUIET_S: Final = 0.1
 _SHARE: Final = 2.0
 """After indexing a World, so many times as long is left to everything else."""
 
@@ -75,6 +76,7 @@ class Door:
         loop = asyncio.get_running_loop()
         while True:
             await self._come.wait()
+            await asyncio.sleep(_QUIET_S)  # a change reaches the gates first
             self._come.clear()
             world = self._newest
             if world is None:

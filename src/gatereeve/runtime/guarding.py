@@ -139,11 +139,21 @@ class Guarding:
         await self.keep()
 
     async def keep(self) -> None:
-        """The parameters, as the documents ask; only by the leader. Raises ApiError."""
+        """The parameters, as the documents ask; only by the leader.
+
+        One that cannot be written, as in a namespace that is going, keeps no other from being written.
+        Raises ApiError, the first, when all have been tried.
+        """
         wanted = await self._asked() if self._is_leading() else None
+        failed: list[errors.ApiError] = []
         for one in wanted or ():
             if one["kind"] == _PARAMETERS:
-                await self._writer.apply_object(_target(one), _without_place(one))
+                try:
+                    await self._writer.apply_object(_target(one), _without_place(one))
+                except errors.ApiError as error:
+                    failed.append(error)
+        if failed:
+            raise failed[0]
 
     async def _asked(self) -> tuple[Object, ...] | None:
         """The guards that the documents of now ask for; None before there are documents."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final, cast
 
 from gatereeve.api import assemble, registry
@@ -21,6 +21,7 @@ from gatereeve.compile.statuses import Facts, GateFacts
 from gatereeve.core import errors, refs, status_documents
 from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
+from gatereeve.core.findings import Finding
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
@@ -33,6 +34,10 @@ _LOG = logging.getLogger(__name__)
 EVERY_S: Final = 5.0
 """Looked at this often at least: addresses of Services come without a word to us."""
 _RETRY_S: Final = 1.0
+_QUIET_S: Final = 0.25
+"""What a change brings with it comes within this: proofs of several gates, the next change."""
+_SHARE: Final = 2.0
+"""After a look, so many times as long is left to everything else."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -44,7 +49,7 @@ Addresses = Mapping[str, tuple[str, ...]]
 class Telling:
     """See the module. `run` once at a time; `told` may be called from the loop at any time.
 
-    namespace: where the gates' own Services stand.
+    namespace: where the gates' own Services stand. watched: namespaces that are read, () for all.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Telling:
         plane: ControlPlane,
         clock: Clock,
         namespace: str,
+        watched: tuple[str, ...],
         is_leading: Callable[[], bool],
     ) -> None:
         self._client = client
@@ -64,6 +70,7 @@ class Telling:
         self._plane = plane
         self._clock = clock
         self._namespace = namespace
+        self._watched = watched
         self._is_leading = is_leading
         self._known: dict[refs.Ref, ObjectStatus] = {}
         self._last: tuple[Compiled, Facts] | None = None
@@ -77,15 +84,23 @@ class Telling:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled.
+
+        A change reaches the gates first and is told afterwards: with thousands of models, saying what
+        came of it takes longer than the change itself, on the same processor.
+        """
+        loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            if not await self._look():
-                await asyncio.sleep(_RETRY_S)
+            began = loop.time()
+            whole = await self._look()
+            await asyncio.sleep(max(_SHARE * (loop.time() - began), 0 if whole else _RETRY_S))
+            if not whole:
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
                     await self._changed.wait()
+            await asyncio.sleep(_QUIET_S)
 
     async def _look(self) -> bool:
         """Tell what is new, leading; whether there is nothing that wants to be tried again soon."""
@@ -120,18 +135,19 @@ class Telling:
             *(self._bring(ref, current.get(ref)) for ref in refs_known
               if self._known.get(ref) != current.get(ref))
         )  # fmt: skip
-        await self._events.tell(self._plane.all_findings(), _about(world))
+        found = self._plane.all_findings()
+        await self._events.tell(found, _about(world, found))
         whole = all(told)
         self._last = (compiled, facts) if whole else None
         return whole
 
     async def _inherit(self, current: Container[refs.Ref]) -> None:
         """What leaders before us said of routes that are not ours any more is taken back, too."""
-        scope = kube.Scope(resource=_ROUTES)
-        try:
-            items = await listing.everything(self._client, scope)
-        except errors.ApiMissingError:
-            items = []  # no Gateway API here
+        items: list[kube.Object] = []
+        for namespace in self._watched or ("",):
+            scope = kube.Scope(resource=_ROUTES, namespace=namespace)
+            with contextlib.suppress(errors.ApiMissingError):  # no Gateway API here
+                items += await listing.everything(self._client, scope)
         for item in items:
             metadata = _part(item, "metadata")
             ref = refs.Ref(
@@ -268,13 +284,16 @@ def _with_others(existing: kube.Object, made: kube.Object) -> kube.Object:
     return {"conditions": [*ours, *kept]}
 
 
-def _about(world: World) -> Mapping[refs.Ref, About]:
-    """Objects that events can be about."""
-    return {about.ref: about for kind in registry.KINDS for about in _objects(world, kind)}
-
-
-def _objects(world: World, kind: registry.Kind) -> Iterator[About]:
-    api_version = resources.of_kind(kind).api_version
-    for doc in assemble.table_of(world, kind).values():
-        if doc.meta.uid:
-            yield About(ref=doc.ref, uid=doc.meta.uid, api_version=api_version)
+def _about(world: World, found: Iterable[Finding]) -> Mapping[refs.Ref, About]:
+    """The objects that these findings are about and that events can be about."""
+    objects: dict[refs.Ref, About] = {}
+    for finding in found:
+        ref = finding.origin.ref if finding.origin is not None else None
+        kind = None if ref is None else registry.BY_KIND.get((ref.group, ref.kind))
+        if ref is None or kind is None:
+            continue
+        doc = assemble.table_of(world, kind).get((ref.namespace, ref.name))
+        if doc is not None and doc.meta.uid:
+            version = resources.of_kind(kind).api_version
+            objects[ref] = About(ref=ref, uid=doc.meta.uid, api_version=version)
+    return objects

@@ -9,9 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from gatereeve.admission.guards.generate import guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.core import records
+from gatereeve.core.errors import ApiRefusedError
 from gatereeve.core.findings import Finding
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
@@ -21,7 +24,7 @@ from gatereeve.sources.kube import guards as reading
 from gatereeve.sources.kube.apply import ServerSideApply
 from tests.recording import MemoryRecorder, StillClock
 from tests.support import guarded
-from tests.support.apiserver import ApiServer, serving
+from tests.support.apiserver import ApiServer, Fault, serving
 from tests.support.worlds import world_of
 from tests.unit.sources.kube.harness import client_of
 
@@ -142,6 +145,24 @@ async def test_parameters_follow_the_documents_and_an_edit_of_them_is_undone(
         h.change("GuardParameters", "gatereeve", "lending", services=["mine"])
         await h.guarding.look()
         assert ("guard-changed", "GuardParameters lending/gatereeve") in h.found()
+        assert services(h.server) == ["credit", "late"]
+
+
+async def test_a_namespace_that_is_going_keeps_no_other_from_its_parameters(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as h:
+        await h.guarding.look()
+        more = guarded.version("credit-v2").replace("version: v1", "version: v2")
+        early = "{apiVersion: v1, kind: Namespace, metadata: {name: aaa}}"
+        h.plane.world = world_of(
+            guarded.DOCUMENTS, more.replace("service: credit", "service: late"), early
+        )
+        h.server.faults.append(
+            Fault(method="PATCH", path="*/namespaces/aaa/guardparameters*", status=403, times=99)
+        )
+        with pytest.raises(ApiRefusedError):
+            await h.guarding.keep()
         assert services(h.server) == ["credit", "late"]
 
 
