@@ -9,7 +9,7 @@ import pytest
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.compile.statuses import Facts, GateFacts, derive
-from gatereeve.compile.statuses.gatewayapi import FEATURES
+from gatereeve.compile.statuses.gatewayapi import FEATURES, OWN_ADDRESSES
 from gatereeve.core.conditions import (
     MAX_MESSAGE,
     ApprovalBody,
@@ -390,8 +390,22 @@ def test_a_class_that_no_gate_serves_waits() -> None:
     assert conditions(statuses, "GatewayClass", "own") == {"Accepted": "False Pending"}
 
 
-def test_features_are_sorted() -> None:
+def claimed(gate: str) -> tuple[str, ...]:
+    body = find(told(CLASS, gate=gate), "GatewayClass", "gatereeve").body
+    assert isinstance(body, GatewayClassBody)
+    return body.features
+
+
+def test_features_are_sorted_and_more_with_addresses_of_their_own() -> None:
     assert list(FEATURES) == sorted(set(FEATURES))
+    assert claimed(GATE) == FEATURES
+    own = claimed(GATE + "  gateways: {namespace: gatereeve}\n")
+    assert list(own) == sorted(own)
+    assert set(own) - set(FEATURES) == set(OWN_ADDRESSES)
+
+
+def test_a_feature_whose_test_of_the_suite_fails_is_not_claimed() -> None:
+    assert "HTTPRouteParentRefPort" not in (*FEATURES, *OWN_ADDRESSES)
 
 
 def test_listeners_say_what_became_of_them() -> None:
@@ -442,6 +456,7 @@ HTTP = "{name: http, port: 8080, protocol: HTTP}"
         (gateway("{name: x, port: 53, protocol: UDP}"), "False ListenersNotValid", "False Invalid"),
         (gateway(HTTP, ", infrastructure: {parametersRef: {group: x, kind: Y, name: z}}"),
          "False InvalidParameters", "False Invalid"),
+        (gateway(HTTP, ", addresses: [{type: IPAddress}]"), "True Accepted", "True Programmed"),
         (gateway(HTTP, ", addresses: [{value: 192.0.2.9}]"), "False UnsupportedAddress", "False Invalid"),
         (gateway("{name: x, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}"),
          "True Accepted", "False Invalid"),

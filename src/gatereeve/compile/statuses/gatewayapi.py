@@ -64,8 +64,12 @@ FEATURES: Final = (
 )
 """What we claim to support, sorted as the specification demands: names of its `pkg/features`."""
 
-OWN_ADDRESSES: Final = ("GatewayPort8080", "HTTPRouteParentRefPort")
-"""What needs more than one port of a protocol: claimed where each Gateway has addresses of its own."""
+OWN_ADDRESSES: Final = ("GatewayAddressEmpty", "GatewayPort8080")
+"""What is claimed where each Gateway has addresses of its own: it asks for ports of the Gateway's choice.
+
+Not HTTPRouteParentRefPort, although `parentRef.port` is kept: its test wants backends to see the port
+that stands in Host, and a gate drops that port before anything is decided.
+"""
 
 OVERLAP: Final = "gatereeve.dev/RouteRulesOverlap"
 SERVED: Final = "gatereeve.dev/Served"
