@@ -96,7 +96,8 @@ def test_governed_changes_need_the_door_and_nothing_else_does(
     cluster.kubectl("scale", "-n", NAMESPACE, CONTROLLERS, "--replicas=2")
     cluster.rollout(CONTROLLERS, namespace=NAMESPACE)
     waiting.until(lambda: tried(cluster, POLICY) == "", "the door is open again")
-    assert ours.ask() == 200
+    # The model's pods were replaced while nobody could tell the gates; now somebody does.
+    waiting.until(lambda: ours.ask() == 200, "the gates know the new pods")
 
 
 def noted(cluster: Cluster, document: str) -> set[tuple[str, str | None]]:
