@@ -22,6 +22,7 @@ from pathlib import Path
 import yaml
 
 from gatereeve import __version__
+from gatereeve.compile.statuses.gatewayapi import FEATURES, OWN_ADDRESSES
 from tests.cluster import governed, manifests, own_image, tools
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.governed import NAMESPACE
@@ -30,30 +31,9 @@ REPORT = ROOT / "build" / "conformance.yaml"
 LOG = ROOT / "build" / "conformance.log"
 PROFILE = "GATEWAY-HTTP"
 
-EXTENDED = (
-    "GatewayAddressEmpty",
-    "GatewayHTTPListenerIsolation",
-    "GatewayPort8080",
-    "HTTPRoute303RedirectStatusCode",
-    "HTTPRoute307RedirectStatusCode",
-    "HTTPRoute308RedirectStatusCode",
-    "HTTPRouteBackendProtocolH2C",
-    "HTTPRouteBackendTimeout",
-    "HTTPRouteHostRewrite",
-    "HTTPRouteMethodMatching",
-    "HTTPRouteNamedRouteRule",
-    "HTTPRoutePathRedirect",
-    "HTTPRoutePathRewrite",
-    "HTTPRoutePortRedirect",
-    "HTTPRouteQueryParamMatching",
-    "HTTPRouteRequestMirror",
-    "HTTPRouteRequestMultipleMirrors",
-    "HTTPRouteRequestPercentageMirror",
-    "HTTPRouteRequestTimeout",
-    "HTTPRouteResponseHeaderModification",
-    "HTTPRouteSchemeRedirect",
-)
-"""Features beyond the core that are claimed, and so tested."""
+CORE = ("Gateway", "HTTPRoute", "ReferenceGrant")
+EXTENDED = tuple(sorted({*FEATURES, *OWN_ADDRESSES} - {*CORE}))
+"""What our GatewayClass claims beyond the core, and so what is tested."""
 
 MISSES: Mapping[str, str] = {
     "HTTPRouteHostnameIntersection": "one of its 30 requests has a port in Host, which backends get"
@@ -117,7 +97,7 @@ def run(cluster: Cluster, *more: str, log: Path = LOG) -> int:
         "-test.v",
         "--gateway-class=gatereeve",
         f"--conformance-profiles={PROFILE}",
-        f"--supported-features={','.join(('Gateway', 'HTTPRoute', 'ReferenceGrant', *EXTENDED))}",
+        f"--supported-features={','.join((*CORE, *EXTENDED))}",
         "--organization=gatereeve",
         "--project=gatereeve",
         "--url=https://gatereeve.dev",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pytest
 import yaml
 
-from gatereeve.compile.statuses.gatewayapi import FEATURES, OWN_ADDRESSES
 from tests.cluster import conformance
 
 MISS = next(iter(conformance.MISSES))
@@ -76,8 +75,3 @@ def test_a_report_without_an_extended_part_proves_no_claim() -> None:
     said = conformance.judge(yaml.safe_dump(found), GOOD)
     assert "there is no extended part" in said
     assert f"{conformance.EXTENDED[0]} is claimed, and was not tested" in said
-
-
-def test_a_gateway_class_claims_what_the_run_tests_and_nothing_else() -> None:
-    core = {"Gateway", "HTTPRoute", "ReferenceGrant"}
-    assert {*FEATURES, *OWN_ADDRESSES} == core | set(conformance.EXTENDED)

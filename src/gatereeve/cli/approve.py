@@ -21,11 +21,11 @@ from gatereeve.admission.approving import decision
 from gatereeve.admission.guards.settings import Object
 from gatereeve.api.people import Role
 from gatereeve.api.world import ModelVersionDoc
+from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, OUT
 from gatereeve.core.errors import SettingsError
 from gatereeve.runtime.deciding import decide
 from gatereeve.runtime.folders import read_folder
-from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube.access import Access
 
@@ -100,7 +100,7 @@ def approve(
         decided="approve", role=_role(role), reason=reason, approver=approver, digest=digest,
         expires=None if expires is None else _zoned(expires), glass=glass,
     )  # fmt: skip
-    _decide(said, version, folder, _access(kubeconfig, context, cluster=cluster))
+    _decide(said, version, folder, chosen(kubeconfig, context, cluster=cluster))
 
 
 def reject(
@@ -119,7 +119,7 @@ def reject(
     said = Said(
         decided="reject", role=_role(role), reason=reason, approver=approver, digest=digest
     )  # fmt: skip
-    _decide(said, version, folder, _access(kubeconfig, context, cluster=cluster))
+    _decide(said, version, folder, chosen(kubeconfig, context, cluster=cluster))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +161,6 @@ class Said:
                 hint="look at it again; a decision binds to one digest",
             )
         return self.document(version.ref.namespace, version.ref.name, version.digest, approver)
-
-
-def _access(kubeconfig: Path | None, context: str | None, *, cluster: bool) -> Access | None:
-    if cluster or kubeconfig is not None or context is not None:
-        return kubeconfig_access(kubeconfig, context)
-    return None
 
 
 def _decide(said: Said, version: str, folder: Path | None, access: Access | None) -> None:

@@ -20,12 +20,12 @@ from rich.text import Text
 
 from gatereeve.admission.audit import audit, inventory, kinds
 from gatereeve.cli.check import Output, to_json
+from gatereeve.cli.cluster import chosen
 from gatereeve.cli.sarif import to_sarif
 from gatereeve.cli.terminal import OUT, STYLES, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import REGISTRY, Finding, FindingCode, Severity, order
 from gatereeve.runtime.reading import read_everything
-from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.sources import dumps
 from gatereeve.sources.kube.access import Access
 from gatereeve.sources.kube.everything import Asked
@@ -81,13 +81,14 @@ def audit_cluster(
     if kinds_only:
         typer.echo(",".join(kind.resource for kind in kinds.KINDS))
         return
-    live = cluster or kubeconfig is not None or context is not None
-    if live == (folder is not None):
+    access = chosen(kubeconfig, context, cluster=cluster)
+    if (access is None) == (folder is None):
         raise SettingsError(
-            "there is nothing to audit" if not live else "a folder and a cluster are two audits",
+            "there is nothing to audit"
+            if access is None
+            else "a folder and a cluster are two audits",
             hint="gatereeve audit-cluster --cluster, or --from FOLDER with dumps",
         )
-    access = kubeconfig_access(kubeconfig, context) if live else None
     looked, unreadable = _inventory(folder, access)
     findings = order((*audit.audit(looked), *unreadable))
     if output is Output.sarif:

@@ -16,12 +16,12 @@ import yaml
 from gatereeve.admission.drift import drift
 from gatereeve.admission.guards.generate import guards as generate
 from gatereeve.admission.guards.settings import GuardSettings, Object, Stamps
+from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, print_findings, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import Finding, Severity, order
 from gatereeve.runtime.folders import read_folder
 from gatereeve.runtime.reading import read_cluster, read_guards
-from gatereeve.runtime.settings import kubeconfig_access
 from gatereeve.sources import dumps
 
 _DEFAULT = GuardSettings()
@@ -122,14 +122,13 @@ def guards(
     For `| kubectl apply --server-side --force-conflicts -f -` by an administrator of the cluster.
     Applies nothing itself.
     """
-    from_cluster = cluster or kubeconfig is not None or context is not None
-    if from_cluster == (folder is not None) and not (folder and check == IN_CLUSTER):
-        raise typer.BadParameter("name a folder, or the cluster with --cluster or --kubeconfig")
-    if folder is not None:
+    access = chosen(kubeconfig, context, cluster=cluster or check == IN_CLUSTER)
+    if folder is not None and (access is None or check == IN_CLUSTER):
         world, place = read_folder(folder), str(folder)
+    elif folder is None and access is not None:
+        world, place = asyncio.run(read_cluster(access)), "the cluster"
     else:
-        world = asyncio.run(read_cluster(kubeconfig_access(kubeconfig, context)))
-        place = "the cluster"
+        raise typer.BadParameter("name a folder, or the cluster with --cluster or --kubeconfig")
     try:
         bundle = "" if ca is None else base64.b64encode(ca.read_bytes()).decode()
     except OSError as error:
@@ -146,8 +145,7 @@ def guards(
         ),
     )
     if check:
-        if check == IN_CLUSTER:
-            access = kubeconfig_access(kubeconfig, context)
+        if check == IN_CLUSTER and access is not None:
             there, broken = asyncio.run(read_guards(access)), tuple[Finding, ...]()
         else:
             there, broken = _of_dumps(Path(check))

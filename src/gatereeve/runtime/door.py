@@ -30,8 +30,10 @@ _LOG = logging.getLogger(__name__)
 _LOOK_S: Final = 2.0
 """How often a renewed certificate is looked for; it is renewed days before the old one ends."""
 _QUIET_S: Final = 0.1
+"""A change goes to the gates first. A review by the World before it is no hole: compiling checks again."""
 _SHARE: Final = 2.0
-"""After indexing a World, so many times as long is left to everything else."""
+_LONGEST_S: Final = 2.0
+"""After indexing a World, so many times as long is left to everything else, at most so long."""
 
 Credentials = Callable[[], MutualTls | None]
 """The webhook's certificate now, None before there is one. Raises SettingsError where it is unusable."""
@@ -76,14 +78,14 @@ class Door:
         loop = asyncio.get_running_loop()
         while True:
             await self._come.wait()
-            await asyncio.sleep(_QUIET_S)  # a change reaches the gates first
+            await asyncio.sleep(_QUIET_S)
             self._come.clear()
             world = self._newest
             if world is None:
                 continue
             began = loop.time()
             self._seen = await asyncio.to_thread(see, world, self._memo)
-            await asyncio.sleep(_SHARE * (loop.time() - began))
+            await asyncio.sleep(min(_SHARE * (loop.time() - began), _LONGEST_S))
 
     async def run(self) -> None:
         """Serve from the first certificate on, until cancelled."""

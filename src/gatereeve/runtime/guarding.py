@@ -117,9 +117,8 @@ class Guarding:
         """
         try:
             found = cast("list[Object]", await reading.installed(self._client))
-        except (
-            errors.ApiRefusedError
-        ):  # the right to look comes with the guards, and goes with them
+        except errors.ApiRefusedError:
+            # the right to look comes with the guards, and goes with them
             self.installed = 0
             self._plane.of_guards = (_UNSEEN,) if len(self._digests) else ()
             return
