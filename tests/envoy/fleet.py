@@ -208,7 +208,7 @@ class Fleet:
 
         async def ask() -> dict[str, int]:
             async with Admin(GatePaths(shared=self.run_dir(replica)).admin_socket) as admin:
-                return await admin.gauges(pattern)
+                return await admin.numbers(pattern)
 
         with contextlib.suppress(errors.ProxyError):
             return asyncio.run(ask())

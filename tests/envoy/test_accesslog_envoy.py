@@ -62,14 +62,14 @@ class Reporting:
 
     async def checked(self) -> None:
         """Hold the gate's counters against the records once, now."""
-        await self.log.check("public", NODE, functools.partial(self.admin.gauges, loss.STATS))
+        await self.log.check("public", NODE, functools.partial(self.admin.numbers, loss.STATS))
 
     async def balanced(self) -> int:
         """Until every request that the gate counted is recorded or told as lost; how many."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 await self.checked()
-                counted = loss.counters_of(await self.admin.gauges(loss.STATS)).ended
+                counted = loss.counters_of(await self.admin.numbers(loss.STATS)).ended
                 if self.log.received + self.log.lost == counted:
                     return counted
                 await asyncio.sleep(0.05)

@@ -227,7 +227,7 @@ def test_a_controller_restarts_with_the_last_good(fleet: Fleet) -> None:
     controller.until_ready()
     gate.until_ready()
     fleet.until_proved()
-    upping.until((fleet.state() / "last-good" / "public.msgpack").exists, "the last good")
+    upping.until((fleet.state() / "last-good" / "public.journal").exists, "the last good")
     with Load(fleet.up.https) as load:
         load.more()
         controller.kill()

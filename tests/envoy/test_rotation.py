@@ -113,12 +113,12 @@ async def test_no_stream_is_refused_and_no_request_fails() -> None:
                         assert server.counters.streams_refused == 0
                     await load.until("/x", 200, more=10)
             assert set(load.answers["/x"]) == {200}
-            assert not any((await admin.gauges(FAILED)).values()), await admin.gauges(FAILED)
+            assert not any((await admin.numbers(FAILED)).values()), await admin.numbers(FAILED)
             assert {"authority-a", "authority-b"} <= set(issuer.expiries())
 
 
 async def _rereads(admin: Admin) -> int:
-    return (await admin.gauges(f"^{SDS}$"))[SDS]
+    return (await admin.numbers(f"^{SDS}$"))[SDS]
 
 
 async def _until_reread(admin: Admin, before: int) -> None:

@@ -202,7 +202,7 @@ def test_a_gate_document_that_goes_takes_its_envoy_along(up: Up) -> None:
     path.unlink()
     upping.until(lambda: not upping.is_alive(first["pid"]), "the Envoy to end")
     assert up.ask().status == 0
-    upping.until(lambda: not (up.state / "last-good" / "public.msgpack").exists(), "its keys to go")
+    upping.until(lambda: not (up.state / "last-good" / "public.journal").exists(), "its keys to go")
     path.write_text(text)
     up.wait(lambda gate: gate["current"], "the gate again")
     assert up.ask() == SERVED

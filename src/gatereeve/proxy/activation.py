@@ -193,7 +193,9 @@ async def _runs_routes(
 async def _runs_secrets(gate: admin.Admin, expected: Expected) -> bool:
     if not expected.secrets:
         return True
-    entries = await gate.config("dynamic_active_secrets", "name,version_info")
+    entries = await gate.config(
+        "dynamic_active_secrets", "name,version_info", names=expected.secrets
+    )
     running = {entry["name"]: entry.get("version_info", "") for entry in entries}
     return expected.secrets.items() <= running.items()
 
@@ -201,7 +203,9 @@ async def _runs_secrets(gate: admin.Admin, expected: Expected) -> bool:
 async def _runs_filters(gate: admin.Admin, expected: Expected) -> bool:
     if not expected.filters:
         return True
-    entries = await gate.config("ecds_filters", "version_info,ecds_filter.name")
+    entries = await gate.config(
+        "ecds_filters", "version_info,ecds_filter.name", names=expected.filters
+    )
     running = {entry["ecds_filter"]["name"]: entry.get("version_info", "") for entry in entries}
     return expected.filters.items() <= running.items()
 

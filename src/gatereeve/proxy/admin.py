@@ -66,17 +66,16 @@ class Admin:
         """POST; raises as `get`."""
         return await self._call("POST", path, parameters)
 
-    async def gauges(self, pattern: str) -> dict[str, int]:
+    async def numbers(self, pattern: str) -> dict[str, int]:
         """Counters and gauges whose names match a regular expression.
 
         Envoy holds it against the name of every statistic it has, on its main thread.
         """
-        body = await self.get("/stats", {"filter": pattern, "format": "json"})
-        return {
-            entry["name"]: entry["value"]
-            for entry in json.loads(body)["stats"]
-            if isinstance(entry.get("value"), int)
-        }
+        return await self._numbers({"filter": pattern})
+
+    async def gauges(self, pattern: str) -> dict[str, int]:
+        """Gauges alone: at thousands of clusters, half the work of `numbers`."""
+        return await self._numbers({"filter": pattern, "type": "Gauges"})
 
     async def texts(self, pattern: str) -> dict[str, str]:
         """Text readouts whose names match a regular expression."""
@@ -90,7 +89,8 @@ class Admin:
         """One list of `/config_dump` (as `dynamic_active_clusters`), cut down to `mask`.
 
         names: only these; none for all. Envoy copies every entry whole before it cuts, on its main
-        thread, so ask for few.
+        thread, and looks through its other kinds of resource (all clusters) before it finds the one
+        that is meant: without names, 140 ms at 3 000 clusters where 5 do.
         """
         parameters = {"resource": resource, "mask": mask}
         if names:
@@ -98,6 +98,14 @@ class Admin:
         body = await self.get("/config_dump", parameters)
         found: list[dict[str, Any]] = json.loads(body).get("configs", [])
         return found
+
+    async def _numbers(self, parameters: Mapping[str, str]) -> dict[str, int]:
+        body = await self.get("/stats", {**parameters, "format": "json"})
+        return {
+            entry["name"]: entry["value"]
+            for entry in json.loads(body)["stats"]
+            if isinstance(entry.get("value"), int)
+        }
 
     async def _call(self, method: str, path: str, parameters: Mapping[str, str] | None) -> bytes:
         try:

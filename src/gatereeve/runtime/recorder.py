@@ -115,7 +115,7 @@ class _House:
         """The gate's counters, of the life that is known. Raises ProxyError."""
         self._follow()
         before = self._life
-        found = await self._admin.gauges(loss.STATS)
+        found = await self._admin.numbers(loss.STATS)
         if gate_life.read(self._settings.paths.life) != before:
             raise ProxyError("the gate began anew while it was asked")
         return found

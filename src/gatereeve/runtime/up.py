@@ -157,7 +157,7 @@ class _House:
 
     def _beside(self, name: str, admin: Admin) -> Mapping[str, Work]:
         """Beside each Envoy: it proves what it runs, and no record of it is lost unnoticed."""
-        read = partial(admin.gauges, loss.STATS)
+        read = partial(admin.numbers, loss.STATS)
         node = bootstrap.node_id(name, REPLICA)
         return {
             "proof": partial(self._plane.prove, name, node, AdminProver(admin)),
