@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, cast
 
 from gatereeve.api import assemble, registry
@@ -37,7 +38,7 @@ _RETRY_S: Final = 1.0
 _QUIET_S: Final = 0.25
 """What a change brings with it comes within this: proofs of several gates, the next change."""
 _SHARE: Final = 2.0
-"""After a look, so many times as long is left to everything else."""
+"""After a look, so many times as long is left to everything else, at most `EVERY_S`."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -94,7 +95,8 @@ class Telling:
             self._changed.clear()
             began = loop.time()
             whole = await self._look()
-            await asyncio.sleep(max(_SHARE * (loop.time() - began), 0 if whole else _RETRY_S))
+            pause_s = min(_SHARE * (loop.time() - began), EVERY_S)
+            await asyncio.sleep(pause_s if whole else max(pause_s, _RETRY_S))
             if not whole:
                 continue
             with contextlib.suppress(TimeoutError):
@@ -129,7 +131,7 @@ class Telling:
         derived = await asyncio.to_thread(statuses.derive, world, compiled, facts)
         current = {status.ref: status for status in derived}
         if not self._inherited:
-            await self._inherit(current.keys())
+            await self._inherit(current)
         refs_known = [*current, *(self._known.keys() - current.keys())]
         told = await asyncio.gather(
             *(self._bring(ref, current.get(ref)) for ref in refs_known
@@ -141,22 +143,41 @@ class Telling:
         self._last = (compiled, facts) if whole else None
         return whole
 
-    async def _inherit(self, current: Container[refs.Ref]) -> None:
-        """What leaders before us said of routes that are not ours any more is taken back, too."""
-        items: list[kube.Object] = []
-        for namespace in self._watched or ("",):
-            scope = kube.Scope(resource=_ROUTES, namespace=namespace)
-            with contextlib.suppress(errors.ApiMissingError):  # no Gateway API here
-                items += await listing.everything(self._client, scope)
-        for item in items:
-            metadata = _part(item, "metadata")
-            ref = refs.Ref(
-                _ROUTES.group, _ROUTES.kind, str(metadata.get("namespace")), str(metadata.get("name"))
-            )  # fmt: skip
-            said = status_documents.withdrawn(cast("Json", _part(item, "status"))) is not None
-            if said and ref not in current:
-                await self._withdraw(ref)
+    async def _inherit(self, current: Mapping[refs.Ref, ObjectStatus]) -> None:
+        """What leaders before us said: it is not asked for object by object where it still holds, and
+        what they said of routes that are not ours any more is taken back."""
+        kinds = {_ROUTES, *(_resource(ref) for ref in current)}
+        for resource in sorted(kinds, key=str):
+            for namespace in (self._watched or ("",)) if resource.namespaced else ("",):
+                scope = kube.Scope(resource=resource, namespace=namespace)
+                with contextlib.suppress(errors.ApiMissingError):  # no such kind here
+                    items = await listing.everything(self._client, scope)
+                    held, left = await asyncio.to_thread(self._compare, resource, items, current)
+                    self._known.update(held)
+                    for ref in left:
+                        await self._withdraw(ref)
         self._inherited = True
+
+    def _compare(
+        self,
+        resource: resources.Resource,
+        items: Iterable[kube.Object],
+        current: Mapping[refs.Ref, ObjectStatus],
+    ) -> tuple[dict[refs.Ref, ObjectStatus], list[refs.Ref]]:
+        """Statuses that say already what they are to say; routes with entries that are ours no more."""
+        held: dict[refs.Ref, ObjectStatus] = {}
+        left: list[refs.Ref] = []
+        for item in items:
+            metadata, said = _part(item, "metadata"), _part(item, "status")
+            name, namespace = str(metadata.get("name")), str(metadata.get("namespace") or "")
+            ref = refs.Ref(resource.group, resource.kind, namespace, name)
+            wanted = current.get(ref)
+            if wanted is None:
+                if status_documents.withdrawn(cast("Json", said)) is not None:
+                    left.append(ref)
+            elif wanted.uid in ("", metadata.get("uid")) and self._edited(wanted, said) == said:
+                held[ref] = wanted
+        return held, left
 
     async def _bring(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
         """One object's status to what is wanted, None for none of ours; whether it is so now."""
@@ -173,13 +194,15 @@ class Telling:
         return True
 
     async def _write(self, status: ObjectStatus) -> None:
-        def edit(existing: kube.Object) -> kube.Object:
-            before = cast("Json", existing)
-            document = status_documents.document(status, before, self._clock.now())
-            made = cast("kube.Object", document)
-            return {**existing, **made, **_with_others(existing, made)}
-
+        edit = partial(self._edited, status)
         await self._writer.edit_status(_target(status.ref, status.uid), edit)
+
+    def _edited(self, status: ObjectStatus, existing: kube.Object) -> kube.Object:
+        """What stands there, with our part as it is to be."""
+        before = cast("Json", existing)
+        document = status_documents.document(status, before, self._clock.now())
+        made = cast("kube.Object", document)
+        return {**existing, **made, **_with_others(existing, made)}
 
     async def _withdraw(self, ref: refs.Ref) -> None:
         """An object that is not ours any more: a route loses our entries, and nothing else."""
@@ -242,9 +265,12 @@ class Telling:
         return own, fronted
 
 
+def _resource(ref: refs.Ref) -> resources.Resource:
+    return resources.of_kind(registry.BY_KIND[ref.group, ref.kind])
+
+
 def _target(ref: refs.Ref, uid: str = "") -> Target:
-    resource = resources.of_kind(registry.BY_KIND[ref.group, ref.kind])
-    return Target(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
+    return Target(resource=_resource(ref), namespace=ref.namespace, name=ref.name, uid=uid)
 
 
 def _part(value: kube.Object, key: str) -> kube.Object:
