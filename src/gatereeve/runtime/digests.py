@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from gatereeve.core.refs import Ref
+from gatereeve.runtime.journal import Journal
 
 _LOG = logging.getLogger(__name__)
 
 _SAVE_EVERY_S: Final = 2.0
-_Stored = list[tuple[str, str, str, str, str]]
 
 
 class Digests:
@@ -28,19 +25,15 @@ class Digests:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._journal = Journal(path)
         self._known: dict[Ref, str] = {}
+        self._changed: dict[Ref, str | None] = {}
         self._unsaved = asyncio.Event()
 
     def load(self) -> None:
         """What an earlier process kept."""
-        try:
-            stored = msgspec.msgpack.decode(self._path.read_bytes(), type=_Stored)
-        except FileNotFoundError:
-            return
-        except (OSError, msgspec.MsgspecError) as error:
-            _LOG.warning("%s cannot be used, everything counts as new: %s", self._path, error)
-            return
-        self._known = {Ref(*place): digest for *place, digest in stored}
+        stored = self._journal.load()
+        self._known = {_ref(key): digest.decode() for key, digest in stored.items()}
 
     def get(self, ref: Ref) -> str | None:
         return self._known.get(ref)
@@ -57,30 +50,39 @@ class Digests:
             self._known.pop(ref, None)
         else:
             self._known[ref] = digest
+        self._changed[ref] = digest
         self._unsaved.set()
 
     async def run(self) -> None:
         """Keep the file up to date, until cancelled: off the loop, not more often than needed."""
-        while True:
-            await self._unsaved.wait()
-            self._unsaved.clear()
-            stored = [(*_words(ref), digest) for ref, digest in self._known.items()]
-            try:
-                await asyncio.to_thread(_save, self._path, stored)
-            except OSError as error:
-                _LOG.warning("%s is not written: %s", self._path, error.strerror)
-            await asyncio.sleep(_SAVE_EVERY_S)
+        try:
+            while True:
+                await self._unsaved.wait()
+                await asyncio.to_thread(self._save, *self._taken())
+                await asyncio.sleep(_SAVE_EVERY_S)
+        finally:
+            if self._unsaved.is_set():  # what is noted is not noted again by the next process
+                self._save(*self._taken())
+
+    def _taken(self) -> tuple[Mapping[Ref, str | None], Mapping[Ref, str]]:
+        """What changed since the last time, and everything."""
+        self._unsaved.clear()
+        changed, self._changed = self._changed, {}
+        return changed, dict(self._known)
+
+    def _save(self, changed: Mapping[Ref, str | None], known: Mapping[Ref, str]) -> None:
+        try:
+            self._journal.save(
+                {_key(ref): None if one is None else one.encode() for ref, one in changed.items()},
+                lambda: {_key(ref): digest.encode() for ref, digest in known.items()},
+            )
+        except OSError as error:
+            _LOG.warning("%s is not written: %s", self._path, error.strerror)
 
 
-def _words(ref: Ref) -> tuple[str, str, str, str]:
-    return ref.group, ref.kind, ref.namespace, ref.name
+def _key(ref: Ref) -> str:
+    return f"{ref.group} {ref.kind} {ref.namespace} {ref.name}"
 
 
-def _save(path: Path, stored: _Stored) -> None:
-    draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.msgpack.encode(stored))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+def _ref(key: str) -> Ref:
+    return Ref(*key.split(" ", 3))

@@ -6,8 +6,8 @@ import asyncio
 from typing import Final
 
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime import last_good
 from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.last_good import LastGood
 from gatereeve.runtime.settings import StatePaths
 
 _SAVE_EVERY_S: Final = 5.0
@@ -21,12 +21,14 @@ class LastGoodKeeper:
         self._server = server
         self._plane = plane
         self._unsaved = asyncio.Event()
+        self._kept: dict[str, LastGood] = {}
         self._saved: set[str] = set()
 
     def remember(self) -> None:
         """Before the first snapshot."""
         for path in sorted(self._paths.last_good_files()):
-            found = last_good.load(path)
+            kept = self._kept[path.stem] = LastGood(path)
+            found = kept.load()
             if found is not None:
                 self._server.remember(path.stem, found)
 
@@ -41,10 +43,12 @@ class LastGoodKeeper:
             self._unsaved.clear()
             runs = dict(self._plane.runs)
             for name in self._saved - runs.keys():  # its keys and certificates go with the Gate
+                self._kept.pop(name, None)
                 self._paths.last_good(name).unlink(missing_ok=True)
             self._saved = set(runs)
             for name, run in runs.items():
                 good = self._server.last_good(name)
                 if good is not None and run.is_current:
-                    await asyncio.to_thread(last_good.save, self._paths.last_good(name), good)
+                    kept = self._kept.setdefault(name, LastGood(self._paths.last_good(name)))
+                    await asyncio.to_thread(kept.save, good)
             await asyncio.sleep(_SAVE_EVERY_S)

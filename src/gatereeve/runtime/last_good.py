@@ -1,77 +1,89 @@
-"""The last good configuration of each gate, kept across restarts of the control plane.
+"""The last good configuration of a gate, kept across restarts of the control plane.
 
 A gate that restarts while the newest configuration is rejected must still get what it accepted
-before. One file per gate, mode 0600 because it holds certificates' keys; replaced atomically, so a
-kill leaves the old one. A file that cannot be read is said so and ignored: the gate then gets the
-newest configuration only.
+before. One journal per gate, private because it holds certificates' keys; a change adds to it what
+changed, and a kill leaves what was kept before. What cannot be read is said so and ignored: the
+gate then gets the newest configuration only.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import msgspec
 
 from gatereeve.core.refs import ConfigHash
 from gatereeve.proxy.xds import snapshot as snap
+from gatereeve.runtime.journal import Journal
 
 _LOG = logging.getLogger(__name__)
 
+_VERSION = "version"
+
 
 class _Resource(msgspec.Struct, frozen=True):
+    type_url: str
     name: str
     version: str
     body: bytes
     needs: tuple[tuple[str, str], ...]
 
 
-class _Stored(msgspec.Struct, frozen=True):
-    version: str
-    resources: dict[str, list[_Resource]]
+class LastGood:
+    """See the module. Used by one caller at a time; `load` before the first `save`."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._journal = Journal(path)
+        self._kept: dict[str, str] = {}
 
-def save(path: Path, snapshot: snap.Snapshot) -> None:
-    """Replace the file. Raises OSError when it cannot be written; the old one then stays."""
-    stored = _Stored(
-        version=snapshot.version,
-        resources={
-            type_url: [_Resource(r.name, r.version, r.body, r.needs) for r in found.values()]
-            for type_url, found in snapshot.resources.items()
-        },
-    )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.msgpack.encode(stored))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def load(path: Path) -> snap.Snapshot | None:
-    """What was saved, or None when there is nothing that can be used."""
-    try:
-        stored = msgspec.msgpack.decode(path.read_bytes(), type=_Stored)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
-        _LOG.warning("%s cannot be used as last good configuration: %s", path, error)
-        return None
-    return snap.Snapshot(
-        version=ConfigHash(stored.version),
-        resources={
-            snap.TypeUrl(type_url): {
-                r.name: snap.Resource(
-                    name=r.name,
-                    version=r.version,
-                    body=r.body,
-                    needs=tuple((snap.TypeUrl(t), n) for t, n in r.needs),
-                )
-                for r in found
+    def load(self) -> snap.Snapshot | None:
+        """What was saved, or None when there is nothing that can be used."""
+        stored = self._journal.load()
+        version = stored.pop(_VERSION, None)
+        if version is None:
+            return None
+        try:
+            found = {
+                key: msgspec.msgpack.decode(value, type=_Resource) for key, value in stored.items()
             }
-            for type_url, found in stored.resources.items()
-        },
+        except msgspec.MsgspecError as error:
+            _LOG.warning("%s cannot be used as last good configuration: %s", self._path, error)
+            return None
+        self._kept = {key: resource.version for key, resource in found.items()}
+        resources: dict[snap.TypeUrl, dict[str, snap.Resource]] = {}
+        for one in found.values():
+            resources.setdefault(snap.TypeUrl(one.type_url), {})[one.name] = snap.Resource(
+                name=one.name,
+                version=one.version,
+                body=one.body,
+                needs=tuple((snap.TypeUrl(type_url), name) for type_url, name in one.needs),
+            )
+        return snap.Snapshot(version=ConfigHash(version.decode()), resources=resources)
+
+    def save(self, snapshot: snap.Snapshot) -> None:
+        """Keep this one. Raises OSError when it cannot be written; what was kept before then stays."""
+        version = str(snapshot.version).encode()
+        placed = {
+            f"{type_url} {name}": (type_url, resource)
+            for type_url, resources in snapshot.resources.items()
+            for name, resource in resources.items()
+        }
+        changed: dict[str, bytes | None] = dict.fromkeys(self._kept.keys() - placed.keys())
+        for key, (type_url, resource) in placed.items():
+            if self._kept.get(key) != resource.version:
+                changed[key] = _stored(type_url, resource)
+        self._journal.save(
+            {**changed, _VERSION: version},
+            lambda: {
+                _VERSION: version, **{key: _stored(*place) for key, place in placed.items()},
+            },
+        )  # fmt: skip
+        self._kept = {key: resource.version for key, (_, resource) in placed.items()}
+
+
+def _stored(type_url: snap.TypeUrl, resource: snap.Resource) -> bytes:
+    return msgspec.msgpack.encode(
+        _Resource(type_url, resource.name, resource.version, resource.body, resource.needs)
     )

@@ -81,18 +81,18 @@ class StatePaths:
     @property
     def documents(self) -> Path:
         """Digests of the documents whose changes were recorded (`documents`)."""
-        return self.root / "documents.msgpack"
+        return self.root / "documents.journal"
 
     @property
     def guards(self) -> Path:
         """Digests of the guards that were seen last (`guarding`)."""
-        return self.root / "guards.msgpack"
+        return self.root / "guards.journal"
 
     def last_good(self, gate: str) -> Path:
-        return self.root / "last-good" / f"{gate}.msgpack"
+        return self.root / "last-good" / f"{gate}.journal"
 
     def last_good_files(self) -> list[Path]:
-        return list((self.root / "last-good").glob("*.msgpack"))
+        return list((self.root / "last-good").glob("*.journal"))
 
 
 def half_of_memory() -> int:

@@ -45,7 +45,7 @@ class House:
         self.notes = self._notes()
 
     def _notes(self) -> DocumentNotes:
-        self.digests = Digests(self.root / "documents.msgpack")
+        self.digests = Digests(self.root / "documents.journal")
         self.digests.load()
         changes = Changes(self.recorder, StillClock())
         return DocumentNotes(changes, StillClock(), self.digests, self.departures)
@@ -112,7 +112,7 @@ async def test_what_was_kept_and_is_damaged_makes_everything_new(tmp_path: Path)
     house = House(tmp_path)
     house.apply(world(MODEL))
     await house.restart()
-    (tmp_path / "documents.msgpack").write_bytes(b"\xc1 no such thing")
+    (tmp_path / "documents.journal").write_bytes(b"\xc1 no such thing")
     await house.restart(saved=False)
     assert told(house.apply(world(MODEL))) == [("Model shop/offers", "found", "mia")]
 

@@ -53,7 +53,7 @@ class House:
             SETTINGS,
             changes=Changes(self.recorder, clock),
             clock=clock,
-            digests=Digests(folder / "guards.msgpack"),
+            digests=Digests(folder / "guards.journal"),
             plane=cast("ControlPlane", self.plane),
             trust=lambda: self.trust,
             is_leading=lambda: self.leads.leading,
