@@ -23,6 +23,7 @@ from gatereeve.core import errors, refs, status_documents
 from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.findings import Finding
+from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
@@ -74,6 +75,7 @@ class Telling:
         self._watched = watched
         self._is_leading = is_leading
         self._known: dict[refs.Ref, ObjectStatus] = {}
+        self._memo = Memo()
         self._last: tuple[Compiled, Facts] | None = None
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -109,6 +111,7 @@ class Telling:
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
+            self._memo = Memo()
             self._last = None
             self._writer.forget()
             self._inherited = False
@@ -128,20 +131,30 @@ class Telling:
         facts = await self._facts(world)
         if self._last is not None and self._last[0] is compiled and self._last[1] == facts:
             return True
-        derived = await asyncio.to_thread(statuses.derive, world, compiled, facts)
-        current = {status.ref: status for status in derived}
+        current = await asyncio.to_thread(self._derived, world, compiled, facts)
         if not self._inherited:
             await self._inherit(current)
-        refs_known = [*current, *(self._known.keys() - current.keys())]
-        told = await asyncio.gather(
-            *(self._bring(ref, current.get(ref)) for ref in refs_known
-              if self._known.get(ref) != current.get(ref))
-        )  # fmt: skip
+        new = await asyncio.to_thread(self._differing, current)
+        told = await asyncio.gather(*(self._bring(ref, current.get(ref)) for ref in new))
         found = self._plane.all_findings()
         await self._events.tell(found, _about(world, found))
         whole = all(told)
         self._last = (compiled, facts) if whole else None
         return whole
+
+    def _derived(
+        self, world: World, compiled: Compiled, facts: Facts
+    ) -> dict[refs.Ref, ObjectStatus]:
+        derived = statuses.derive(world, compiled, facts, self._memo)
+        return {status.ref: status for status in derived}
+
+    def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
+        """Objects that were told something else, or nothing, or are not ours any more."""
+        return [
+            *(ref for ref, status in current.items()
+              if (told := self._known.get(ref)) is not status and told != status),
+            *(self._known.keys() - current.keys()),
+        ]  # fmt: skip
 
     async def _inherit(self, current: Mapping[refs.Ref, ObjectStatus]) -> None:
         """What leaders before us said: it is not asked for object by object where it still holds, and

@@ -16,17 +16,25 @@ from gatereeve.compile.statuses import gatewayapi, ingresses, models, own
 from gatereeve.compile.statuses.facts import Facts, GateFacts
 from gatereeve.compile.statuses.reading import Reading, read
 from gatereeve.core.conditions import ObjectStatus
+from gatereeve.core.memo import Memo
 
 __all__ = ["Facts", "GateFacts", "derive"]
 
 
-def derive(world: World, compiled: Compiled, facts: Facts) -> tuple[ObjectStatus, ...]:
+def derive(
+    world: World, compiled: Compiled, facts: Facts, memo: Memo | None = None
+) -> tuple[ObjectStatus, ...]:
     """The status of every object of ours, by reference.
 
     compiled: of this very World. facts: what is known of the gates; a gate without facts runs
-    nowhere.
+    nowhere. memo: what earlier readings gave; it changes the time, never the result, and what is
+    told as before is the same object.
     """
-    return tuple(sorted(_derive(read(world, compiled, facts)), key=lambda status: status.ref))
+    memo = memo or Memo()
+    reading = read(world, compiled, facts, memo)
+    found = tuple(sorted(_derive(reading), key=lambda status: status.ref))
+    memo.sweep()
+    return found
 
 
 def _derive(reading: Reading) -> Iterator[ObjectStatus]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from gatereeve.api import kube
@@ -123,14 +124,18 @@ def _attached(reading: Reading) -> Counter[tuple[Key, str]]:
     """How many routes each listener took."""
     found: Counter[tuple[Key, str]] = Counter()
     for claimed in reading.outcome.index.claimed:
-        its = {
-            (parent.gateway, listener)
-            for parent in claimed.parents
-            if _accepted(reading, claimed, parent).status == "True"
-            for listener in parent.listeners
-        }
-        found.update(its)
+        key = ("attached", claimed, reading.of(claimed.doc))
+        found.update(reading.memo.get(key, partial(_taken_by, reading, claimed)))
     return found
+
+
+def _taken_by(reading: Reading, claimed: Claimed) -> frozenset[tuple[Key, str]]:
+    return frozenset(
+        (parent.gateway, listener)
+        for parent in claimed.parents
+        if _accepted(reading, claimed, parent).status == "True"
+        for listener in parent.listeners
+    )
 
 
 def _gateway(
@@ -275,19 +280,42 @@ def _doors(reading: Reading, binding: Binding) -> tuple[Door, ...]:
 def routes(reading: Reading) -> Iterator[ObjectStatus]:
     """HTTPRoutes that name a Gateway of ours: one entry for each parentRef that does."""
     for claimed in reading.outcome.index.claimed:
-        if claimed.parents:
-            parents = claimed.parents[:_MAX_PARENTS]
-            yield status(
-                claimed.doc,
-                RouteBody(parents=tuple(_parent(reading, claimed, one) for one in parents)),
-            )
+        if not claimed.parents:
+            continue
+        doc, parents = claimed.doc, claimed.parents[:_MAX_PARENTS]
+        targets = {parent.gate: _targets(reading, claimed, parent.gate) for parent in parents}
+        fronts = tuple(reading.at_front(one.gate, one.front, doc) for one in parents)
+        make = partial(_route, reading, claimed, targets)
+        yield reading.kept(doc, make, claimed, tuple(sorted(targets.items())), fronts)
 
 
-def _parent(reading: Reading, claimed: Claimed, parent: Parent) -> ParentStatus:
+def _targets(reading: Reading, claimed: Claimed, gate: str) -> tuple[backends.Target, ...]:
+    """What every backend that a rule or mirror names is on a gate."""
+    index, plans = reading.outcome.index, reading.gates[gate].plans
+    return tuple(
+        backends.resolve(
+            claimed.doc, backend, plans=plans, found=index.services, grants=index.secrets.grants
+        )
+        for rule in claimed.rules
+        for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors))
+    )
+
+
+def _route(
+    reading: Reading, claimed: Claimed, targets: Mapping[str, tuple[backends.Target, ...]]
+) -> ObjectStatus:
+    parents = claimed.parents[:_MAX_PARENTS]
+    found = tuple(_parent(reading, claimed, one, targets[one.gate]) for one in parents)
+    return status(claimed.doc, RouteBody(parents=found))
+
+
+def _parent(
+    reading: Reading, claimed: Claimed, parent: Parent, targets: tuple[backends.Target, ...]
+) -> ParentStatus:
     ref = claimed.doc.ref
     reference = reading.world.http_routes[ref.namespace, ref.name].spec.parent_refs[parent.number]
     accepted = _accepted(reading, claimed, parent)
-    conditions = [accepted, _references(reading, claimed, parent)]
+    conditions = [accepted, _references(targets)]
     if accepted.status == "True":
         conditions += _reservations(reading, claimed, parent)
     return ParentStatus(
@@ -319,22 +347,13 @@ def _rule_findings(found: tuple[Finding, ...]) -> list[Finding]:
     return [one for one in found if one.code in _RULE_CODES]
 
 
-def _references(reading: Reading, claimed: Claimed, parent: Parent) -> Condition:
-    """Whether every backend that a rule or mirror names can be used on the parent's gate."""
-    index, plans = reading.outcome.index, reading.gates[parent.gate].plans
-    for rule in claimed.rules:
-        for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors)):
-            target = backends.resolve(
-                claimed.doc,
-                backend,
-                plans=plans,
-                found=index.services,
-                grants=index.secrets.grants,
-            )
-            if isinstance(target, backends.Nowhere):
-                problem = target.problem
-                why = _REFERENCE_REASONS.get(problem.code, words.reason(problem.code))
-                return words.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
+def _references(targets: tuple[backends.Target, ...]) -> Condition:
+    """Whether every backend can be used on the parent's gate."""
+    for target in targets:
+        if isinstance(target, backends.Nowhere):
+            problem = target.problem
+            why = _REFERENCE_REASONS.get(problem.code, words.reason(problem.code))
+            return words.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
     return words.true("ResolvedRefs", "ResolvedRefs")
 
 

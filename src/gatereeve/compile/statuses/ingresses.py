@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gatereeve.compile.statuses.reading import Reading, status
 from gatereeve.core.conditions import IngressBody, ObjectStatus
@@ -17,4 +18,5 @@ def ingresses(reading: Reading) -> Iterator[ObjectStatus]:
         facts = reading.facts.gate(one.gate)
         served = any(one.doc.ref in front.served for front in reading.gates[one.gate].routed.fronts)
         addresses = facts.addresses if served and facts.running else ()
-        yield status(one.doc, IngressBody(addresses=addresses))
+        make = partial(status, one.doc, IngressBody(addresses=addresses))
+        yield reading.kept(one.doc, make, addresses)

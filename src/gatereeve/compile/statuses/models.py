@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 from gatereeve.api.world import ApprovalDoc, Key, ModelDoc, ModelVersionDoc, RolloutDoc
 from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.statuses import words
-from gatereeve.compile.statuses.reading import Reading, status
+from gatereeve.compile.statuses.reading import Reading, Served, status
 from gatereeve.compile.versions import objection
 from gatereeve.core.conditions import (
     ApprovalBody,
@@ -18,6 +20,7 @@ from gatereeve.core.conditions import (
     ObjectStatus,
     RolloutBody,
 )
+from gatereeve.core.findings import Finding
 
 _NO_GATE = "there is no Gate, so nothing is judged"
 _APPROVAL_CODES = (
@@ -31,11 +34,13 @@ _APPROVAL_CODES = (
 _IN_FORCE = {"version-changed": "Superseded", "approval-expired": "Expired"}
 
 
-def _plans(reading: Reading, key: Key) -> dict[str, ModelPlan]:
-    """The plans of one model, by gate."""
-    return {
-        name: outcome.plans[key] for name, outcome in reading.gates.items() if key in outcome.plans
-    }
+_Plans: TypeAlias = tuple[ModelPlan, ...]
+
+
+def _plans(reading: Reading, key: Key) -> _Plans:
+    """The plans of one model, one for each gate."""
+    found = (outcome.plans.get(key) for outcome in reading.gates.values())
+    return tuple(plan for plan in found if plan is not None)
 
 
 def _routing(reading: Reading, key: Key) -> tuple[str, ...]:
@@ -46,41 +51,42 @@ def _routing(reading: Reading, key: Key) -> tuple[str, ...]:
 def models(reading: Reading) -> Iterator[ObjectStatus]:
     """Accepted; Routed: some route reaches it; Served: some version answers."""
     for key, doc in reading.world.models.items():
-        plans = _plans(reading, key)
-        gates = _routing(reading, key)
-        versions = sorted({version for plan in plans.values() for version in plan.known})
-        name = doc.ref.short
-        served = tuple(version for version in versions if reading.served.get((name, version)))
-        eligible = {c.version for plan in plans.values() for c in plan.candidates}
-        body = ModelBody(
-            digest=doc.digest, gates=gates, eligible=tuple(sorted(eligible)), served=served
-        )
-        yield status(
-            doc,
-            body,
-            words.accepted(reading.of(doc)),
-            _routed(reading, gates),
-            _answers(reading, doc, plans, gates, served),
-        )
+        reads = (_plans(reading, key), _routing(reading, key), reading.serving(doc.ref.short))
+        yield reading.kept(doc, partial(_model, reading, doc, *reads), *reads)
 
 
-def _routed(reading: Reading, gates: tuple[str, ...]) -> Condition:
+def _model(
+    reading: Reading, doc: ModelDoc, plans: _Plans, gates: tuple[str, ...], serving: Served
+) -> ObjectStatus:
+    known = {version for plan in plans for version in plan.known}
+    served = tuple(version for version, _ in serving if version in known)
+    eligible = {c.version for plan in plans for c in plan.candidates}
+    return status(
+        doc,
+        ModelBody(digest=doc.digest, gates=gates, eligible=tuple(sorted(eligible)), served=served),
+        words.accepted(reading.of(doc)),
+        _routed(plans, gates),
+        _answers(reading, doc, plans, gates, served),
+    )
+
+
+def _routed(plans: _Plans, gates: tuple[str, ...]) -> Condition:
     if gates:
         return words.true("Routed", "Routed", f"on {', '.join(gates)}")
-    why = "NoGate" if not reading.gates else "ModelUnrouted"
+    why = "NoGate" if not plans else "ModelUnrouted"  # every gate plans every model
     return words.false("Routed", why, "no route reaches it")
 
 
 def _answers(
     reading: Reading,
     doc: ModelDoc,
-    plans: dict[str, ModelPlan],
+    plans: _Plans,
     gates: tuple[str, ...],
     served: tuple[str, ...],
 ) -> Condition:
     if served:
         return words.true("Served", "Served", f"versions {', '.join(served)}")
-    refused = next((plan.refuse for plan in plans.values() if plan.refuse is not None), None)
+    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
     if refused is not None:
         return words.false("Served", words.reason(refused), words.text(reading.of(doc)))
     if not gates:
@@ -93,31 +99,43 @@ def versions(reading: Reading) -> Iterator[ObjectStatus]:
     serving it; Served: it answers requests on some gate."""
     for doc in reading.world.model_versions.values():
         key = (doc.ref.namespace, doc.spec.model)
-        plans = _plans(reading, key)
-        gates = reading.served.get((f"{key[0]}/{key[1]}", doc.spec.version), ())
-        approved = _approved(reading, doc, plans)
-        eligible = _eligible(reading, doc, plans, approved)
-        if not _is_candidate(doc, plans):
-            gates = ()
-        yield status(
-            doc,
-            ModelVersionBody(digest=doc.digest, gates=gates),
-            words.accepted(reading.of(doc), *_APPROVAL_CODES, "residency-unlawful", "no-endpoints"),
-            approved,
-            eligible,
-            _serves(reading, doc, key, gates, eligible),
-        )
+        model, plans = reading.world.models.get(key), _plans(reading, key)
+        routed, serving = _routing(reading, key), reading.serving(f"{key[0]}/{key[1]}")
+        make = partial(_version, reading, doc, model, plans, bool(routed), serving)
+        yield reading.kept(doc, make, model, plans, bool(routed), serving)
 
 
-def _is_candidate(doc: ModelVersionDoc, plans: dict[str, ModelPlan]) -> bool:
-    return any(c.doc is doc for plan in plans.values() for c in plan.candidates)
+def _version(
+    reading: Reading,
+    doc: ModelVersionDoc,
+    model: ModelDoc | None,
+    plans: _Plans,
+    routed: bool,  # noqa: FBT001 - whether a route reaches the model
+    serving: Served,
+) -> ObjectStatus:
+    gates = dict(serving).get(doc.spec.version, ()) if _is_candidate(doc, plans) else ()
+    approved = _approved(reading, doc, model, plans)
+    eligible = _eligible(reading, doc, plans, approved)
+    return status(
+        doc,
+        ModelVersionBody(digest=doc.digest, gates=gates),
+        words.accepted(reading.of(doc), *_APPROVAL_CODES, "residency-unlawful", "no-endpoints"),
+        approved,
+        eligible,
+        _serves(reading, doc, gates, eligible, routed=routed),
+    )
 
 
-def _approved(reading: Reading, doc: ModelVersionDoc, plans: dict[str, ModelPlan]) -> Condition:
-    key = (doc.ref.namespace, doc.spec.model)
-    model = reading.world.models.get(key)
+def _is_candidate(doc: ModelVersionDoc, plans: _Plans) -> bool:
+    return any(c.doc is doc for plan in plans for c in plan.candidates)
+
+
+def _approved(
+    reading: Reading, doc: ModelVersionDoc, model: ModelDoc | None, plans: _Plans
+) -> Condition:
     if model is None:
-        return words.false("Approved", "ModelNotFound", f"there is no Model {key[0]}/{key[1]}")
+        message = f"there is no Model {doc.ref.namespace}/{doc.spec.model}"
+        return words.false("Approved", "ModelNotFound", message)
     if not plans:
         return words.unknown("Approved", "NoGate", _NO_GATE)
     if _is_candidate(doc, plans):
@@ -130,30 +148,35 @@ def _approved(reading: Reading, doc: ModelVersionDoc, plans: dict[str, ModelPlan
 
 
 def _eligible(
-    reading: Reading, doc: ModelVersionDoc, plans: dict[str, ModelPlan], approved: Condition
+    reading: Reading, doc: ModelVersionDoc, plans: _Plans, approved: Condition
 ) -> Condition:
     if approved.status != "True":
         message = "it is not approved" if approved.status == "False" else approved.message
         return replace(approved, type="Eligible", message=message)
-    lawful = {v for plan in plans.values() for c in plan.classes for v in c.versions}
+    lawful = {v for plan in plans for c in plan.classes for v in c.versions}
     if doc.spec.version not in lawful:
         why = words.of_codes(reading.of(doc), "residency-unlawful")
         message = words.text(why) or f"it stands in {doc.spec.region}"
         return words.false("Eligible", "ResidencyUnlawful", message)
-    refused = next((plan.refuse for plan in plans.values() if plan.refuse is not None), None)
+    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
     if refused is not None:
         return words.false("Eligible", words.reason(refused), f"Model {doc.spec.model} is refused")
     return words.true("Eligible", "Eligible")
 
 
 def _serves(
-    reading: Reading, doc: ModelVersionDoc, key: Key, gates: tuple[str, ...], eligible: Condition
+    reading: Reading,
+    doc: ModelVersionDoc,
+    gates: tuple[str, ...],
+    eligible: Condition,
+    *,
+    routed: bool,
 ) -> Condition:
     if gates:
         return words.true("Served", "Served", f"on {', '.join(gates)}")
     if eligible.status != "True":
         return words.false("Served", "NotEligible", "it is not eligible")
-    if not _routing(reading, key):
+    if not routed:
         return words.false("Served", "ModelUnrouted", f"no route reaches Model {doc.spec.model}")
     why = words.of_codes(reading.of(doc), "no-endpoints")
     if why:
@@ -166,20 +189,28 @@ def approvals(reading: Reading) -> Iterator[ObjectStatus]:
     for doc in reading.world.approvals.values():
         key = (doc.ref.namespace, doc.spec.subject.name)
         version = reading.world.model_versions.get(key)
-        body = ApprovalBody(digest=doc.digest, subject="" if version is None else version.digest)
-        yield status(
-            doc,
-            body,
-            words.accepted(reading.of(doc), *_IN_FORCE, "approval-self", "version-not-found"),
-            _in_force(reading, doc, version),
-        )
+        against = None if version is None else objection(version, doc, reading.world.at)
+        make = partial(_approval, reading, doc, version, against)
+        yield reading.kept(doc, make, version, against)
 
 
-def _in_force(reading: Reading, doc: ApprovalDoc, version: ModelVersionDoc | None) -> Condition:
+def _approval(
+    reading: Reading, doc: ApprovalDoc, version: ModelVersionDoc | None, against: Finding | None
+) -> ObjectStatus:
+    return status(
+        doc,
+        ApprovalBody(digest=doc.digest, subject="" if version is None else version.digest),
+        words.accepted(reading.of(doc), *_IN_FORCE, "approval-self", "version-not-found"),
+        _in_force(reading, doc, version, against),
+    )
+
+
+def _in_force(
+    reading: Reading, doc: ApprovalDoc, version: ModelVersionDoc | None, against: Finding | None
+) -> Condition:
     name = f"{doc.ref.namespace}/{doc.spec.subject.name}"
     if version is None:
         return words.false("InForce", "VersionNotFound", f"there is no ModelVersion {name}")
-    against = objection(version, doc, reading.world.at)
     if against is not None:
         why = _IN_FORCE.get(against.code, words.reason(against.code))
         return words.false("InForce", why, words.text([against]))
@@ -206,13 +237,20 @@ def rollouts(reading: Reading) -> Iterator[ObjectStatus]:
     """Accepted; Effective: it says which version of its model answers."""
     for doc in reading.world.rollouts.values():
         plans = _plans(reading, (doc.ref.namespace, doc.spec.model))
-        chosen = [plan for plan in plans.values() if plan.rollout is doc]
-        named = {split.version for split in doc.spec.split}
-        found = {c.version for plan in chosen for c in plan.candidates} & named
-        body = RolloutBody(digest=doc.digest, versions=tuple(sorted(found)))
-        yield status(
-            doc, body, words.accepted(reading.of(doc)), _effective(reading, doc, chosen, found)
-        )
+        make = partial(_rollout, reading, doc, plans)
+        yield reading.kept(doc, make, plans, bool(reading.gates))
+
+
+def _rollout(reading: Reading, doc: RolloutDoc, plans: _Plans) -> ObjectStatus:
+    chosen = [plan for plan in plans if plan.rollout is doc]
+    named = {split.version for split in doc.spec.split}
+    found = {c.version for plan in chosen for c in plan.candidates} & named
+    return status(
+        doc,
+        RolloutBody(digest=doc.digest, versions=tuple(sorted(found))),
+        words.accepted(reading.of(doc)),
+        _effective(reading, doc, chosen, found),
+    )
 
 
 def _effective(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 from gatereeve.api.world import AccessPolicyDoc, Broken
 from gatereeve.compile import hosts
 from gatereeve.compile.access import policies_for
+from gatereeve.compile.gathering import Shard
 from gatereeve.compile.statuses import words
 from gatereeve.compile.statuses.facts import GateFacts
 from gatereeve.compile.statuses.reading import Reading, status
@@ -75,21 +77,35 @@ def host_grants(reading: Reading) -> Iterator[ObjectStatus]:
 
 def access_policies(reading: Reading) -> Iterator[ObjectStatus]:
     """Accepted; Attached: it speaks of models that exist; Enforced: their answers depend on it."""
-    models: defaultdict[Ref, set[str]] = defaultdict(set)
+    models: defaultdict[Ref, list[str]] = defaultdict(list)
     for shard in reading.outcome.gathered.shards:
-        for key, (model,) in shard.models.docs.items():
-            candidates = (*shard.naming.of(key), *shard.selecting.docs.get(key[0], ()))
-            for policy in policies_for(model, candidates):
-                models[policy.ref].add(model.ref.name)
+        for ref, name in reading.memo.get(("spoken of", shard), partial(_spoken_of, shard)):
+            models[ref].append(name)
     for doc in reading.world.access_policies.values():
         found = tuple(sorted(models[doc.ref]))
-        yield status(
-            doc,
-            AccessPolicyBody(digest=doc.digest, models=found[:_SHOWN]),
-            words.accepted(reading.of(doc)),
-            _attached(reading, doc, found),
-            _enforced(reading, doc, found),
+        make = partial(_access_policy, reading, doc, found)
+        yield reading.kept(doc, make, found, bool(reading.gates))
+
+
+def _spoken_of(shard: Shard) -> tuple[tuple[Ref, str], ...]:
+    """Policies, each with a model that it speaks of."""
+    return tuple(
+        (policy.ref, model.ref.name)
+        for key, (model,) in shard.models.docs.items()
+        for policy in policies_for(
+            model, (*shard.naming.of(key), *shard.selecting.docs.get(key[0], ()))
         )
+    )
+
+
+def _access_policy(reading: Reading, doc: AccessPolicyDoc, models: tuple[str, ...]) -> ObjectStatus:
+    return status(
+        doc,
+        AccessPolicyBody(digest=doc.digest, models=models[:_SHOWN]),
+        words.accepted(reading.of(doc)),
+        _attached(reading, doc, models),
+        _enforced(reading, doc, models),
+    )
 
 
 def _attached(reading: Reading, doc: AccessPolicyDoc, models: tuple[str, ...]) -> Condition:

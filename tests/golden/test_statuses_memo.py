@@ -1,0 +1,51 @@
+"""A memo changes the time of statuses, never what they say: every golden case, whole and without each
+of its documents in turn, read after one another with one memo and each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gatereeve.api import parse
+from gatereeve.api.world import World
+from gatereeve.compile import compiler, statuses
+from gatereeve.compile.statuses import Facts
+from gatereeve.core.memo import Memo
+from tests.golden.test_golden import AT, CASES
+from tests.support.statuses import settled
+
+
+def worlds(text: str) -> Iterator[World]:
+    """The documents keep their identity from World to World."""
+    parts = [parse.parse_text(one, f"{n}.yaml") for n, one in enumerate(text.split("\n---\n"))]
+    whole = parse.assemble(parts, at=AT)
+    yield whole
+    for left_out in range(len(parts)):
+        yield parse.assemble(parts[:left_out] + parts[left_out + 1 :], at=AT)
+        yield whole
+    yield replace(whole, at=AT + timedelta(days=3650))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
+def test_what_was_read_before_makes_no_difference(case: Path) -> None:
+    text = (case / "in.yaml").read_text()
+    memo, compiling = Memo(), Memo()
+    for world in worlds(text):
+        made = compiler.compile(world, compiling)
+        for facts in (settled(made), Facts(), settled(made)):
+            assert statuses.derive(world, made, facts, memo) == statuses.derive(world, made, facts)
+
+
+def test_what_is_told_as_before_is_the_same_object() -> None:
+    world, memo, compiling = next(worlds((CASES[0] / "in.yaml").read_text())), Memo(), Memo()
+    made = compiler.compile(world, compiling)
+    first = statuses.derive(world, made, settled(made), memo)
+    again = statuses.derive(world, made, settled(made), memo)
+    own = {"Model", "ModelVersion", "AccessPolicy", "Approval", "Rollout", "HTTPRoute", "Ingress"}
+    pairs = [(a, b) for a, b in zip(first, again, strict=True) if a.ref.kind in own]
+    assert pairs
+    assert all(a is b for a, b in pairs)
