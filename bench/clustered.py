@@ -43,10 +43,14 @@ SIZES = (1_000, 3_000, 5_000)
 QUICK_SIZES = (4,)
 CHANGES, QUICK_CHANGES = 40, 4
 PAUSE_S = 0.4
+ASK_S = 0.005
+"""Between two questions while a change is awaited: two gates asked all the time would cost a processor."""
 A_SECOND, STEADY_S, QUICK_STEADY_S = 20, 20.0, 2.0
 PATIENCE_S = 120.0
 WRITERS = 6
 PORT = 8443
+LEASE = "gatereeve-controller"
+CONTROLLERS = "app.kubernetes.io/component=controller"
 _ALLOWED, _DENIED = 200, 403
 _OTHERS = (
     "others, as published for a plain new route, one gate, 16 cores: agentgateway 10 to 30, Istio 120 to 300,"
@@ -265,7 +269,8 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
         "s",
         "all pods of ours deleted; until both new gates answer for the newest model",
     )
-    time.sleep(5)  # what is written back after a start has its time
+    _until(lambda: _leader(house) in house.pods(governed.NAMESPACE, CONTROLLERS), "somebody leads")
+    time.sleep(10)  # what is written back after a start has its time
     times, errors = _flips(house, probe, changes)
     note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; from before the write to the API server until both gates obey; {_OTHERS}"
     yield Figure(f"cluster-change-{models}", percentile(times, 0.99), "ms", note)
@@ -313,7 +318,7 @@ def _watch(caller: Caller, before: int, wanted: int, began: float) -> tuple[floa
             return (time.perf_counter() - began) * 1000, errors
         if answer != before:
             errors.append(answer)
-        time.sleep(0.002)
+        time.sleep(ASK_S)
     raise BenchError(f"the change to {wanted} was not enforced within {PATIENCE_S:g} s")
 
 
@@ -376,18 +381,18 @@ def _steadily(house: House, seconds: float) -> Iterator[Figure]:
     )
 
 
+def _leader(house: House) -> str:
+    """The pod that leads; "" for none."""
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{governed.NAMESPACE}/leases/{LEASE}"
+    found = house.api.request("GET", lease).ok()["spec"].get("holderIdentity") or ""
+    return str(found).partition("_")[0]
+
+
 def _without_a_leader(house: House) -> Iterator[Figure]:
     """The leader's pod is deleted by force: who leads next, and when a status is written again."""
-    path = (
-        f"/apis/coordination.k8s.io/v1/namespaces/{governed.NAMESPACE}/leases/gatereeve-controller"
-    )
     policy = f"{_PLACES['AccessPolicy']}/{documents.name_of(0)}"
 
-    def holder() -> str:
-        return str(house.api.request("GET", path).ok()["spec"].get("holderIdentity") or "")
-
-    before = holder()
-    pod = before.partition("_")[0]
+    pod = _leader(house)
     with _Asking(house, 0) as asking:
         began = time.perf_counter()
         house.cluster.kubectl(
@@ -407,7 +412,7 @@ def _without_a_leader(house: House) -> Iterator[Figure]:
             media="application/merge-patch+json",
         ).ok()
         generation = changed["metadata"]["generation"]
-        _until(lambda: holder() not in ("", before), "another leads")
+        _until(lambda: _leader(house) not in ("", pod), "another leads")
         leads_s = time.perf_counter() - began
 
         def told() -> bool:

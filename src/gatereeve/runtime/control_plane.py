@@ -44,6 +44,7 @@ _LOG = logging.getLogger(__name__)
 _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
 _PLACE_AGAIN = timedelta(seconds=1)
+_CALM_S = 0.02
 _DETAIL = 300
 _MOST_NAMED = 50
 
@@ -157,6 +158,22 @@ class ControlPlane:
         self.world: World | None = None
         self.compiled: compiler.Compiled | None = None
         self._lock = asyncio.Lock()
+
+    @property
+    def is_applying(self) -> bool:
+        """Whether a World is being compiled and published. May be asked from any thread."""
+        return self._lock.locked()
+
+    async def calm(self, within_s: float) -> None:
+        """Returns when no change is on its way to gates, or after so long: what is not urgent waits
+        for this, because it would take the processor from the change."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.is_applying or self._is_unproved():  # noqa: ASYNC110 - several things end
+                    await asyncio.sleep(_CALM_S)
+
+    def _is_unproved(self) -> bool:
+        return any(run.nodes and not run.is_current for run in self.runs.values())
 
     async def apply(self, world: World) -> None:
         """Hops 2 to 4 and 7 for one World. Never raises for what documents say.

@@ -38,6 +38,8 @@ _LOG = logging.getLogger(__name__)
 EVERY_S: Final = 10.0
 _PAUSE_S: Final = 1.0
 _RETRY_S: Final = 5.0
+_PATIENCE_S: Final = 2.0
+"""So long a change that is on its way to gates comes first."""
 _PARAMETERS: Final = "GuardParameters"
 
 
@@ -98,6 +100,7 @@ class Guarding:
                     await self.look()
                     looked = loop.time()
                 elif self.installed:
+                    await self._plane.calm(_PATIENCE_S)
                     await self.keep()
                 self._said = ""
             except errors.ApiError as error:

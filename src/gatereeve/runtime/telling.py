@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
@@ -40,6 +42,13 @@ _QUIET_S: Final = 0.25
 """What a change brings with it comes within this: proofs of several gates, the next change."""
 _SHARE: Final = 2.0
 """After a look, so many times as long is left to everything else, at most `EVERY_S`."""
+_PATIENCE_S: Final = 2.0
+"""So long, once for each look, changes that are on their way to gates come first."""
+_SOME: Final = 200
+"""Statuses between which a change that came may go first."""
+_STEP_S: Final = 0.005
+_PUSH_S: Final = 0.1
+"""What is published reaches the gates within this."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -116,8 +125,11 @@ class Telling:
             self._writer.forget()
             self._inherited = False
         self._was_leading = leading
+        if not leading:
+            return True
+        await self._plane.calm(_PATIENCE_S)
         world, compiled = self._plane.world, self._plane.compiled
-        if not leading or world is None or compiled is None:
+        if world is None or compiled is None:
             return True
         try:
             return await self.tell(world, compiled)
@@ -145,8 +157,17 @@ class Telling:
     def _derived(
         self, world: World, compiled: Compiled, facts: Facts
     ) -> dict[refs.Ref, ObjectStatus]:
-        derived = statuses.derive(world, compiled, facts, self._memo)
-        return {status.ref: status for status in derived}
+        """In a thread; a World that comes meanwhile is compiled and published first."""
+        until = time.monotonic() + _PATIENCE_S
+        every = statuses.each(world, compiled, facts, self._memo)
+        found: dict[refs.Ref, ObjectStatus] = {}
+        while some := list(itertools.islice(every, _SOME)):
+            found.update((status.ref, status) for status in some)
+            if self._plane.is_applying and time.monotonic() < until:
+                while self._plane.is_applying and time.monotonic() < until:
+                    time.sleep(_STEP_S)
+                time.sleep(_PUSH_S)
+        return found
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
         """Objects that were told something else, or nothing, or are not ours any more."""

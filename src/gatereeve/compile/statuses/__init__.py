@@ -18,23 +18,27 @@ from gatereeve.compile.statuses.reading import Reading, read
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.memo import Memo
 
-__all__ = ["Facts", "GateFacts", "derive"]
+__all__ = ["Facts", "GateFacts", "derive", "each"]
 
 
 def derive(
     world: World, compiled: Compiled, facts: Facts, memo: Memo | None = None
 ) -> tuple[ObjectStatus, ...]:
-    """The status of every object of ours, by reference.
+    """The status of every object of ours, by reference. Parameters as of `each`."""
+    found = each(world, compiled, facts, memo or Memo())
+    return tuple(sorted(found, key=lambda status: status.ref))
+
+
+def each(world: World, compiled: Compiled, facts: Facts, memo: Memo) -> Iterator[ObjectStatus]:
+    """The status of every object of ours, once, in no order; one after the other, for whoever has
+    something more urgent to do in between.
 
     compiled: of this very World. facts: what is known of the gates; a gate without facts runs
-    nowhere. memo: what earlier readings gave; it changes the time, never the result, and what is
-    told as before is the same object.
+    nowhere. memo: what earlier readings gave, swept at the end; it changes the time, never the
+    result, and what is told as before is the same object.
     """
-    memo = memo or Memo()
-    reading = read(world, compiled, facts, memo)
-    found = tuple(sorted(_derive(reading), key=lambda status: status.ref))
+    yield from _derive(read(world, compiled, facts, memo))
     memo.sweep()
-    return found
 
 
 def _derive(reading: Reading) -> Iterator[ObjectStatus]:
