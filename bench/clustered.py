@@ -234,6 +234,7 @@ def run(context: Context) -> Iterator[Figure]:
         if not cluster.is_up():
             cluster.up()
             stack.callback(cluster.down)
+        governed.remove(cluster, governed.NAMESPACE, MODELS)  # of a run that was ended by force
         stack.callback(governed.remove, cluster, governed.NAMESPACE, MODELS)
         house = House(
             cluster=cluster, api=stack.enter_context(cluster.plane.api("admin")), work=context.work,

@@ -104,3 +104,16 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- toYaml (dict "gates" $gates) -}}
 {{- end }}
+
+{{- /* Whether certificates come from somewhere else. */}}
+{{- define "gatereeve.mounted" -}}
+{{- if or .Values.certificates.mounted .Values.certificates.issuerRef }}yes{{ end -}}
+{{- end }}
+
+{{- /* What all certificates of cert-manager have in common; both ends are server and client. */}}
+{{- define "gatereeve.certificate" -}}
+duration: {{ .Values.certificates.duration }}
+privateKey: {algorithm: ECDSA, size: 256, rotationPolicy: Always}
+usages: [digital signature, server auth, client auth]
+issuerRef: {{- toYaml .Values.certificates.issuerRef | nindent 2 }}
+{{- end }}
