@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ HOLDERS = {
     "gatereeve-controllers-tls": certificates.of_controller(NAMES),
     "gatereeve-gate-public": certificates.of_gate("public"),
 }
+PARTS = {"gatereeve-controllers-tls": "controller", "gatereeve-gate-public": "gate"}
 
 
 class Mounted(Installed):
@@ -74,11 +76,15 @@ class Mounted(Installed):
 
     def until_mounted(self) -> None:
         """The kubelet brings a changed Secret within a minute or two."""
-        for name, part in (("gatereeve-controllers-tls", "controller"), ("gatereeve-gate-public", "gate")):
+        for name, part in PARTS.items():
             waiting.until(
-                lambda name=name, part=part: self.mounted(part) == {self.held(name)},
-                f"every {part} has the new certificate", deadline_s=240,
-            )  # fmt: skip
+                partial(self.is_mounted, name, part),
+                f"every {part} has the new certificate",
+                deadline_s=240,
+            )
+
+    def is_mounted(self, name: str, part: str) -> bool:
+        return self.mounted(part) == {self.held(name)}
 
 
 def test_certificates_of_somebody_else(cluster: Cluster, tmp_path: Path) -> None:

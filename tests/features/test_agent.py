@@ -92,6 +92,28 @@ async def test_a_controller_is_told_when_the_gate_runs_it() -> None:
         assert at.gate.asked == [EXPECTED]
 
 
+async def test_one_connection_does_until_our_certificate_or_the_agent_is_another() -> None:
+    async with pod() as at:
+        at.gate.runs.set()
+        handed = [at.tls(CONTROLLER)]
+        prover = agent.AgentProver("public", f"127.0.0.1:{at.port}", lambda: handed[-1])
+        await prover.wait_active(EXPECTED, timeout_s=5)
+        first = prover.connection
+        await prover.wait_active(EXPECTED, timeout_s=5)
+        assert prover.connection is first is not None
+        handed.append(at.tls(CONTROLLER))
+        await prover.wait_active(EXPECTED, timeout_s=5)
+        assert prover.connection is not first
+        handed.append(at.tls(*of_gate("public")))  # what we may do is asked with the new one
+        with pytest.raises(errors.ProxyTimeoutError, match="only controllers may ask"):
+            await prover.wait_active(EXPECTED, timeout_s=5)
+        assert prover.connection is None
+        handed.append(at.tls(CONTROLLER))
+        await prover.wait_active(EXPECTED, timeout_s=5)
+        await prover.aclose()
+        assert prover.connection is None
+
+
 async def test_a_gate_that_does_not_run_it_says_why() -> None:
     async with pod() as at:
         with pytest.raises(errors.ProxyTimeoutError, match="it runs something else"):

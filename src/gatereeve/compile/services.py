@@ -18,7 +18,7 @@ from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceD
 from gatereeve.compile import addresses
 from gatereeve.compile.doubts import ANYWHERE
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo
+from gatereeve.core.memo import Memo, Same
 from gatereeve.ir.clusters import Endpoint
 
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -93,7 +93,10 @@ class ServiceIndex:
 
     def behind(self, keys: tuple[Key, ...]) -> tuple[object, ...]:
         """What `resolve` reads about several Services, as part of a memo key."""
-        return (*map(self.services.get, keys), *map(self.slices.get, keys))
+        return self.memo.get(
+            ("services.behind", self, Same(keys)),
+            lambda: (*map(self.services.get, keys), *map(self.slices.get, keys)),
+        )
 
     def unreadable_in(self, namespace: str) -> str | None:
         """A ModelVersion of the namespace that cannot be read, if there is one."""
@@ -101,7 +104,15 @@ class ServiceIndex:
 
 
 def index(world: World, memo: Memo) -> ServiceIndex:
-    """One pass over Services, EndpointSlices and ModelVersions."""
+    """One pass over Services, EndpointSlices and ModelVersions; none where a World shares them with
+    the one before."""
+    read = (world.services, world.endpoint_slices, world.model_versions)
+    key = ("services.index", *map(Same, read), world.broken)
+    return memo.get(key, partial(_index, world, memo))
+
+
+def _index(world: World, whole: Memo) -> ServiceIndex:
+    memo = whole.part("services.index")
     docs = tuple(world.endpoint_slices.values())
     slices = memo.get(("services.slices", docs), lambda: _slices(docs))
     versions = tuple(world.model_versions.values())
@@ -119,7 +130,7 @@ def index(world: World, memo: Memo) -> ServiceIndex:
             for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
             if broken.ref.kind == "ModelVersion"
         },
-        memo=memo,
+        memo=whole,
     )
 
 

@@ -13,6 +13,21 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
+class Same:
+    """A memo key that compares by identity what compares by value, and keeps it alive."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 class Memo:
     """Owned by whoever compiles repeatedly; an empty one gives the same results, slower."""
 

@@ -21,7 +21,9 @@ from gatereeve.core import errors, refs
 from gatereeve.proxy import admin
 from gatereeve.proxy.xds import snapshot as snap
 
-_POLL_S: Final = 0.01
+_FIRST_POLL_S: Final = 0.01
+_LAST_POLL_S: Final = 0.16
+"""Each question costs the gate some ten milliseconds at thousands of routes, on the thread that brings them."""
 _WHOLE: Final = (
     r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
 )
@@ -155,8 +157,10 @@ async def wait_active(
     """
     try:
         async with asyncio.timeout(timeout_s):
-            while not await _answers_active(gate, expected, seen):  # noqa: ASYNC110  # it cannot tell us
-                await asyncio.sleep(_POLL_S)
+            pause_s = _FIRST_POLL_S
+            while not await _answers_active(gate, expected, seen):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LAST_POLL_S)
     except TimeoutError as error:
         raise errors.ProxyTimeoutError(
             f"the gate did not run {expected.version} within {timeout_s:g} s",

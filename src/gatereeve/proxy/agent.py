@@ -94,23 +94,36 @@ async def _admitted(body: bytes, context: Any) -> Question:
 
 
 class AgentProver:
-    """Asks one agent. A connection for each question: it is asked once for each change, and each
-    connection meets the certificates of its moment."""
+    """Asks one agent, over one connection for as long as our certificate is the same and it answers."""
 
     def __init__(self, gate: str, address: str, tls: Callable[[], MutualTls]) -> None:
         self._gate = gate
         self._address = address
         self._tls = tls
+        self._open: tuple[MutualTls, Any] | None = None
+
+    @property
+    def connection(self) -> object | None:
+        """What is asked over now, if it was asked and answered."""
+        return None if self._open is None else self._open[1]
+
+    async def aclose(self) -> None:
+        """End the connection; the next question opens another."""
+        if self._open is not None:
+            _, channel = self._open
+            self._open = None
+            await channel.close()
 
     async def wait_active(self, expected: activation.Expected, *, timeout_s: float) -> None:
         """As `activation.Prover`."""
         question = msgspec.json.encode(Question(expected=expected, timeout_s=timeout_s))
         try:
-            async with self._channel() as channel:
-                ask = channel.unary_unary(f"/{_SERVICE}/{_METHOD}")
-                body = await ask(question, timeout=timeout_s + _SLACK_S)
+            channel = await self._channel()
+            ask = channel.unary_unary(f"/{_SERVICE}/{_METHOD}")
+            body = await ask(question, timeout=timeout_s + _SLACK_S)
             answer = msgspec.json.decode(body, type=Answer)
         except grpc.aio.AioRpcError as error:
+            await self.aclose()
             raise errors.ProxyTimeoutError(
                 f"the gate's agent at {self._address} does not answer: {error.details()}",
                 hint="its port must be reachable from the controllers",
@@ -120,8 +133,15 @@ class AgentProver:
         if not answer.active:
             raise errors.ProxyTimeoutError(answer.why or "the gate does not run it")
 
-    def _channel(self) -> Any:
+    async def _channel(self) -> Any:
         tls = self._tls()
+        if self._open is not None and self._open[0] != tls:
+            await self.aclose()
+        if self._open is None:
+            self._open = tls, self._connect(tls)
+        return self._open[1]
+
+    def _connect(self, tls: MutualTls) -> Any:
         credentials = grpc.ssl_channel_credentials(
             tls.client_authority, tls.private_key, tls.certificate_chain
         )

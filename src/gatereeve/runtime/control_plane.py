@@ -45,6 +45,8 @@ _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
 _PLACE_AGAIN = timedelta(seconds=1)
 _CALM_S = 0.02
+_ELSEWHERE_S = 0.3
+"""A gate that another controller serves has most likely accepted by then; asked before, it would only be slower."""
 _DETAIL = 300
 _MOST_NAMED = 50
 
@@ -327,6 +329,8 @@ class ControlPlane:
 
     async def _proof(self, run: GateRun, node: NodeRun, prover: Prover) -> None:
         await node.settled.wait()
+        if node.elsewhere:
+            await asyncio.sleep(_ELSEWHERE_S)
         await prover.wait_active(expected_of(run.snapshot), timeout_s=_PROOF_S)
 
     def _forget_node(self, name: str, node: str, known: NodeRun) -> None:

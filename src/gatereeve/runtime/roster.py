@@ -63,17 +63,20 @@ class Roster:
             self._elsewhere.pop(key).cancel()
         for agent in sorted(wanted):
             if (gate, agent) not in self._elsewhere or self._elsewhere[gate, agent].done():
-                prover = AgentProver(gate, agent, self._tls)
-                self._elsewhere[gate, agent] = self._supervisor.keep(
-                    f"proof of {gate}",
-                    partial(self._plane.prove, gate, f"agent/{agent}", prover, elsewhere=True),
-                )
+                work = partial(self._prove, gate, f"agent/{agent}", agent, elsewhere=True)
+                self._elsewhere[gate, agent] = self._supervisor.keep(f"proof of {gate}", work)
 
     def _ask(self, gate: str, node: str) -> None:
-        prover = AgentProver(gate, self._agents[gate, node], self._tls)
-        self._asked[gate, node] = self._supervisor.keep(
-            f"proof of {gate}", partial(self._plane.prove, gate, node, prover)
-        )
+        work = partial(self._prove, gate, node, self._agents[gate, node])
+        self._asked[gate, node] = self._supervisor.keep(f"proof of {gate}", work)
+
+    async def _prove(self, gate: str, node: str, agent: str, *, elsewhere: bool = False) -> None:
+        """For as long as the node is asked."""
+        prover = AgentProver(gate, agent, self._tls)
+        try:
+            await self._plane.prove(gate, node, prover, elsewhere=elsewhere)
+        finally:
+            await prover.aclose()
 
     def _leave(self, gate: str, node: str) -> None:
         self._agents.pop((gate, node), None)

@@ -17,7 +17,7 @@ from typing import Any
 from envoy.config.route.v3 import route_components_pb2
 
 from gatereeve.core import errors
-from gatereeve.core.memo import Memo
+from gatereeve.core.memo import Memo, Same
 from gatereeve.ir import access, gates, routes
 from gatereeve.ir import clusters as ir_clusters
 from gatereeve.proxy.envoy import (
@@ -50,21 +50,6 @@ _Typed = tuple[TypeUrl, Resource]
 _Group = tuple[TypeUrl, Mapping[str, Resource]]
 
 _CLUSTERS_AT_ONCE = 64
-
-
-class Same:
-    """A memo key that compares by identity what compares by value, and keeps it alive."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.value is self.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
 
 
 class AllSame:
