@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gatereeve.compile.fronts import GATE_LABEL
 from gatereeve.runtime import key_store
 from gatereeve.runtime.certificates import Bundle
-from tests.cluster.api import Api
+from tests.cluster.api import MERGE, Api
 from tests.cluster.controlplane import ControlPlane
 from tests.envoy import upping
 from tests.envoy.fleet import Load, Process
@@ -76,6 +77,21 @@ class Installed:
     def status(self, api_version: str, kind: str, name: str) -> dict[str, Any]:
         found = self.admin.get(_named(api_version, kind, name, TEAM))
         return dict(found.body.get("status") or {}) if found.accepted else {}
+
+    def version(self, api_version: str, kind: str, name: str) -> str:
+        """Of the object: another after every write."""
+        found = self.admin.get(_named(api_version, kind, name, TEAM)).ok()
+        return str(found["metadata"]["resourceVersion"])
+
+    def meet(self, address: str) -> None:
+        """The gate's Service has an address."""
+        document = _named("v1", "Service", "gatereeve-gate-public", OURS)
+        document["metadata"]["labels"] = {GATE_LABEL: "public"}
+        document["spec"] = {"type": "LoadBalancer", "ports": [{"port": 443}]}
+        self.admin.apply(document).ok()
+        status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
+        path = f"/api/v1/namespaces/{OURS}/services/gatereeve-gate-public/status"
+        self.admin.request("PATCH", path, body={"status": status}, media=MERGE).ok()
 
     def condition(self, kind: str, name: str, of: str) -> dict[str, Any]:
         conditions = self.status("gatereeve.dev/v1alpha1", kind, name).get("conditions", [])
@@ -161,5 +177,27 @@ def test_a_gate_is_served_from_the_cluster(installed: Installed, apiserver: Cont
             installed.admin.apply(policy).ok()
             load.more(5, status=401)
         assert set(load.answers) == {200, 401}
+
+        installed.meet("192.0.2.7")
+        address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}
+        until(
+            lambda: installed.status("networking.k8s.io/v1", "Ingress", "offers") == address,
+            f"the Ingress's address\n{installed.output()}",
+        )
+        before = installed.version("networking.k8s.io/v1", "Ingress", "offers")
+        assert controller.end() == 0
+        controller = installed.controller()
+        controller.until_ready()
+        policy["spec"]["allow"] = [{"name": "others", "subjects": [{"group": "corp/others"}]}]
+        changed = installed.admin.apply(policy).ok()["metadata"]["generation"]
+        until(
+            lambda: (
+                installed.condition("AccessPolicy", "offers", "Accepted").get("observedGeneration")
+                == changed
+            ),
+            f"the new leader's word\n{installed.output()}",
+        )
+        after = installed.version("networking.k8s.io/v1", "Ingress", "offers")
+        assert after == before, "an address that comes again must not go"
         assert gate.end() == 0
         assert controller.end() == 0

@@ -166,16 +166,20 @@ class ControlPlane:
         """Whether a World is being compiled and published. May be asked from any thread."""
         return self._lock.locked()
 
-    async def calm(self, within_s: float) -> None:
+    async def calm(self, within_s: float, *, heard: bool = False) -> None:
         """Returns when no change is on its way to gates, or after so long: what is not urgent waits
-        for this, because it would take the processor from the change."""
+        for this, because it would take the processor from the change.
+
+        heard: every Gate must have been heard of, too, so that "no gate runs it" is not said of gates
+        that this process does not know yet.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self.is_applying or self._is_unproved():  # noqa: ASYNC110 - several things end
+                while self.is_applying or self._is_unproved(heard=heard):  # noqa: ASYNC110 - several things end
                     await asyncio.sleep(_CALM_S)
 
-    def _is_unproved(self) -> bool:
-        return any(run.nodes and not run.is_current for run in self.runs.values())
+    def _is_unproved(self, *, heard: bool) -> bool:
+        return any((heard or run.nodes) and not run.is_current for run in self.runs.values())
 
     async def apply(self, world: World) -> None:
         """Hops 2 to 4 and 7 for one World. Never raises for what documents say.

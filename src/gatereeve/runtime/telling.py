@@ -44,6 +44,9 @@ _SHARE: Final = 2.0
 """After a look, so many times as long is left to everything else, at most `EVERY_S`."""
 _PATIENCE_S: Final = 2.0
 """So long, once for each look, changes that are on their way to gates come first."""
+_FIRST_S: Final = 15.0
+"""So long a new leader waits until it has heard of all gates. What it said before would take the addresses
+of all Ingresses away, and give them back when it has."""
 _SOME: Final = 200
 """Statuses between which a change that came may go first."""
 _STEP_S: Final = 0.005
@@ -127,7 +130,10 @@ class Telling:
         self._was_leading = leading
         if not leading:
             return True
-        await self._plane.calm(_PATIENCE_S)
+        if self._inherited:
+            await self._plane.calm(_PATIENCE_S)
+        else:
+            await self._plane.calm(_FIRST_S, heard=True)
         world, compiled = self._plane.world, self._plane.compiled
         if world is None or compiled is None:
             return True
