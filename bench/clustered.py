@@ -215,6 +215,34 @@ class House:
             f"model {index} is served by two gates",
         )
 
+    def until_told(self) -> None:
+        """Every document says what came of it: thousands of new statuses take the leader minutes, and
+        are no part of what one change takes. Routes of Ingresses are told last."""
+        last = documents.name_of(self.models - 1 - self.models % 2)
+        path = f"{_PLACES['Ingress']}/{last}"
+        written = -1
+
+        def told() -> bool:
+            nonlocal written
+            found = self.api.request("GET", path).ok()["status"].get("loadBalancer", {})
+            before, written = written, self._written()
+            time.sleep(2)
+            return bool(found.get("ingress")) and written == before
+
+        _until(told, "every document says what came of it")
+
+    def _written(self) -> int:
+        """How many statuses of documents the API server has been told so far."""
+        text = self.cluster.kubectl("get", "--raw", "/metrics").stdout
+        groups = ('group="gatereeve.dev"', 'group="networking.k8s.io"', 'group="gateway.networking')
+        return sum(
+            int(float(line.rpartition(" ")[2]))
+            for line in text.splitlines()
+            if line.startswith("apiserver_request_total{")
+            and 'subresource="status",verb="PATCH"' in line
+            and any(group in line for group in groups)
+        )
+
 
 def _until(holds: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S * 5) -> float:
     """Seconds until it is so."""
@@ -253,6 +281,7 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
     probe = models // 2 - models // 2 % 2
     last = models - 2 + models % 2
     house.until_served(last)
+    house.until_told()
     house.cluster.kubectl(
         "delete",
         "pods",
@@ -271,7 +300,7 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
         "all pods of ours deleted; until both new gates answer for the newest model",
     )
     _until(lambda: _leader(house) in house.pods(governed.NAMESPACE, CONTROLLERS), "somebody leads")
-    time.sleep(10)  # what is written back after a start has its time
+    house.until_told()
     times, errors = _flips(house, probe, changes)
     note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; from before the write to the API server until both gates obey; {_OTHERS}"
     yield Figure(f"cluster-change-{models}", percentile(times, 0.99), "ms", note)
