@@ -52,10 +52,6 @@ REFUSED = {
     "no image": ("gates: []", "image.repository is required"),
     "an image that is none": ("image: {repository: 'x y'}", "does not match pattern"),
     "a gate without a name": (IMAGE + "gates: [{replicas: 2}]", "missing property 'name'"),
-    "an issuer of cert-manager without a name": (
-        IMAGE + "certificates: {issuerRef: {kind: ClusterIssuer}}",
-        "name",
-    ),
     "a gate twice": (IMAGE + "gates: [{name: a}, {name: a}]", "gates: a stands there twice"),
     "a gate without a port": (
         IMAGE + "gates: [{name: a, httpPort: 0, httpsPort: 0}]",

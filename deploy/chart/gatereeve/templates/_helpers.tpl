@@ -107,7 +107,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 
 {{- /* Whether certificates come from somewhere else. */}}
 {{- define "gatereeve.mounted" -}}
-{{- if or .Values.certificates.mounted .Values.certificates.issuerRef }}yes{{ end -}}
+{{- if or .Values.certificates.mounted .Values.certificates.issuerRef.name }}yes{{ end -}}
 {{- end }}
 
 {{- /* What all certificates of cert-manager have in common; both ends are server and client. */}}
