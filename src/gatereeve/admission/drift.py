@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from gatereeve.admission.guards.roles import KEEPER, ROLES
 from gatereeve.admission.guards.settings import MANAGED, Object
 from gatereeve.core import findings, refs
 from gatereeve.core.canonical import Json
@@ -30,6 +31,8 @@ DEFAULTS: dict[str, tuple[Json, ...]] = {
 _WATCHED = ("metadata", "status", "apiVersion", "kind")
 _NOTHING: tuple[Json, ...] = ("", None, [], {})
 """What the API server leaves out."""
+_ROLES = frozenset({KEEPER, *(f"gatereeve-{name}" for name in ROLES)})
+"""Those of people. The chart's own roles (controllers) have names like theirs, and are no guards."""
 _MAX_SHOWN = 160
 _MAX_STALE = 500
 _BINDING = "ValidatingAdmissionPolicyBinding"
@@ -140,7 +143,7 @@ def is_guard(one: Object) -> bool:
 def _is_ours(one: Object) -> str:
     """Why an object that nobody asked for matters; "" when it does not."""
     role = one.get("roleRef")
-    if isinstance(role, Mapping) and str(role.get("name", "")).startswith("gatereeve-"):
+    if isinstance(role, Mapping) and role.get("name") in _ROLES:
         return f"gives the role {role['name']}"
     metadata = one.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None

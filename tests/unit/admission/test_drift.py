@@ -142,6 +142,13 @@ def test_what_nobody_asked_for_is_found() -> None:
             "roleRef": {"kind": "ClusterRole", "name": "gatereeve-approver"},
             "subjects": [{"kind": "User", "name": "mallory"}],
         },
+        {  # the chart's own
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "gatereeve-controller"},
+            "roleRef": {"kind": "ClusterRole", "name": "gatereeve-controller"},
+            "subjects": [{"kind": "ServiceAccount", "name": "gatereeve-controller"}],
+        },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",

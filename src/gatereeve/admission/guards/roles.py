@@ -109,6 +109,9 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
 }
 """Name (without `gatereeve-`) to what it is for and its rules."""
 
+KEEPER = "gatereeve-guard-keeper"
+"""What controllers may do to guards."""
+
 
 def roles() -> tuple[Object, ...]:
     """The ClusterRoles: the same in every cluster."""
@@ -195,7 +198,7 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
             "apiVersion": API,
             "kind": "ClusterRole",
             "metadata": {
-                **meta("gatereeve-guard-keeper"),
+                **meta(KEEPER),
                 "annotations": {
                     "gatereeve.dev/about": "Keeps the guards' parameters and the webhook's authority, and looks at the guards."
                 },
@@ -217,11 +220,11 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
         {
             "apiVersion": API,
             "kind": "ClusterRoleBinding",
-            "metadata": meta("gatereeve-guard-keeper"),
+            "metadata": meta(KEEPER),
             "roleRef": {
                 "apiGroup": RBAC,
                 "kind": "ClusterRole",
-                "name": "gatereeve-guard-keeper",
+                "name": KEEPER,
             },
             "subjects": [dict(account)],
         },
