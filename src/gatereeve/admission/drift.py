@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from gatereeve.admission.guards.roles import KEEPER, ROLES
+from gatereeve.admission.guards.roles import KEEPER
 from gatereeve.admission.guards.settings import MANAGED, Object
 from gatereeve.core import findings, refs
 from gatereeve.core.canonical import Json
@@ -31,8 +31,6 @@ DEFAULTS: dict[str, tuple[Json, ...]] = {
 _WATCHED = ("metadata", "status", "apiVersion", "kind")
 _NOTHING: tuple[Json, ...] = ("", None, [], {})
 """What the API server leaves out."""
-_ROLES = frozenset({KEEPER, *(f"gatereeve-{name}" for name in ROLES)})
-"""Those of people. The chart's own roles (controllers) have names like theirs, and are no guards."""
 _MAX_SHOWN = 160
 _MAX_STALE = 500
 _BINDING = "ValidatingAdmissionPolicyBinding"
@@ -66,11 +64,13 @@ def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Findin
                 _finding("guard-changed", ref, place, f"{ref} differs from what the documents ask for at {place}",
                          "the documents changed, or somebody changed it (the API server's audit log knows who): apply the guards again")
             )  # fmt: skip
+    controllers = next((one["subjects"] for ref, one in asked.items()
+                        if ref.kind == "ClusterRoleBinding" and ref.name == KEEPER), None)  # fmt: skip
     found += [
         _finding("guard-superfluous", ref, "", f"{ref} {why}, and the documents do not ask for it",
                  "delete it, or name the people in a Gate or HostGrant")
         for ref, one in there.items()
-        if ref not in asked and (why := _is_ours(one))
+        if ref not in asked and not _is_for(one, controllers) and (why := _is_ours(one))
     ]  # fmt: skip
     return findings.order(found)
 
@@ -135,6 +135,11 @@ def _stale(now: frozenset[str], then: frozenset[str]) -> Finding:
     )
 
 
+def _is_for(one: Object, controllers: Json) -> bool:
+    """Whether it binds nobody but the controllers: what the chart gives them is no guard of people."""
+    return controllers is not None and one.get("subjects") == controllers
+
+
 def is_guard(one: Object) -> bool:
     """Whether an installed object is one of the guards, or gives one of our roles."""
     return bool(_is_ours(one))
@@ -143,7 +148,7 @@ def is_guard(one: Object) -> bool:
 def _is_ours(one: Object) -> str:
     """Why an object that nobody asked for matters; "" when it does not."""
     role = one.get("roleRef")
-    if isinstance(role, Mapping) and role.get("name") in _ROLES:
+    if isinstance(role, Mapping) and str(role.get("name", "")).startswith("gatereeve-"):
         return f"gives the role {role['name']}"
     metadata = one.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None

@@ -222,8 +222,12 @@ class Telling:
     async def _bring(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
         """One object's status to what is wanted, None for none of ours; whether it is so now."""
         async with self._slots:
-            while self._plane.is_applying:  # noqa: ASYNC110 - a change comes before what is said of it
-                await asyncio.sleep(_STEP_S)
+            with contextlib.suppress(
+                TimeoutError
+            ):  # a change first; changes without end do not starve it
+                async with asyncio.timeout(_QUIET_S):
+                    while self._plane.is_applying:  # noqa: ASYNC110 - it ends without a word
+                        await asyncio.sleep(_STEP_S)
             try:
                 await (self._write(wanted) if wanted else self._withdraw(ref))
             except errors.ApiError as error:

@@ -147,7 +147,20 @@ def test_what_nobody_asked_for_is_found() -> None:
             "kind": "ClusterRoleBinding",
             "metadata": {"name": "gatereeve-controller"},
             "roleRef": {"kind": "ClusterRole", "name": "gatereeve-controller"},
-            "subjects": [{"kind": "ServiceAccount", "name": "gatereeve-controller"}],
+            "subjects": [
+                {
+                    "kind": "ServiceAccount",
+                    "name": "gatereeve-controller",
+                    "namespace": "gatereeve-system",
+                }
+            ],
+        },
+        {  # the controllers' rights, for somebody else
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "theirs", "namespace": "lending"},
+            "roleRef": {"kind": "ClusterRole", "name": "gatereeve-controller"},
+            "subjects": [{"kind": "User", "name": "mallory"}],
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -157,7 +170,10 @@ def test_what_nobody_asked_for_is_found() -> None:
         },
     ]
 
-    assert found([*installed(), *more]) == [("guard-superfluous", "RoleBinding lending/mine", "")]
+    assert found([*installed(), *more]) == [
+        ("guard-superfluous", "RoleBinding lending/mine", ""),
+        ("guard-superfluous", "RoleBinding lending/theirs", ""),
+    ]
 
 
 LATER = guards(
