@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential bench golden generate format lock clean
+.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,6 +24,9 @@ demo: setup ## the whole story on this machine; KEEP=1 leaves it running
 
 test: setup ## the whole test suite
 	$(BIN)/python -m pytest
+
+test-clocks: setup ## the suites that judge by time, with the clock years ahead and years behind
+	$(BIN)/python -m tests.clocks.shifted
 
 check: setup ## format, lint, types, layer contracts, generated files
 	$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """Turns the committed documents into a folder that runs on this machine.
 
 Copies `documents/` and fills in what cannot be committed: free ports, the digests of the trained
-files, the digests that approvals bind to, the key set and CA of the identity providers, and Secrets.
+files, the digests that approvals bind to and the dates when these end, the key set and CA of the
+identity providers, and Secrets.
 What callers need (tokens, keys, certificates) goes to a folder of its own beside the documents.
 The text of the documents is kept otherwise, comments and line numbers included.
 
@@ -19,6 +20,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -36,6 +38,11 @@ VERSIONS = ("v1", "v2", "v3")
 
 _PLACEHOLDERS = {"credit-v1": "1", "credit-v2": "2", "credit-v3": "3", "assistant-v1": "4"}
 """ModelVersion to the digit that fills its artifact's digest in the committed documents."""
+
+_ENDS = "2099-12-31T00:00:00Z"
+"""Stands in the committed documents for the end of an approval."""
+
+APPROVED_FOR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +136,10 @@ def _fill_artifacts(text: str, models: Path) -> str:
 
 
 def _fill_approvals(text: str, digests: Mapping[str, str]) -> str:
-    """An approval of `name` gets the digest of `name` as it is now."""
+    """An approval of `name` gets the digest of `name` as it is now, and ends in a year if it ends."""
     pattern = r'(name: ([a-z0-9-]+), digest: )"sha256:0{64}"'
-    return re.sub(pattern, lambda found: f'{found[1]}"{digests[found[2]]}"', text)
+    text = re.sub(pattern, lambda found: f'{found[1]}"{digests[found[2]]}"', text)
+    return text.replace(_ENDS, f"{datetime.now(UTC) + APPROVED_FOR:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _issue(documents: Path, callers: Path) -> Credentials:

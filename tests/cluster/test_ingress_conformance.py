@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,7 @@ pytestmark = pytest.mark.cluster
 
 SPACE = "test"
 VALUES = {**conformance.VALUES, "classes": {"name": "conformance"}}
-NOW = datetime.now(UTC)
-TLS = tls_secret(
-    "conformance-tls", SPACE, ("foo.bar.com",), start=NOW - timedelta(days=1), end=NOW + timedelta(days=2)
-)  # fmt: skip
-"""Other tests stand still in time; a real client does not."""
+TLS = tls_secret("conformance-tls", SPACE, ("foo.bar.com",))
 
 BACKENDS = sorted({name for one in (DEFAULT, HOSTS, CLASS, PATHS) for name in one.backends})
 

@@ -15,9 +15,10 @@ from gatereeve.compile.decide import decide
 from gatereeve.compile.decision import Decision
 from gatereeve.compile.fronts import door_name
 from gatereeve.compile.request import Request
+from tests.support.clocks import AT
 from tests.support.routes import EVERYTHING, http_route, reference_grant, service, tls_secret
 from tests.support.statuses import written
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 
 GATE = """
 apiVersion: gatereeve.dev/v1alpha1

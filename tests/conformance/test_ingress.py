@@ -18,9 +18,10 @@ from gatereeve.compile.decision import Decision
 from gatereeve.compile.request import Request
 from gatereeve.compile.statuses import derive
 from gatereeve.core.conditions import IngressBody, ObjectStatus
+from tests.support.clocks import AT
 from tests.support.routes import tls_secret
 from tests.support.statuses import GATE_ADDRESS, settled
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 
 PLATFORM = """
 apiVersion: gatereeve.dev/v1alpha1

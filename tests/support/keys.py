@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
 
@@ -16,11 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PEM = serialization.Encoding.PEM
+from tests.support import clocks
 
-VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
-VALID_UNTIL = datetime(2049, 12, 31, tzinfo=UTC)
-"""Fixed, so that certificates hold for clocks that stand still as for the real one, on any day."""
+PEM = serialization.Encoding.PEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,6 @@ class Authority:
             subject_name=subject,
             public_key=key,
             serial_number=x509.random_serial_number(),
-            not_valid_before=VALID_FROM,
-            not_valid_after=VALID_UNTIL,
+            not_valid_before=clocks.VALID.start,
+            not_valid_after=clocks.VALID.end,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 from cryptography import x509
@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
-from tests.support.worlds import AT, world_of
+from tests.support.clocks import VALID
+from tests.support.worlds import world_of
 
 GATE = """
 apiVersion: gatereeve.dev/v1alpha1
@@ -167,7 +168,10 @@ def reference_grant(
 
 @cache
 def key_and_certificate(
-    names: tuple[str, ...], start: datetime, end: datetime, kind: str = "p256"
+    names: tuple[str, ...],
+    start: datetime = VALID.start,
+    end: datetime = VALID.end,
+    kind: str = "p256",
 ) -> tuple[str, str]:
     """(certificate, key) in PEM, self-signed."""
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -205,8 +209,8 @@ def tls_secret(
     ns: str = "platform",
     names: tuple[str, ...] = ("shop.example",),
     *,
-    start: datetime = AT - timedelta(days=1),
-    end: datetime = AT + timedelta(days=30),
+    start: datetime = VALID.start,
+    end: datetime = VALID.end,
     kind: str = "p256",
     secret_type: str = "kubernetes.io/tls",
     crt: str | None = None,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gatereeve.api import parse
 from gatereeve.api.assemble import assemble
 from gatereeve.api.world import World
-
-AT = datetime(2026, 11, 1, tzinfo=UTC)
+from tests.support.clocks import AT
 
 
 def world_of(*texts: str, at: datetime = AT) -> World:

@@ -10,8 +10,9 @@ from gatereeve.api import objects
 from gatereeve.api.world import ModelDoc, World
 from gatereeve.core.protocols import Witness
 from gatereeve.core.refs import Ref
+from tests.support.clocks import AT
 from tests.support.reviews import plain
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 from tests.unit.admission.test_review import MODEL
 
 REF = Ref("gatereeve.dev", "Model", "shop", "offers")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
+from tests.support.clocks import AT
 from tests.support.routes import (
     EVERYTHING,
     GATE,
@@ -21,12 +22,14 @@ from tests.support.routes import (
     version,
     vhost,
 )
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
+
+VALID_UNTIL = AT + timedelta(days=30)
 
 
 def world() -> World:
     return world_of(
-        GATE, EVERYTHING, tls_secret(),
+        GATE, EVERYTHING, tls_secret(end=VALID_UNTIL),
         model(ns="shop"), version("credit", "1", at("10.1.0.1"), ns="shop"),
         service("web", "10.0.0.1"), service("other", "10.0.0.2"),
         ingress("a", f"Prefix / {to_service('web')}", host="a.example"),
@@ -51,7 +54,7 @@ def test_what_expires_is_not_remembered_as_valid() -> None:
     memo = Memo()
     before = world()
     first = compiler.compile(before, memo)
-    late = compiler.compile(replace(before, at=AT + timedelta(days=365)), memo)
+    late = compiler.compile(replace(before, at=VALID_UNTIL), memo)
     assert vhost(first, "b.example") is not None
     assert vhost(late, "b.example") is None
     assert first.ir.gates[0].hash != late.ir.gates[0].hash

@@ -8,6 +8,7 @@ import pytest
 
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.gates import Certificate
+from tests.support.clocks import AT
 from tests.support.routes import (
     BARE_GATE,
     GATE,
@@ -27,7 +28,6 @@ from tests.support.routes import (
     version,
     vhost,
 )
-from tests.support.worlds import AT
 
 WEB = service("web", "10.0.0.1")
 TLS = ", tls: [{hosts: [shop.example], secretName: shop}]"
@@ -49,7 +49,7 @@ def test_a_host_is_shown_its_own_certificate() -> None:
 
 ENDED = {"end": AT}
 BEGINS = {"start": AT + timedelta(hours=1)}
-OTHER_KEY = key_and_certificate(("x",), AT - timedelta(days=1), AT + timedelta(days=1))[1]
+OTHER_KEY = key_and_certificate(("x",))[1]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,7 @@ def test_secrets_that_are_no_certificate(broken: str) -> None:
 
 
 def test_rubbish_around_a_key_does_not_travel() -> None:
-    crt, key = key_and_certificate(
-        ("shop.example",), AT - timedelta(days=1), AT + timedelta(days=30)
-    )
+    crt, key = key_and_certificate(("shop.example",))
     made = compiled(
         WEB, INGRESS, tls_secret("shop", "shop", crt=f"# note\n{crt}\n# evil", key=f"# x\n{key}")
     )

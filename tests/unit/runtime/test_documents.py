@@ -15,8 +15,8 @@ from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.documents import DocumentNotes
 from tests.recording import MemoryRecorder, StillClock
+from tests.support.clocks import AT
 from tests.support.reviews import plain
-from tests.support.worlds import AT
 from tests.unit.admission.test_review import MODEL, VERSION, approval
 
 CONFIGS = {"public": "sha256:1", "inner": "sha256:2"}
