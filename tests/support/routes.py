@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
+from tests.support.grants import OPEN
 from tests.support.worlds import AT, world_of
 
 GATE = """
@@ -29,11 +30,11 @@ spec:
 
 BARE_GATE = GATE.replace("  tls: {defaultCertificate: {namespace: platform, name: default}}\n", "")
 
-EVERYTHING = """
+EVERYTHING = f"""
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
-metadata: {name: everything}
-spec: {namespaceSelector: {all: true}, hosts: ["*"]}
+metadata: {{name: everything}}
+spec: {{namespaceSelector: {{all: true}}, hosts: ["*"], {OPEN}}}
 """
 
 MODEL = """

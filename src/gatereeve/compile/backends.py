@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gatereeve.api.world import Key
-from gatereeve.compile import references, services
+from gatereeve.api.world import HostGrantDoc, Key
+from gatereeve.compile import hosts, references, services
 from gatereeve.compile.claims import AnyDoc, Backend
 from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.services import Problem, Servers
@@ -51,12 +51,17 @@ Target: TypeAlias = ToModel | ToServers | Nowhere
 def resolve(
     doc: AnyDoc,
     backend: Backend,
+    given: tuple[HostGrantDoc, ...] | None,
     *,
     plans: Plans,
     found: services.ServiceIndex,
     grants: references.ReferenceGrants,
 ) -> Target:
-    """What `backend` of `doc` is. Never raises; what cannot be served is `Nowhere`."""
+    """What `backend` of `doc` is. Never raises; what cannot be served is `Nowhere`.
+
+    given: the HostGrants that cover the host and path where it is asked for; None where it is asked
+    for nowhere.
+    """
     if backend.problem is not None:
         return Nowhere(problem=backend.problem, governed=backend.kind == "Model")
     if backend.namespace != doc.ref.namespace and not references.is_permitted(
@@ -79,7 +84,7 @@ def resolve(
         )
     if backend.kind == "Model":
         return _model(backend, plans)
-    return _service(backend, plans, found)
+    return _service(doc, backend, given, plans, found)
 
 
 def _nowhere(code: str, message: str, hint: str, *, governed: bool) -> Nowhere:
@@ -98,7 +103,13 @@ def _model(backend: Backend, plans: Plans) -> Target:
     return ToModel(plan=plan)
 
 
-def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Target:
+def _service(
+    doc: AnyDoc,
+    backend: Backend,
+    given: tuple[HostGrantDoc, ...] | None,
+    plans: Plans,
+    found: services.ServiceIndex,
+) -> Target:
     key = (backend.namespace, backend.name)
     versions = found.versions.behind.get(key)
     if versions:
@@ -129,6 +140,11 @@ def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Ta
             "mend that document; until then no Service of the namespace is served past it",
             governed=True,
         )
+    service = found.services.get(key)
+    if service is not None and given is not None:
+        leave = hosts.leave_for(given, doc.ref.namespace, key, service.meta.labels)
+        if leave is None:
+            return _not_granted(doc, backend, given)
     servers = services.resolve(found, backend.namespace, backend.name, backend.port)
     if isinstance(servers, Problem):
         return Nowhere(problem=servers, governed=False)
@@ -142,3 +158,16 @@ def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Ta
             governed=True,
         )
     return ToServers(servers=servers)
+
+
+def _not_granted(doc: AnyDoc, backend: Backend, given: tuple[HostGrantDoc, ...]) -> Nowhere:
+    namespace = (
+        "" if backend.namespace == doc.ref.namespace else f", namespace: {backend.namespace}"
+    )
+    names = ", ".join(grant.ref.name for grant in given)
+    return _nowhere(
+        "service-not-granted",
+        f"no HostGrant lets routes of {doc.ref.namespace} reach Service {backend.namespace}/{backend.name} here: a host grants its Models only, unless it says more",
+        f"name the Model, or let the platform add to the spec of HostGrant {names}: backends: {{services: [{{name: {backend.name}{namespace}}}]}}",
+        governed=False,
+    )

@@ -279,6 +279,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _E,
         "A backend in another namespace without a ReferenceGrant; its share answers 500.",
     ),
+    (
+        "service-not-granted",
+        _E,
+        "A route names a Service that no HostGrant of its host and path lets it reach; its share answers 500.",
+    ),
     ("backend-port-unknown", _E, "The Service has no such port."),
     (
         "backend-address-refused",
