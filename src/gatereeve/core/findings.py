@@ -290,6 +290,21 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _E,
         "An endpoint address that may not be reached: loopback of the cluster, link-local, metadata service.",
     ),
+    (
+        "address-not-granted",
+        _E,
+        "A document names an address by hand, and no HostGrant grants it to the namespace. It is not reached.",
+    ),
+    (
+        "address-taken",
+        _E,
+        "A document names an address by hand that belongs to another namespace. It is not reached.",
+    ),
+    (
+        "was-governed",
+        _E,
+        "A route names a Service, or reaches an address, that stood behind a model whose documents are gone. The route is refused until a HostGrant releases it.",
+    ),
     ("no-endpoints", _W, "A backend has no ready endpoint; requests answer 503 until it has."),
     ("external-name-refused", _E, "A Service of type ExternalName is no backend."),
     (

@@ -88,6 +88,8 @@ _REFERENCE_REASONS = {
     "backend-kind-unknown": "InvalidKind",
     "backend-not-granted": "RefNotPermitted",
     "service-not-granted": "RefNotPermitted",
+    "was-governed": "RefNotPermitted",
+    "hidden-path-to-model": "RefNotPermitted",
     "backend-not-found": "BackendNotFound",
     "backend-port-unknown": "BackendNotFound",
     "model-not-found": "BackendNotFound",
