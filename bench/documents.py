@@ -134,6 +134,8 @@ metadata: {{name: bench}}
 spec:
   namespaceSelector: {{matchLabels: {{bench: "yes"}}}}
   hosts: ["*.bench.example"]
+  backends: {{selector: {{all: true}}}}
+  addresses: [{{cidr: 10.0.0.0/8}}, {{cidr: 127.0.0.0/8}}]
 ---
 apiVersion: gatereeve.dev/v1alpha1
 kind: Gate

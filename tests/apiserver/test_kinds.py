@@ -70,7 +70,7 @@ metadata: {{name: {TEAM}, labels: {{team: kinds}}}}
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {name: kinds}
-spec: {namespaceSelector: {matchLabels: {team: kinds}}, hosts: ["*.example"]}
+spec: {namespaceSelector: {matchLabels: {team: kinds}}, hosts: ["*.example"], backends: {selector: {all: true}}, addresses: [{cidr: 10.0.0.0/8}, {cidr: 127.0.0.0/8}]}
 """,
     "Secret": here(docs.api_key("acme")),
     "TLS": here(docs.tls()),

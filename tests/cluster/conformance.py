@@ -68,6 +68,7 @@ metadata: {name: conformance}
 spec:
   namespaceSelector: {all: true}
   hosts: ["*"]
+  backends: {selector: {all: true}}
 """
 
 

@@ -32,7 +32,7 @@ spec: {region: de, http: {port: 80}, https: {port: 443}, classes: [conformance]}
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {name: conformance}
-spec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: test}}, hosts: ["*"]}
+spec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: test}}, hosts: ["*"], backends: {selector: {all: true}}, addresses: [{cidr: 10.0.0.0/8}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: IngressClass

@@ -12,6 +12,7 @@ from typing import Any
 from tests.differential import cast
 from tests.differential.cast import NAMESPACE, Ports
 from tests.support import keys
+from tests.support.grants import OPEN_FIELDS
 
 Document = dict[str, Any]
 
@@ -74,7 +75,7 @@ def gate(random: Random, ports: Ports) -> list[Document]:
     }
     return [
         document("Gate", "g", spec, namespace=None),
-        document("HostGrant", "all", {"namespaceSelector": {"all": True}, "hosts": ["*"]}, namespace=None),
+        document("HostGrant", "all", {"namespaceSelector": {"all": True}, "hosts": ["*"], **OPEN_FIELDS}, namespace=None),
     ]  # fmt: skip
 
 

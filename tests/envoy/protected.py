@@ -17,6 +17,7 @@ import yaml
 
 from tests.support import gate as gates
 from tests.support import keys
+from tests.support.grants import OPEN_FIELDS
 
 NAME = "g"
 ISSUER = "https://corp.test"
@@ -103,6 +104,7 @@ class Scene:
             _doc("HostGrant", ns, "", {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns}},
                 "hosts": hosts,
+                **OPEN_FIELDS,
             })
             for ns, hosts in (("team", [h for h in HOSTS if h != "other.test"]), ("else", ["other.test"]))
         ]  # fmt: skip

@@ -42,7 +42,7 @@ spec: {region: de, http: {host: 127.0.0.1, port: PORT}}
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {name: all}
-spec: {namespaceSelector: {all: true}, hosts: ["*"]}
+spec: {namespaceSelector: {all: true}, hosts: ["*"], backends: {selector: {all: true}}, addresses: [{cidr: 127.0.0.0/8}, {cidr: 10.0.0.0/8}, {cidr: 192.0.2.0/24}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

@@ -8,15 +8,16 @@ from __future__ import annotations
 from functools import cache
 
 from tests.support import keys
+from tests.support.grants import OPEN
 
 HOST = "offers.example"
 DIGEST = "sha256:" + "0" * 64
 
-GRANT = """
+GRANT = f"""
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
-metadata: {name: shop}
-spec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, hosts: ["*.example"]}
+metadata: {{name: shop}}
+spec: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: shop}}}}, hosts: ["*.example"], {OPEN}}}
 """
 
 MODEL = """

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "kind-not-served": "tests/unit/sources",
     "secret-unreadable": "tests/unit/sources",
     "gate-rejected": "tests/unit/runtime",
+    "was-governed": "tests/unit/compile",
     # what stands in a cluster, not in documents
     "guard-missing": "tests/unit/admission",
     "guard-changed": "tests/unit/admission",

@@ -15,6 +15,7 @@ from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
 from tests.support.clocks import VALID
+from tests.support.grants import OPEN
 from tests.support.worlds import world_of
 
 GATE = """
@@ -30,11 +31,11 @@ spec:
 
 BARE_GATE = GATE.replace("  tls: {defaultCertificate: {namespace: platform, name: default}}\n", "")
 
-EVERYTHING = """
+EVERYTHING = f"""
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
-metadata: {name: everything}
-spec: {namespaceSelector: {all: true}, hosts: ["*"]}
+metadata: {{name: everything}}
+spec: {{namespaceSelector: {{all: true}}, hosts: ["*"], {OPEN}}}
 """
 
 MODEL = """

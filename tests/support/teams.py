@@ -30,6 +30,7 @@ FINE, EVIL = "fine", "evil"
 MODEL_ADDRESSES = {FINE: "10.1.0.1", EVIL: "10.2.0.1"}
 MODEL_PORT = 9000
 WEB_ADDRESSES = {FINE: "10.1.0.9", EVIL: "10.2.0.9"}
+NETWORKS = {FINE: "10.1.0.0/16", EVIL: "10.2.0.0/16"}
 VIRTUAL = {FINE: "10.96.0.1", EVIL: "10.96.0.2"}
 
 
@@ -42,6 +43,8 @@ spec:
   namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {ns}}}}}
   hosts: {hosts}
   paths: {paths}
+  backends: {{selector: {{all: true}}}}
+  addresses: [{{cidr: {NETWORKS.get(ns, "10.9.0.0/16")}}}]
 """
 
 

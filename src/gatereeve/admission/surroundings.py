@@ -173,6 +173,7 @@ class _Gathering:
 
     def service(self, key: Key) -> None:
         found = self.seen.services
+        self.namespace(key[0])
         self.find(self.seen.world.services, key)
         for doc in found.slices.get(key, ()):
             self.add(doc)
@@ -326,9 +327,10 @@ def _service(gathering: _Gathering, key: Key) -> None:
     for doc in found.slices.get(key, ()):
         for address in (a for e in doc.spec.endpoints for a in e.addresses):
             for port in doc.spec.ports:
-                model = found.versions.servers.get(addresses.server(address, port.port or 0))
-                if model is not None:
-                    namespace, _, name = model.partition("/")
+                server = addresses.server(address, port.port or 0)
+                hidden = found.versions.standing.of(key[0], (server,), ())
+                if hidden is not None:
+                    namespace, _, name = hidden[1].model.partition("/")
                     gathering.model((namespace, name))
 
 

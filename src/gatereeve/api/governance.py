@@ -5,9 +5,10 @@ Each spec says what a person decided; none of them is interpreted here. Design s
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from gatereeve.api.people import Role, TeamGovernance
 from gatereeve.api.spec import (
@@ -31,6 +32,20 @@ Protocol = Literal["openai", "kserve-v1", "kserve-v2", "json"]
 RiskClass = Literal["minimal", "limited", "high", "prohibited"]
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+def _is_network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        msg = f"{text} is no network in CIDR form: {error}"
+        raise ValueError(msg) from None
+    return text
+
+
+Cidr = Annotated[
+    str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}/[0-9]{1,3}$"), AfterValidator(_is_network)
+]
 PathPrefix = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~!$&'()*+,=:@%/-]*$", max_length=1024)]
 
 
@@ -53,17 +68,77 @@ class LabelSelector(Spec):
         return self
 
 
+class ServiceGrant(Spec):
+    """One Service that routes may name.
+
+    namespace: where it stands; left out, the namespace of the route.
+    released: only for a Service that stood behind a model, and for the addresses that did. Those stay closed
+    after the documents of the model are gone, until a person writes here a moment that is past and
+    later than their disappearance; the finding `was-governed` shows the line.
+    """
+
+    name: Name
+    namespace: Label | None = None
+    released: AwareDatetime | None = None
+
+
+class Backends(Spec):
+    """What routes may reach besides Models: Services of the list, and Services by their labels.
+
+    selector: `all: true` for every Service that the route may name otherwise. Who writes a
+    namespace's Services chooses their labels, so a selector trusts them; a list does not.
+    """
+
+    model_config = rules(
+        ("has(self.services) || has(self.selector)",
+         "without services and selector nothing is granted; leave backends out for models only"),
+    )  # fmt: skip
+
+    services: Annotated[tuple[ServiceGrant, ...], Field(max_length=256)] = ()
+    selector: LabelSelector | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Backends:
+        if not self.services and self.selector is None:
+            msg = "without services and selector nothing is granted; leave backends out for models only"
+            raise ValueError(msg)
+        return self
+
+
+class AddressGrant(Spec):
+    """Addresses that documents may name themselves: in an EndpointSlice by hand, in `endpoints`.
+
+    cidr: `10.0.7.0/24`, `fd00::1/128`. Loopback must be granted by a CIDR inside 127.0.0.0/8 or
+    ::1/128, and the API server by an address of its own (`/32`, `/128`).
+    ports: every port when left out.
+    released: as in ServiceGrant, for addresses that stood behind a model.
+    """
+
+    cidr: Cidr
+    ports: (
+        Annotated[
+            tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(min_length=1, max_length=64)
+        ]
+        | None
+    ) = None
+    released: AwareDatetime | None = None
+
+
 class HostGrantSpec(Spec):
-    """Which namespaces may claim which hosts and paths.
+    """Which namespaces may claim which hosts and paths, and what they may reach.
 
     hosts: exact names, `*.suffix` (grants every host beneath it and the wildcard itself), or `*`.
     paths: prefixes by whole segments.
+    backends: Services that routes on these hosts and paths may reach; left out, Models only.
+    addresses: what the selected namespaces may name without a Service that selects pods.
     governance: who does what in the selected namespaces, for the guards of a cluster.
     """
 
     namespace_selector: LabelSelector
     hosts: Annotated[tuple[Host | Literal["*"], ...], Field(min_length=1, max_length=256)]
     paths: Annotated[tuple[PathPrefix, ...], Field(min_length=1, max_length=64)] = ("/",)
+    backends: Backends | None = None
+    addresses: Annotated[tuple[AddressGrant, ...], Field(max_length=256)] = ()
     governance: TeamGovernance = TeamGovernance()
 
 

@@ -92,11 +92,15 @@ class ServicePort(Lenient):
     target_port: int | str | None = None
     protocol: str = "TCP"
     app_protocol: str | None = None
+    node_port: int | None = None
 
 
 class ServiceSpec(Lenient):
     type: str = "ClusterIP"
     cluster_ip: Annotated[str | None, Field(alias="clusterIP")] = None
+    cluster_ips: Annotated[tuple[str, ...], Field(alias="clusterIPs")] = ()
+    external_ips: Annotated[tuple[str, ...], Field(alias="externalIPs")] = ()
+    load_balancer_ip: Annotated[str | None, Field(alias="loadBalancerIP")] = None
     external_name: str | None = None
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] | None = None
@@ -108,8 +112,15 @@ class EndpointConditions(Lenient):
     terminating: bool | None = None
 
 
+class TargetReference(Lenient):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
 class SliceEndpoint(Lenient):
     addresses: tuple[str, ...]
+    target_ref: TargetReference | None = None
     conditions: EndpointConditions = EndpointConditions()
     zone: str | None = None
 

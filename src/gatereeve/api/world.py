@@ -107,6 +107,33 @@ def _none() -> Mapping[Key, Doc[object]]:
     return MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """That something stood behind a model (`namespace/name`).
+
+    until: when no document said so any more; None as long as some does.
+    """
+
+    model: str
+    until: datetime | None = None
+
+    def is_released(self, released: datetime | None, at: datetime) -> bool:
+        """Whether a grant that says `released` opens it at `at`: not in advance, nor from before."""
+        return self.until is not None and released is not None and self.until <= released <= at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What stood behind models, now or before: it stays closed to ordinary routes.
+
+    services: by key. servers: named by hand, as (namespace, address, port), the address as
+    `compile.addresses.server` writes it.
+    """
+
+    services: Mapping[Key, Held] = field(default_factory=dict)
+    servers: Mapping[tuple[str, str, int], Held] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
     """Everything a compilation may read. Mappings are in key order.
@@ -116,6 +143,7 @@ class World:
     jwks: key sets that were retrieved, by URI; absent = not retrieved yet.
     geo: tables of the GeoIP databases that documents name.
     findings: what reading found. broken: documents that are named but cannot be used.
+    memory: what stood behind models, by this World or one before.
     """
 
     at: datetime
@@ -141,3 +169,4 @@ class World:
     geo: Mapping[str, GeoTable] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     broken: tuple[Broken, ...] = ()
+    memory: Memory = Memory()

@@ -1,7 +1,7 @@
 """Which addresses a gate may reach, and when two addresses are the same server.
 
-Refused is what `core.addresses` forbids. Loopback is allowed: a folder on a laptop serves from it,
-and the API server itself keeps it out of EndpointSlices.
+Refused is what `core.addresses` forbids. Loopback is allowed where it is granted (`owners`): a folder
+on a laptop serves from it.
 """
 
 from __future__ import annotations

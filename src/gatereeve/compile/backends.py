@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gatereeve.api.world import Key
-from gatereeve.compile import references, services
+from gatereeve.api.world import Held, HostGrantDoc, Key
+from gatereeve.compile import hosts, references, services
 from gatereeve.compile.claims import AnyDoc, Backend
 from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.services import Problem, Servers
@@ -51,12 +51,17 @@ Target: TypeAlias = ToModel | ToServers | Nowhere
 def resolve(
     doc: AnyDoc,
     backend: Backend,
+    given: tuple[HostGrantDoc, ...] | None,
     *,
     plans: Plans,
     found: services.ServiceIndex,
     grants: references.ReferenceGrants,
 ) -> Target:
-    """What `backend` of `doc` is. Never raises; what cannot be served is `Nowhere`."""
+    """What `backend` of `doc` is. Never raises; what cannot be served is `Nowhere`.
+
+    given: the HostGrants that cover the host and path where it is asked for; None where it is asked
+    for nowhere.
+    """
     if backend.problem is not None:
         return Nowhere(problem=backend.problem, governed=backend.kind == "Model")
     if backend.namespace != doc.ref.namespace and not references.is_permitted(
@@ -79,7 +84,7 @@ def resolve(
         )
     if backend.kind == "Model":
         return _model(backend, plans)
-    return _service(backend, plans, found)
+    return _service(doc, backend, given, plans, found)
 
 
 def _nowhere(code: str, message: str, hint: str, *, governed: bool) -> Nowhere:
@@ -98,7 +103,13 @@ def _model(backend: Backend, plans: Plans) -> Target:
     return ToModel(plan=plan)
 
 
-def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Target:
+def _service(
+    doc: AnyDoc,
+    backend: Backend,
+    given: tuple[HostGrantDoc, ...] | None,
+    plans: Plans,
+    found: services.ServiceIndex,
+) -> Target:
     key = (backend.namespace, backend.name)
     versions = found.versions.behind.get(key)
     if versions:
@@ -129,16 +140,75 @@ def _service(backend: Backend, plans: Plans, found: services.ServiceIndex) -> Ta
             "mend that document; until then no Service of the namespace is served past it",
             governed=True,
         )
+    service = found.services.get(key)
+    leave = hosts.Leave()
+    if service is not None and given is not None:
+        labels = service.meta.labels
+        allowed = hosts.leave_for(given, doc.ref.namespace, key, labels)
+        held = found.held.get(key)
+        released = None if allowed is None else allowed.released
+        if held is not None and not held.is_released(released, found.at):
+            return _was_governed(doc, backend, f"Service {key[0]}/{key[1]}", held)
+        if allowed is None:
+            return _not_granted(doc, backend, given)
+        leave = allowed
     servers = services.resolve(found, backend.namespace, backend.name, backend.port)
     if isinstance(servers, Problem):
         return Nowhere(problem=servers, governed=False)
-    hidden = servers.reaches & found.versions.servers.keys() if servers.reaches else None
-    if hidden:
-        address, port = min(hidden)
+    return _past_models(doc, backend, servers, leave, found) or ToServers(servers=servers)
+
+
+def _past_models(
+    doc: AnyDoc,
+    backend: Backend,
+    servers: Servers,
+    leave: hosts.Leave,
+    found: services.ServiceIndex,
+) -> Nowhere | None:
+    """The refusal of a Service that reaches what stands, or stood, behind a model."""
+    namespace = backend.namespace
+    hidden = found.versions.standing.of(namespace, servers.reaches, servers.by_hand)
+    if hidden is not None:
+        (address, port), held = hidden
         return _nowhere(
             "hidden-path-to-model",
-            f"Service {backend.name} reaches {address}:{port}, where model {found.versions.servers[address, port]} answers",
+            f"Service {backend.name} reaches {address}:{port}, where model {held.model} answers",
             "name the Model, or a Service that reaches other servers",
             governed=True,
         )
-    return ToServers(servers=servers)
+    for server in sorted(servers.reaches):
+        closed = found.versions.closed.of(namespace, (server,), servers.by_hand & {server})
+        if closed is None:
+            continue
+        held = closed[1]
+        if not found.is_released(namespace, held, server, leave.released):
+            return _was_governed(doc, backend, f"{server[0]}:{server[1]}", held)
+    return None
+
+
+def _was_governed(doc: AnyDoc, backend: Backend, what: str, held: Held) -> Nowhere:
+    moment = "a moment after that" if held.until is None else held.until.isoformat()
+    place = "" if backend.namespace == doc.ref.namespace else f" namespace: {backend.namespace},"
+    return _nowhere(
+        "was-governed",
+        f"{what} stood behind model {held.model}, whose documents are gone since {moment}",
+        f"bring the documents back and name the Model; or, if no model answers there any more, let the platform release it in the HostGrant: backends: {{services: [{{name: {backend.name},{place} released: {_moment(held)}}}]}}",
+        governed=True,
+    )
+
+
+def _moment(held: Held) -> str:
+    return "MOMENT" if held.until is None else f'"{held.until.isoformat()}"'
+
+
+def _not_granted(doc: AnyDoc, backend: Backend, given: tuple[HostGrantDoc, ...]) -> Nowhere:
+    namespace = (
+        "" if backend.namespace == doc.ref.namespace else f", namespace: {backend.namespace}"
+    )
+    names = ", ".join(grant.ref.name for grant in given)
+    return _nowhere(
+        "service-not-granted",
+        f"no HostGrant lets routes of {doc.ref.namespace} reach Service {backend.namespace}/{backend.name} here: a host grants its Models only, unless it says more",
+        f"name the Model, or let the platform add to the spec of HostGrant {names}: backends: {{services: [{{name: {backend.name}{namespace}}}]}}",
+        governed=False,
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gatereeve.api.world import Doc, Key
+from gatereeve.api.world import Doc, HostGrantDoc, Key
 from gatereeve.compile.order import Place
 from gatereeve.compile.services import Problem
 from gatereeve.core.findings import Finding, FindingCode
@@ -84,12 +84,15 @@ class Entry:
 
     gateway: whose own front it is; None for that of the Gate. doors: by name, sorted. protocols: of
     those doors, sorted.
+    grants: the HostGrants that cover the host and the claim's path, by name: they say what may be
+    reached there.
     single_label: `*` of the host stands for exactly one label (Ingress).
     """
 
     gate: str
     gateway: Key | None = None
     host: str
+    grants: tuple[HostGrantDoc, ...]
     single_label: bool
     doors: tuple[str, ...]
     protocols: tuple[Protocol, ...]

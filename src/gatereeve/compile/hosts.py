@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
 
-from gatereeve.api.world import HostGrantDoc, NamespaceDoc, World
+from gatereeve.api.governance import LabelSelector
+from gatereeve.api.world import HostGrantDoc, Key, NamespaceDoc, World
 from gatereeve.compile import grammar
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo
@@ -19,22 +23,30 @@ from gatereeve.ir.routes import PathMatch
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 
-_Paths = tuple[str, ...]
+
+class Given(NamedTuple):
+    """A path prefix, and the HostGrant that gives it."""
+
+    path: str
+    grant: HostGrantDoc
+
+
+_Paths: TypeAlias = tuple[Given, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Granted:
     """What some grants give. Equal by identity, so it can be a memo key.
 
-    exact: host to path prefixes. suffixes: `suffix` of `*.suffix` to path prefixes. any: of `*`.
+    exact: host to what is given there. suffixes: `suffix` of `*.suffix` likewise. any: of `*`.
     """
 
     exact: Mapping[str, _Paths]
     suffixes: Mapping[str, _Paths]
     any: _Paths
 
-    def prefixes(self, host: str) -> _Paths:
-        """Path prefixes that these grants give on `host` (a name, `*.suffix` or `*`)."""
+    def on(self, host: str) -> _Paths:
+        """What these grants give on `host` (a name, `*.suffix` or `*`)."""
         if host == "*":
             return self.any
         found = [*self.any, *self.exact.get(host, ())]
@@ -56,24 +68,32 @@ class Grants:
 
     def has_host(self, host: str) -> bool:
         """Whether some path of `host` is granted."""
-        return bool(self.own.prefixes(host) or self.everybody.prefixes(host))
+        return bool(self.own.on(host) or self.everybody.on(host))
 
-    def covers(self, host: str, path: PathMatch) -> bool:
-        """Whether `path` on `host` is granted. A pattern is covered by a grant of every path only."""
-        for prefix in (*self.own.prefixes(host), *self.everybody.prefixes(host)):
-            if prefix == "/":
-                return True
-            if path.kind != "regex" and grammar.is_under(path.value.rstrip("/") or "/", prefix):
-                return True
-        return False
+    def covering(self, host: str, path: PathMatch) -> tuple[HostGrantDoc, ...]:
+        """The grants of `path` on `host`, by name; none: it may not be claimed.
+
+        A pattern is covered by a grant of every path only.
+        """
+        found = {
+            grant
+            for prefix, grant in (*self.own.on(host), *self.everybody.on(host))
+            if prefix == "/"
+            or (path.kind != "regex" and grammar.is_under(path.value.rstrip("/") or "/", prefix))
+        }
+        return tuple(sorted(found, key=attrgetter("ref")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GrantIndex:
-    """All HostGrants, by one of the labels that they ask for. everybody: those with `all: true`."""
+    """All HostGrants, by one of the labels that they ask for.
+
+    everybody: what those with `all: true` give; everywhere: those themselves.
+    """
 
     by_label: Mapping[tuple[str, str], tuple[HostGrantDoc, ...]]
     everybody: Granted
+    everywhere: tuple[HostGrantDoc, ...]
     findings: tuple[Finding, ...]
 
 
@@ -97,6 +117,7 @@ def _index(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
     return GrantIndex(
         by_label={label: tuple(grants) for label, grants in by_label.items()},
         everybody=_granted(everybody),
+        everywhere=tuple(everybody),
         findings=(*findings, *_overlaps(docs)),
     )
 
@@ -115,33 +136,85 @@ def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
 
 def selects(grant: HostGrantDoc, labels: Mapping[str, str]) -> bool:
     """Whether a grant is for a namespace with these labels (of `labels_of`)."""
-    selector = grant.spec.namespace_selector
-    if not selector.match_labels:
-        return selector.all
-    return all(labels.get(key) == value for key, value in selector.match_labels.items())
+    return _chooses(grant.spec.namespace_selector, labels)
 
 
 def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo: Memo) -> Grants:
     """What `namespace` may claim; the same object as long as grants and labels are the same."""
-    labels = labels_of(namespace, doc)
-    selected = tuple(
-        grant
-        for label in labels.items()
-        for grant in index.by_label.get(label, ())
-        if selects(grant, labels)
-    )
+    selected = _selected(index, namespace, doc)
     return memo.get(
         ("hosts.grants", selected, index.everybody),
         lambda: Grants(own=_granted(selected), everybody=index.everybody),
     )
 
 
+class Leave(NamedTuple):
+    """That a Service may be reached. released: the latest moment that a grant of it says, if any."""
+
+    released: datetime | None = None
+
+
+def leave_for(
+    grants: tuple[HostGrantDoc, ...], namespace: str, service: Key, labels: Mapping[str, str]
+) -> Leave | None:
+    """Whether a route of `namespace` may reach `service`, by the grants of its host and path.
+
+    labels: of the Service.
+    """
+    found: list[datetime | None] = []
+    for grant in grants:
+        backends = grant.spec.backends
+        if backends is None:
+            continue
+        found += [
+            one.released
+            for one in backends.services
+            if (one.namespace or namespace, one.name) == service
+        ]
+        chosen = backends.selector
+        if chosen is not None and _chooses(chosen, labels):
+            found.append(None)
+    if not found:
+        return None
+    return Leave(max((one for one in found if one is not None), default=None))
+
+
+def _chooses(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    if not selector.match_labels:
+        return selector.all
+    return all(labels.get(key) == value for key, value in selector.match_labels.items())
+
+
+def selecting(
+    index: GrantIndex, namespace: str, doc: NamespaceDoc | None
+) -> tuple[HostGrantDoc, ...]:
+    """Every HostGrant that selects `namespace`."""
+    return (*_selected(index, namespace, doc), *index.everywhere)
+
+
+def _selected(
+    index: GrantIndex, namespace: str, doc: NamespaceDoc | None
+) -> tuple[HostGrantDoc, ...]:
+    """Those that select it by its labels."""
+    labels = labels_of(namespace, doc)
+    return tuple(
+        grant
+        for label in labels.items()
+        for grant in index.by_label.get(label, ())
+        if selects(grant, labels)
+    )
+
+
 def _granted(docs: Iterable[HostGrantDoc]) -> Granted:
-    exact: defaultdict[str, set[str]] = defaultdict(set)
-    suffixes: defaultdict[str, set[str]] = defaultdict(set)
-    anything: set[str] = set()
+    exact: defaultdict[str, set[Given]] = defaultdict(set)
+    suffixes: defaultdict[str, set[Given]] = defaultdict(set)
+    anything: set[Given] = set()
     for doc in docs:
-        paths = {p for text in doc.spec.paths if (p := grammar.canonical_path(text, "prefix"))}
+        paths = {
+            Given(path, doc)
+            for text in doc.spec.paths
+            if (path := grammar.canonical_path(text, "prefix"))
+        }
         for host in doc.spec.hosts:
             if host == "*":
                 anything |= paths
@@ -150,10 +223,14 @@ def _granted(docs: Iterable[HostGrantDoc]) -> Granted:
             else:
                 exact[host] |= paths
     return Granted(
-        exact={host: tuple(sorted(paths)) for host, paths in exact.items()},
-        suffixes={host: tuple(sorted(paths)) for host, paths in suffixes.items()},
-        any=tuple(sorted(anything)),
+        exact={host: _in_order(given) for host, given in exact.items()},
+        suffixes={host: _in_order(given) for host, given in suffixes.items()},
+        any=_in_order(anything),
     )
+
+
+def _in_order(given: set[Given]) -> _Paths:
+    return tuple(sorted(given, key=lambda one: (one.path, one.grant.ref)))
 
 
 def _path_findings(doc: HostGrantDoc) -> list[Finding]:

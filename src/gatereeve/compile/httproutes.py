@@ -204,10 +204,11 @@ def _entries(
         doors = tuple(sorted({listener.door for listener in found}))
         protocols = tuple(sorted({listener.protocol for listener in found}))
         for claim in claims:
-            if grants.covers(host, claim.path):
+            covering = grants.covering(host, claim.path)
+            if covering:
                 entries.append(
-                    Entry(gate=gate, gateway=gateway, host=host, single_label=False,
-                          doors=doors, protocols=protocols, claim=claim)
+                    Entry(gate=gate, gateway=gateway, host=host, grants=covering,
+                          single_label=False, doors=doors, protocols=protocols, claim=claim)
                 )  # fmt: skip
             else:
                 findings.append(not_granted(doc, claim.where, host, claim.path.value))

@@ -8,7 +8,7 @@ other route names.
 from __future__ import annotations
 
 from gatereeve.api import kube
-from gatereeve.api.world import IngressDoc
+from gatereeve.api.world import HostGrantDoc, IngressDoc
 from gatereeve.compile import foreign, grammar
 from gatereeve.compile.claims import (
     Backend,
@@ -96,7 +96,8 @@ def _rule_entries(
         match = _path_match(doc, where, path, findings)
         if match is None:
             continue
-        if not grants.covers(host, match):
+        covering = grants.covering(host, match)
+        if not covering:
             findings.append(not_granted(doc, where, host, match.value))
             continue
         backend = _backend(doc, path.backend, f"{where}.backend")
@@ -107,14 +108,15 @@ def _rule_entries(
             path=match,
             rule=Rule(backends=(backend,), path=where),
         )
-        entries.append(_entry(gate, host, claim))
+        entries.append(_entry(gate, host, covering, claim))
     return entries
 
 
-def _entry(gate: str, host: str, claim: Claim) -> Entry:
+def _entry(gate: str, host: str, covering: tuple[HostGrantDoc, ...], claim: Claim) -> Entry:
     return Entry(
         gate=gate,
         host=host,
+        grants=covering,
         single_label=host.startswith("*."),
         doors=("http", "https"),
         protocols=("http", "https"),
@@ -197,8 +199,9 @@ def _default_entries(
     )
     found = []
     for host in sorted(hosts - taken):
-        if grants.covers(host, root):
-            found.append(_entry(gate, host, claim))
+        covering = grants.covering(host, root)
+        if covering:
+            found.append(_entry(gate, host, covering, claim))
         else:
             findings.append(not_granted(doc, at, host, "/"))
     return found

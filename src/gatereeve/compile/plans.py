@@ -100,12 +100,14 @@ def plan_models(
 def _outside(
     versions: Part[ModelVersionDoc], approvals: Part[ApprovalDoc]
 ) -> tuple[tuple[Key, ...], tuple[datetime, ...]]:
-    """What a shard depends on besides its documents: Services, and the ends of approvals."""
+    """What a shard depends on besides its documents: Services, and the ends of approvals.
+
+    A version without a Service depends on what its namespace may name: ("namespace", "").
+    """
     services = {
-        (doc.ref.namespace, doc.spec.backend.service)
+        (doc.ref.namespace, "" if doc.spec.backend is None else doc.spec.backend.service)
         for docs in versions.docs.values()
         for doc in docs
-        if doc.spec.backend is not None
     }
     ends = {moment for docs in approvals.docs.values() for doc in docs for moment in moments(doc)}
     return tuple(sorted(services)), tuple(sorted(ends))

@@ -1,27 +1,37 @@
 """Services and EndpointSlices: which servers stand behind a name, and which of them are models'.
 
 An endpoint counts when it is ready; while none is, those that still serve while terminating do.
-Addresses are vetted (`addresses`). This index also knows every address of every model version, so
-that a route to an ordinary Service that reaches one is found (P1).
+Addresses are vetted (`addresses`, `owners`). This index also knows every address of every model
+version, so that a route to an ordinary Service that reaches one is found (P1, `standing`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal, TypeAlias
+from datetime import datetime
+from functools import cache, partial
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from gatereeve.api import kube
-from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc, World
-from gatereeve.compile import addresses
+from gatereeve.api.world import (
+    EndpointSliceDoc,
+    Held,
+    Key,
+    Memory,
+    ModelVersionDoc,
+    ServiceDoc,
+    World,
+)
+from gatereeve.compile import addresses, hosts, owners
+from gatereeve.compile.addresses import Server
 from gatereeve.compile.doubts import ANYWHERE
+from gatereeve.compile.owners import SERVICE_LABEL, Objection, Owners, Rights
+from gatereeve.compile.standing import Standing, note_orphan, note_service, orphans
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo, Same
 from gatereeve.ir.clusters import Endpoint
-
-SERVICE_LABEL = "kubernetes.io/service-name"
 
 _HTTP2 = frozenset({"kubernetes.io/h2c", "h2c", "http2", "grpc"})
 
@@ -39,15 +49,16 @@ class Problem:
 class Servers:
     """One port of one Service. Equal by identity, so it can be a memo key.
 
-    endpoints: sorted, usable. reaches: every address, usable or not. findings: about the Service's
-    own documents.
+    endpoints: sorted, usable. reaches: every address, usable or not; by_hand: those of them that no
+    selector produced. findings: about the Service's own documents.
     """
 
     service: ServiceDoc
     port: int
     endpoints: tuple[Endpoint, ...]
     protocol: Literal["http1", "http2"]
-    reaches: frozenset[addresses.Server]
+    reaches: frozenset[Server]
+    by_hand: frozenset[Server]
     findings: tuple[Finding, ...]
 
 
@@ -59,12 +70,14 @@ Slices: TypeAlias = Mapping[Key, tuple[EndpointSliceDoc, ...]]
 class Versions:
     """What the ModelVersions of a World say about servers. Equal by identity: a memo key.
 
-    behind: the versions that a Service stands behind. servers: address to `namespace/name` of the
-    model that answers there. findings: about backends and endpoints of versions.
+    behind: the versions that a Service stands behind. standing: all that reaches servers of models.
+    closed: all that reaches what stood behind models before. findings: about backends and endpoints
+    of versions.
     """
 
     behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
-    servers: Mapping[addresses.Server, str]
+    standing: Standing
+    closed: Standing
     findings: tuple[Finding, ...]
 
 
@@ -72,14 +85,17 @@ class Versions:
 class ServiceIndex:
     """Everything about Services in one World.
 
-    unreadable: namespaces with a ModelVersion that cannot be read, so that it is not known which
+    held: Services that stood behind models before. unreadable: namespaces with a ModelVersion that cannot be read, so that it is not known which
     Service it meant; "" for one whose namespace cannot be made out.
     """
 
     services: Mapping[Key, ServiceDoc]
     slices: Slices
     versions: Versions
+    owners: Owners
+    held: Mapping[Key, Held]
     unreadable: Mapping[str, str]
+    at: datetime
     memo: Memo
 
     def reads(self, key: Key) -> tuple[object, ...]:
@@ -88,6 +104,8 @@ class ServiceIndex:
             self.services.get(key),
             self.slices.get(key, ()),
             self.versions.behind.get(key),
+            self.owners.rights(key[0]),
+            self.held.get(key),
             self.unreadable_in(key[0]),
         )
 
@@ -95,41 +113,127 @@ class ServiceIndex:
         """What `resolve` reads about several Services, as part of a memo key."""
         return self.memo.get(
             ("services.behind", self, Same(keys)),
-            lambda: (*map(self.services.get, keys), *map(self.slices.get, keys)),
+            lambda: (
+                *map(self.services.get, keys),
+                *map(self.slices.get, keys),
+                *(self.owners.rights(namespace) for namespace in sorted({k[0] for k in keys})),
+            ),
         )
 
     def unreadable_in(self, namespace: str) -> str | None:
         """A ModelVersion of the namespace that cannot be read, if there is one."""
         return self.unreadable.get(namespace) or self.unreadable.get(ANYWHERE)
 
+    def is_released(
+        self, namespace: str, held: Held, server: Server, released: datetime | None
+    ) -> bool:
+        """Whether a server that stood behind a model may be reached by a route again.
+
+        released: what the grant of the Service says.
+        """
+        if held.is_released(released, self.at):
+            return True
+        granted = self.owners.rights(namespace).granted(*server)
+        return granted is not None and held.is_released(granted.released, self.at)
+
 
 def index(world: World, memo: Memo) -> ServiceIndex:
-    """One pass over Services, EndpointSlices and ModelVersions; none where a World shares them with
-    the one before."""
-    read = (world.services, world.endpoint_slices, world.model_versions)
-    key = ("services.index", *map(Same, read), world.broken)
+    """One pass over Services, EndpointSlices and ModelVersions; none where a World shares them, its
+    grants and its memory with the one before."""
+    read = (
+        world.services, world.endpoint_slices, world.model_versions, world.host_grants,
+        world.namespaces, world.memory,
+    )  # fmt: skip
+    key = ("services.index", *map(Same, read), world.broken, _passed(world))
     return memo.get(key, partial(_index, world, memo))
+
+
+def remember(world: World, memo: Memo) -> Memory:
+    """The memory of `world`, brought up to date: what stands behind a model in it, and what did.
+
+    The same object as `world.memory` when nothing is new.
+    """
+    found = index(world, memo)
+    services = {
+        key: Held(model=f"{key[0]}/{versions[0].spec.model}")
+        for key, versions in found.versions.behind.items()
+    }
+    servers = {
+        (namespace, *server): Held(model=model)
+        for (namespace, server), model in found.owners.held.items()
+    }
+    fresh = Memory(
+        services=_brought_up(world.memory.services, services, world.at),
+        servers=_brought_up(world.memory.servers, servers, world.at),
+    )
+    return world.memory if fresh == world.memory else fresh
+
+
+_K = TypeVar("_K")
+
+
+def _brought_up(
+    before: Mapping[_K, Held], now: Mapping[_K, Held], at: datetime
+) -> Mapping[_K, Held]:
+    gone = {
+        key: held if held.until is not None else Held(model=held.model, until=at)
+        for key, held in before.items()
+        if key not in now
+    }
+    return {**gone, **now}
+
+
+def _passed(world: World) -> tuple[datetime, ...]:
+    """The moments of release that are past: they change what is closed."""
+    if not world.memory.services and not world.memory.servers:
+        return ()
+    said = {
+        one.released
+        for doc in world.host_grants.values()
+        for one in (doc.spec.backends.services if doc.spec.backends else ())
+    }
+    said |= {one.released for doc in world.host_grants.values() for one in doc.spec.addresses}
+    return tuple(sorted(moment for moment in said if moment is not None and moment <= world.at))
 
 
 def _index(world: World, whole: Memo) -> ServiceIndex:
     memo = whole.part("services.index")
     docs = tuple(world.endpoint_slices.values())
-    slices = memo.get(("services.slices", docs), lambda: _slices(docs))
+    slices, lone = memo.get(("services.slices", docs), lambda: _slices(docs))
     versions = tuple(world.model_versions.values())
+    grants = hosts.index(world, whole)
+    selecting = cache(lambda name: hosts.selecting(grants, name, world.namespaces.get(("", name))))
+    found = owners.index(
+        owners.Sources(
+            services=world.services,
+            slices=docs,
+            versions=versions,
+            selecting=selecting,
+            memory=world.memory,
+            at=world.at,
+        ),
+        memo,
+    )
     keys = memo.get(("services.keys", versions), partial(_keys, versions))
-    servers = (*map(world.services.get, keys), *map(slices.get, keys))
+    held = {key: one for key, one in world.memory.services.items() if key not in set(keys)}
+    read = (*map(world.services.get, keys), *map(slices.get, keys))
+    again = (*map(world.services.get, held), *map(slices.get, held))
+    rights = tuple(found.rights(name) for name in sorted({v.ref.namespace for v in versions}))
+    key = ("services.versions", versions, read, again, lone, rights, Same(world.memory))
     return ServiceIndex(
         services=world.services,
         slices=slices,
         versions=memo.get(
-            ("services.versions", versions, servers),
-            lambda: _versions(versions, world.services, slices, memo.part("services.versions")),
+            key, lambda: _Versions(world, slices, lone, held, found, memo).versions(versions)
         ),
+        owners=found,
+        held=held,
         unreadable={
             broken.ref.namespace: str(broken.ref)
             for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
             if broken.ref.kind == "ModelVersion"
         },
+        at=world.at,
         memo=whole,
     )
 
@@ -143,126 +247,143 @@ def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
     )
 
 
-def _slices(docs: tuple[EndpointSliceDoc, ...]) -> Slices:
+def _slices(docs: tuple[EndpointSliceDoc, ...]) -> tuple[Slices, tuple[EndpointSliceDoc, ...]]:
+    """Slices by Service, and those that name none."""
     found: defaultdict[Key, list[EndpointSliceDoc]] = defaultdict(list)
+    lone = []
     for doc in sorted(docs, key=lambda d: d.ref):
         name = doc.meta.labels.get(SERVICE_LABEL)
         if name:
             found[doc.ref.namespace, name].append(doc)
-    return {key: tuple(slices) for key, slices in found.items()}
-
-
-def _versions(
-    docs: tuple[ModelVersionDoc, ...],
-    services: Mapping[Key, ServiceDoc],
-    slices: Slices,
-    memo: Memo,
-) -> Versions:
-    """The first document by name owns an address that several versions give."""
-    behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
-    servers: dict[addresses.Server, str] = {}
-    findings: list[Finding] = []
-    for version in sorted(docs, key=lambda d: d.ref):
-        backend = version.spec.backend
-        model = f"{version.ref.namespace}/{version.spec.model}"
-        if backend is None:
-            reached = memo.get(("services.endpoints", version), partial(_endpoints, version))
         else:
-            key = (version.ref.namespace, backend.service)
-            behind[key].append(version)
-            service, its_slices = services.get(key), slices.get(key, ())
-            reached = memo.get(
-                ("services.all", service, its_slices), partial(_all_servers, service, its_slices)
-            )
-        for server in reached:
-            servers.setdefault(server, model)
-        findings += _version_findings(version, services, slices, memo)
-    return Versions(
-        behind={key: tuple(versions) for key, versions in behind.items()},
-        servers=servers,
-        findings=tuple(findings),
-    )
+            lone.append(doc)
+    return {key: tuple(slices) for key, slices in found.items()}, tuple(lone)
 
 
-def _endpoints(version: ModelVersionDoc) -> tuple[addresses.Server, ...]:
-    return tuple(addresses.server(e.address, e.port) for e in version.spec.endpoints or ())
+class _Versions:
+    """The work on all ModelVersions of one World."""
 
+    def __init__(
+        self,
+        world: World,
+        slices: Slices,
+        lone: tuple[EndpointSliceDoc, ...],
+        held: Mapping[Key, Held],
+        found: Owners,
+        memo: Memo,
+    ) -> None:
+        self._services = world.services
+        self._memory = world.memory
+        self._slices = slices
+        self._lone = lone
+        self._held = held
+        self._owners = found
+        self._memo = memo
 
-def _all_servers(
-    service: ServiceDoc | None, slices: tuple[EndpointSliceDoc, ...]
-) -> tuple[addresses.Server, ...]:
-    servers = [
-        addresses.server(address, port)
-        for doc in slices
-        for endpoint in doc.spec.endpoints
-        for address in endpoint.addresses
-        for port in _all_ports(service, doc)
-    ]
-    if service is not None and service.spec.cluster_ip not in (None, "", "None"):
-        servers += [
-            addresses.server(str(service.spec.cluster_ip), port.port) for port in service.spec.ports
-        ]
-    return tuple(servers)
+    def versions(self, docs: tuple[ModelVersionDoc, ...]) -> Versions:
+        behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
+        standing = Standing()
+        findings: list[Finding] = []
+        for version in sorted(docs, key=lambda d: d.ref):
+            namespace = version.ref.namespace
+            held = Held(model=f"{namespace}/{version.spec.model}")
+            if version.spec.backend is not None:
+                behind[namespace, version.spec.backend.service].append(version)
+                self._note(standing, (namespace, version.spec.backend.service), held)
+            for endpoint in version.spec.endpoints or ():
+                server = addresses.server(endpoint.address, endpoint.port)
+                standing.servers.setdefault((namespace, server), held)
+            findings += self._findings(version)
+        named = set(behind)
+        for doc in orphans(self._services, self._slices, self._lone, named | self._held.keys()):
+            note_orphan(standing, doc)
+        return Versions(
+            behind={key: tuple(versions) for key, versions in behind.items()},
+            standing=standing,
+            closed=self._closed(standing),
+            findings=tuple(findings),
+        )
 
+    def _note(self, standing: Standing, key: Key, held: Held) -> None:
+        note_service(standing, key[0], self._services.get(key), self._slices.get(key, ()), held)
 
-def _all_ports(service: ServiceDoc | None, doc: EndpointSliceDoc) -> tuple[int, ...]:
-    """Every port that the slice or, where the slice leaves it open, the Service names."""
-    given = {port.port for port in doc.spec.ports if port.port is not None}
-    if service is not None:
-        given |= {p.target_port for p in service.spec.ports if isinstance(p.target_port, int)}
-    return tuple(sorted(given))
+    def _closed(self, standing: Standing) -> Standing:
+        """What stood behind models before and does not now."""
+        closed = Standing()
+        for key, held in self._held.items():
+            self._note(closed, key, held)
+        for (namespace, address, port), held in self._memory.servers.items():
+            if (namespace, (address, port)) not in standing.servers:
+                closed.servers.setdefault((namespace, (address, port)), held)
+        return closed
+
+    def _findings(self, version: ModelVersionDoc) -> tuple[Finding, ...]:
+        """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
+        backend, namespace = version.spec.backend, version.ref.namespace
+        rights = self._owners.rights(namespace)
+        if backend is None:
+            return _vetted_endpoints(version, rights, self._memo)[1]
+        key = (namespace, backend.service)
+        servers = _lookup(self._services, self._slices, rights, self._memo, key, backend.port)
+        if not isinstance(servers, Problem):
+            return tuple(f for f in servers.findings if f.code != "no-endpoints")
+        path = "spec.backend"
+        return (
+            Finding(
+                code=FindingCode(servers.code),
+                message=servers.message,
+                hint=servers.hint,
+                origin=version.origin(path),
+                where=version.where(path),
+            ),
+        )
 
 
 def version_endpoints(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Endpoint, ...]:
     """The usable servers of a version, sorted; the same tuple as long as nothing changed."""
     backend = version.spec.backend
     if backend is None:
-        return found.memo.get(("services.vetted", version), partial(_vetted, version))[0]
+        rights = found.owners.rights(version.ref.namespace)
+        return _vetted_endpoints(version, rights, found.memo)[0]
     servers = resolve(found, version.ref.namespace, backend.service, backend.port)
     return () if isinstance(servers, Problem) else servers.endpoints
 
 
-def _version_findings(
-    version: ModelVersionDoc, services: Mapping[Key, ServiceDoc], slices: Slices, memo: Memo
-) -> tuple[Finding, ...]:
-    """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
-    backend = version.spec.backend
-    if backend is None:
-        return memo.get(("services.vetted", version), partial(_vetted, version))[1]
-    key = (version.ref.namespace, backend.service)
-    servers = _lookup(services, slices, memo, key, backend.port)
-    if not isinstance(servers, Problem):
-        return tuple(f for f in servers.findings if f.code != "no-endpoints")
-    path = "spec.backend"
-    return (
-        Finding(
-            code=FindingCode(servers.code),
-            message=servers.message,
-            hint=servers.hint,
-            origin=version.origin(path),
-            where=version.where(path),
-        ),
-    )
+_Vetted: TypeAlias = tuple[tuple[Endpoint, ...], tuple[Finding, ...]]
 
 
-def _vetted(version: ModelVersionDoc) -> tuple[tuple[Endpoint, ...], tuple[Finding, ...]]:
+def _vetted_endpoints(version: ModelVersionDoc, rights: Rights, memo: Memo) -> _Vetted:
+    return memo.get(("services.vetted", version, rights), partial(_vetted, version, rights))
+
+
+def _vetted(version: ModelVersionDoc, rights: Rights) -> _Vetted:
     usable, findings = set(), []
     for number, endpoint in enumerate(version.spec.endpoints or ()):
         address = addresses.normal(endpoint.address)
+        path = f"spec.endpoints[{number}].address"
         if address is None:
-            path = f"spec.endpoints[{number}].address"
-            findings.append(
-                Finding(
-                    code=FindingCode("backend-address-refused"),
-                    message=f"{endpoint.address} may not be reached",
-                    hint=_ADDRESS_HINT,
-                    origin=version.origin(path),
-                    where=version.where(path),
-                )
-            )
+            findings.append(_refused(version, path, _forbidden(endpoint.address)))
+            continue
+        objection = rights.objection(endpoint.address, endpoint.port)
+        if objection is not None:
+            findings.append(_refused(version, path, objection))
         else:
             usable.add((address, endpoint.port))
     return tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)), tuple(findings)
+
+
+def _forbidden(text: str) -> Objection:
+    return Objection("backend-address-refused", f"{text} may not be reached", _ADDRESS_HINT)
+
+
+def _refused(doc: ModelVersionDoc | EndpointSliceDoc, path: str, objection: Objection) -> Finding:
+    return Finding(
+        code=FindingCode(objection.code),
+        message=objection.message,
+        hint=objection.hint,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )
 
 
 _ADDRESS_HINT = "give the address of a server; link-local, unspecified, multicast and metadata addresses are none"
@@ -276,12 +397,14 @@ def resolve(
     port: number or name of a port of the Service; None is allowed when it has only one.
     The same object as long as the Service and its slices are the same.
     """
-    return _lookup(found.services, found.slices, found.memo, (namespace, name), port)
+    rights = found.owners.rights(namespace)
+    return _lookup(found.services, found.slices, rights, found.memo, (namespace, name), port)
 
 
 def _lookup(
     services: Mapping[Key, ServiceDoc],
     slices: Slices,
+    rights: Rights,
     memo: Memo,
     key: Key,
     port: int | str | None,
@@ -295,13 +418,16 @@ def _lookup(
         )
     its_slices = slices.get(key, ())
     return memo.get(
-        ("services.resolve", service, its_slices, port),
-        partial(_resolve, service, its_slices, port),
+        ("services.resolve", service, its_slices, port, rights),
+        partial(_resolve, service, its_slices, port, rights),
     )
 
 
 def _resolve(
-    service: ServiceDoc, slices: tuple[EndpointSliceDoc, ...], port: int | str | None
+    service: ServiceDoc,
+    slices: tuple[EndpointSliceDoc, ...],
+    port: int | str | None,
+    rights: Rights,
 ) -> Servers | Problem:
     if service.spec.type == "ExternalName":
         return Problem(
@@ -317,22 +443,16 @@ def _resolve(
             hint=f"it has: {', '.join(str(p.name or p.port) for p in service.spec.ports) or 'none'}",
         )
     findings: list[Finding] = []
-    usable: set[tuple[str, int]] = set()
-    reaches: set[addresses.Server] = set()
+    found: list[_Address] = []
     still_serving = not any(_is_ready(e) for doc in slices for e in doc.spec.endpoints)
     for doc in slices:
         number = _slice_port(chosen, doc)
-        if number is None:
-            continue
-        for position, endpoint in enumerate(doc.spec.endpoints):
-            takes = _is_ready(endpoint) or (still_serving and _is_serving(endpoint))
-            for text in endpoint.addresses:
-                reaches.add(addresses.server(text, number))
-                address = None if doc.spec.address_type == "FQDN" else addresses.normal(text)
-                if address is None:
-                    findings.append(_refused_address(doc, f"endpoints[{position}]", text))
-                elif takes:
-                    usable.add((address, number))
+        if number is not None:
+            found += _addresses(doc, service, number, rights, findings, still_serving=still_serving)
+    usable = {(one.address, one.server[1]) for one in found if one.address is not None}
+    refused = next((one.objection for one in found if one.objection is not None), None)
+    if not usable and refused is not None:
+        return Problem(code=refused.code, message=refused.message, hint=refused.hint)
     if not usable:
         findings.append(_no_endpoints(service))
     return Servers(
@@ -340,9 +460,54 @@ def _resolve(
         port=chosen.port,
         endpoints=tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)),
         protocol="http2" if (chosen.app_protocol or "").lower() in _HTTP2 else "http1",
-        reaches=frozenset(reaches),
+        reaches=frozenset(one.server for one in found),
+        by_hand=frozenset(one.server for one in found if one.by_hand),
         findings=tuple(findings),
     )
+
+
+class _Address(NamedTuple):
+    """One address of a slice. address: where requests are sent; None when it is not used.
+
+    objection: why it may not be named by hand.
+    """
+
+    server: Server
+    by_hand: bool
+    address: str | None
+    objection: Objection | None
+
+
+def _addresses(
+    doc: EndpointSliceDoc,
+    service: ServiceDoc,
+    port: int,
+    rights: Rights,
+    findings: list[Finding],
+    *,
+    still_serving: bool,
+) -> Iterator[_Address]:
+    """The addresses of one slice. Findings: the first of each kind that is refused."""
+    produced = owners.is_produced(doc, service)
+    told: set[str] = set()
+    for position, endpoint in enumerate(doc.spec.endpoints):
+        takes = _is_ready(endpoint) or (still_serving and _is_serving(endpoint))
+        by_hand = not (produced and owners.is_pod(doc, endpoint))
+        for text in endpoint.addresses:
+            address = addresses.normal(text) if _is_of_type(doc, text) else None
+            objection = rights.objection(text, port) if by_hand and address is not None else None
+            why = _forbidden(text) if address is None else objection
+            if why is not None and why.code not in told:
+                told.add(why.code)
+                findings.append(_refused(doc, f"endpoints[{position}]", why))
+            usable = address if takes and why is None else None
+            yield _Address(addresses.server(text, port), by_hand, usable, objection)
+
+
+def _is_of_type(doc: EndpointSliceDoc, text: str) -> bool:
+    """Whether an address is of the slice's type: `::1` is no IPv4 address."""
+    kind = doc.spec.address_type
+    return kind != "FQDN" and (":" in text) == (kind == "IPv6")
 
 
 def _port(service: ServiceDoc, port: int | str | None) -> kube.ServicePort | None:
@@ -367,16 +532,6 @@ def _is_ready(endpoint: kube.SliceEndpoint) -> bool:
 
 def _is_serving(endpoint: kube.SliceEndpoint) -> bool:
     return endpoint.conditions.serving is True and endpoint.conditions.terminating is True
-
-
-def _refused_address(doc: EndpointSliceDoc, path: str, text: str) -> Finding:
-    return Finding(
-        code=FindingCode("backend-address-refused"),
-        message=f"{text} may not be reached",
-        hint=_ADDRESS_HINT,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )
 
 
 def _no_endpoints(service: ServiceDoc) -> Finding:

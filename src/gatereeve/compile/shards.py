@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from gatereeve.api.world import GateDoc, Key
+from gatereeve.api.world import GateDoc, HostGrantDoc, Key
 from gatereeve.compile import references, services
 from gatereeve.compile.backends import Plans, resolve
 from gatereeve.compile.certificates import Chosen
@@ -223,7 +223,7 @@ class _Work:
         self._shard = shard
         self._lookup = lookup
         self._memo = memo
-        self._rows: dict[Claim, ClaimRows] = {}
+        self._rows: dict[tuple[Claim, tuple[HostGrantDoc, ...]], ClaimRows] = {}
         self._hosts: dict[str, list[VirtualHost]] = {d.name: [] for d in lookup.front.doors}
         self._served: set[Ref] = set()
         self._findings: list[Finding] = []
@@ -243,7 +243,7 @@ class _Work:
 
     def _serve(self, host: Host) -> None:
         """One host at every door of the front."""
-        rows = {entry: self._rows_of(entry.claim) for entry in host.entries}
+        rows = {entry: self._rows_of(entry) for entry in host.entries}
         governed = any(found.governed for found in rows.values())
         doors = self._lookup.front.doors
         certified = self._lookup.chosen.has(host.name)
@@ -264,12 +264,14 @@ class _Work:
             elif found:
                 self._open(door, host, found, tls)
 
-    def _rows_of(self, claim: Claim) -> ClaimRows:
-        found = self._rows.get(claim)
+    def _rows_of(self, entry: Entry) -> ClaimRows:
+        claim = entry.claim
+        found = self._rows.get((claim, entry.grants))
         if found is None:
             look = partial(
                 resolve,
                 claim.doc,
+                given=entry.grants,
                 plans=self._lookup.plans,
                 found=self._lookup.services,
                 grants=self._lookup.grants,
@@ -279,7 +281,7 @@ class _Work:
             found = self._memo.get(
                 ("rows", claim, targets, mirrors), partial(claim_rows, claim, targets, mirrors)
             )
-            self._rows[claim] = found
+            self._rows[claim, entry.grants] = found
             self._findings += found.findings
         return found
 

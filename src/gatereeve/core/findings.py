@@ -279,11 +279,31 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _E,
         "A backend in another namespace without a ReferenceGrant; its share answers 500.",
     ),
+    (
+        "service-not-granted",
+        _E,
+        "A route names a Service that no HostGrant of its host and path lets it reach; its share answers 500.",
+    ),
     ("backend-port-unknown", _E, "The Service has no such port."),
     (
         "backend-address-refused",
         _E,
         "An endpoint address that may not be reached: loopback of the cluster, link-local, metadata service.",
+    ),
+    (
+        "address-not-granted",
+        _E,
+        "A document names an address by hand, and no HostGrant grants it to the namespace. It is not reached.",
+    ),
+    (
+        "address-taken",
+        _E,
+        "A document names an address by hand that belongs to another namespace. It is not reached.",
+    ),
+    (
+        "was-governed",
+        _E,
+        "A route names a Service, or reaches an address, that stood behind a model whose documents are gone. The route is refused until a HostGrant releases it.",
     ),
     ("no-endpoints", _W, "A backend has no ready endpoint; requests answer 503 until it has."),
     ("external-name-refused", _E, "A Service of type ExternalName is no backend."),

@@ -15,6 +15,7 @@ from gatereeve.core.protocols import Clock
 from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime import metrics
 from gatereeve.runtime.digests import Digests
+from gatereeve.runtime.governed_map import ConfigMapStore
 from gatereeve.runtime.guarding import Guarding
 from gatereeve.runtime.places import Beside, Retrieve, Work
 from gatereeve.runtime.secret_store import SecretStore
@@ -77,6 +78,7 @@ class ClusterPlace:
         )
         self.leader = LeaseLeader(self._elector.leadership)
         self.store = SecretStore(self._client, settings.namespace)
+        self.memory = ConfigMapStore(self._client, settings.namespace, self.leader.is_leading)
 
     def works(self, beside: Beside) -> Mapping[str, Work]:
         leadership, plane = self._elector.leadership, beside.plane

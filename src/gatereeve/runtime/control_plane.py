@@ -38,6 +38,7 @@ from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.documents import DocumentNotes
+from gatereeve.runtime.governed import Governed
 
 _LOG = logging.getLogger(__name__)
 
@@ -138,6 +139,7 @@ class ControlPlane:
         find_place: FindPlace,
         on_gates: Callable[[tuple[Gate, ...]], None],
         on_active: Callable[[str], None],
+        governed: Governed | None = None,
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
         self.of_guards: tuple[Finding, ...] = ()
@@ -153,6 +155,7 @@ class ControlPlane:
         self._find_place = find_place
         self._on_gates = on_gates
         self._on_active = on_active
+        self._governed = governed or Governed()
         self._compile_memo = Memo()
         self._builders: dict[str, configuration.Builder] = {}
         self._rejected: dict[str, dict[snap.Need, Finding]] = {}
@@ -184,10 +187,12 @@ class ControlPlane:
     async def apply(self, world: World) -> None:
         """Hops 2 to 4 and 7 for one World. Never raises for what documents say.
 
-        A defect of ours in one gate's configuration is raised when all other gates have theirs.
+        A defect of ours in one gate's configuration is raised when all other gates have theirs, and
+        GatereeveError when it cannot be read what stood behind models before.
         """
         defects: list[Exception] = []
         async with self._lock:
+            world = await self._governed.complete(world, self._compile_memo)
             began = self._clock.monotonic()
             compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
             self.compile_s = self._clock.monotonic() - began

@@ -30,6 +30,7 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.door import Door
+from gatereeve.runtime.governed import Governed
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.mounted import Mounted
@@ -124,6 +125,7 @@ class _House:
             find_place=lambda _gate: "",  # gates listen elsewhere
             on_gates=self._follow,
             on_active=self._tell,
+            governed=Governed(self._place.memory),
         )
         self._roster = Roster(self._plane, supervisor, self._certificates.tls)
         self._elsewhere = Elsewhere(
@@ -256,4 +258,4 @@ def _place(
     if isinstance(settings.documents, ClusterSettings):
         return ClusterPlace(settings, settings.documents, clock, retrieved, on_leading=on_leading)
     prepare(settings.certificates, hint="name another --store")
-    return FolderPlace(settings.documents, settings.certificates, clock, retrieved)
+    return FolderPlace(settings.documents, settings.state, settings.certificates, clock, retrieved)

@@ -14,12 +14,14 @@ from typing import Protocol
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
 from gatereeve.proxy.xds.server import MutualTls
+from gatereeve.runtime import governed
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.key_store import DirectoryStore, KeyStore
 from gatereeve.runtime.leading import LockFile
 from gatereeve.runtime.metrics import Measured
+from gatereeve.runtime.settings import StatePaths
 from gatereeve.sources.files import FolderSource, Retrieved
 from gatereeve.sources.watch import Watch
 
@@ -76,6 +78,9 @@ class Place(Protocol):
     @property
     def store(self) -> KeyStore: ...
 
+    @property
+    def memory(self) -> governed.Store: ...
+
     def works(self, beside: Beside) -> Mapping[str, Work]: ...
 
     def told(self) -> None:
@@ -94,9 +99,14 @@ class Place(Protocol):
 class FolderPlace:
     """A folder of documents; certificates in a directory that all controllers here share."""
 
-    def __init__(self, folder: Path, certificates: Path, clock: Clock, retrieved: Retrieve) -> None:
-        """Raises SourceError when the folder is not there or may not be read."""
+    def __init__(
+        self, folder: Path, state: StatePaths, certificates: Path, clock: Clock, retrieved: Retrieve
+    ) -> None:
+        """Raises SourceError when the folder is not there or may not be read, SettingsError when it
+        cannot be read what stood behind models before."""
         check_readable(folder)
+        self.memory = governed.FileStore(state.governed, used=state.documents.exists())
+        self.memory.read()
         self.name = str(folder.absolute())
         self.source = Watch(FolderSource(folder, clock, retrieved=retrieved))
         self.leader = LockFile(certificates / "leader")

@@ -84,6 +84,11 @@ class StatePaths:
         return self.root / "documents.journal"
 
     @property
+    def governed(self) -> Path:
+        """What stood behind models (`governed`)."""
+        return self.root / "governed.json"
+
+    @property
     def guards(self) -> Path:
         """Digests of the guards that were seen last (`guarding`)."""
         return self.root / "guards.journal"

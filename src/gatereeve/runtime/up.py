@@ -30,6 +30,7 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.folders import check_readable
+from gatereeve.runtime.governed import FileStore, Governed
 from gatereeve.runtime.keeping import LastGoodKeeper
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
@@ -55,6 +56,8 @@ async def up(settings: Settings, announce: Announce) -> None:
     check_readable(settings.folder)
     stop = stop_event(f"open requests have up to {settings.drain_s:.0f} s")
     prepare_state(settings.state)
+    memory = FileStore(settings.state.governed, used=settings.state.documents.exists())
+    memory.read()
     clock = SystemClock()
     binary = await local.find_envoy()
     recorder = open_store(settings.state.root, clock)
@@ -63,7 +66,9 @@ async def up(settings: Settings, announce: Announce) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             supervisor = Supervisor(group)
-            house = _House(settings, clock, recorder, binary, supervisor, announce)
+            house = _House(
+                settings, clock, recorder, binary, supervisor, announce, Governed(memory)
+            )
             await house.live(stop)
     finally:
         recorder.close()
@@ -80,6 +85,7 @@ class _House:
         binary: local.EnvoyBinary,
         supervisor: Supervisor,
         announce: Announce,
+        governed: Governed,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -107,6 +113,7 @@ class _House:
             find_place=self._ports.take,
             on_gates=self._follow,
             on_active=self._tell,
+            governed=governed,
         )
         self._fleet = Fleet(
             settings,

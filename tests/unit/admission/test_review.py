@@ -28,6 +28,8 @@ spec:
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}
   hosts: [shop.example, api.example]
   paths: [/]
+  backends: {selector: {all: true}}
+  addresses: [{cidr: 10.0.0.0/8}]
 ---
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
@@ -36,6 +38,8 @@ spec:
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: other}}
   hosts: [api.example]
   paths: [/]
+  backends: {selector: {all: true}}
+  addresses: [{cidr: 10.0.0.0/8}]
 """
 
 MODEL = """

@@ -27,6 +27,16 @@ spec:
   region: de
   endpoints: [{address: 127.0.0.1, port: 9001}]
 """
+GRANT = """---
+apiVersion: gatereeve.dev/v1alpha1
+kind: HostGrant
+metadata: {name: lending}
+spec:
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: lending}}
+  hosts: [lending.example]
+  addresses: [{cidr: 127.0.0.1/32, ports: [9001]}]
+"""
+GOOD += GRANT
 BAD = GOOD.replace("riskClass: minimal", "riskClas: minimal")
 
 runner = CliRunner()

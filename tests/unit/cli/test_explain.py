@@ -28,7 +28,7 @@ spec:
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {name: shop}
-spec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, hosts: ["*.example"]}
+spec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, hosts: ["*.example"], backends: {selector: {all: true}}, addresses: [{cidr: 127.0.0.0/8}, {cidr: 10.0.0.0/8}]}
 ---
 apiVersion: gatereeve.dev/v1alpha1
 kind: Model

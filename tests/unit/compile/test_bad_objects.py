@@ -372,18 +372,32 @@ HIDDEN = (
 )  # fmt: skip
 
 
+WIDE = (
+    grant(EVIL, "[wide.evil.example]", name="wide")
+    .replace(teams.NETWORKS[EVIL], "10.0.0.0/8")
+    .replace("}]", '}, {cidr: "64:ff9b::/96"}]')
+)
+
+
+@pytest.mark.parametrize("services", HIDDEN, ids=range(len(HIDDEN)))
+def test_a_wide_grant_gives_nothing_of_another_teams_model(services: str) -> None:
+    """The team with the narrower grant has the address."""
+    route = evil_ingress(f"Prefix / {to_service('bad')}", host="new.evil.example")
+    made = held(services, WIDE, route, expected=["address-taken"])
+    clusters = [c for g in made.ir.gates for c in g.clusters if c.name == "service/evil/bad/80"]
+    assert all(not teams.reached(one) & teams.MODEL_SERVERS for one in clusters)
+
+
 @pytest.mark.parametrize("services", HIDDEN, ids=range(len(HIDDEN)))
 def test_a_hidden_path_to_another_teams_model(services: str) -> None:
     made = held(
         services,
         evil_ingress(f"Prefix / {to_service('bad')}", host="new.evil.example"),
-        expected=["hidden-path-to-model"],
+        expected=["address-not-granted"],
     )
     assert to(answer(rows(made, "new.evil.example"), "/")) == "refuse no-backend"
     mirror = f"{{{TO_WEB}, filters: [{{type: RequestMirror, requestMirror: {{backendRef: {{name: bad, port: 80}}}}}}]}}"
-    held(
-        services, evil_route(mirror, hosts="[new.evil.example]"), expected=["hidden-path-to-model"]
-    )
+    held(services, evil_route(mirror, hosts="[new.evil.example]"), expected=["address-not-granted"])
 
 
 @pytest.mark.parametrize(
@@ -557,7 +571,7 @@ def test_names_that_join_to_the_same_string_do_not_collide() -> None:
         text
         for number, (ns, name) in enumerate(pairs)
         for text in (
-            grant(ns, f'["n{number}.example"]', name=f"g{number}"),
+            grant(ns, f'["n{number}.example"]', name=f"g{number}").replace("10.9.", "10.7."),
             model(name, ns),
             version(name, "1", at(f"10.7.0.{number}"), ns=ns),
             service(f"web{number}", f"10.7.1.{number}", ns=ns),

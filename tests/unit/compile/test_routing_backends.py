@@ -185,6 +185,7 @@ def test_a_version_in_another_namespace_hides_no_better() -> None:
         service("other", "10.1.0.1"), ingress("web", f"Prefix / {to_service('other')}"),
     )  # fmt: skip
     assert [to(r) for r in rows(made)] == ["refuse no-backend"]
+    assert found(made, "address-taken")
 
 
 def test_a_mirror_to_a_model_breaks_the_rule() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.grants import OPEN
 from tests.support.routes import (
     GATEWAY,
     answer,
@@ -30,7 +31,7 @@ def grant(hosts: str, *, paths: str = "[/]", selector: str = "{all: true}", name
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {{name: {name}}}
-spec: {{namespaceSelector: {selector}, hosts: {hosts}, paths: {paths}}}
+spec: {{namespaceSelector: {selector}, hosts: {hosts}, paths: {paths}, {OPEN}}}
 """
 
 

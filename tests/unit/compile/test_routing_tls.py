@@ -134,7 +134,7 @@ def test_a_certificate_needs_a_grant_for_its_host() -> None:
 apiVersion: gatereeve.dev/v1alpha1
 kind: HostGrant
 metadata: {name: g}
-spec: {namespaceSelector: {all: true}, hosts: [mine.example]}
+spec: {namespaceSelector: {all: true}, hosts: [mine.example], backends: {selector: {all: true}}, addresses: [{cidr: 10.0.0.0/8}]}
 """
     made = compiled(WEB, INGRESS, tls_secret("shop", "shop"), grant=grant)
     assert "shop/shop" not in certificates(made)

@@ -25,7 +25,11 @@ def spellings(text: str) -> list[str]:
     return [
         f"::ffff:{text}",
         f"::{text}",
+        f"::ffff:0:{text}",
         f"64:ff9b::{text}",
+        f"64:ff9b:1::{text}",
+        f"2001:db8::5efe:{text}",
+        f"2001:db8::200:5efe:{text}",
         f"2002:{high:x}:{low:x}::1",
         f"2001:0:1:2:3:4:{hidden >> 16:x}:{hidden & 0xFFFF:x}",
     ]
@@ -49,6 +53,21 @@ def test_an_address_inside_an_address_counts(text: str) -> None:
     assert isinstance(inner, ipaddress.IPv4Address)
     assert addresses.is_forbidden(address) == (str(inner) in METADATA)
     assert servers.server(text, 80) == servers.server(str(inner), 80)
+
+
+@pytest.mark.parametrize("text", METADATA)
+def test_a_networks_own_nat64_prefix_may_have_any_length(text: str) -> None:
+    """RFC 6052 section 2.2 and RFC 8215: 48, 56 and 64 bits, octet 8 zero."""
+    a, b, c, d = ipaddress.IPv4Address(text).packed
+    for octets in (
+        (a, b, 0, c, d, 0, 0),
+        (0, a, 0, b, c, d, 0),
+        (0, 0, 0, a, b, c, d),
+    ):
+        number = bytes.fromhex("0064ff9b0001") + bytes(octets) + bytes(3)
+        address = ipaddress.IPv6Address(number)
+        assert ipaddress.IPv4Address(text) in addresses.meanings(address)
+        assert addresses.is_forbidden(address)
 
 
 @pytest.mark.parametrize("text", ["", "a", "1.2.3", "1.2.3.4.5", "01.2.3.4", "fe80::1%eth0", "1"])

@@ -68,7 +68,7 @@ def is_among(who: str) -> str:
 
 
 def _host_is_granted(grant: str, host: str) -> str:
-    """`compile.hosts.Granted.prefixes`."""
+    """`compile.hosts.Granted.on`."""
     return (
         f"({grant}.host == '*' || {grant}.host == {host} ||"
         f" ({grant}.host.startsWith('*.') && {host}.endsWith({grant}.host.substring(1))))"
@@ -81,7 +81,7 @@ def has_host(host: str) -> str:
 
 
 def covers(host: str, path: str) -> str:
-    """`compile.hosts.Grants.covers` of a canonical literal path, exact or prefix."""
+    """`compile.hosts.Grants.covering` of a canonical literal path, exact or prefix."""
     return (
         f"params.spec.grants.exists(grant, {_host_is_granted('grant', host)} && grant.paths.exists("
         f"prefix, prefix == '/' || {path} == prefix || {path}.startsWith(prefix + '/')))"
@@ -89,7 +89,7 @@ def covers(host: str, path: str) -> str:
 
 
 def covers_everything(host: str) -> str:
-    """`compile.hosts.Grants.covers` of a pattern: only a grant of every path does."""
+    """`compile.hosts.Grants.covering` of a pattern: only a grant of every path does."""
     return (
         f"params.spec.grants.exists(grant, {_host_is_granted('grant', host)}"
         " && grant.paths.exists(prefix, prefix == '/'))"

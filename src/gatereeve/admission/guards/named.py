@@ -158,9 +158,9 @@ def _grants(
     grants = hosts.grants_of(index, namespace, doc, memo)
     for given in (grants.own, grants.everybody):
         for host, paths in given.exact.items():
-            found.setdefault(host, set()).update(paths)
+            found.setdefault(host, set()).update(one.path for one in paths)
         for suffix, paths in given.suffixes.items():
-            found.setdefault(f"*.{suffix}", set()).update(paths)
+            found.setdefault(f"*.{suffix}", set()).update(one.path for one in paths)
         if given.any:
-            found.setdefault("*", set()).update(given.any)
+            found.setdefault("*", set()).update(one.path for one in given.any)
     return {host: tuple(sorted(found[host])) for host in sorted(found)}

@@ -13,9 +13,9 @@ from functools import partial
 from typing import Final
 
 from gatereeve.api import kube
-from gatereeve.api.world import Key
+from gatereeve.api.world import HostGrantDoc, Key
 from gatereeve.compile import backends
-from gatereeve.compile.claims import Claimed, Parent
+from gatereeve.compile.claims import Claimed, Parent, Rule
 from gatereeve.compile.fronts import Door
 from gatereeve.compile.gateways import (
     GROUP,
@@ -87,6 +87,9 @@ _RULE_CODES = frozenset(
 _REFERENCE_REASONS = {
     "backend-kind-unknown": "InvalidKind",
     "backend-not-granted": "RefNotPermitted",
+    "service-not-granted": "RefNotPermitted",
+    "was-governed": "RefNotPermitted",
+    "hidden-path-to-model": "RefNotPermitted",
     "backend-not-found": "BackendNotFound",
     "backend-port-unknown": "BackendNotFound",
     "model-not-found": "BackendNotFound",
@@ -290,13 +293,23 @@ def routes(reading: Reading) -> Iterator[ObjectStatus]:
 
 
 def _targets(reading: Reading, claimed: Claimed, gate: str) -> tuple[backends.Target, ...]:
-    """What every backend that a rule or mirror names is on a gate."""
+    """What every backend that a rule or mirror names is on a gate, wherever it is asked for."""
     index, plans = reading.outcome.index, reading.gates[gate].plans
+    asked: list[tuple[Rule, tuple[HostGrantDoc, ...] | None]] = []
+    for rule in claimed.rules:
+        places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
+        given = dict.fromkeys(entry.grants for entry in places)
+        asked += [(rule, one) for one in given or (None,)]
     return tuple(
         backends.resolve(
-            claimed.doc, backend, plans=plans, found=index.services, grants=index.secrets.grants
+            claimed.doc,
+            backend,
+            given,
+            plans=plans,
+            found=index.services,
+            grants=index.secrets.grants,
         )
-        for rule in claimed.rules
+        for rule, given in asked
         for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors))
     )
 

@@ -63,6 +63,9 @@ def is_built_in(kind: registry.Kind) -> bool:
 
 SECRETS = of_kind(registry.BY_KIND["", "Secret"])
 SERVICES = of_kind(registry.BY_KIND["", "Service"])
+CONFIG_MAPS = Resource(
+    group="", version="v1", plural="configmaps", kind="ConfigMap", namespaced=True
+)
 LEASES = Resource(
     group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", namespaced=True
 )

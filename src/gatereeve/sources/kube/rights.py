@@ -71,6 +71,10 @@ def own_namespace_rules() -> tuple[Rule, ...]:
             why="the leader's lease",
         ),
         Rule(
+            group="", resources=(resources.CONFIG_MAPS.plural,), verbs=("get", "create", "patch"),
+            why="what stood behind models, by the leader",
+        ),
+        Rule(
             group="", resources=(resources.SECRETS.plural,), verbs=written,
             why="certificates of controllers and gates",
         ),
