@@ -158,6 +158,8 @@ class _Gathered:
     def settle(self) -> None:
         """Decides every name that more than one document, or no usable one, claims."""
         for broken in self.broken:
+            if not broken.ref.kind:
+                continue
             rival = self.tables[broken.ref.group, broken.ref.kind].get(
                 (broken.ref.namespace, broken.ref.name)
             )
@@ -211,6 +213,7 @@ def _broken_order(broken: Broken) -> tuple[object, ...]:
     """None, which stands for anything, comes first."""
     return (
         broken.ref,
+        str(broken.where or ""),
         *((part is not None, part or ()) for part in (broken.models, broken.rejects)),
     )
 

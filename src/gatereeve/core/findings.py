@@ -372,7 +372,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "policy-broken",
         _E,
-        "A policy of this namespace cannot be read, so the models that it names are refused.",
+        "A policy, or what may be one, is not understood, so the models that it may speak of are refused.",
+    ),
+    (
+        "deny-matches-nothing",
+        _E,
+        "A deny rule that can match nothing: whom or what it means is unknown. The models that it may speak of are refused.",
     ),
     ("policy-matches-nothing", _W, "A policy whose models or selector match no Model."),
     ("no-allow-rule", _W, "No enforced allow rule names this model: every request is refused."),

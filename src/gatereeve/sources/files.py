@@ -225,14 +225,19 @@ class FolderSource:
             *(f for f in world.findings if f.where is None or f.where.file not in meant),
         ]
         return dataclasses.replace(
-            world, files=files.files, geo=files.geo, findings=findings.order(found)
+            world,
+            files=files.files,
+            geo=files.geo,
+            findings=findings.order(found),
+            broken=tuple(b for b in world.broken if b.where is None or b.where.file not in meant),
         )
 
     def _holds_nothing(self, path: str) -> bool:
         """A key set in a .json file is no document, and no broken one either."""
         known = self._known.get(path)
         return known is not None and not any(
-            part.docs or part.broken or part.kept for part in known.content.parts
+            part.docs or part.kept or any(broken.ref.kind for broken in part.broken)
+            for part in known.content.parts
         )
 
 
