@@ -39,7 +39,7 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
     file: the path that findings show. previous: the file as it was; unchanged parts are taken over.
     Findings of reading: see `core.findings`. At most MAX_DOCUMENTS documents are read.
     """
-    if file.endswith(".json"):
+    if file.casefold().endswith(".json"):
         text = yaml.from_json(text)
     known = {part.key: part for part in previous.parts} if previous is not None else {}
     parts: list[Part] = []
@@ -51,7 +51,25 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
         part = _part(chunk, file, known)
         documents += len(part.docs) + len(part.broken)
         parts.append(part)
+    if not parts:
+        return _nothing(text, file)
     return Parsed(file=file, parts=tuple(parts))
+
+
+def _nothing(text: str, file: str) -> Parsed:
+    """A file without a document. Comments are meant; a file that holds nothing may have been cut off."""
+    if "#" not in text:
+        return unreadable(
+            file, "empty-file", "the file holds nothing, so its save may have been cut off",
+            "write it again; to withdraw its documents, delete it",
+        )  # fmt: skip
+    finding = findings.Finding(
+        code=findings.FindingCode("file-not-read"),
+        message="the file holds comments only",
+        hint="nothing to do",
+        where=refs.Where(file),
+    )
+    return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,)),))
 
 
 def _too_many(file: str, before: int) -> Part:

@@ -135,20 +135,16 @@ def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:
     )
 
 
-def hold_lost(parsed: Parsed, previous: Parsed) -> Parsed | None:
-    """`parsed` with every document that `previous` has and it lacks; None when it lacks none.
+def held(parsed: Parsed) -> Parsed:
+    """A file as it was, while it seems to be written or gone.
 
-    Those that are held give way to a document of the same name in another file.
+    Its documents stay in force and give way to documents of the same name in other files.
     """
-    keys = {part.key for part in parsed.parts}
-    old = [part for part in previous.parts if part.key not in keys or part.kept]
-    if not old:
-        return None
-    present = {doc.ref for part in parsed.parts for doc in (*part.docs, *part.kept)}
-    present.update(broken.ref for part in parsed.parts for broken in part.broken)
-    lost = tuple(doc for part in old for doc in (*part.docs, *part.kept) if doc.ref not in present)
-    if not lost:
-        return None
-    return dataclasses.replace(
-        parsed, parts=(*parsed.parts, Part(key=b"held", before=0, kept=lost))
+    part = Part(
+        key=b"held",
+        before=0,
+        findings=tuple(parsed.findings),
+        broken=tuple(parsed.broken),
+        kept=(*parsed.docs, *parsed.kept),
     )
+    return Parsed(file=parsed.file, parts=(part,))

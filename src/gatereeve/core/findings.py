@@ -100,7 +100,22 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 REGISTRY: dict[FindingCode, Code] = _registry(
     # reading
-    ("unreadable-file", _E, "A file could not be read, or is too large."),
+    (
+        "unreadable-file",
+        _E,
+        "A file could not be read, or is too large. Its last good documents stay in force; what a file that never was good could speak of is closed.",
+    ),
+    (
+        "file-misnamed",
+        _E,
+        "A file whose name keeps it from being read holds rules that refuse. What they speak of is closed.",
+    ),
+    ("file-not-read", _I, "A file or folder that is passed over, with why."),
+    (
+        "empty-file",
+        _E,
+        "A file that holds nothing: its save may have been cut off. Its last good documents stay in force.",
+    ),
     ("yaml-syntax", _E, "A file is not YAML. Its last good documents stay in force."),
     (
         "duplicate-key",
