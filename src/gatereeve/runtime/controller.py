@@ -32,6 +32,7 @@ from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.door import Door
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.runtime.mounted import Mounted
 from gatereeve.runtime.places import Beside, FolderPlace, Place, Retrieve
 from gatereeve.runtime.roster import Elsewhere, Roster
@@ -256,4 +257,5 @@ def _place(
     if isinstance(settings.documents, ClusterSettings):
         return ClusterPlace(settings, settings.documents, clock, retrieved, on_leading=on_leading)
     prepare(settings.certificates, hint="name another --store")
-    return FolderPlace(settings.documents, settings.certificates, clock, retrieved)
+    memory = LastDocuments(settings.state.folder, settings.documents)
+    return FolderPlace(settings.documents, settings.certificates, clock, retrieved, memory=memory)

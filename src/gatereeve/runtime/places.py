@@ -20,7 +20,7 @@ from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.key_store import DirectoryStore, KeyStore
 from gatereeve.runtime.leading import LockFile
 from gatereeve.runtime.metrics import Measured
-from gatereeve.sources.files import FolderSource, Retrieved
+from gatereeve.sources.files import FolderSource, Memory, Retrieved
 from gatereeve.sources.watch import Watch
 
 Work = Callable[[], Awaitable[None]]
@@ -94,11 +94,19 @@ class Place(Protocol):
 class FolderPlace:
     """A folder of documents; certificates in a directory that all controllers here share."""
 
-    def __init__(self, folder: Path, certificates: Path, clock: Clock, retrieved: Retrieve) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        certificates: Path,
+        clock: Clock,
+        retrieved: Retrieve,
+        *,
+        memory: Memory,
+    ) -> None:
         """Raises SourceError when the folder is not there or may not be read."""
         check_readable(folder)
         self.name = str(folder.absolute())
-        self.source = Watch(FolderSource(folder, clock, retrieved=retrieved))
+        self.source = Watch(FolderSource(folder, clock, retrieved=retrieved, memory=memory))
         self.leader = LockFile(certificates / "leader")
         self.store = DirectoryStore(certificates)
 

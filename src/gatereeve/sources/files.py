@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from gatereeve.api import parse, parsed
 from gatereeve.api.update import Assembly, update
@@ -37,6 +37,18 @@ class Retrieved:
     found: tuple[findings.Finding, ...] = ()
 
 
+class Memory(Protocol):
+    """What outlives the process. Called in the thread that reads."""
+
+    def load(self) -> Iterable[AnyDoc]:
+        """The documents that were in force last, each with its file; none when that is not sure."""
+        ...
+
+    def save(self, world: World) -> None:
+        """These are in force now. Durable when it returns; never raises."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """A file as it was last taken. ends: whether its last line was whole."""
@@ -49,7 +61,8 @@ class _Known:
 class FolderSource:
     """Reads one folder, again and again. Reading blocks; one caller at a time, others wait.
 
-    retrieved: asked for whenever a World is made, in the thread that reads.
+    retrieved: asked for whenever a World is made, in the thread that reads. memory: what was in
+    force before this process, and where that is kept.
     revision: rises whenever a World differs from the one before in more than its instant.
     """
 
@@ -59,11 +72,13 @@ class FolderSource:
         clock: protocols.Clock,
         *,
         retrieved: Callable[[], Retrieved] = Retrieved,
+        memory: Memory | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.revision = 0
         self._clock = clock
         self._retrieved = retrieved
+        self._memory = memory
         self._lock = threading.Lock()
         self._library = named.Library(self.folder)
         self._listing = listing.Listing()
@@ -75,8 +90,8 @@ class FolderSource:
         self._assembly: Assembly | None = None
         self._world: World | None = None
 
-    def remember(self, docs: Iterable[AnyDoc]) -> None:
-        """Documents that were in force before, each with its file. Before the first reading.
+    def _remember(self, docs: Iterable[AnyDoc]) -> None:
+        """Takes over documents that were in force before, each with its file.
 
         They stand in for what cannot be read now. A file that is gone still counts as there until it
         has been gone for a while, as later.
@@ -119,6 +134,8 @@ class FolderSource:
             return self._read(changed, at_once=self._world is None)
 
     def _read(self, changed: Collection[Path] | None, *, at_once: bool) -> World:
+        if self._memory is not None and self._world is None:
+            self._remember(self._memory.load())
         paths = None if changed is None else {self._relative(path) for path in changed}
         partly = (
             paths is not None
@@ -142,6 +159,8 @@ class FolderSource:
         if self._world is None or not _same(self._world, world):
             self.revision += 1
         self._world = world
+        if self._memory is not None:
+            self._memory.save(world)
         return world
 
     def _relative(self, path: Path) -> str:

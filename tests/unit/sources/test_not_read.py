@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatereeve.api.world import World
+from gatereeve.api.world import AnyDoc, World
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Severity
 from gatereeve.sources import files, settling
@@ -67,6 +67,19 @@ SPOILED: dict[str, Spoil] = {
     "bomb": written("deny.yaml", BOMB),
     "json cut off": written("deny.JSON", '{"apiVersion": "gatereeve.dev/v1alpha1", "kind": '),
 }  # fmt: skip
+
+
+class MemoryOf:
+    """Implements `sources.files.Memory` for one earlier World."""
+
+    def __init__(self, before: World) -> None:
+        self.kept = [before]
+
+    def load(self) -> list[AnyDoc]:
+        return [*self.kept[0].access_policies.values(), *self.kept[0].models.values()]
+
+    def save(self, world: World) -> None:
+        self.kept.append(world)
 
 
 def read(folder: Path) -> World:
@@ -183,8 +196,7 @@ def test_documents_that_were_in_force_before_a_restart_stand_in(folder: Path) ->
     (folder / "gone.yaml").unlink()
     (folder / "shop.yaml").write_text("a: [\n")
     clock = StillClock()
-    source = FolderSource(folder, clock)
-    source.remember([*before.access_policies.values(), *before.models.values()])
+    source = FolderSource(folder, clock, memory=MemoryOf(before))
     for world in (source.follow(None), source.follow(None)):
         assert world.access_policies["lending", "credit"].spec.deny[0].regions == ("ru",)
         assert ("shop", "credit") in world.access_policies
