@@ -1,8 +1,7 @@
 """Files under names that are not read, and that may be documents all the same.
 
-`deny.yaml.bak` denies nothing, although its author may believe so, and whoever renamed it opened a
-model. What such a file could speak of is closed, unless the file that it is a copy of is beside it:
-then it is what editors leave. Pure.
+`deny.yaml.bak` denies nothing, although its author may believe so. What such a file could speak of is
+closed, unless the file of which it is a copy is beside it: editors leave such copies. Pure.
 """
 
 from __future__ import annotations
