@@ -14,6 +14,9 @@ ROOT = HERE.parent.parent
 ELSEWHERE = {
     # what one file on its own cannot show
     "unreadable-file": "tests/unit/sources",
+    "empty-file": "tests/unit/sources",
+    "file-misnamed": "tests/unit/sources",
+    "file-not-read": "tests/unit/sources",
     "too-many-documents": "tests/unit/api",
     "last-good-kept": "tests/unit/sources",
     "jwks-uri-refused": "tests/unit/sources",

@@ -112,6 +112,11 @@ def in_order(table: Table) -> Table:
     return dict(sorted(table.items(), key=itemgetter(0)))
 
 
+def broken_form(doc: AnyDoc) -> Broken:
+    """What a usable document that may not be used could have spoken of."""
+    return Broken(ref=doc.ref, models=_models(doc), rejects=_rejects(doc), where=doc.where())
+
+
 def find(world: World, ref: refs.Ref) -> AnyDoc | None:
     """The document of that name, if the World has it."""
     kind = registry.BY_KIND.get((ref.group, ref.kind))
@@ -158,6 +163,8 @@ class _Gathered:
     def settle(self) -> None:
         """Decides every name that more than one document, or no usable one, claims."""
         for broken in self.broken:
+            if not broken.ref.kind:
+                continue
             rival = self.tables[broken.ref.group, broken.ref.kind].get(
                 (broken.ref.namespace, broken.ref.name)
             )
@@ -187,7 +194,7 @@ class _Gathered:
                     where=where,
                 )
             )
-            self.broken.append(Broken(ref=ref, models=_models(doc), rejects=_rejects(doc)))
+            self.broken.append(broken_form(doc))
 
     def _replace(self, broken: Broken) -> None:
         good = find(self.previous, broken.ref) if self.previous is not None else None
@@ -211,6 +218,7 @@ def _broken_order(broken: Broken) -> tuple[object, ...]:
     """None, which stands for anything, comes first."""
     return (
         broken.ref,
+        str(broken.where or ""),
         *((part is not None, part or ()) for part in (broken.models, broken.rejects)),
     )
 

@@ -2,7 +2,8 @@
 
 Follows `registry`: our own kinds are read strictly, Kubernetes' kinds as far as they matter here,
 everything else is named in a finding and left alone. `status` is never read. A document of a known
-kind that cannot be used becomes a `Broken`, so that nothing opens because it is missing.
+kind that cannot be used becomes a `Broken`, so that nothing opens because it is missing; so does
+everything that may be one of ours and is not understood (`resemblance`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ValidationError
 
-from gatereeve.api import diagnose, kube, registry, yaml
-from gatereeve.api.world import AnyDoc, Broken, Doc, Meta
+from gatereeve.api import diagnose, kube, registry, resemblance, yaml
+from gatereeve.api.world import AnyDoc, Broken, Doc, Meta, broken_document
 from gatereeve.core import canonical, findings, refs
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -30,6 +31,7 @@ _METADATA = (
     "resourceVersion", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds",
     "finalizers", "ownerReferences", "managedFields", "selfLink",
 )  # fmt: skip
+_OURS_HINT = f"correct `apiVersion` and `kind` (`{refs.GATEREEVE_GROUP}/v1alpha1`), or move it out of the folder"
 _MAX_SAFE_INTEGER = 2**53 - 1
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 
@@ -81,10 +83,15 @@ def _place(kind: registry.Kind, metadata: yaml.Plain, otherwise: str) -> str:
     """The namespace; `otherwise` only where it is plain that none was named."""
     if not kind.namespaced or not isinstance(metadata, dict):
         return ""
-    namespace = metadata.get("namespace")
+    misspelt = kind.ours and not metadata.keys() <= set(_METADATA)
+    return _namespace_of(metadata, "" if misspelt else otherwise)
+
+
+def _namespace_of(metadata: yaml.Plain, otherwise: str) -> str:
+    """The namespace that is written; `otherwise` where none is, "" where it is none."""
+    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     if namespace is None or namespace == "":
-        misspelt = kind.ours and not metadata.keys() <= set(_METADATA)
-        return "" if misspelt else otherwise
+        return otherwise
     return namespace if isinstance(namespace, str) and _LABEL.fullmatch(namespace) else ""
 
 
@@ -109,15 +116,24 @@ class _Reading:
                 "not-an-object",
                 "",
                 "this is no Kubernetes object",
-                "it needs `apiVersion`, `kind` and `metadata.name`, as text",
+                "it needs `apiVersion`, `kind` and `metadata.name`, as text; "
+                "until then what it may speak of is closed",
             )
-            return Outcome(findings=tuple(self._findings), nameless=True)
+            return self._not_understood(value)
         kind, doubt = _recognise(*head)
         if kind is None:
-            self._foreign(*head, doubt)
-            ours = _group(head[0]) == refs.GATEREEVE_GROUP
-            return Outcome(findings=tuple(self._findings), nameless=ours)
-        self._ref = ref_of(kind, value)
+            like = "" if doubt else resemblance.of_ours(value)
+            if like:
+                self._fail("unknown-kind", "kind", f"{head[0]} {head[1]} {like}", _OURS_HINT)
+            else:
+                self._foreign(*head, doubt)
+            if like or doubt:
+                return self._not_understood(value)
+            return Outcome(findings=tuple(self._findings))
+        if kind.kind != "AccessPolicy" and resemblance.has_deny_rules(value):
+            self._fail("unknown-kind", "kind", f"{head[1]} has no deny rules", _OURS_HINT)
+            return self._not_understood(value)
+        self._ref = self._named(kind, value)
         if doubt:
             path = "apiVersion" if kind.kind == head[1] else "kind"
             self._fail("unknown-kind", path, f"{head[0]} has no kind {head[1]}", doubt)
@@ -125,10 +141,12 @@ class _Reading:
         meta = self._meta(kind, value)
         spec = self._spec(kind, value)
         if self._failed or spec is None or meta is None:
+            sure = not self._tree.problems
             broken = Broken(
                 ref=self._ref,
-                models=_models(kind, value),
-                rejects=_rejects(kind, value, sure=not self._tree.problems),
+                models=_models(kind, value, sure=sure),
+                rejects=_rejects(kind, value, sure=sure),
+                where=self._where(self._tree.lines[""]),
             )
             nameless = not is_told(self._ref)
             return Outcome(broken=broken, findings=tuple(self._findings), nameless=nameless)
@@ -144,6 +162,30 @@ class _Reading:
             findings=tuple(self._findings),
         )
 
+    def _not_understood(self, value: yaml.Plain) -> Outcome:
+        """What may be a document of ours, of a kind that cannot be made out."""
+        namespace = ""
+        if isinstance(value, dict) and not self._doubts("metadata") and "items" not in value:
+            metadata = value.get("metadata")
+            plain = isinstance(metadata, dict) and metadata.keys() <= set(_METADATA)
+            namespace = _namespace_of(metadata, "default") if plain else ""
+        broken = broken_document(namespace, self._where(self._tree.lines[""]))
+        return Outcome(broken=broken, findings=tuple(self._findings), nameless=True)
+
+    def _named(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> refs.Ref:
+        """The reference, without a namespace where two are written or its items may have others."""
+        ref = ref_of(kind, value)
+        unsure = self._doubts("metadata") or (kind.ours and "items" in value)
+        return refs.Ref(ref.group, ref.kind, "", ref.name) if unsure else ref
+
+    def _doubts(self, path: str) -> bool:
+        """Whether something at or below `path` is written in a way that is not understood."""
+        below = (path + ".", path + "[")
+        return any(p.path == path or p.path.startswith(below) for p in self._tree.problems)
+
+    def _where(self, line: int) -> refs.Where | None:
+        return refs.Where(self._file, self._before + line) if self._file else None
+
     def broken(self, namespace: str) -> Broken | None:
         value = self._tree.value
         head = _head(value)
@@ -158,7 +200,7 @@ class _Reading:
         own = kind.kind in ("Model", "ModelVersion", "Rollout")
         return Broken(
             ref=ref,
-            models=_models(kind, value) if own else None,
+            models=_models(kind, value, sure=True) if own else None,
             rejects=_rejects(kind, value, sure=False),
         )
 
@@ -173,7 +215,7 @@ class _Reading:
                 message=message,
                 hint=hint,
                 origin=origin,
-                where=refs.Where(self._file, self._before + line) if self._file else None,
+                where=self._where(line),
             )
         )
 
@@ -420,34 +462,35 @@ def _head(value: yaml.Plain) -> tuple[str, str] | None:
     return api_version, kind
 
 
-def _group(api_version: str) -> str:
-    return api_version.rpartition("/")[0]
-
-
 def _recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
     """The kind that is meant, and what to write instead when it is not written so.
 
-    None and "" for a kind that is nobody's business here; None and a hint for an unknown one of ours.
+    None and "" for a kind that is nobody's business here; None and a hint for an unknown one of ours:
+    it may be of any kind, whichever name is nearest.
     """
     group, _, version = api_version.rpartition("/")
     kind = registry.BY_KIND.get((group, name))
     if kind is not None:
         right = version in kind.versions
         return kind, "" if right else f"write `apiVersion: {_api_version(kind)}`"
+    if (group, name) == (refs.GATEREEVE_GROUP, registry.GUARD_PARAMETERS.kind):
+        return None, ""
     if group == refs.GATEREEVE_GROUP:
         names = [k.kind for k in registry.KINDS if k.ours]
         near = diagnose.nearest(name, names)
         if near is None:
             return None, f"the kinds of {api_version} are: {', '.join(names)}"
-        return registry.BY_KIND[group, near], f"did you mean `kind: {near}`?"
-    meant = next((k for k in registry.KINDS if k.kind == name), None)
+        sure = near == "AccessPolicy" or diagnose.nearest(name, (near,), cutoff=0.75) is not None
+        meant = registry.BY_KIND[group, near] if sure else None
+        return meant, f"did you mean `kind: {near}`?"
+    other = next((k for k in registry.KINDS if k.kind == name), None)
     groups = {k.group for k in registry.KINDS if k.group}
     if (
-        meant is not None
-        and meant.group
-        and diagnose.nearest(group, groups, cutoff=0.8) == meant.group
+        other is not None
+        and other.group
+        and diagnose.nearest(group, groups, cutoff=0.8) == other.group
     ):
-        return meant, f"write `apiVersion: {_api_version(meant)}`"
+        return other, f"write `apiVersion: {_api_version(other)}`"
     return None, ""
 
 
@@ -462,10 +505,17 @@ def _api_version(kind: registry.Kind) -> str:
     return f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
 
 
-def _models(kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> tuple[str, ...] | None:
-    """The models a document speaks of; None when that cannot be made out."""
+def _models(
+    kind: registry.Kind, value: Mapping[str, yaml.Plain], *, sure: bool
+) -> tuple[str, ...] | None:
+    """The models a document speaks of; None when that cannot be made out.
+
+    sure: every field that is there was read as it was written.
+    """
     if not kind.ours or kind.kind in ("Gate", "HostGrant"):
         return ()
+    if not sure:
+        return None
     spec = value.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     if kind.kind == "Model":
@@ -476,6 +526,8 @@ def _models(kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> tuple[str, 
         return (model,) if isinstance(model, str) else None
     models = spec.get("models")
     if kind.kind != "AccessPolicy" or "selector" in spec or not isinstance(models, list):
+        return None
+    if any(diagnose.nearest(key, ("models", "selector")) for key in spec if key != "models"):
         return None
     names = tuple(name for name in models if isinstance(name, str))
     return names if names and len(names) == len(models) else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.assemble import assemble
 from gatereeve.api.parsed import Parsed, Part, keep_last_good, unreadable
-from gatereeve.api.world import AnyDoc, Broken
+from gatereeve.api.world import AnyDoc, Broken, broken_document
 from gatereeve.core import findings, refs
 
 MAX_DOCUMENTS = 100_000
@@ -39,7 +39,7 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
     file: the path that findings show. previous: the file as it was; unchanged parts are taken over.
     Findings of reading: see `core.findings`. At most MAX_DOCUMENTS documents are read.
     """
-    if file.endswith(".json"):
+    if file.casefold().endswith(".json"):
         text = yaml.from_json(text)
     known = {part.key: part for part in previous.parts} if previous is not None else {}
     parts: list[Part] = []
@@ -51,7 +51,25 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
         part = _part(chunk, file, known)
         documents += len(part.docs) + len(part.broken)
         parts.append(part)
+    if not parts:
+        return _nothing(text, file)
     return Parsed(file=file, parts=tuple(parts))
+
+
+def _nothing(text: str, file: str) -> Parsed:
+    """A file without a document. Comments are meant; a file that holds nothing may have been cut off."""
+    if "#" not in text:
+        return unreadable(
+            file, "empty-file", "the file holds nothing, so its save may have been cut off",
+            "write it again; to withdraw its documents, delete it",
+        )  # fmt: skip
+    finding = findings.Finding(
+        code=findings.FindingCode("file-not-read"),
+        message="the file holds comments only",
+        hint="nothing to do",
+        where=refs.Where(file),
+    )
+    return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,)),))
 
 
 def _too_many(file: str, before: int) -> Part:
@@ -61,7 +79,13 @@ def _too_many(file: str, before: int) -> Part:
         hint="divide it into several files",
         where=refs.Where(file, before + 1),
     )
-    return Part(key=b"", before=before, findings=(finding,), unreadable=True)
+    return Part(
+        key=b"",
+        before=before,
+        findings=(finding,),
+        broken=(broken_document("", finding.where),),
+        unreadable=True,
+    )
 
 
 def _part(chunk: yaml.Chunk, file: str, known: dict[bytes, Part]) -> Part:
@@ -92,6 +116,12 @@ def _moved(part: Part, by: int) -> Part:
             else item
             for item in part.findings
         ),
+        broken=tuple(
+            dataclasses.replace(item, where=refs.Where(item.where.file, item.where.line + by))
+            if item.where is not None
+            else item
+            for item in part.broken
+        ),
     )
 
 
@@ -119,16 +149,24 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     lost = False
     if problem is not None:
         read = {doc.ref for doc in found.docs} | {broken.ref for broken in found.broken}
-        salvaged = [b for b in _salvage(chunk.text, problem.line) if b.ref not in read]
-        found.broken.extend(salvaged)
+        where = refs.Where(file, chunk.before + problem.line)
+        salvaged = [
+            dataclasses.replace(b, where=where)
+            for b in _salvage(chunk.text, problem.line)
+            if b.ref not in read
+        ]
         lost = not salvaged or not all(document.is_told(broken.ref) for broken in salvaged)
+        named = not lost
+        if not salvaged:
+            salvaged = [broken_document(_namespace_in(chunk.text), where)]
+        found.broken.extend(salvaged)
         found.findings.append(
             findings.Finding(
                 code=findings.FindingCode(problem.code),
                 message=problem.message,
                 hint=problem.hint,
-                origin=None if lost else refs.Origin(salvaged[0].ref),
-                where=refs.Where(file, chunk.before + problem.line),
+                origin=refs.Origin(salvaged[0].ref) if named else None,
+                where=where,
             )
         )
     return Part(
@@ -142,11 +180,12 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
 
 
 def _namespace_in(text: str) -> str:
-    """The only namespace that is written anywhere; "" when there are several or one is illegible."""
+    """The only namespace that is written anywhere; "" when there are several, one is illegible or
+    none is written: text that is cut off may have lost it."""
     written = _NAMESPACE.findall(text)
     if len(set(written)) == 1 and len(written) == len(_NAMESPACE_KEY.findall(text)):
         return str(written[0])
-    return "" if "namespace" in text else "default"
+    return ""
 
 
 def _salvage(text: str, line: int) -> list[Broken]:
@@ -157,6 +196,8 @@ def _salvage(text: str, line: int) -> list[Broken]:
     """
     if refs.GATEREEVE_GROUP not in text:
         return []
+    if len(_KIND.findall(text)) > 1 and "items" in text:
+        return []  # one broken item of a List may be any of them
     namespace = _namespace_in(text)
     rows = text[:_SALVAGE_CHARACTERS].split("\n")[: line - 1]
     for end in range(len(rows), max(0, len(rows) - _SALVAGE_TRIES), -1):

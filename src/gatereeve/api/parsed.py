@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatereeve.api.world import AnyDoc, Broken
+from gatereeve.api.world import AnyDoc, Broken, broken_document
 from gatereeve.core import findings, refs
 
 
@@ -55,11 +55,22 @@ class Parsed:
 
 
 def unreadable(file: str, code: str, message: str, hint: str, *, line: int = 0) -> Parsed:
-    """A file that cannot be read at all; whatever it held may be kept by `keep_last_good`."""
+    """A file that cannot be read at all, so that it may hold any document of ours.
+
+    Whatever it held before may be kept by `keep_last_good`.
+    """
+    where = refs.Where(file, line)
     finding = findings.Finding(
-        code=findings.FindingCode(code), message=message, hint=hint, where=refs.Where(file, line)
+        code=findings.FindingCode(code), message=message, hint=hint, where=where
     )
-    return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,), unreadable=True),))
+    part = Part(
+        key=b"",
+        before=0,
+        findings=(finding,),
+        broken=(broken_document("", where),),
+        unreadable=True,
+    )
+    return Parsed(file=file, parts=(part,))
 
 
 def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
@@ -68,8 +79,7 @@ def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
     Documents that can be told apart are not kept here: those that became invalid are replaced by
     `assemble`, those that are gone are gone.
     """
-    hurt = next((i for i, part in enumerate(parsed.parts) if part.unreadable), None)
-    if hurt is None or previous is None:
+    if previous is None or not any(part.unreadable for part in parsed.parts):
         return parsed
     present = {doc.ref for doc in parsed.docs} | {broken.ref for broken in parsed.broken}
     kept = tuple(doc for doc in (*previous.docs, *previous.kept) if doc.ref not in present)
@@ -77,20 +87,39 @@ def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
         return parsed
     kinds = {doc.ref.kind for doc in kept}
     names = {(doc.ref.kind, doc.ref.name) for doc in kept if doc.ref.namespace}
-    part = parsed.parts[hurt]
-    first = part.findings[0].where if part.findings else refs.Where(parsed.file)
-    part = dataclasses.replace(
-        part,
-        kept=kept,
-        findings=(*part.findings, *(_kept_finding(doc.ref, first) for doc in kept)),
-        broken=tuple(b for b in part.broken if not _is_kept(b.ref, kinds, names)),
-    )
-    parts = (*parsed.parts[:hurt], part, *parsed.parts[hurt + 1 :])
-    return dataclasses.replace(parsed, parts=parts)
+    replaced = 0
+    parts = []
+    for part in parsed.parts:
+        if not part.unreadable:
+            parts.append(part)
+            continue
+        closing = []
+        for broken in part.broken:
+            if replaced < len(kept) and _is_kept(broken.ref, kinds, names):
+                replaced += 1
+            else:
+                closing.append(broken)
+        here, kept_here = part.findings[:1], kept if len(parts) == _first_hurt(parsed) else ()
+        where = here[0].where if here else refs.Where(parsed.file)
+        parts.append(
+            dataclasses.replace(
+                part,
+                kept=kept_here,
+                findings=(*part.findings, *(_kept_finding(doc.ref, where) for doc in kept_here)),
+                broken=tuple(closing),
+            )
+        )
+    return dataclasses.replace(parsed, parts=tuple(parts))
+
+
+def _first_hurt(parsed: Parsed) -> int:
+    return next(i for i, part in enumerate(parsed.parts) if part.unreadable)
 
 
 def _is_kept(ref: refs.Ref, kinds: set[str], names: set[tuple[str, str]]) -> bool:
     """Whether a document that cannot be told apart is, as far as it can be, one that is kept."""
+    if not ref.kind:
+        return True
     if not ref.name:
         return ref.kind in kinds
     return not ref.namespace and (ref.kind, ref.name) in names
@@ -106,20 +135,16 @@ def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:
     )
 
 
-def hold_lost(parsed: Parsed, previous: Parsed) -> Parsed | None:
-    """`parsed` with every document that `previous` has and it lacks; None when it lacks none.
+def held(parsed: Parsed) -> Parsed:
+    """A file as it was, while it seems to be written or gone.
 
-    Those that are held give way to a document of the same name in another file.
+    Its documents stay in force and give way to documents of the same name in other files.
     """
-    keys = {part.key for part in parsed.parts}
-    old = [part for part in previous.parts if part.key not in keys or part.kept]
-    if not old:
-        return None
-    present = {doc.ref for part in parsed.parts for doc in (*part.docs, *part.kept)}
-    present.update(broken.ref for part in parsed.parts for broken in part.broken)
-    lost = tuple(doc for part in old for doc in (*part.docs, *part.kept) if doc.ref not in present)
-    if not lost:
-        return None
-    return dataclasses.replace(
-        parsed, parts=(*parsed.parts, Part(key=b"held", before=0, kept=lost))
+    part = Part(
+        key=b"held",
+        before=0,
+        findings=tuple(parsed.findings),
+        broken=tuple(parsed.broken),
+        kept=(*parsed.docs, *parsed.kept),
     )
+    return Parsed(file=parsed.file, parts=(part,))

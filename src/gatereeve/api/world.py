@@ -65,14 +65,33 @@ class Doc(Generic[S_co]):
 class Broken:
     """A document that cannot be used and has no last good form.
 
-    ref: name "" when it cannot be made out, and namespace "" of a namespaced kind likewise: then
-    it may stand in any. models: the model names it speaks of; None when they cannot be made out.
-    rejects: names of the ModelVersions that an Approval may have rejected; None for any, () for none.
+    ref: kind "" when it cannot be made out: it may be of any kind of ours. Likewise name "", and
+    namespace "" of a namespaced kind: it may stand in any. models: the model names it speaks of;
+    None when they cannot be made out. rejects: names of the ModelVersions that an Approval may have
+    rejected; None for any, () for none. where: the place in a folder; None outside files.
     """
 
     ref: refs.Ref
     models: tuple[str, ...] | None = None
     rejects: tuple[str, ...] | None = ()
+    where: refs.Where | None = field(default=None, compare=False)
+
+    @property
+    def called(self) -> str:
+        """The document by its name, or by its place where the name cannot be made out."""
+        if self.ref.kind and self.ref.name:
+            return str(self.ref)
+        what = self.ref.kind or "a document"
+        return f"{what} in {self.where}" if self.where is not None else str(self.ref)
+
+
+def broken_document(namespace: str, where: refs.Where | None) -> Broken:
+    """A document whose kind cannot be made out, so that it may be of any kind of ours.
+
+    namespace: "" when it cannot be made out either.
+    """
+    ref = refs.Ref(refs.GATEREEVE_GROUP, "", namespace, "")
+    return Broken(ref=ref, models=None, rejects=None, where=where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,20 @@ Exit code 0 without errors (warnings with --strict count as errors), 1 with them
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from gatereeve.cli import folder as folders
 from gatereeve.cli.sarif import to_sarif
-from gatereeve.cli.terminal import OUT, print_findings, summary
+from gatereeve.cli.terminal import OUT, counted, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
+
+_PASSED: Final = "file-not-read"
+_MOST_NAMED: Final = 5
 
 
 class Output(StrEnum):
@@ -39,10 +43,21 @@ def check(
     elif output is Output.json:
         typer.echo(json.dumps([to_json(f) for f in findings], indent=2))
     else:
-        print_findings(findings)
-        OUT.print(f"{folder}: {summary(findings)}")
+        passed = [f for f in findings if f.code == _PASSED]
+        told = [f for f in findings if f.code != _PASSED]
+        print_findings(told)
+        if passed:
+            OUT.print(_not_read(passed))
+        OUT.print(f"{folder}: {summary(told)}")
     worst = Severity.WARNING if strict else Severity.ERROR
     raise typer.Exit(1 if any(f.severity >= worst for f in findings) else 0)
+
+
+def _not_read(passed: Sequence[Finding]) -> str:
+    """One line about all files that are passed over; `--output json` has a line for each, with why."""
+    names = [str(f.where) for f in passed[:_MOST_NAMED]]
+    more = ["…"] if len(passed) > _MOST_NAMED else []
+    return f"not read: {', '.join([*names, *more])} ({counted(len(passed), 'file')}; why: --output json)"
 
 
 def to_json(finding: Finding) -> dict[str, object]:

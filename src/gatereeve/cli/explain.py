@@ -38,7 +38,11 @@ def explain(
     asked = requests.parse_request(_read(request))
     world, compiled = folders.load(folder)
     explanation = explaining.explain(
-        choose_gate(compiled.ir, gate), asked, now=world.at, world=world
+        choose_gate(compiled.ir, gate),
+        asked,
+        now=world.at,
+        world=world,
+        findings=compiled.findings,
     )
     if as_json:
         typer.echo(json.dumps(explaining.to_plain(explanation), indent=2, ensure_ascii=False))

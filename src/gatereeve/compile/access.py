@@ -1,8 +1,8 @@
 """AccessPolicies to one `Access` per model: rules in order, region groups expanded.
 
 Rules of all policies that name the model count together: first every deny rule, then every allow
-rule, by policy name and position. A policy that cannot be read is not here; `models` refuses its
-models. Nothing is admitted by default.
+rule, by policy name and position. A policy that cannot be read is not here; `doubts` closes its
+models, and so does a deny rule of which a part can match nothing. Nothing is admitted by default.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from gatereeve.api import governance as api
 from gatereeve.api.world import AccessPolicyDoc, ModelDoc
+from gatereeve.compile.knowable import Knowable
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.ir import access as ir
 from gatereeve.ir.identity import Attributes, Identity
@@ -49,10 +50,12 @@ def compile_access(
     identity: Identity,
     attributes: Attributes,
     groups: Mapping[str, tuple[str, ...]],
+    known: Knowable,
 ) -> tuple[ir.Access, tuple[Finding, ...]]:
     """All rules about one model.
 
-    policies: as `policies_for` gives them. groups: region group to its regions.
+    policies: as `policies_for` gives them. groups: region group to its regions. The model has to be
+    refused when `deny-matches-nothing` is among the findings.
     """
     findings: list[Finding] = []
     rules: dict[tuple[str, str], list[ir.Rule]] = {
@@ -70,6 +73,8 @@ def compile_access(
         )
         for verb, given in both:
             for index, rule in enumerate(given):
+                if verb == "deny" and policy.spec.mode == "enforce":
+                    findings.extend(_unmatched(model, policy, index, rule, known))
                 compiled = _rule(
                     model, policy, verb, index, rule, identity, attributes, groups, findings
                 )
@@ -88,6 +93,34 @@ def compile_access(
                            "add an AccessPolicy with an allow rule; until then every request gets 403")
         )  # fmt: skip
     return access, tuple(findings)
+
+
+def _unmatched(
+    model: ModelDoc, policy: AccessPolicyDoc, index: int, rule: api.Conditions, known: Knowable
+) -> list[Finding]:
+    """The parts of a deny rule that can match nothing, so that their author meant something else."""
+    path = f"spec.deny[{index}]"
+    parts: list[tuple[str, str]] = []
+    for number, subject in enumerate(rule.subjects or ()):
+        match = _subject(subject)
+        why = ""
+        if isinstance(match, ir.IsPrincipal):
+            why = known.misses_id(match.provider, match.id)
+        elif isinstance(match, ir.InGroup):
+            why = known.misses_group(match.provider, match.group)
+        elif isinstance(match, ir.FromProvider) and match.provider not in known.ids:
+            why = f"no Gate has an identity provider {match.provider!r}"
+        parts.append((f"{path}.subjects[{number}]", why))
+    for number, region in enumerate(rule.regions or ()):
+        parts.append((f"{path}.regions[{number}]", known.misses_region(region)))
+    if rule.purposes is not None:
+        parts.append((f"{path}.purposes", known.no_purposes))
+    return [
+        _finding(policy, "deny-matches-nothing", place, f"{why}, so this deny rule does not match as it is meant",
+                 f"correct or remove it; until then {model.ref.short} is refused to everybody")
+        for place, why in parts
+        if why
+    ]  # fmt: skip
 
 
 def _rule(

@@ -93,7 +93,7 @@ def _compile_gate(
 ) -> tuple[Gate, GateOutcome, list[findings.Finding], list[datetime]]:
     identity, found = compile_identity(world, doc)
     attributes, more = compile_attributes(world, doc)
-    scope = scope_of(doc, identity, attributes, memo)
+    scope = scope_of(world, doc, identity, attributes, memo)
     plans = plan_models(
         world,
         scope,

@@ -1,34 +1,43 @@
-"""Documents of governance that cannot be read, by what they may have said.
+"""Documents of governance that are not understood, by what they may have said.
 
-Closed on doubt (P2): a policy or rollout that cannot be read closes the models that it may speak
-of, an approval the versions that it may reject. Never beyond its namespace, unless even that
-cannot be made out: then it may be anybody's, which a folder can hold and a cluster cannot.
+Closed on doubt (P2), by one rule. A document that may be a policy or rollout and is not understood
+closes the models that it may speak of: those that it names if they exist, else its namespace, and
+where that cannot be made out, every model. An approval closes the versions that it may reject. A
+policy whose deny rules name or select no model is such a document too: its author meant another.
+
+In a folder a namespace in which nothing else stands counts as not made out: it may be misspelled.
+In a cluster the API server knows it. Last good documents stand in before this (`api.assemble`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gatereeve.api.world import Broken, Key
+from gatereeve.api.world import AccessPolicyDoc, ApprovalDoc, Key, World
+from gatereeve.core.findings import Finding, FindingCode
 
 ANYWHERE = ""
 """As a namespace or name: it could not be made out, so it may be every one."""
 
+_POLICIES = frozenset({"AccessPolicy", "Rollout", ""})
+_TABLES = ("models", "model_versions", "services", "endpoint_slices", "ingresses", "http_routes")
+"""What stands in a namespace that exists. Secrets are left out: a Gate's may stand alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Doubts:
-    """By (namespace, name), either of them ANYWHERE, what cannot be read. A memo key by identity.
+    """By (namespace, name), either of them ANYWHERE, what is not understood. A memo key by identity.
 
-    models: names of Models, with the policy or rollout that may speak of them.
-    versions: names of ModelVersion documents, with the approval that may reject them.
+    models: names of Models, with why a policy or rollout may speak of them. versions: names of
+    ModelVersion documents, with the approval that may reject them.
     """
 
     models: Mapping[Key, str]
     versions: Mapping[Key, str]
 
     def about_model(self, namespace: str, name: str) -> str | None:
-        """The document that may say something about a Model; None when all of them were read."""
+        """Why something may be said about a Model that is not understood; None: nothing is."""
         return _look_up(self.models, namespace, name)
 
     def about_version(self, namespace: str, name: str) -> str | None:
@@ -36,21 +45,117 @@ class Doubts:
         return _look_up(self.versions, namespace, name)
 
 
-def doubts_of(broken: tuple[Broken, ...]) -> Doubts:
-    """broken: of the World, sorted; the first that speaks of something is named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubting:
+    """The entries of `Doubts`, and what is to be told of policies that speak of no model."""
+
+    models: tuple[tuple[Key, str], ...]
+    versions: tuple[tuple[Key, str], ...]
+    findings: tuple[Finding, ...]
+
+    def doubts(self) -> Doubts:
+        return Doubts(models=dict(self.models), versions=dict(self.versions))
+
+
+def doubting(
+    world: World, astray: Iterable[AccessPolicyDoc], rejecting: Iterable[ApprovalDoc]
+) -> Doubting:
+    """What documents that are not understood close.
+
+    astray: policies that name a Model which does not exist, or select none. rejecting: rejections of
+    a version that does not exist. The first document that speaks of something is named.
+    """
+    denying = [doc for doc in astray if doc.spec.deny and doc.spec.mode == "enforce"]
+    rejecting = tuple(rejecting)
+    if not (world.broken or denying or rejecting):
+        return Doubting(models=(), versions=(), findings=())
+    places = _Places(world)
     models: dict[Key, str] = {}
     versions: dict[Key, str] = {}
-    for item in broken:
-        if item.ref.kind in ("AccessPolicy", "Rollout"):
-            _note(models, item, item.models)
+    for item in world.broken:
+        namespace = places.namespace(item.ref.namespace, in_folder=item.where is not None)
+        if item.ref.kind in _POLICIES:
+            names = places.models_named(namespace, item.models)
+            _note(models, namespace, names, f"{item.called} cannot be read")
         elif item.ref.kind == "Approval":
-            _note(versions, item, item.rejects)
-    return Doubts(models=models, versions=versions)
+            names = places.versions_named(namespace, item.rejects)
+            _note(versions, namespace, names, item.called)
+    found: list[Finding] = []
+    for doc in denying:
+        names = places.models_named(doc.ref.namespace, doc.spec.models)
+        if names is not None:
+            continue  # what it names is there, and cannot be read
+        namespace = places.namespace(doc.ref.namespace, in_folder=bool(doc.file))
+        _note(models, namespace, None, f"{doc.ref} denies callers on no Model that exists")
+        found.append(_astray(doc, namespace))
+    for approval in rejecting:
+        for key in places.versions_of(approval.spec.subject.digest):
+            versions.setdefault(key, str(approval.ref))
+    return Doubting(
+        models=tuple(models.items()), versions=tuple(versions.items()), findings=tuple(found)
+    )
 
 
-def _note(found: dict[Key, str], item: Broken, names: tuple[str, ...] | None) -> None:
+class _Places:
+    """What exists in a World, whether it can be read or not."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._models = {*world.models, *_unreadable(world, "Model")}
+        self._versions = {*world.model_versions, *_unreadable(world, "ModelVersion")}
+        self._namespaces = {name for _, name in world.namespaces}
+        for table in _TABLES:
+            self._namespaces.update(namespace for namespace, _ in getattr(world, table))
+        self._namespaces.update(namespace for namespace, _ in self._models | self._versions)
+
+    def namespace(self, namespace: str, *, in_folder: bool) -> str:
+        """The namespace, or ANYWHERE when it may be a misspelled one."""
+        return ANYWHERE if in_folder and namespace not in self._namespaces else namespace
+
+    def models_named(self, namespace: str, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """The names, if there is a Model for each of them; None: it may be every Model."""
+        return _existing(self._models, namespace, names)
+
+    def versions_named(
+        self, namespace: str, names: tuple[str, ...] | None
+    ) -> tuple[str, ...] | None:
+        """The names, if there is a ModelVersion for each of them; None: it may be every one."""
+        return _existing(self._versions, namespace, names)
+
+    def versions_of(self, digest: str) -> list[Key]:
+        return [key for key, doc in self._world.model_versions.items() if doc.digest == digest]
+
+
+def _unreadable(world: World, kind: str) -> set[Key]:
+    return {(b.ref.namespace, b.ref.name) for b in world.broken if b.ref.kind == kind}
+
+
+def _existing(
+    known: set[Key], namespace: str, names: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    here = {name for place, name in known if namespace in (ANYWHERE, place)}
+    return names if here.issuperset(names) else None
+
+
+def _astray(doc: AccessPolicyDoc, namespace: str) -> Finding:
+    where = f"namespace {namespace}" if namespace else "every namespace of the folder"
+    what = f"a Model of {doc.ref.namespace}"
+    path = "spec.models" if doc.spec.models is not None else "spec.selector"
+    return Finding(
+        code=FindingCode("deny-matches-nothing"),
+        message=f"{doc.ref} denies callers on models, and not each of them is {what}",
+        hint="correct namespace, models or selector, or delete it; "
+        f"until then the models of {where} are refused",
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )
+
+
+def _note(found: dict[Key, str], namespace: str, names: tuple[str, ...] | None, why: str) -> None:
     for name in (ANYWHERE,) if names is None else names:
-        found.setdefault((item.ref.namespace, name), str(item.ref))
+        found.setdefault((namespace, name), why)
 
 
 def _look_up(found: Mapping[Key, str], namespace: str, name: str) -> str | None:

@@ -5,7 +5,8 @@ Formats nothing for a terminal; the command line and the console print what stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatereeve.api.world import World
@@ -14,8 +15,12 @@ from gatereeve.compile.decision import Decision, Step
 from gatereeve.compile.locate import locate
 from gatereeve.compile.request import Request
 from gatereeve.core.canonical import Json
+from gatereeve.core.findings import Finding
 from gatereeve.core.refs import Where
 from gatereeve.ir.gates import Gate
+
+_CLOSED = "policy-broken"
+"""The code, of the refusal and of the finding, of models for which something is not understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +39,17 @@ class Explanation:
     lines: tuple[Line, ...]
 
 
-def explain(gate: Gate, request: Request, *, now: datetime, world: World) -> Explanation:
+def explain(
+    gate: Gate, request: Request, *, now: datetime, world: World, findings: Iterable[Finding]
+) -> Explanation:
     """What `gate` answers to `request` at `now`, with the places in `world` that decided it.
 
+    findings: of the compilation; they name the document for which a model is closed.
     Raises RequestError as `decide` does.
     """
     decision = decide(gate, request, now=now)
+    if decision.code == _CLOSED:
+        decision = _with_reason(decision, findings)
     return Explanation(
         decision=decision,
         lines=tuple(
@@ -47,6 +57,17 @@ def explain(gate: Gate, request: Request, *, now: datetime, world: World) -> Exp
             for step in decision.steps
         ),
     )
+
+
+def _with_reason(decision: Decision, findings: Iterable[Finding]) -> Decision:
+    """The decision, with the document that is not understood in its last step."""
+    *steps, last = decision.steps
+    why = next(
+        (f.message for f in findings
+         if f.code == _CLOSED and f.origin is not None and f.origin.ref.short == decision.model),
+        last.detail,
+    )  # fmt: skip
+    return replace(decision, steps=(*steps, replace(last, detail=why)))
 
 
 def to_plain(explanation: Explanation) -> dict[str, Json]:

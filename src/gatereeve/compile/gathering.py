@@ -27,7 +27,7 @@ from gatereeve.api.world import (
 )
 from gatereeve.compile.access import policies_for
 from gatereeve.compile.claims import finding
-from gatereeve.compile.doubts import Doubts, doubts_of
+from gatereeve.compile.doubts import Doubts, doubting
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 
@@ -50,9 +50,11 @@ class Part(Generic[D_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sorted(Generic[D_co]):
-    """One kind. parts: by shard number. findings: documents that speak of nothing."""
+    """One kind. parts: by shard number. astray: documents that name something which does not exist.
+    findings: about those."""
 
     parts: tuple[Part[D_co], ...]
+    astray: tuple[D_co, ...]
     findings: tuple[Finding, ...]
 
 
@@ -118,7 +120,12 @@ def gather(world: World, memo: Memo | None = None) -> Gathered:
         ("gather.rollouts", rollouts, known), partial(_rollouts, rollouts, known, memo)
     )
     idle = memo.get(("gather.idle", selecting, models), partial(_idle, selecting, models))
-    doubts = memo.get(("gather.doubts", world.broken), partial(doubts_of, world.broken))
+    doubt = doubting(
+        world,
+        (*of_policies.astray, *idle),
+        (doc for doc in of_approvals.astray if doc.spec.decision == "reject"),
+    )
+    doubts = memo.get(("gather.doubts", doubt.models, doubt.versions), doubt.doubts)
     return Gathered(
         shards=tuple(
             Shard(
@@ -137,7 +144,8 @@ def gather(world: World, memo: Memo | None = None) -> Gathered:
             *of_approvals.findings,
             *of_policies.findings,
             *of_rollouts.findings,
-            *idle,
+            *map(_selects_nothing, idle),
+            *doubt.findings,
         ),
     )
 
@@ -160,6 +168,7 @@ class _Sorter(Generic[_D]):
 
     def __init__(self, known: _Known) -> None:
         self.findings: list[Finding] = []
+        self.astray: list[_D] = []
         self._numbers = known.numbers
         self._shards: list[dict[Key, tuple[_D, ...]]] = [{} for _ in range(SHARDS)]
 
@@ -168,6 +177,7 @@ class _Sorter(Generic[_D]):
         key = (doc.ref.namespace, model)
         number = self._numbers.get(key)
         if number is None:
+            self.astray.append(doc)
             self.findings.append(_missing_model(doc, path, model))
             return
         shard = self._shards[number]
@@ -176,7 +186,11 @@ class _Sorter(Generic[_D]):
             shard[key] = (*there, doc)
 
     def sorted(self, kind: str, memo: Memo) -> Sorted[_D]:
-        return Sorted(parts=_parts(kind, self._shards, memo), findings=tuple(self.findings))
+        return Sorted(
+            parts=_parts(kind, self._shards, memo),
+            astray=tuple(dict.fromkeys(self.astray)),
+            findings=tuple(self.findings),
+        )
 
 
 def _parts(kind: str, shards: list[dict[Key, tuple[_D, ...]]], memo: Memo) -> tuple[Part[_D], ...]:
@@ -197,7 +211,7 @@ def _models(docs: tuple[ModelDoc, ...], memo: Memo) -> Sorted[ModelDoc]:
         namespace, name = doc.ref.namespace, doc.ref.name
         number = zlib.crc32(f"{namespace}/{name}".encode()) % SHARDS
         shards[number][namespace, name] = (doc,)
-    return Sorted(parts=_parts("models", shards, memo), findings=())
+    return Sorted(parts=_parts("models", shards, memo), astray=(), findings=())
 
 
 def _versions(
@@ -228,6 +242,7 @@ def _approvals(
         namespace, name = doc.ref.namespace, doc.spec.subject.name
         model = model_of.get((namespace, name))
         if model is None:
+            sorter.astray.append(doc)
             sorter.findings.append(
                 finding(doc, "version-not-found", "spec.subject.name",
                         f"there is no ModelVersion {namespace}/{name}",
@@ -265,20 +280,24 @@ def _selecting(docs: tuple[AccessPolicyDoc, ...]) -> Selecting:
     return Selecting(docs={namespace: tuple(policies) for namespace, policies in found.items()})
 
 
-def _idle(selecting: Selecting, models: tuple[ModelDoc, ...]) -> tuple[Finding, ...]:
+def _idle(selecting: Selecting, models: tuple[ModelDoc, ...]) -> tuple[AccessPolicyDoc, ...]:
     """Policies whose selector matches no Model of their namespace."""
     by_namespace: defaultdict[str, list[ModelDoc]] = defaultdict(list)
     for model in models:
         if model.ref.namespace in selecting.docs:
             by_namespace[model.ref.namespace].append(model)
     return tuple(
-        finding(policy, "policy-matches-nothing", "spec.selector",
-                f"the selector matches no Model in namespace {namespace}",
-                "label a Model so, or correct the selector; until then the policy says nothing")
+        policy
         for namespace, policies in selecting.docs.items()
         for policy in policies
         if not any(policies_for(model, (policy,)) for model in by_namespace[namespace])
-    )  # fmt: skip
+    )
+
+
+def _selects_nothing(policy: AccessPolicyDoc) -> Finding:
+    return finding(policy, "policy-matches-nothing", "spec.selector",
+                   f"the selector matches no Model in namespace {policy.ref.namespace}",
+                   "label a Model so, or correct the selector; until then the policy says nothing")  # fmt: skip
 
 
 def _missing_model(doc: Doc[object], path: str, name: str) -> Finding:

@@ -26,6 +26,7 @@ from gatereeve.compile.access import compile_access, policies_for
 from gatereeve.compile.claims import finding
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.gathering import Gathered, Part, Shard
+from gatereeve.compile.knowable import Knowable, knowable
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
 from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
@@ -49,15 +50,22 @@ class Scope:
     identity: Identity
     attributes: Attributes
     groups: Mapping[str, tuple[str, ...]]
+    known: Knowable
 
 
-def scope_of(gate: GateDoc, identity: Identity, attributes: Attributes, memo: Memo) -> Scope:
-    """The same Scope object as long as gate, identity and attributes are equal."""
+def scope_of(
+    world: World, gate: GateDoc, identity: Identity, attributes: Attributes, memo: Memo
+) -> Scope:
+    """The same Scope object as long as the Gates, identity and attributes are equal."""
     groups = {g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups}
+    gates = tuple(world.gates.values())
     return memo.get(
-        ("scope", gate, identity, attributes),
-        lambda: Scope(gate=gate, identity=identity, attributes=attributes, groups=groups),
-    )
+        ("scope", gate, gates, identity, attributes),
+        lambda: Scope(
+            gate=gate, identity=identity, attributes=attributes, groups=groups,
+            known=knowable(gate.spec, attributes, [one.spec for one in gates]),
+        ),
+    )  # fmt: skip
 
 
 def plan_models(
@@ -154,8 +162,8 @@ class _Work:
 class Inputs:
     """Every document one plan reads; servers and doubted go with versions, passed with approvals.
 
-    broken, doubted: names of documents that cannot be read and may speak of the model, or reject
-    the version. passed: which of an approval's moments are over.
+    broken: why a document that is not understood may speak of the model. doubted: names of documents
+    that cannot be read and may reject the version. passed: which of an approval's moments are over.
     """
 
     model: ModelDoc
@@ -186,14 +194,17 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         identity=scope.identity,
         attributes=scope.attributes,
         groups=scope.groups,
+        known=scope.known,
     )
+    astray = next((f for f in findings if f.code == "deny-matches-nothing"), None)
     servers = dict(zip(versions, inputs.servers, strict=True))
     candidates = tuple(
         Candidate(version=v.spec.version, region=v.spec.region, doc=v, endpoints=servers[v])
         for v in judged.eligible
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
-    refuse, problems = _refusal(model, versions, inputs.broken)
+    closed = inputs.broken or (f"{astray.origin} matches nothing" if astray else None)
+    refuse, problems = _refusal(model, versions, closed)
     classes = lawful_classes(model, candidates, scope.groups)
     read: tuple[Doc[object], ...] = (
         scope.gate,
@@ -231,7 +242,7 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
 
 
 def _refusal(
-    model: ModelDoc, versions: tuple[ModelVersionDoc, ...], broken: str | None
+    model: ModelDoc, versions: tuple[ModelVersionDoc, ...], closed: str | None
 ) -> tuple[str | None, list[Finding]]:
     """A code with which everything is refused, and why."""
     if model.spec.risk_class == "prohibited":
@@ -239,9 +250,9 @@ def _refusal(
             finding(model, "model-prohibited", "spec.riskClass", f"{model.ref.short} is of risk class prohibited",
                      "withdraw its routes; a prohibited practice is not served")
         ]  # fmt: skip
-    if broken is not None:
+    if closed is not None:
         return "policy-broken", [
-            finding(model, "policy-broken", "", f"{broken} cannot be read and may speak of {model.ref.short}",
+            finding(model, "policy-broken", "", f"{closed} and may speak of {model.ref.short}",
                      "mend that document; until then nobody is admitted")
         ]  # fmt: skip
     if model.spec.audit == "strict":

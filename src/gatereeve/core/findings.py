@@ -100,7 +100,22 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 REGISTRY: dict[FindingCode, Code] = _registry(
     # reading
-    ("unreadable-file", _E, "A file could not be read, or is too large."),
+    (
+        "unreadable-file",
+        _E,
+        "A file could not be read, or is too large. Its last good documents stay in force; what a file that never was good could speak of is closed.",
+    ),
+    (
+        "file-misnamed",
+        _E,
+        "A file whose name keeps it from being read holds rules that refuse. What they speak of is closed.",
+    ),
+    ("file-not-read", _I, "A file or folder that is passed over, with why."),
+    (
+        "empty-file",
+        _E,
+        "A file that holds nothing: its save may have been cut off. Its last good documents stay in force.",
+    ),
     ("yaml-syntax", _E, "A file is not YAML. Its last good documents stay in force."),
     (
         "duplicate-key",
@@ -392,7 +407,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "policy-broken",
         _E,
-        "A policy of this namespace cannot be read, so the models that it names are refused.",
+        "A policy, or what may be one, is not understood, so the models that it may speak of are refused.",
+    ),
+    (
+        "deny-matches-nothing",
+        _E,
+        "A deny rule that can match nothing: whom or what it means is unknown. The models that it may speak of are refused.",
     ),
     ("policy-matches-nothing", _W, "A policy whose models or selector match no Model."),
     ("no-allow-rule", _W, "No enforced allow rule names this model: every request is refused."),

@@ -34,7 +34,10 @@ _Frame = dict[str, bytes | None]
 
 
 class Journal:
-    """See the module. One caller at a time, from any thread. Nobody else writes the file."""
+    """See the module. One caller at a time, from any thread. Nobody else writes the file.
+
+    is_damaged: `load` found a file that is not whole, so what it gave may be older than the newest.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,6 +45,7 @@ class Journal:
         self._live = 0
         self._size = 0
         self._extends = False  # whether the file is known, so that a frame may follow
+        self.is_damaged = False
 
     def load(self) -> dict[str, bytes]:
         """Everything that was saved, {} when there is nothing. What is damaged, and what follows it,
@@ -53,6 +57,7 @@ class Journal:
             return found
         except OSError as error:
             _LOG.warning("%s cannot be read, it counts as empty: %s", self._path, error.strerror)
+            self.is_damaged = True
             return found
         whole = 0
         for end, frame in _frames(content):
@@ -64,6 +69,7 @@ class Journal:
                     found[key] = value
         if whole != len(content):
             _LOG.warning("%s is damaged after %d bytes; what follows is lost", self._path, whole)
+            self.is_damaged = True
         self._know({key: len(value) for key, value in found.items()}, whole)
         self._extends = 0 < whole == len(content)
         return found

@@ -19,6 +19,7 @@ from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.key_store import DirectoryStore, KeyStore
+from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.runtime.leading import LockFile
 from gatereeve.runtime.metrics import Measured
 from gatereeve.runtime.settings import StatePaths
@@ -108,7 +109,8 @@ class FolderPlace:
         self.memory = governed.FileStore(state.governed, used=state.documents.exists())
         self.memory.read()
         self.name = str(folder.absolute())
-        self.source = Watch(FolderSource(folder, clock, retrieved=retrieved))
+        last = LastDocuments(state.folder, folder)
+        self.source = Watch(FolderSource(folder, clock, retrieved=retrieved, memory=last))
         self.leader = LockFile(certificates / "leader")
         self.store = DirectoryStore(certificates)
 

@@ -89,6 +89,11 @@ class StatePaths:
         return self.root / "governed.json"
 
     @property
+    def folder(self) -> Path:
+        """The documents of the folder that were in force last (`last_documents`)."""
+        return self.root / "folder.journal"
+
+    @property
     def guards(self) -> Path:
         """Digests of the guards that were seen last (`guarding`)."""
         return self.root / "guards.journal"

@@ -32,6 +32,7 @@ from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.governed import FileStore, Governed
 from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.status import status_of
@@ -125,7 +126,10 @@ class _House:
             on_stop=self._plane.ended,
         )
         self._keys = KeySets(self._wake)
-        self._watch = Watch(FolderSource(settings.folder, clock, retrieved=self._keys.retrieved))
+        memory = LastDocuments(settings.state.folder, settings.folder)
+        self._watch = Watch(
+            FolderSource(settings.folder, clock, retrieved=self._keys.retrieved, memory=memory)
+        )
         self._windows = Windows(clock, lambda: self._plane.next_change, self._wake)
         self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
 

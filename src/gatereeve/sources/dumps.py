@@ -91,7 +91,7 @@ def _text(folder: Path, path: str, found: list[findings.Finding]) -> str | None:
 def _values(
     text: str, path: str, found: list[findings.Finding]
 ) -> Iterator[tuple[yaml.Plain, yaml.Lines | dict[str, int]]]:
-    if path.endswith(".json"):
+    if path.casefold().endswith(".json"):
         yield from ((value, {}) for value in _json(text, path, found))
         return
     for chunk in yaml.split(text):

@@ -1,7 +1,8 @@
-"""Which files of a folder may hold documents, and whether they changed since they were looked at.
+"""What a folder holds, and whether it changed since it was looked at.
 
-`*.yaml`, `*.yml` and `*.json`, in every folder beneath, in order of their paths. Hidden names are
-left out, links may not lead outside. Bounded. Opens nothing, parses nothing.
+Every file beneath has an entry: documents, in order of their paths; files that are there and may not
+or cannot be read; files under other names; and what is passed over, with why. Hidden folders are not
+entered, links may not lead outside. Bounded. Opens no file, parses nothing.
 """
 
 from __future__ import annotations
@@ -10,82 +11,94 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias
 
 from gatereeve.core import findings, refs
+from gatereeve.sources import names
 
-SUFFIXES = (".yaml", ".yml", ".json")
 MAX_FILES = 100_000
 MAX_BYTES = 1024 * 1024 * 1024
 """Of all files together."""
 MAX_FILE_BYTES = 64 * 1024 * 1024
+"""Of a file in a dump of a cluster."""
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 """Modified, changed (both in nanoseconds), size, inode, device: equal means unchanged."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Something that may hold documents and is not read. A finding when its path is added."""
+
+    code: str
+    message: str
+    hint: str
+
+    def at(self, path: str) -> findings.Finding:
+        return problem(self.code, path or ".", self.message, self.hint)
+
+
+Look: TypeAlias = Stamp | Refused | None
+"""A file as it is now; None when there is none."""
+
+
 @dataclass(slots=True)
 class Listing:
-    """Files by path in the folder, with `/`. lost: folders that could not be listed this time."""
+    """By path in the folder, with `/`.
+
+    files: documents by their name. refused: what cannot be read, folders among it. others: regular
+    files under other names. passed: why the rest is not read. lost: folders of `refused` that could
+    not be listed this time, so what they held may still be there.
+    """
 
     files: dict[str, Stamp] = field(default_factory=dict)
-    found: list[findings.Finding] = field(default_factory=list)
+    refused: dict[str, Refused] = field(default_factory=dict)
+    others: dict[str, Stamp] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
+
+    @property
+    def found(self) -> list[findings.Finding]:
+        """What cannot be read."""
+        return [refused.at(path) for path, refused in self.refused.items()]
 
 
 def scan(folder: Path) -> Listing:
     """Everything beneath `folder`. Raises OSError when `folder` itself cannot be listed."""
     listing = Listing()
     root = os.path.realpath(folder)
-    seen = {root}
     size = 0
-    for path, entry in _walk(folder, root, "", listing, seen):
-        status = _regular(entry, path, root, listing)
-        if status is None:
+    for path in _walk(folder, root, "", listing, {root}):
+        role = names.role(path)
+        if role == "passed":
+            listing.passed[path] = names.why_passed(path)
             continue
-        size += status.st_size
-        if len(listing.files) >= MAX_FILES or size > MAX_BYTES:
-            listing.found.append(
-                problem(
-                    "too-many-documents",
-                    path,
-                    f"the folder has more than {MAX_FILES} files or {MAX_BYTES // 2**30} GiB; "
-                    "this file and what follows is not read",
-                    "name a smaller folder",
-                )
-            )
-            break
-        listing.files[path] = stamp_of(status)
+        seen = _examine(folder, root, path)
+        if isinstance(seen, Refused):
+            _note_refused(listing, path, seen, role)
+        elif seen is not None:
+            size += seen[2] if role == "document" else 0
+            if len(listing.files) >= MAX_FILES or size > MAX_BYTES:
+                listing.refused[path] = _TOO_MANY
+                break
+            (listing.files if role == "document" else listing.others)[path] = seen
     listing.files = dict(sorted(listing.files.items()))
     return listing
 
 
-def look(folder: Path, path: str) -> Stamp | None:
-    """The stamp of one file that `scan` would list, None when it is not (or no longer) one."""
-    if not may_hold_documents(path):
+def look(folder: Path, path: str) -> Look:
+    """One file as `scan` would see it; None when there is none, or it is passed over."""
+    role = names.role(path)
+    if role == "passed" or names.is_in_hidden_folder(path):
         return None
-    try:
-        status = (folder / path).stat()
-    except OSError:
-        return None
-    usable = stat.S_ISREG(status.st_mode) and inside(folder, path)
-    return stamp_of(status) if usable else None
-
-
-def may_hold_documents(path: str) -> bool:
-    """Whether the name says so: a known suffix and nothing hidden on the way."""
-    return path.endswith(SUFFIXES) and not is_hidden(path)
-
-
-def is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in PurePosixPath(path).parts)
+    seen = _examine(folder, os.path.realpath(folder), path)
+    return None if role == "other" and isinstance(seen, Refused) else seen
 
 
 def inside(folder: Path, path: str) -> bool:
     """Whether `path`, with all links followed, lies in `folder`."""
-    root, real = os.path.realpath(folder), os.path.realpath(folder / path)
-    return real.startswith(root.rstrip("/") + "/")
+    return _within(os.path.realpath(folder), os.path.realpath(folder / path))
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
@@ -99,9 +112,16 @@ def problem(code: str, path: str, message: str, hint: str) -> findings.Finding:
     )
 
 
-def _walk(
-    folder: Path, root: str, below: str, listing: Listing, seen: set[str]
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _note_refused(listing: Listing, path: str, refused: Refused, role: names.Role) -> None:
+    """Only what is named as a document may be one although it cannot be looked into."""
+    if role == "document":
+        listing.refused[path] = refused
+    else:
+        listing.passed[path] = refused.message
+
+
+def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str]) -> Iterator[str]:
+    """Paths of everything that is no folder."""
     try:
         with os.scandir(folder / below) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
@@ -109,60 +129,74 @@ def _walk(
         if not below:
             raise
         listing.lost.append(below)
-        listing.found.append(
-            problem(
-                "unreadable-file", below, f"the folder cannot be listed: {error.strerror}",
-                "give the process the right to read it",
-            )
-        )  # fmt: skip
+        listing.refused[below] = _unreadable(
+            f"the folder cannot be listed: {error.strerror}",
+            "give the process the right to read it",
+        )
         return
     for entry in ordered:
-        if entry.name.startswith("."):
-            continue
         path = f"{below}/{entry.name}" if below else entry.name
         if not entry.is_dir():
-            if entry.name.endswith(SUFFIXES):
-                yield path, entry
-            continue
-        if entry.is_symlink():
-            real = os.path.realpath(entry.path)
-            if real in seen or not _within(root, real):
-                listing.found.append(_leaves(path) if real not in seen else _again(path))
-                continue
-            seen.add(real)
-        yield from _walk(folder, root, path, listing, seen)
+            yield path
+        elif entry.name.startswith("."):
+            listing.passed[path] = "hidden folders are not read"
+        else:
+            if entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                if real in seen:
+                    listing.passed[path] = "the link leads to a folder that is read already"
+                    continue
+                if not _within(root, real):
+                    listing.refused[path] = _LEAVES
+                    continue
+                seen.add(real)
+            yield from _walk(folder, root, path, listing, seen)
 
 
-def _regular(
-    entry: os.DirEntry[str], path: str, root: str, listing: Listing
-) -> os.stat_result | None:
-    if entry.is_symlink() and not _within(root, os.path.realpath(entry.path)):
-        listing.found.append(_leaves(path))
-        return None
+def _examine(folder: Path, root: str, path: str) -> Look:
+    full = folder / path
     try:
-        status = entry.stat()
-    except OSError:
-        listing.found.append(
-            problem("unreadable-file", path, "the link leads nowhere", "remove or mend it")
-        )
+        link = stat.S_ISLNK(full.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return status if stat.S_ISREG(status.st_mode) else None
+    except OSError as error:
+        return _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
+    if link and not _within(root, os.path.realpath(full)):
+        return _LEAVES
+    try:
+        status = full.stat()
+    except OSError as error:
+        if link:
+            return _unreadable("the link leads nowhere", "remove or mend it")
+        gone = isinstance(error, FileNotFoundError)
+        return (
+            None
+            if gone
+            else _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
+        )
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not _within(root, os.path.realpath(full)):
+        return _LEAVES
+    if not stat.S_ISREG(status.st_mode):
+        return _unreadable("it is no regular file", "replace or remove it")
+    return stamp_of(status)
 
 
 def _within(root: str, real: str) -> bool:
     return real.startswith(root.rstrip("/") + "/")
 
 
-def _leaves(path: str) -> findings.Finding:
-    return problem(
-        "unreadable-file",
-        path,
-        "the link leads out of the folder and is not followed",
-        "copy the file into the folder",
-    )
+def _unreadable(message: str, hint: str) -> Refused:
+    return Refused(code="unreadable-file", message=message, hint=hint)
 
 
-def _again(path: str) -> findings.Finding:
-    return problem(
-        "unreadable-file", path, "the link leads to a folder that is read already", "remove it"
-    )
+_LEAVES = _unreadable(
+    "the link leads out of the folder and is not followed", "copy the file into the folder"
+)
+_TOO_MANY = Refused(
+    code="too-many-documents",
+    message=f"the folder has more than {MAX_FILES} files or {MAX_BYTES // 2**30} GiB; "
+    "this file and what follows is not read",
+    hint="name a smaller folder",
+)

@@ -1,7 +1,6 @@
 """Worlds as they come: the folder's own notifications, a wake-up, and now and then a full look.
 
-The first change of a burst is read at once, what follows is gathered for a moment. Reading happens
-in a thread. A folder that vanishes is waited for; meanwhile its last World stays.
+What changed is read when it is over (`settling`), by the source's clock. Reading happens in a thread. A folder that vanishes is waited for; meanwhile its last World stays.
 """
 
 from __future__ import annotations
@@ -23,9 +22,8 @@ RESCAN_S = 30.0
 _STEP_MS = 2
 _DEBOUNCE_MS = 20
 _ALIVE_MS = 1000
-_QUIET_S = 0.025
-_BURST_S = 0.5
-_SETTLE_S = 0.03
+_LEAST_S = 0.005
+_GATHER_S = 0.025
 _RETRY_S = 0.5
 
 
@@ -39,7 +37,6 @@ class Watch:
         self._changed: set[Path] = set()
         self._everything = False
         self._woken = False
-        self._burst_until = 0.0
 
     def wake(self) -> None:
         """A World is wanted soon although no file changed: time went on, or a key set arrived."""
@@ -65,7 +62,7 @@ class Watch:
         listener = asyncio.create_task(self._listen(listening), name="folder-notifications")
         try:
             await listening.wait()
-            yield await asyncio.to_thread(self._source.read)
+            yield await asyncio.to_thread(self._source.follow, None)
             while True:
                 await self._something()
                 world = await self._next()
@@ -76,26 +73,17 @@ class Watch:
             await asyncio.gather(listener, return_exceptions=True)
 
     async def _something(self) -> None:
-        """Returns when there is a reason to read."""
-        loop = asyncio.get_running_loop()
-        unsettled = self._source.unsettled
+        """Returns when there is a reason to read: a change, a wish, or what changed may be over."""
+        due = await asyncio.to_thread(lambda: self._source.settles_in)
+        wait = self._rescan_s if due is None else max(due, _LEAST_S)
         try:
-            async with asyncio.timeout(_SETTLE_S if unsettled else self._rescan_s):
+            async with asyncio.timeout(wait):
                 await self._event.wait()
         except TimeoutError:
-            if unsettled:
-                self._changed |= unsettled
-            else:
-                self._everything = True
+            self._everything = self._everything or due is None
             return
-        start = loop.time()
-        while start < self._burst_until and loop.time() - start < _BURST_S:
-            self._event.clear()
-            try:
-                async with asyncio.timeout(_QUIET_S):
-                    await self._event.wait()
-            except TimeoutError:
-                break
+        if not self._woken:  # more of the same save is likely on its way
+            await asyncio.sleep(_GATHER_S)
 
     async def _next(self) -> World | None:
         """Reads what is due; None when that changed nothing and nobody asked."""
@@ -104,11 +92,8 @@ class Watch:
         self._changed.clear()
         self._everything = self._woken = False
         self._event.clear()
-        world = await asyncio.to_thread(self._source.read, changed)
-        if self._source.revision == before:
-            return world if woken else None
-        self._burst_until = asyncio.get_running_loop().time() + _BURST_S
-        return world
+        world = await asyncio.to_thread(self._source.follow, changed)
+        return world if woken or self._source.revision != before else None
 
     def _note(self, changes: set[tuple[Change, str]]) -> None:
         self._changed.update(Path(path) for _, path in changes)
@@ -152,9 +137,9 @@ class Watch:
                     return
 
     def _is_wanted(self, _change: Change, path: str) -> bool:
-        """Hidden names are not, but for the `..data` link by which Kubernetes swaps whole folders."""
-        below = os.path.relpath(path, self._source.folder)
-        return all(not part.startswith(".") or part.startswith("..") for part in below.split("/"))
+        """What is in hidden folders is not, but for those by which Kubernetes swaps whole folders."""
+        *folders, _ = os.path.relpath(path, self._source.folder).split("/")
+        return all(not part.startswith(".") or part.startswith("..") for part in folders)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

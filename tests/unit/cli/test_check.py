@@ -110,3 +110,15 @@ def test_a_trial_certificate_serves_its_hosts(tmp_path: Path) -> None:
     assert "kubernetes.io/tls" in out.read_text()
     assert out.stat().st_mode & 0o077 == 0
     assert "BEGIN CERTIFICATE" in (tmp_path / "documents" / "ca.pem").read_text()
+
+
+def test_files_that_are_not_read_are_one_line_and_each_in_json(folder: Path) -> None:
+    for name in "abcdefg":
+        (folder / f"{name}.md").write_text("x")
+    result = runner.invoke(app, ["check", str(folder)])
+    assert "not read: a.md, b.md, c.md, d.md, e.md, …" in result.output
+    assert result.output.count(".md") == 5
+    told = json.loads(runner.invoke(app, ["check", str(folder), "-o", "json"]).output)
+    assert [f["file"] for f in told if f["code"] == "file-not-read"] == [
+        f"{n}.md" for n in "abcdefg"
+    ]

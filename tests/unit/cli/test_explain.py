@@ -123,6 +123,15 @@ def test_a_refused_request_as_json(folder: Path) -> None:
     assert (last["name"], last["file"], last["line"]) == ("deny", "documents.yaml", 37)
 
 
+def test_a_closed_model_names_the_document_that_closes_it(folder: Path) -> None:
+    (folder / "deny.yaml").write_bytes("kind: AccessPolicy".encode("utf-16"))
+    answer = json.loads(
+        run("explain", folder, "-", "--json", stdin=request_of(**{"as": STAFF})).output
+    )
+    assert answer["code"] == "policy-broken"
+    assert "a document in deny.yaml" in answer["steps"][-1]["detail"]
+
+
 def test_a_redirect_and_an_ordinary_refusal_are_printed(folder: Path) -> None:
     result = run("explain", folder, "-", stdin=request_of())
     assert result.exit_code == 1

@@ -44,7 +44,7 @@ def test_an_explanation_is_the_decision_with_places_and_is_json() -> None:
         identity=Identity(jwt=(corp.provider(origin=Origin(REF, "spec.identity.jwt[0]")),)),
     )
     request = Request(host=ir.HOST, path=ir.INFER, headers=(corp.header(),))
-    explanation = explain(gate, request, now=ir.NOW, world=WORLD)
+    explanation = explain(gate, request, now=ir.NOW, world=WORLD, findings=())
     assert explanation.decision.forwarded
     places = {line.step.name: line.where for line in explanation.lines}
     assert places["identity"] == Where("gate.yaml", 7)
@@ -58,5 +58,5 @@ def test_an_explanation_is_the_decision_with_places_and_is_json() -> None:
         "issuer": "https://corp.test/",
         "groups": [],
     }
-    refused = explain(gate, Request(host=ir.HOST, path="/x"), now=ir.NOW, world=WORLD)
+    refused = explain(gate, Request(host=ir.HOST, path="/x"), now=ir.NOW, world=WORLD, findings=())
     assert (to_plain(refused)["code"], to_plain(refused)["caller"]) == ("unknown-path", None)

@@ -73,7 +73,7 @@ def plan(
     memo = Memo()
     plans = plan_models(
         world,
-        scope_of(gate, identity, attributes, memo),
+        scope_of(world, gate, identity, attributes, memo),
         gather(world),
         resolve=lambda _version: (),
         reads=lambda _service: (),
@@ -235,7 +235,7 @@ def test_a_broken_policy_refuses_the_models_it_names() -> None:
     memo = Memo()
     identity, _ = compile_identity(world, gate)
     attributes, _ = compile_attributes(world, gate)
-    scope = scope_of(gate, identity, attributes, memo)
+    scope = scope_of(world, gate, identity, attributes, memo)
     plans = plan_models(
         world, scope, gather(world), resolve=lambda _v: (), reads=lambda _s: (), memo=memo
     )

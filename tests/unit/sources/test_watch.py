@@ -12,10 +12,10 @@ import pytest
 
 from gatereeve.api.world import World
 from gatereeve.core import errors
+from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.files import FolderSource
 from gatereeve.sources.watch import Watch
 from tests.unit.api import documents
-from tests.unit.sources.clock import StillClock
 
 KEY = ("lending", "credit")
 DEADLINE_S = 10.0
@@ -25,7 +25,7 @@ DEADLINE_S = 10.0
 async def watching(
     folder: Path, *, rescan_s: float = 60.0
 ) -> AsyncIterator[tuple[Watch, AsyncGenerator[World, None]]]:
-    watch = Watch(FolderSource(folder, StillClock()), rescan_s=rescan_s)
+    watch = Watch(FolderSource(folder, SystemClock()), rescan_s=rescan_s)
     async with contextlib.aclosing(watch.worlds()) as worlds:
         yield watch, worlds
 
@@ -137,6 +137,6 @@ async def test_run_hands_every_world_over_and_passes_failures_on(tmp_path: Path)
 
     with pytest.raises(StopError):
         async with asyncio.timeout(DEADLINE_S):
-            await Watch(FolderSource(tmp_path, StillClock())).run(apply)
+            await Watch(FolderSource(tmp_path, SystemClock())).run(apply)
     assert [len(world.models) for world in worlds] == [0, 1]
     assert {task.get_name() for task in asyncio.all_tasks()} == {asyncio.current_task().get_name()}  # type: ignore[union-attr]  # within a task

@@ -1,0 +1,108 @@
+"""What a condition of a deny rule can match at all, as far as a Gate lets it be known.
+
+A deny rule with a name that nothing can have denies nothing, so its author meant something else.
+Known are: the providers of all Gates; callers and groups of API keys and certificates, which the
+Gate lists; whether a JWT provider has groups; regions, unless a claim or a header says them; whether
+there is any source of purposes. Not known are callers and groups of a JWT provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gatereeve.api.gate import GateSpec
+from gatereeve.ir.identity import Attributes, CidrSource
+
+_COUNTRY = 2
+"""Letters of a country in a GeoIP database; which of them it holds changes with its editions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowable:
+    """By provider the ids and the groups that its callers can have; None where any may come.
+
+    regions: those that a source can yield, None for any. countries: any two letters can be one.
+    no_regions, no_purposes: why a request may have none although it should, "" otherwise.
+    """
+
+    ids: Mapping[str, frozenset[str] | None]
+    groups: Mapping[str, frozenset[str] | None]
+    regions: frozenset[str] | None
+    countries: bool
+    no_regions: str
+    no_purposes: str
+
+    def misses_id(self, provider: str, name: str) -> str:
+        """Why no caller can be `provider/name`, "" when one can."""
+        return _misses(self.ids, provider, name, "caller")
+
+    def misses_group(self, provider: str, name: str) -> str:
+        """Why no caller can be in the group, "" when one can."""
+        return _misses(self.groups, provider, name, "group")
+
+    def misses_region(self, region: str) -> str:
+        """Why no request can come from `region`, "" when one can."""
+        if self.no_regions:
+            return self.no_regions
+        if self.regions is None or region in self.regions:
+            return ""
+        if self.countries and len(region) == _COUNTRY:
+            return ""
+        return f"no source of regions yields {region!r}"
+
+
+def _misses(known: Mapping[str, frozenset[str] | None], provider: str, name: str, what: str) -> str:
+    if provider not in known:
+        return f"no Gate has an identity provider {provider!r}"
+    names = known[provider]
+    return "" if names is None or name in names else f"provider {provider} has no {what} {name!r}"
+
+
+def knowable(gate: GateSpec, attributes: Attributes, gates: Iterable[GateSpec]) -> Knowable:
+    """attributes: of `gate`, compiled. gates: all there are; a provider may be another's."""
+    ids: dict[str, frozenset[str] | None] = {}
+    groups: dict[str, frozenset[str] | None] = {}
+    for spec in gates:
+        for provider in spec.identity.jwt:
+            _add(ids, provider.name, None)
+            _add(groups, provider.name, None if provider.claims.groups else ())
+        keys, mtls = spec.identity.api_keys, spec.identity.mtls
+        if keys is not None:
+            _add(ids, keys.name, [key.id for key in keys.keys])
+            _add(groups, keys.name, [group for key in keys.keys for group in key.groups])
+        if mtls is not None:
+            _add(ids, mtls.name, [one.id for one in mtls.identities])
+            _add(groups, mtls.name, [group for one in mtls.identities for group in one.groups])
+    return Knowable(
+        ids=ids,
+        groups=groups,
+        regions=_regions(gate, attributes),
+        countries=any(source.geoip is not None for source in gate.attributes.region),
+        no_regions=_lacking(len(attributes.region), len(gate.attributes.region), "region"),
+        no_purposes=_lacking(len(attributes.purpose), len(gate.attributes.purpose), "purpose"),
+    )
+
+
+def _add(
+    known: dict[str, frozenset[str] | None], provider: str, names: Iterable[str] | None
+) -> None:
+    before = known.get(provider, frozenset())
+    known[provider] = None if names is None or before is None else before | frozenset(names)
+
+
+def _lacking(working: int, written: int, what: str) -> str:
+    if not written:
+        return f"the Gate has no source of {what}s"
+    return f"a source of {what}s of the Gate does not work" if working < written else ""
+
+
+def _regions(gate: GateSpec, attributes: Attributes) -> frozenset[str] | None:
+    """Regions of tables, and groups that hold one of them."""
+    found: set[str] = set()
+    for source in attributes.region:
+        if not isinstance(source, CidrSource):
+            return None
+        found.update(region for _, region in source.entries)
+    found.update(g.name for g in gate.region_groups if found & set(g.regions))
+    return frozenset(found)

@@ -1,0 +1,156 @@
+"""The documents of a folder that were in force, kept across restarts.
+
+When a file cannot be read at a cold start, its last good documents stand in for it, as they would have
+while running. A private journal holds them, because Secrets are among them. It is written before a
+World is handed out: after a kill it is never older than what gates were given. A journal that is
+damaged, or of another folder, counts as empty: what cannot be read is then closed, never as it was at
+some earlier time.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from pydantic import BaseModel
+
+from gatereeve.api import document, registry, yaml
+from gatereeve.api.assemble import Table, table_of
+from gatereeve.api.world import AnyDoc, World
+from gatereeve.core.refs import Ref
+from gatereeve.runtime.journal import Journal
+
+_LOG = logging.getLogger(__name__)
+
+_FOLDER: Final = "folder"
+_NOWHERE: Final = yaml.Lines({"": 0}, array("I", [0]), 0)
+
+
+class LastDocuments:
+    """Implements `sources.files.Memory`. One caller at a time; `load` before the first `save`."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._path = path
+        self._folder = str(folder.absolute()).encode()
+        self._journal = Journal(path)
+        self._kept: dict[Ref, AnyDoc] = {}
+        self._tables: dict[str, Table] = {}
+        self._is_whole = False
+
+    def load(self) -> tuple[AnyDoc, ...]:
+        """What was in force when an earlier process ended; nothing when that is not known for sure."""
+        stored = self._journal.load()
+        folder = stored.pop(_FOLDER, None)
+        if self._journal.is_damaged:
+            _LOG.error(
+                "%s is damaged, so the last good documents are not known: "
+                "what cannot be read in the folder stays closed until it is mended", self._path,
+            )  # fmt: skip
+            return ()
+        if folder != self._folder:
+            return ()
+        found = tuple(doc for key, value in stored.items() if (doc := self._read(key, value)))
+        self._is_whole = len(found) == len(stored)
+        self._kept = {doc.ref: doc for doc in found}
+        return found
+
+    def _read(self, key: str, value: bytes) -> AnyDoc | None:
+        try:
+            file, content = msgspec.msgpack.decode(value, type=tuple[str, dict[str, object]])
+        except msgspec.MsgspecError:
+            file, content = "", {}
+        tree = yaml.Tree(value=_plain(content), lines=_NOWHERE, problems=(), words=frozenset())
+        outcome = document.read(tree, file, 0)
+        if outcome.doc is None or _key(outcome.doc.ref) != key:
+            _LOG.warning("%s: the last good form of %s cannot be used any more", self._path, key)
+            return None
+        return outcome.doc
+
+    def save(self, world: World) -> None:
+        """Keep what is in force now; on disk when this returns.
+
+        What cannot be written must not be older either: then there is nothing to load later.
+        """
+        tables = {kind.world: table_of(world, kind) for kind in registry.KINDS}
+        if self._is_whole and all(tables[name] is self._tables.get(name) for name in tables):
+            return
+        now = {doc.ref: doc for doc in _in_files(tables)}
+        changed: dict[str, bytes | None] = {
+            _key(ref): None for ref in self._kept.keys() - now.keys()
+        }
+        changed.update(
+            (_key(ref), _stored(doc)) for ref, doc in now.items() if self._kept.get(ref) is not doc
+        )
+        if changed or not self._is_whole:
+            try:
+                self._write(changed, now)
+            except OSError as error:
+                self._forget(error)
+                return
+        self._kept, self._tables, self._is_whole = now, tables, True
+
+    def _write(self, changed: Mapping[str, bytes | None], now: Mapping[Ref, AnyDoc]) -> None:
+        def everything() -> Mapping[str, bytes]:
+            return {_FOLDER: self._folder, **{_key(ref): _stored(doc) for ref, doc in now.items()}}
+
+        if not self._is_whole:
+            self._journal = Journal(self._path)  # unknown to it, so the file is made anew
+        self._journal.save(changed, everything)
+
+    def _forget(self, error: OSError) -> None:
+        self._is_whole = False
+        self._kept, self._tables = {}, {}
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            _LOG.exception("%s is neither written nor removed: older documents may stand in after a restart", self._path)  # fmt: skip
+        else:
+            _LOG.error("%s is not written: after a restart, what cannot be read is closed: %s", self._path, error)  # fmt: skip
+
+
+def _in_files(tables: Mapping[str, Table]) -> Iterator[AnyDoc]:
+    return (doc for table in tables.values() for doc in table.values() if doc.file)
+
+
+def _key(ref: Ref) -> str:
+    return f"{ref.group} {ref.kind} {ref.namespace} {ref.name}"
+
+
+def _stored(doc: AnyDoc) -> bytes:
+    """The file, and the object as it was read: defaults and what is not read are left out."""
+    kind = registry.BY_KIND[doc.ref.group, doc.ref.kind]
+    spec = doc.spec
+    content = (
+        spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if isinstance(spec, BaseModel)
+        else {}
+    )
+    metadata: dict[str, object] = {
+        "name": doc.ref.name,
+        "labels": dict(doc.meta.labels),
+        "annotations": dict(doc.meta.annotations),
+    }
+    if kind.namespaced:
+        metadata["namespace"] = doc.ref.namespace
+    if doc.meta.created is not None:
+        metadata["creationTimestamp"] = doc.meta.created.isoformat()
+    if doc.meta.uid:
+        metadata["uid"] = doc.meta.uid
+    if doc.meta.generation:
+        metadata["generation"] = doc.meta.generation
+    version = f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
+    value = {"apiVersion": version, "kind": kind.kind, "metadata": metadata}
+    value.update(content if kind.body == "body" else {"spec": content})
+    return msgspec.msgpack.encode((doc.file, value))
+
+
+def _plain(value: object) -> yaml.Plain:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str) else None
