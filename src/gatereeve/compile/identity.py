@@ -105,7 +105,7 @@ def _jwks_text(world: World, jwks: gate_api.Jwks) -> tuple[str | None, str]:
         return jwks.inline, ""
     if jwks.remote is not None:
         text = world.jwks.get(jwks.remote.uri)
-        return text, f"the key set at {jwks.remote.uri} has not been retrieved yet"
+        return text, f"there are no keys from {jwks.remote.uri}"
     if jwks.source is None:  # the type admits exactly one of the three
         return None, "no key set is given"
     data, problem = read_bytes(world, jwks.source, default_key="jwks.json")

@@ -174,7 +174,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "jwks-unavailable",
         _E,
-        "A key set has not been retrieved yet; until then its provider admits nobody.",
+        "A key set has not been retrieved yet, or not for too long; every token of its issuer is refused.",
+    ),
+    (
+        "jwks-stale",
+        _W,
+        "A key set cannot be refreshed; the keys retrieved last stay in force until `keepSeconds` are over.",
     ),
     (
         "jwks-uri-refused",

@@ -31,6 +31,7 @@ from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.key_memory import KeyMemory
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.status import status_of
@@ -117,7 +118,8 @@ class _House:
             on_death=self._died,
             on_stop=self._plane.ended,
         )
-        self._keys = KeySets(self._wake)
+        memory = KeyMemory(settings.state.key_sets)
+        self._keys = KeySets(self._wake, clock, remembered=memory.load(), remember=memory.save)
         self._watch = Watch(FolderSource(settings.folder, clock, retrieved=self._keys.retrieved))
         self._windows = Windows(clock, lambda: self._plane.next_change, self._wake)
         self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
@@ -144,7 +146,7 @@ class _House:
         self._changes.flush()
 
     async def _apply(self, world: World) -> None:
-        self._keys.want(world)
+        world = self._keys.want(world)
         await self._plane.apply(world)
         heap.settle()
         self._windows.applied()
