@@ -218,11 +218,17 @@ def _credentials(
     if who <= 5:
         known = cast.good_tokens() if random.random() < 0.8 else cast.bad_tokens()
         headers.append(("authorization", "Bearer " + random.choice(list(known.values()))))
-        if random.random() < 0.06:
+        if random.random() < 0.08:
             good = random.choice(list(cast.good_tokens().values()))
             headers[-1] = ("Authorization", random.choice(
                 ["Basic eDp5", "bearer " + good, "Bearer", "", "Bearer  " + good, "BEARER " + good,
-                 f"Bearer {good} x", f"Basic eDp5, Bearer {good}"]))  # fmt: skip
+                 f"Bearer {good} x", f"Basic eDp5, Bearer {good}", f"Bearer .{good}", f"Bearer {good}.", f"Bearer {good}=",
+                 f"xBearer {good}", f"Bearer {good.replace('.', '..')}", f"Bearer {good},Bearer {good}", good, f"bEARER {good}",
+                 f"Bearer\t{good}", f"Token {good}", f"Bearer {good}\xe9"]))  # fmt: skip
+        if random.random() < 0.03:
+            headers.append(
+                random.choice((headers[-1], ("authorization", ""), ("authorization", "Basic eDp5")))
+            )
     if who in (4, 6, 7, 8):
         value = random.choice((*[*cast.API_KEYS.values()] * 4, cast.WRONG_KEY, ""))
         headers.append(("x-api-key", value))

@@ -81,6 +81,11 @@ def algorithms(*names: object) -> tuple[object, ...]:
     return names
 
 
+def raw_header(text: str) -> str:
+    """A JOSE header as it stands, after the good one's members."""
+    return signed((json.dumps(HEADER)[:-1] + text).encode(), claims())
+
+
 def raw_claims(text: str) -> str:
     """Claims as they stand, after the good ones."""
     return signed(HEADER, (json.dumps(claims())[:-1] + text).encode())
@@ -116,7 +121,12 @@ BAD = (
     # not now
     *(token(exp=exp) for exp in (NOW - 3600, NOW - 61, 0, -1, None, str(NOW + 3600), "never", [NOW + 3600], True)),
     token(nbf=NOW + 3600), token(nbf=str(NOW)), token(iat=NOW + 7200, nbf=NOW + 7200),
+    # extensions that change what a token means
+    *(with_header(crit=crit) for crit in algorithms(["exp"], ["http://example.com/UNDEFINED"], [], "exp", 1, False, {"exp": 1})), raw_header(', "crit": null}'),
+    with_header(b64=False), with_header(b64=True), with_header(b64=False, crit=["b64"]), with_header(crit=["alg"], kid=None),
     # forms
+    f".{GOOD}", f"{GOOD}.", GOOD.replace(".", ".."), f"{GOOD}..", f"{HEAD}..{BODY}.{SIGNATURE}", f" {GOOD}", f'"{GOOD}"', f"{GOOD},", f"{GOOD} x", f"{GOOD}\t{GOOD}",
+    f"{GOOD},{GOOD}", f"{GOOD}, Bearer {GOOD}", f"{GOOD}\r\nAuthorization: Bearer {GOOD}", f"{GOOD}\r\nAuthorization: Basic eDp5", f"<{GOOD}>", f"=={GOOD}", f"{GOOD}\xe9",
     "", "x", "..", "...", "a.b.c", f"{GOOD}.{GOOD}", f"{GOOD}=", GOOD.replace(".", ","),
     GOOD.upper(), f"{HEAD}.{BODY}=.{SIGNATURE}", f"{HEAD}.{BODY}.{SIGNATURE}\u00e9".encode().decode("latin-1"), f"{HEAD}.{BODY}.{SIGNATURE}%3D",
     f"{HEAD}.{BODY}.{SIGNATURE}.a.b", signed([], claims()), signed("ES256", claims()), signed(HEADER, []), signed(HEADER, "alice"), signed(HEADER, b"{"),
@@ -144,10 +154,9 @@ async def test_a_token_that_proves_nothing(scene: Scene, bad: str) -> None:
 
 
 SPELLINGS = (
-    GOOD, f"{GOOD}.", f".{GOOD}", GOOD.replace(".", ".."), token(aud="https://gate/"), token(aud=["other", "gate"]),
-    token(exp=NOW - 5), with_header(typ=None), with_header(kid=None), with_header(extra=1), with_header(crit=["exp"]),
+    GOOD, token(aud="https://gate/"), token(aud=["other", "gate"]), token(exp=NOW - 5), with_header(typ=None), with_header(kid=None), with_header(extra=1),
 )  # fmt: skip
-"""Envoy overlooks dots too many, and the scheme of an audience; nothing of it changes who it is."""
+"""Envoy overlooks the scheme of an audience; nothing of it changes who it is."""
 
 
 @pytest.mark.parametrize("given", SPELLINGS, ids=range(len(SPELLINGS)))
@@ -190,8 +199,16 @@ ELSEWHERE = (
     (INFER, f"Authorization: Basic {base64.b64encode(f'alice:{GOOD}'.encode()).decode()}"),
     (INFER, f"Authorization: Token {GOOD}"),
     (INFER, f"Authorization: JWT {GOOD}"),
-    (INFER, f"Authorization: bearer {GOOD}"),
-    (INFER, f"Authorization: BEARER {GOOD}"),
+    (INFER, f"Authorization: Basic eDp5, Bearer {GOOD}"),
+    (INFER, f"Authorization: Bearer {GOOD}, Basic eDp5"),
+    (INFER, "Authorization: Basic eDp5", f"Authorization: Bearer {GOOD}"),
+    (INFER, f"Authorization: xBearer {GOOD}"),
+    (INFER, f"Authorization: x Bearer {GOOD}"),
+    (INFER, f"Authorization: Bearer Bearer {GOOD}"),
+    (INFER, f"Authorization: Bearer  {GOOD}"),
+    (INFER, f"Authorization: \xa0Bearer {GOOD}"),
+    (INFER, f"Authorization: Bearer\xa0{GOOD}"),
+    (INFER, f"Authorization: Digest token={GOOD}"),
     (INFER, f"Authorization: Bearer: {GOOD}"),
     (INFER, f"Authorization: Bearer\t{GOOD}"),
     (INFER, f"Authorization: Bearer{GOOD}"),
@@ -216,6 +233,36 @@ async def test_a_credential_in_the_wrong_place_is_none(scene: Scene, said: tuple
     answer = await scene.ask(post(*said))
     assert answer.status == 401
     assert not scene.reached()
+
+
+async def test_the_scheme_may_have_any_case(scene: Scene) -> None:
+    for scheme in ("Bearer", "bearer", "BEARER", "bEARER"):
+        assert (await scene.ask(post(INFER, f"Authorization: {scheme} {GOOD}"))).status == 200
+    assert len(scene.reached()["credit"]) == 4
+
+
+async def test_a_token_from_the_cache_is_judged_like_the_first(scene: Scene) -> None:
+    """jwt_authn keeps tokens that it has verified; extensions are looked at each time."""
+    critical = with_header(crit=["exp"])
+    for _ in range(3):
+        answer = await scene.ask(post(INFER, f"Authorization: Bearer {critical}"))
+        assert (answer.status, answer.code) == (401, "invalid-credential")
+    assert not scene.reached()
+
+
+@pytest.mark.parametrize(
+    "value", ["Basic eDp5", "", "x", f"Basic x, Bearer {GOOD}", GOOD, "Bearer"]
+)
+async def test_another_authorization_spoils_a_valid_credential(scene: Scene, value: str) -> None:
+    """What was presented and proves nothing counts against the request; ordinary routes never ask."""
+    key = f"X-Api-Key: {API_KEY}"
+    answer = await scene.ask(post(INFER, key, f"Authorization: {value}"))
+    assert (answer.status, answer.code) == (401, "invalid-credential")
+    assert answer.header("www-authenticate") == 'Bearer realm="gatereeve"'
+    assert not scene.reached()
+    assert (await scene.ask(post("/public", f"Authorization: {value}"))).server == "web"
+    (seen,) = scene.reached()["web"]
+    assert seen.values("authorization") == [value]
 
 
 async def test_what_a_caller_proved_does_not_reach_the_model(scene: Scene) -> None:

@@ -67,3 +67,37 @@ def test_they_arrive_after_the_start_and_rotate(up: Up, issuer: KeyServer) -> No
     issuer.body = keys.jwks("two").encode()
     up.until_answer(200, bearer("two"))
     assert up.ask(bearer("one")) == Answer(status=401, code="invalid-credential")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"gone"), (200, b"<html>sign in</html>"), (200, b" " * 300_000)]
+)
+def test_an_answer_that_is_no_key_set_changes_nothing(
+    up: Up, issuer: KeyServer, status: int, body: bytes
+) -> None:
+    issuer.body = keys.jwks("one").encode()
+    up.begin()
+    up.until_answer(200, bearer("one"))
+    asked = issuer.served
+    issuer.status, issuer.body = status, body
+    upping.until(lambda: "jwks-stale" in up.problems(), "the finding")
+    assert issuer.served > asked
+    assert up.ask(bearer("one")).status == 200
+
+    issuer.status, issuer.body = 200, b'{"keys": []}'  # in so many words: nobody
+    up.until_answer(401, bearer("one"))
+    assert "jwks-stale" not in up.problems()
+
+
+def test_a_restart_while_the_issuer_is_away_keeps_its_callers(up: Up, issuer: KeyServer) -> None:
+    issuer.body = keys.jwks("one").encode()
+    up.begin()
+    up.until_answer(200, bearer("one"))
+    memory = up.state / "key-sets.json"
+    upping.until(memory.exists, "the memory")
+    assert up.end() == 0
+    issuer.status = 503
+    up.begin()
+    assert up.ask(bearer("one")).status == 200
+    upping.until(lambda: "jwks-stale" in up.problems(), "the finding")
+    assert up.ask(bearer("one")).status == 200

@@ -268,7 +268,10 @@ def a_folder() -> Iterator[Up]:
 
 
 class KeyServer(ThreadingHTTPServer):
-    """An issuer's key set over https, on this machine. `served`: how often it was asked."""
+    """An issuer's key set over https, on this machine.
+
+    status: of its answers; None is 200 when there is a body, else 503. served: how often it was asked.
+    """
 
     daemon_threads = True
 
@@ -277,6 +280,7 @@ class KeyServer(ThreadingHTTPServer):
         authority = keys.Authority("issuer")
         self.ca = authority.certificate
         self.body = b""
+        self.status: int | None = None
         self.served = 0
         pair = authority.issue()
         (directory / "issuer.pem").write_text(pair.certificate + pair.key)
@@ -294,7 +298,7 @@ class _Keys(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.served += 1
-        self.send_response(200 if self.server.body else 503)
+        self.send_response(self.server.status or (200 if self.server.body else 503))
         self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "file-not-read": "tests/unit/sources",
     "too-many-documents": "tests/unit/api",
     "last-good-kept": "tests/unit/sources",
+    "jwks-stale": "tests/unit/sources",
     "jwks-uri-refused": "tests/unit/sources",
     "kind-not-served": "tests/unit/sources",
     "secret-unreadable": "tests/unit/sources",

@@ -54,10 +54,15 @@ def jwks(name: str) -> str:
 
 
 def token(
-    name: str, claims: Mapping[str, object], *, alg: str = "ES256", kid: str | None = None
+    name: str,
+    claims: Mapping[str, object],
+    *,
+    alg: str = "ES256",
+    kid: str | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> str:
-    """A signed JWT; `alg: none` leaves the signature empty."""
-    header = {"alg": alg, "typ": "JWT", "kid": kid or name}
+    """A signed JWT; `alg: none` leaves the signature empty. more: of the JOSE header."""
+    header = {"alg": alg, "typ": "JWT", "kid": kid or name} | dict(more or {})
     signed = b".".join(b64(json.dumps(part).encode()).encode() for part in (header, dict(claims)))
     if alg == "none":
         return signed.decode() + "."

@@ -77,10 +77,16 @@ class FileOrSecretKey(Spec):
 
 
 class JwksUri(Spec):
-    """A key set behind https. `allowPrivate` admits private addresses, in so many words."""
+    """A key set behind https. `allowPrivate` admits private addresses, in so many words.
+
+    keepSeconds: when the key set cannot be retrieved (no answer, an error, something else than a key
+    set), the keys retrieved last stay in force for so long after the refresh that was due; then every
+    token of the issuer is refused. An empty key set is an answer and takes effect at once.
+    """
 
     uri: Annotated[str, Field(pattern=r"^https?://[^\s\"'\\]{1,500}$")]
     refresh_seconds: Annotated[int, Field(ge=10, le=86400)] = 300
+    keep_seconds: Annotated[int, Field(ge=0, le=604800)] = 86400
     allow_private: bool = False
     ca: FileOrSecretKey | None = None
 

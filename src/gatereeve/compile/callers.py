@@ -32,7 +32,8 @@ class Caller:
 
     proved: who was proved, if rules hear of nobody since a credential above that one is invalid.
     invalid: the credential that was presented and does not verify; the gate answers 401 for it.
-    bad_token: whether that is a token that does not verify: it is refused before the body is read.
+    bad_token: whether that is an Authorization header that holds no token that verifies: it is
+    refused before the body is read.
     """
 
     principal: Principal | None = None
@@ -100,11 +101,12 @@ def _by_token(
 ) -> Caller:
     if not providers:
         return Caller()
-    token = tokens.bearer(entry.joined("authorization"))
-    if token is None:
+    header = entry.joined("authorization")
+    if header is None:
         return Caller()
-    if not token:
-        return Caller(invalid=Invalid(why="Authorization names Bearer without a readable token"))
+    token = tokens.bearer(header)
+    if isinstance(token, Invalid):
+        return Caller(invalid=token, bad_token=True)
     verified = tokens.verify(token, providers, now=now)
     if isinstance(verified, Invalid):
         return Caller(invalid=verified, bad_token=True)
@@ -122,6 +124,15 @@ def _by_token(
         issuer=provider.issuer,
         groups=_groups(provider, claims),
     )
+    if verified.extension is not None:
+        return Caller(
+            principal=principal,
+            claims=claims,
+            invalid=Invalid(
+                why=f"the token has the header {verified.extension!r}, which no gate knows"
+            ),
+            origin=provider.origin,
+        )
     odd = next((c for c in _asked(attributes, provider) if is_odd(tokens.claim(claims, c))), None)
     if odd is None:
         return Caller(principal=principal, claims=claims, origin=provider.origin)

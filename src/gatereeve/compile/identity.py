@@ -9,20 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import json
 from collections.abc import Iterable
 
 from cryptography import x509
 
 from gatereeve.api import gate as gate_api
 from gatereeve.api.world import GateDoc, World
+from gatereeve.compile import key_sets
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.ir import identity as ir
 
-_MIN_RSA_BITS = 2048
 _MIN_API_KEY_CHARS = 16
-_EC_CURVES = frozenset({"P-256", "P-384", "P-521"})
-_EMPTY_JWKS = '{"keys":[]}'
+_KEYS_HINT = (
+    f"Publish public keys for signatures: RSA of {key_sets.MIN_RSA_BITS} to {key_sets.MAX_RSA_BITS} bits"
+    " with exponent 65537, P-256, P-384, P-521 or Ed25519"
+)
 
 
 def compile_identity(world: World, doc: GateDoc) -> tuple[ir.Identity, tuple[Finding, ...]]:
@@ -55,27 +56,12 @@ def _jwt(
     findings: list[Finding],
 ) -> ir.JwtProvider:
     path = f"spec.identity.jwt[{index}]"
-    text, problem = _jwks_text(world, provider.jwks)
-    if text is None:
-        code = "jwks-unavailable" if provider.jwks.remote is not None else "missing-file"
-        findings.append(
-            _finding(doc, code, f"{path}.jwks", f"provider {provider.name}: {problem}",
-                     "until the key set is there, every token of this issuer is refused")
-        )  # fmt: skip
-        vetted = _EMPTY_JWKS
-    else:
-        vetted, problems = vet_jwks(text)
-        findings.extend(
-            _finding(doc, "jwks-invalid", f"{path}.jwks", f"provider {provider.name}: {item}",
-                     "use RSA keys of at least 2048 bits, P-256/384/521 or Ed25519 keys; no `oct` keys")
-            for item in problems
-        )  # fmt: skip
     claims = provider.claims
     return ir.JwtProvider(
         name=provider.name,
         issuer=provider.issuer,
         audiences=tuple(sorted(provider.audiences)),
-        jwks=vetted,
+        jwks=_key_set(world, doc, f"{path}.jwks", provider, findings),
         id_claim=tuple(claims.id.split(".")),
         groups_claim=None if claims.groups is None else tuple(claims.groups.split(".")),
         leeway_s=provider.leeway_seconds,
@@ -83,12 +69,43 @@ def _jwt(
     )
 
 
+def _key_set(
+    world: World,
+    doc: GateDoc,
+    path: str,
+    provider: gate_api.JwtProvider,
+    findings: list[Finding],
+) -> str:
+    """The provider's usable keys as canonical JSON; without any, every token of it is refused."""
+    text, problem = _jwks_text(world, provider.jwks)
+    if text is None:
+        code = "jwks-unavailable" if provider.jwks.remote is not None else "missing-file"
+        findings.append(
+            _finding(doc, code, path, f"provider {provider.name}: {problem}",
+                     "until the key set is there, every token of this issuer is refused")
+        )  # fmt: skip
+        return key_sets.EMPTY
+    keys = key_sets.read_key_set(text)
+    findings.extend(
+        _finding(doc, "jwks-key-refused", path, f"provider {provider.name}: {item}",
+                 _KEYS_HINT)
+        for item in keys.refused
+    )  # fmt: skip
+    if keys.problem is not None:
+        findings.append(
+            _finding(doc, "jwks-invalid", path,
+                     f"provider {provider.name}: the key set has no usable key: {keys.problem}",
+                     f"every token of this issuer is refused. {_KEYS_HINT}")
+        )  # fmt: skip
+    return keys.text
+
+
 def _jwks_text(world: World, jwks: gate_api.Jwks) -> tuple[str | None, str]:
     if jwks.inline is not None:
         return jwks.inline, ""
     if jwks.remote is not None:
         text = world.jwks.get(jwks.remote.uri)
-        return text, f"the key set at {jwks.remote.uri} has not been retrieved yet"
+        return text, f"there are no keys from {jwks.remote.uri}"
     if jwks.source is None:  # the type admits exactly one of the three
         return None, "no key set is given"
     data, problem = read_bytes(world, jwks.source, default_key="jwks.json")
@@ -122,69 +139,6 @@ def secret_value(world: World, namespace: str, name: str, key: str) -> tuple[byt
         return base64.b64decode(secret.spec.data[key], validate=True), ""
     except (binascii.Error, ValueError):
         return None, f"Secret {namespace}/{name}: key {key!r} is not base64"
-
-
-def vet_jwks(text: str) -> tuple[str, tuple[str, ...]]:
-    """The usable keys of a JWKS (RFC 7517) as canonical JSON, and what was wrong with the others.
-
-    Symmetric (`oct`), private, weak and unreadable keys are dropped: an `oct` key would let Envoy
-    accept HS256, and whoever reads the document could then sign.
-    """
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return _EMPTY_JWKS, ("the key set is not JSON",)
-    keys = parsed.get("keys") if isinstance(parsed, dict) else None
-    if not isinstance(keys, list):
-        return _EMPTY_JWKS, ('the key set has no "keys" list',)
-    good, problems = [], []
-    for index, key in enumerate(keys):
-        problem = _key_problem(key)
-        if problem is None:
-            good.append({k: v for k, v in sorted(key.items()) if isinstance(v, str)})
-        else:
-            problems.append(f"keys[{index}] {problem}")
-    if not good:
-        problems.append("no usable key is left")
-    return json.dumps({"keys": good}, separators=(",", ":"), sort_keys=True), tuple(problems)
-
-
-def _key_problem(key: object) -> str | None:
-    if not isinstance(key, dict):
-        return "is not an object"
-    if "d" in key:
-        return "is a private key, which has no place in a document"
-    kind = key.get("kty")
-    if kind == "oct":
-        return "is symmetric (kty oct): whoever can check a token could also sign one"
-    if kind == "RSA":
-        modulus = _b64_bytes(key.get("n"))
-        if modulus is None or _b64_bytes(key.get("e")) is None:
-            return "has no readable n and e"
-        bits = int.from_bytes(modulus).bit_length()
-        return None if bits >= _MIN_RSA_BITS else f"is weak: RSA with {bits} bits"
-    if kind == "EC":
-        if key.get("crv") not in _EC_CURVES:
-            return f"has an unsupported curve {key.get('crv')!r}"
-        return (
-            None
-            if _b64_bytes(key.get("x")) and _b64_bytes(key.get("y"))
-            else "has no readable point"
-        )
-    if kind == "OKP":
-        if key.get("crv") != "Ed25519":
-            return f"has an unsupported curve {key.get('crv')!r}"
-        return None if _b64_bytes(key.get("x")) else "has no readable point"
-    return f"has an unknown type {kind!r}"
-
-
-def _b64_bytes(value: object) -> bytes | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _api_keys(

@@ -1,9 +1,9 @@
 """Bearer tokens, verified as Envoy's jwt_authn verifies them (measured against Envoy 1.40).
 
-RFC 7515 and 7519 with Envoy's readings: `Bearer ` is case-sensitive and may stand anywhere in the
-header; a key without `kid` or `alg` fits every token; the kind of the key, not the token's `alg`,
-decides how an EC or Ed25519 signature is read; audiences are compared without scheme and final slash.
-Symmetric algorithms never verify: a key set with symmetric keys does not get this far.
+The Authorization header is one bearer token or it is refused. RFC 7515 and 7519 with Envoy's
+readings: a key without `kid` fits every token, an RSA key without `alg` every RSA algorithm; audiences
+are compared without scheme and final slash. Extensions (`crit`, `b64`) are refused. Symmetric
+algorithms never verify: a key set with symmetric keys does not get this far (`key_sets`).
 A leeway below one second is one second: Envoy reads 0 as its default of 60. Stricter in one point:
 the payload must be strict JSON. No clock: the instant is given.
 """
@@ -44,9 +44,9 @@ _ALGORITHMS = frozenset(
         "EdDSA",
     ]
 )
-_TOKEN_START = re.compile(r"[A-Za-z0-9._=-]")
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-_WHITE = re.compile(r"\s+")
+_EXTENSIONS = ("crit", "b64")
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
@@ -58,10 +58,14 @@ _Key: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A token that its issuer signed, for us, and that is valid now."""
+    """A token that its issuer signed, for us, and that is valid now.
+
+    extension: a JOSE header that changes its meaning in a way that the gate does not know; or None.
+    """
 
     provider: JwtProvider
     claims: Claims
+    extension: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +79,16 @@ class _UnreadableError(Exception):
     """A part of a token that cannot be read; the text says which."""
 
 
-def bearer(authorization: str | None) -> str | None:
-    """The token in an Authorization header (several joined by commas); None when there is none.
+def bearer(authorization: str) -> str | Invalid:
+    """The token of an Authorization header (several headers joined by commas).
 
-    "" for a header that names the scheme in other letters or without a token: presented, and wrong.
+    The header is `Bearer` in any case, one space, and three parts of base64url (RFC 6750 section
+    2.1, RFC 7515 section 3.1); everything else is invalid.
     """
-    if authorization is None:
-        return None
-    _, found, rest = authorization.partition("Bearer ")
-    if not found:
-        return "" if authorization.lower().startswith("bearer") else None
-    start = _TOKEN_START.search(rest)
-    return rest[start.start() :] if start else rest
+    found = _BEARER.fullmatch(authorization)
+    if found is None:
+        return Invalid(why="Authorization is not exactly one bearer token of three parts")
+    return found[1]
 
 
 def verify(token: str, providers: Sequence[JwtProvider], *, now: datetime) -> Verified | Invalid:
@@ -110,7 +112,8 @@ def verify(token: str, providers: Sequence[JwtProvider], *, now: datetime) -> Ve
         return Invalid(why=f"the token is not for this gate: aud {claims.get('aud')!r}")
     if not _is_signed(header, signed, signature, provider.jwks):  # 7
         return Invalid(why=f"no key of provider {provider.name} made this signature")
-    return Verified(provider=provider, claims=claims)
+    extension = next((name for name in _EXTENSIONS if name in header), None)
+    return Verified(provider=provider, claims=claims, extension=extension)
 
 
 def claim(claims: Claims, path: Sequence[str]) -> object:
@@ -124,7 +127,7 @@ def claim(claims: Claims, path: Sequence[str]) -> object:
 
 
 def _read(token: str) -> tuple[Claims, Claims, bytes, bytes]:
-    parts = [part for part in token.split(".") if part]  # Envoy overlooks dots too many
+    parts = token.split(".")
     if len(parts) != 3:
         raise _UnreadableError("not of the form header.payload.signature")
     header = _object(parts[0], "header")
@@ -172,13 +175,10 @@ def _no_constant(text: str) -> object:
 
 
 def _decode(part: str, what: str) -> bytes:
-    text = _WHITE.sub("", part)
-    unpadded = text.rstrip("=")
-    padding_length = len(text) - len(unpadded)
-    if padding_length not in (0, -len(unpadded) % 4) or not _BASE64URL.fullmatch(unpadded):
+    if _BASE64URL.fullmatch(part) is None:
         raise _UnreadableError(f"the {what} is not base64url")
     try:
-        return base64.urlsafe_b64decode(unpadded + "=" * (-len(unpadded) % 4))
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except binascii.Error as error:
         raise _UnreadableError(f"the {what} is not base64url") from error
 

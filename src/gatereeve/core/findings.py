@@ -179,12 +179,22 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "jwks-invalid",
         _E,
-        "A key set that is unreadable, empty, or holds symmetric or weak keys. Its provider admits nobody.",
+        "A key set that cannot be read, is empty, or has no usable key. Every token of its issuer is refused.",
+    ),
+    (
+        "jwks-key-refused",
+        _W,
+        "A key of a key set is not used: weak, malformed, private, symmetric, or not for signatures.",
     ),
     (
         "jwks-unavailable",
         _E,
-        "A key set has not been retrieved yet; until then its provider admits nobody.",
+        "A key set has not been retrieved yet, or not for too long; every token of its issuer is refused.",
+    ),
+    (
+        "jwks-stale",
+        _W,
+        "A key set cannot be refreshed; the keys retrieved last stay in force until `keepSeconds` are over.",
     ),
     (
         "jwks-uri-refused",

@@ -13,7 +13,7 @@ from gatereeve.core.refs import Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtProvider:
-    """Bearer tokens of one issuer, in the Authorization header only.
+    """Bearer tokens of one issuer. The Authorization header is exactly one token, or it is refused.
 
     jwks: vetted key set as canonical JSON text; an empty key set admits nobody.
     id_claim, groups_claim: path into the payload. leeway_s: clock skew for exp and nbf, seconds.

@@ -33,6 +33,7 @@ from gatereeve.runtime.door import Door
 from gatereeve.runtime.governed import Governed
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.key_memory import KeyMemory
 from gatereeve.runtime.mounted import Mounted
 from gatereeve.runtime.places import Beside, FolderPlace, Place, Retrieve
 from gatereeve.runtime.roster import Elsewhere, Roster
@@ -94,7 +95,8 @@ class _House:
         self._clock = clock
         self._supervisor = supervisor
         self._announce = announce
-        self._keys = KeySets(self._wake)
+        memory = KeyMemory(settings.state.key_sets)
+        self._keys = KeySets(self._wake, clock, remembered=memory.load(), remember=memory.save)
         self._place = _place(settings, clock, self._keys.retrieved, self._led)
         _LOG.info("reading %s; state in %s", self._place.name, settings.state.root)
         self._issuer: Issuer | None = None
@@ -193,7 +195,7 @@ class _House:
             self._stopping = True
 
     async def _apply(self, world: World) -> None:
-        self._keys.want(world)
+        world = self._keys.want(world)
         await self._plane.apply(world)
         if self._door is not None:
             self._door.see(world)

@@ -6,6 +6,7 @@ values: names of Gates, types of xDS, severities, tasks of ours; never anything 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,6 +83,13 @@ WORLD_AGE_S: Final = _metric(
 FINDINGS: Final = _metric(
     "controller", "gauge", "findings", "findings in the documents of now", "severity"
 )
+FINDING_CODES: Final = _metric(
+    "controller",
+    "gauge",
+    "finding_codes",
+    "findings in the documents of now, of the codes that occur",
+    "code",
+)
 LEADING: Final = _metric("controller", "gauge", "leading", "1 while this replica is the leader")
 REVIEWS: Final = _metric(
     "controller", "counter", "reviews_total",
@@ -119,7 +127,7 @@ RECORDS_WAITING: Final = _metric(
 
 REGISTRY: Final = (
     GATE_INFO, GATE_CURRENT, GATE_NODES, XDS_STREAMS, XDS_OPENED, XDS_REFUSED, XDS_PUSHES,
-    XDS_RESOURCES, XDS_NACKS, COMPILE_S, WORLD_AGE_S, FINDINGS, LEADING, REVIEWS, REVIEW_S, REVIEW_CODES, GUARDS,
+    XDS_RESOURCES, XDS_NACKS, COMPILE_S, WORLD_AGE_S, FINDINGS, FINDING_CODES, LEADING, REVIEWS, REVIEW_S, REVIEW_CODES, GUARDS,
     CERTIFICATE_S, FAILURES,
     GATE_READY, GATE_DRAINING, ENVOY_RESTARTS, RECORDS, RECORDS_LOST, RECORDS_WAITING,
 )  # fmt: skip
@@ -190,6 +198,10 @@ def of_controller(
     yield (
         FINDINGS,
         [((level.name.lower(),), sum(f.severity is level for f in found)) for level in Severity],
+    )
+    yield (
+        FINDING_CODES,
+        [((code,), n) for code, n in sorted(Counter(f.code for f in found).items())],
     )
     yield LEADING, [((), leading)]
 

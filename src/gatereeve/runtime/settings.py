@@ -98,6 +98,11 @@ class StatePaths:
         """Digests of the guards that were seen last (`guarding`)."""
         return self.root / "guards.journal"
 
+    @property
+    def key_sets(self) -> Path:
+        """Key sets that were retrieved last (`key_memory`)."""
+        return self.root / "key-sets.json"
+
     def last_good(self, gate: str) -> Path:
         return self.root / "last-good" / f"{gate}.journal"
 

@@ -32,6 +32,7 @@ from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.folders import check_readable
 from gatereeve.runtime.governed import FileStore, Governed
 from gatereeve.runtime.keeping import LastGoodKeeper
+from gatereeve.runtime.key_memory import KeyMemory
 from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.runtime.proxies import REPLICA, Fleet, Work
 from gatereeve.runtime.settings import Settings, prepare_state
@@ -125,7 +126,8 @@ class _House:
             on_death=self._died,
             on_stop=self._plane.ended,
         )
-        self._keys = KeySets(self._wake)
+        keys = KeyMemory(settings.state.key_sets)
+        self._keys = KeySets(self._wake, clock, remembered=keys.load(), remember=keys.save)
         memory = LastDocuments(settings.state.folder, settings.folder)
         self._watch = Watch(
             FolderSource(settings.folder, clock, retrieved=self._keys.retrieved, memory=memory)
@@ -155,7 +157,7 @@ class _House:
         self._changes.flush()
 
     async def _apply(self, world: World) -> None:
-        self._keys.want(world)
+        world = self._keys.want(world)
         await self._plane.apply(world)
         heap.settle()
         self._windows.applied()

@@ -1,8 +1,10 @@
-"""Remote key sets: retrieved beside the compile path, refreshed, and kept when a refresh fails.
+"""Remote key sets: retrieved beside the compile path, refreshed, and kept for a time when that fails.
 
 The compiler never waits for a network: it reads what `retrieved` says at that moment, and a key set
-that is not there yet admits nobody. Which keys are good enough is judged there, too; here a body
-only has to be a JSON object with `keys`.
+that is not there admits nobody. Which keys are good enough is judged there, too; here a body only has
+to be a JSON object with a list `keys`. An empty list is an answer like any other: it takes effect.
+Everything else (404, HTML, too much, no connection) leaves the keys retrieved last in force, at most
+until `refreshSeconds` and `keepSeconds` after they were retrieved, across restarts too (`Kept`).
 """
 
 from __future__ import annotations
@@ -11,42 +13,74 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from gatereeve.api import gate as api
 from gatereeve.api.world import World
 from gatereeve.core import findings, refs
+from gatereeve.core.protocols import Clock
 from gatereeve.sources import fetch
 from gatereeve.sources.files import Retrieved
 
 _FIRST_RETRY_S = 2.0
 _MAX_AT_ONCE = 8
+MAX_KEYS = 100
+"""A set with more is none, as for the compiler (`compile.key_sets`, and a test that they agree)."""
+_MAX_REMEMBERED = 256
+_MAX_CLOCK_STEP = timedelta(minutes=5)
+"""So far in the future a remembered retrieval may lie; beyond it, its age is unknown."""
 
 Place = tuple[refs.Origin, refs.Where | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One key set that Gates want. problem: why it is not retrieved at all, or "" ."""
+    """One key set that Gates want. problem: why it is not retrieved at all, or "".
+
+    refresh_s: between two retrievals. keep_s: how much longer the last keys count when that fails.
+    """
 
     target: fetch.Target
     refresh_s: int
+    keep_s: int
     places: tuple[Place, ...]
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A key set as it was retrieved last. at: when, in UTC. trust: whom its server was trusted by."""
+
+    text: str
+    at: datetime
+    trust: str
+
+
+Remember = Callable[[Mapping[str, Kept]], None]
+"""Told in a thread, one call at a time, what is kept by URI. Never raises."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Held:
-    """What is known about one key set. due: on the loop's clock."""
+    """What is known about one key set. due: on the loop's clock. age_from: `kept.at`, on that clock."""
 
     wanted: Wanted
-    text: str | None = None
+    kept: Kept | None = None
+    age_from: float = 0.0
     failure: tuple[str, str] | None = None
     failures: int = 0
     due: float = 0.0
     busy: bool = field(default=False)
+
+    @property
+    def ends(self) -> float:
+        """When the keys retrieved last stop to count, unless they are refreshed."""
+        return self.age_from + self.wanted.refresh_s + self.wanted.keep_s
 
 
 def wanted(world: World) -> dict[str, Wanted]:
@@ -65,6 +99,7 @@ def wanted(world: World) -> dict[str, Wanted]:
             one = Wanted(
                 target=fetch.Target(uri=remote.uri, allow_private=remote.allow_private, ca=ca),
                 refresh_s=remote.refresh_seconds,
+                keep_s=remote.keep_seconds,
                 places=((doc.origin(path), doc.where(path)),),
                 problem=problem,
             )
@@ -76,14 +111,25 @@ def wanted(world: World) -> dict[str, Wanted]:
 class KeySets:
     """Keeps the key sets that were wanted last. Used from one event loop, but for `retrieved`.
 
-    on_change: called on that loop whenever `retrieved` would say something new.
+    on_change: called on that loop whenever `retrieved` would say something new. remembered: what an
+    earlier process kept, by URI; remember: told whenever that changes.
     """
 
     def __init__(
-        self, on_change: Callable[[], None], *, resolve: fetch.Resolve = fetch.system_resolve
+        self,
+        on_change: Callable[[], None],
+        clock: Clock,
+        *,
+        resolve: fetch.Resolve = fetch.system_resolve,
+        remembered: Mapping[str, Kept] | None = None,
+        remember: Remember = lambda _kept: None,
     ) -> None:
         self._on_change = on_change
+        self._clock = clock
         self._resolve = resolve
+        self._remembered = dict(remembered or {})
+        self._remember = remember
+        self._one_at_a_time = asyncio.Lock()
         self._held: dict[str, _Held] = {}
         self._retrieved = Retrieved()
         self._event = asyncio.Event()
@@ -92,25 +138,47 @@ class KeySets:
         """The key sets at hand, and findings about those that are not. Never blocks; any thread."""
         return self._retrieved
 
-    def want(self, world: World) -> None:
-        """From now on, the key sets that this World's Gates name. The others are forgotten."""
+    def want(self, world: World) -> World:
+        """From now on, the key sets that this World's Gates name; the same World with those of them
+        that count now. The others are remembered for a Gate that comes back, and told no more."""
         new = wanted(world)
         now = asyncio.get_running_loop().time()
         held: dict[str, _Held] = {}
         for uri, one in new.items():
             before = self._held.get(uri)
             if before is None:
-                held[uri] = _Held(wanted=one, due=now)
+                held[uri] = self._recall(uri, one, now)
                 continue
             if (before.wanted.target, before.wanted.problem) != (one.target, one.problem):
-                # Other authorities or bounds: what was trusted before need not be now.
-                before.text, before.failure, before.due = None, None, now
+                before.failure, before.due = None, now
+            if before.kept is not None and not _is_trusted(before.kept, one):
+                before.kept = None
             before.due = min(before.due, now + one.refresh_s)
             before.wanted = one
             held[uri] = before
+        for uri, gone in self._held.items():
+            if uri not in held and gone.kept is not None:
+                self._remembered[uri] = gone.kept
+        while len(self._remembered) > _MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
         self._held = held
         self._publish()
         self._event.set()
+        keys = self._retrieved.jwks
+        return world if world.jwks == keys else dataclasses.replace(world, jwks=keys)
+
+    def _recall(self, uri: str, one: Wanted, now: float) -> _Held:
+        """A key set that is wanted anew, with the keys that an earlier process kept, if they count."""
+        held = _Held(wanted=one, due=now)
+        kept = self._remembered.pop(uri, None)
+        if kept is None or not _is_trusted(kept, one):
+            return held
+        age = self._clock.now() - kept.at
+        if age >= -_MAX_CLOCK_STEP:
+            held.kept, held.age_from = kept, now - max(0.0, age.total_seconds())
+        if held.ends <= now:
+            held.kept = None
+        return held
 
     async def run(self) -> None:
         """Retrieves what is due, for as long as it is not cancelled."""
@@ -123,11 +191,22 @@ class KeySets:
                     if held.due <= now and not held.busy:
                         held.busy = True
                         group.create_task(self._one(held, slots), name="key-set")
+                self._expire(now)
                 await self._sleep(now)
 
+    def _expire(self, now: float) -> None:
+        """Keys that could not be refreshed for too long count no more."""
+        over = [h for h in self._held.values() if h.kept is not None and h.ends <= now]
+        for held in over:
+            held.kept = None
+        if over:
+            self._publish()
+
     async def _sleep(self, now: float) -> None:
-        """Until the next is due, or until `want` or an answer changes that."""
-        due = min((h.due for h in self._held.values() if not h.busy), default=None)
+        """Until the next is due or ends, or until `want` or an answer changes that."""
+        moments = [h.due for h in self._held.values() if not h.busy]
+        moments += [h.ends for h in self._held.values() if h.kept is not None]
+        due = min(moments, default=None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                 await self._event.wait()
@@ -147,7 +226,14 @@ class KeySets:
             held.busy = False
         if held.wanted.target == one.target:
             self._keep(held, text, failure)
+            if text is not None:
+                await self._tell_memory()
         self._event.set()
+
+    async def _tell_memory(self) -> None:
+        async with self._one_at_a_time:
+            kept = {uri: h.kept for uri, h in self._held.items() if h.kept is not None}
+            await asyncio.to_thread(self._remember, kept)
 
     async def _text(self, one: Wanted) -> str:
         if one.problem:
@@ -160,26 +246,29 @@ class KeySets:
             raise fetch.UnavailableError("the answer is not JSON") from error
         if not isinstance(parsed, dict) or not isinstance(parsed.get("keys"), list):
             raise fetch.UnavailableError("the answer is no key set: it has no list `keys`")
+        if len(parsed["keys"]) > MAX_KEYS:
+            raise fetch.UnavailableError(f"the answer has more than {MAX_KEYS} keys")
         return text
 
     def _keep(self, held: _Held, text: str | None, failure: tuple[str, str] | None) -> None:
         refresh_s: float = held.wanted.refresh_s
+        now = asyncio.get_running_loop().time()
         if text is not None:
-            held.text, held.failure, held.failures = text, None, 0
+            at = self._clock.now().replace(microsecond=0)
+            held.kept = Kept(text=text, at=at, trust=_trust(held.wanted.target))
+            held.age_from, held.failure, held.failures = now, None, 0
         else:
             held.failure = failure
             refresh_s = min(refresh_s, _FIRST_RETRY_S * 2 ** min(held.failures, 16))
             held.failures += 1
-            if failure is not None and failure[0] == "jwks-uri-refused":
-                held.text = None
-        held.due = asyncio.get_running_loop().time() + refresh_s
+        held.due = now + refresh_s
         self._publish()
 
     def _publish(self) -> None:
         """One consistent value, replaced as a whole, so that any thread may read it."""
         found = [item for held in self._held.values() for item in _findings(held)]
         new = Retrieved(
-            jwks={uri: held.text for uri, held in self._held.items() if held.text is not None},
+            jwks={uri: h.kept.text for uri, h in self._held.items() if h.kept is not None},
             found=findings.order(found),
         )
         if new != self._retrieved:
@@ -197,14 +286,37 @@ def _findings(held: _Held) -> Iterator[findings.Finding]:
     if code == "jwks-uri-refused":
         message = f"the key set may not be retrieved from {uri}: {why}"
         hint = "use https and a public address, or write `allowPrivate: true`"
-    elif held.text is not None:
-        code = "last-good-kept"
+    if held.kept is not None:
+        code = "jwks-stale"
         message = f"the key set at {uri} cannot be refreshed: {why}"
-        hint = "the keys retrieved last stay in force"
+        hint = f"the keys of {held.kept.at:%Y-%m-%dT%H:%M:%SZ} stay in force until {_end(held.kept, held.wanted)}"
     for origin, where in held.wanted.places:
         yield findings.Finding(
             code=findings.FindingCode(code), message=message, hint=hint, origin=origin, where=where
         )
+
+
+def _end(kept: Kept, wanted: Wanted) -> str:
+    end = kept.at + timedelta(seconds=wanted.refresh_s + wanted.keep_s)
+    return f"{end:%Y-%m-%dT%H:%M:%SZ}; then every token of this issuer is refused"
+
+
+def _trust(target: fetch.Target) -> str:
+    """Whom a server is trusted by, and where it may be."""
+    authority = "public" if target.ca is None else hashlib.sha256(target.ca).hexdigest()
+    return f"{_bounds(target)} {authority}"
+
+
+def _bounds(target: fetch.Target) -> str:
+    return "private" if target.allow_private else "public"
+
+
+def _is_trusted(kept: Kept, one: Wanted) -> bool:
+    """Whether keys that were retrieved before still may count: the same authority and bounds. An
+    authority that cannot be read just now is no other authority."""
+    if one.problem:
+        return kept.trust.split(" ")[0] == _bounds(one.target)
+    return kept.trust == _trust(one.target)
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:
@@ -216,6 +328,7 @@ def _both(one: Wanted, other: Wanted) -> Wanted:
             ca=one.target.ca,
         ),
         refresh_s=min(one.refresh_s, other.refresh_s),
+        keep_s=min(one.keep_s, other.keep_s),
         places=(*one.places, *other.places),
         problem=one.problem
         or other.problem

@@ -194,7 +194,11 @@ class TestIdentity:
         "bad",
         [
             [("Authorization", "Bearer x.y.z")],
-            [("Authorization", "bearer " + CORP.token())],
+            [("Authorization", "Basic eDp5")],
+            [("Authorization", "")],
+            [("Authorization", CORP.token())],
+            [("Authorization", "Bearer " + CORP.token(header={"crit": ["exp"]}))],
+            [("Authorization", "Bearer " + CORP.token(header={"b64": False}))],
             [("Authorization", "Bearer")],
             [CORP.header(), CORP.header()],
             [CORP.header(drop="sub")],
@@ -226,8 +230,13 @@ class TestIdentity:
         decision = ask(gate(), CORP.header(), certificate=certificate)
         assert outcome(decision) == (401, "invalid-credential")
 
-    def test_another_authorization_scheme_is_no_credential(self) -> None:
-        decision = ask(gate(), ("Authorization", "Basic eDp5"))
+    def test_the_scheme_may_have_any_case(self) -> None:
+        for scheme in ("Bearer", "bearer", "BEARER", "bEARER"):
+            assert ask(gate(), ("Authorization", f"{scheme} {CORP.token()}")).forwarded
+
+    def test_without_token_providers_authorization_is_no_credential(self) -> None:
+        here = gate(identity=Identity(api_keys=ir.api_keys(bank=())), attributes=Attributes())
+        decision = ask(here, ("Authorization", "Basic eDp5"))
         assert outcome(decision) == (401, "credential-required")
 
     def test_anonymous_in_so_many_words(self) -> None:

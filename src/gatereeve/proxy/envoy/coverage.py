@@ -21,10 +21,17 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from gatereeve.ir import recording
 from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters import jwt
+from gatereeve.proxy.envoy.filters import authorization, jwt
 
 _ENFORCING: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.LIMIT, names.ROUTER)
-_ASKED: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.JWT, names.LIMIT)
+_ASKED: Final = (
+    names.STAGES,
+    names.ENFORCE,
+    names.ALLOW,
+    names.AUTHORIZATION,
+    names.JWT,
+    names.LIMIT,
+)
 
 
 def check_governed(messages: Iterable[Any]) -> list[str]:
@@ -107,6 +114,8 @@ def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterat
     token = _unpack(stated[names.JWT], config_pb2.PerRouteConfig)
     if verifies_tokens and (token is None or token.requirement_name != jwt.REQUIREMENT):
         yield "tokens are not verified"
+    if verifies_tokens and stated[names.AUTHORIZATION] != authorization.requiring_one_token():
+        yield "other things than one token are taken for a token"
     stages = _unpack(stated[names.STAGES], filter_pb2.RBACPerRoute)
     if stages is None or not _is_staged(stages.rbac):
         yield "no stages"

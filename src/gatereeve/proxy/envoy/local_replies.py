@@ -64,7 +64,7 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
         (_all(_status(403), admitted), _ROUTE),
         (_all(_status(403), passed), refusals.lookup("no-allow-rule")),
         (_all(_status(403), _connects()), refusals.lookup("upgrade-refused")),
-        # jwt_authn answers 403 for a wrong audience; by then the gate's first filter has run.
+        # No bearer token, or jwt_authn's 403 for a wrong audience; by then the gate's first filter has run.
         (_all(_status(403), _in_filters()), refusals.lookup("invalid-credential")),
         (_status(403), refusals.lookup("upgrade-refused")),
         (_status(401), refusals.lookup("invalid-credential")),

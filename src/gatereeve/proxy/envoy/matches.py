@@ -207,18 +207,9 @@ def _precedence(proofs: Proofs, namespace: str) -> list[Any]:
     """The credentials that count before this one were not presented."""
     found = []
     if namespace != recording.JWT_NAMESPACE and proofs.identity.jwt:
-        found += [
-            route_pb2.HeaderMatcher(
-                name="authorization",
-                string_match=text,
-                invert_match=True,
-                treat_missing_header_as_empty=True,
-            )
-            for text in (
-                string_pb2.StringMatcher(contains="Bearer "),
-                string_pb2.StringMatcher(prefix="bearer", ignore_case=True),
-            )
-        ]
+        found.append(
+            route_pb2.HeaderMatcher(name="authorization", present_match=True, invert_match=True)
+        )
     if namespace == recording.MTLS_NAMESPACE and proofs.identity.api_keys is not None:
         found.append(
             route_pb2.HeaderMatcher(

@@ -44,17 +44,16 @@ class Proofs:
     attributes: ids.Attributes
 
 
+def token_header(provider: str) -> str:
+    """The key in jwt_authn's metadata under which the JOSE header of a provider's token stands; no
+    name of a provider has a dot."""
+    return f"{provider}.header"
+
+
 @lru_cache(maxsize=1)
-def presents_bearer() -> Any:
-    """An Authorization header that names the Bearer scheme, in whatever letters."""
-    return rbac.any_of(
-        [
-            rbac.header("authorization", string_pb2.StringMatcher(contains="Bearer ")),
-            rbac.header(
-                "authorization", string_pb2.StringMatcher(prefix="bearer", ignore_case=True)
-            ),
-        ]
-    )
+def presents_token() -> Any:
+    """An Authorization header: one that is no bearer token was refused before (`authorization`)."""
+    return rbac.has_header("authorization")
 
 
 @lru_cache(maxsize=16)
@@ -80,8 +79,10 @@ def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     found: list[tuple[str, Any]] = []
     known = proofs.identity
     if known.jwt:
-        bearer = rbac.all_of([presents_bearer(), rbac.negate(has_token(proofs))])
+        bearer = rbac.all_of([presents_token(), rbac.negate(has_token(proofs))])
         found.append(("bearer-token", bearer))
+        unknown = rbac.any_of(_extensions(proofs))
+        found.append(("token-extension", unknown))
         odd = _odd_claims(proofs)
         if odd:
             found.append(("claim", rbac.any_of(odd)))
@@ -92,6 +93,16 @@ def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
         unknown = rbac.negate(rbac.is_present(_MTLS, ("id",)))
         found.append(("client-certificate", rbac.all_of([rbac.has_certificate(), unknown])))
     return tuple(found)
+
+
+def _extensions(proofs: Proofs) -> list[Any]:
+    """JOSE headers that change what a token means and that the gate does not understand: `crit`
+    (RFC 7515 section 4.1.11), and `b64` (RFC 7797), which no JWT may have."""
+    return [
+        rbac.is_present(_JWT, (token_header(provider.name), name))
+        for provider in proofs.identity.jwt
+        for name in ("crit", "b64")
+    ]
 
 
 @lru_cache(maxsize=16384)
@@ -154,7 +165,7 @@ def _guards(proofs: Proofs, method: str) -> list[Any]:
     """Nothing with precedence over this method was presented."""
     found = []
     if method != "jwt" and proofs.identity.jwt:
-        found.append(rbac.negate(presents_bearer()))
+        found.append(rbac.negate(presents_token()))
     if method == "mtls" and proofs.identity.api_keys is not None:
         found.append(rbac.negate(rbac.has_header(proofs.identity.api_keys.header)))
     return found

@@ -2,7 +2,7 @@
 
 Only exact, prefix and presence matchers on what a client sends: a pattern over bytes that are no
 UTF-8 does not match, and a deny rule that does not match is open (knowledge: Envoy 8). Patterns
-stand on values of verified tokens only, which are UTF-8.
+stand on values of verified tokens only, which are UTF-8, or say what is *not* refused.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from gatereeve.core import refusals
 from gatereeve.ir import access, recording, routes
 from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac, wire
 from gatereeve.proxy.envoy.engines import Selection
-from gatereeve.proxy.envoy.filters import body, buffer, jwt, notes, protocol
+from gatereeve.proxy.envoy.filters import authorization, body, buffer, jwt, notes, protocol
 from gatereeve.proxy.envoy.filters.placed import asleep
 from gatereeve.proxy.envoy.proofs import Proofs
 
@@ -246,6 +246,7 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
     if shadow is not None:
         found[names.ENFORCE] = _packed(names.ENFORCE, engines.build_enforcement(shadow))
     if proofs.identity.jwt:
+        found[names.AUTHORIZATION] = _one_token()
         found[names.JWT] = _required()
     return found
 
@@ -257,6 +258,7 @@ def _unknown_model(place: Place) -> PerFilter:
         names.ALLOW: _open_allowance(),
     }
     if place.proofs.identity.jwt:
+        found[names.AUTHORIZATION] = _one_token()
         found[names.JWT] = _required()
     return found
 
@@ -264,6 +266,7 @@ def _unknown_model(place: Place) -> PerFilter:
 def _ordinary(place: Place) -> PerFilter:
     found = {names.STAGES: _open_stages(), names.ALLOW: _open_allowance()}
     if place.proofs.identity.jwt:
+        found[names.AUTHORIZATION] = _any_authorization()
         found[names.JWT] = _not_required()
     return found
 
@@ -299,6 +302,16 @@ def _open_allowance() -> bytes:
 @lru_cache(maxsize=1)
 def _required() -> bytes:
     return _entry(names.JWT, jwt.required())
+
+
+@lru_cache(maxsize=1)
+def _one_token() -> bytes:
+    return _entry(names.AUTHORIZATION, authorization.requiring_one_token())
+
+
+@lru_cache(maxsize=1)
+def _any_authorization() -> bytes:
+    return _entry(names.AUTHORIZATION, authorization.requiring_nothing())
 
 
 @lru_cache(maxsize=1)

@@ -44,6 +44,7 @@ _SHARED_FILTERS: Final = (
     names.STAGES,
     names.NOTES,
     names.ALLOW,
+    names.AUTHORIZATION,
     names.JWT,
     names.ENFORCE,
     names.PROTOCOL,

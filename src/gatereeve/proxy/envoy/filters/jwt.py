@@ -1,6 +1,7 @@
 """Bearer tokens: verified once, payload into metadata under the provider's name.
 
-Absent passes, invalid is 401 here, whoever else might vouch for the caller. Governed routes ask for
+Absent passes, invalid is 401 here, whoever else might vouch for the caller. The header's form was
+judged before (`authorization`); its JOSE header goes into metadata, where the stages look for `crit`. Governed routes ask for
 the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
 usable keys stays, so that its tokens are refused and not ignored. Envoy rejects a key set without
 any key, and with it the filter that verifies everybody else's tokens: such a provider gets a key
@@ -17,7 +18,7 @@ from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
 from google.protobuf import empty_pb2
 
 from gatereeve.ir.identity import JwtProvider
-from gatereeve.proxy.envoy import names, packing
+from gatereeve.proxy.envoy import names, packing, proofs
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
 REQUIREMENT: Final = "any-provider"
@@ -68,8 +69,10 @@ def build_provider(provider: JwtProvider) -> Any:
         # The rules must see that a token was presented, or rights of two credentials would add up;
         # governed routes take the header off before the model sees it (`routes`).
         forward=True,
-        from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix="Bearer ")],
+        # What stands before the space is `Bearer` in some case: `authorization` saw to it.
+        from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix=" ")],
         payload_in_metadata=provider.name,
+        header_in_metadata=proofs.token_header(provider.name),
         jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
         local_jwks=base_pb2.DataSource(inline_string=_keys(provider)),
     )

@@ -1,0 +1,43 @@
+"""Before tokens are verified: an Authorization header that is not exactly one bearer token is refused.
+
+jwt_authn searches the header for a token, wherever it stands and whatever is around it, and overlooks
+dots. So its form is judged here (RFC 9110 section 11.4, RFC 6750 section 2.1, RFC 7515 section 3.1):
+`Bearer` in any case, one space, three parts of base64url without padding. The local reply says 401.
+Asleep but on routes that verify tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+from envoy.type.matcher.v3 import string_pb2
+
+from gatereeve.proxy.envoy import names, packing, rbac
+from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+
+HEADER: Final = "authorization"
+FORM: Final = r"[Bb][Ee][Aa][Rr][Ee][Rr] [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+"""The whole header; several headers are one value with commas, which it does not take."""
+
+
+def build(ground: Ground) -> tuple[Placed, ...]:
+    if not ground.gate.identity.jwt:
+        return ()
+    return (Placed(name=names.AUTHORIZATION, config=packing.pack(filter_pb2.RBAC())),)
+
+
+def requiring_one_token() -> Any:
+    """For routes that verify tokens: no header, or one bearer token."""
+    form = rbac.header(HEADER, string_pb2.StringMatcher(safe_regex={"regex": FORM}))
+    odd = rbac.all_of([rbac.has_header(HEADER), rbac.negate(form)])
+    config = filter_pb2.RBAC(
+        rules=rbac.denying({"no-bearer-token": rbac.policy(odd)}),
+        rules_stat_prefix="authorization_",
+    )
+    return packing.pack(rbac.per_route(config))
+
+
+def requiring_nothing() -> Any:
+    """For ordinary routes: the header is the application's."""
+    return packing.pack(rbac.per_route(filter_pb2.RBAC()))
