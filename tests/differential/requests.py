@@ -122,6 +122,10 @@ _EXTRA = (
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
     ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
     ("upgrade", "websocket"), ("expect", "100-continue-not"), ("te", "trailers"), ("user-agent", "t/1"),
+    ("x-purpose", "lending, marketing"), ("x-purpose", "mark\xe9ting"), ("x-purpose", "a\tb"),
+    ("x-purpose", "l" * 9000), ("x-purpose", "credit scoring"), ("x-region", "us, de"), ("x-region", "d\xffe"),
+    ("x-canary", "yes,no"), ("x-canary", "y\xe9s"), ("x-canary", '"yes"'), ("x-model-version", "1, 2"),
+    ("x-model-version", "\xa01"), ("x-subject-id", "s1,s2"), ("x-subject-id", "s\x80"), ("x-subject-id", ""),
     ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
 )  # fmt: skip
 
@@ -143,6 +147,8 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
         headers.append(("x-subject-id", f"s{random.randint(0, 40)}"))
     if random.random() < 0.06 and headers:
         headers.append(random.choice(headers))
+    if random.random() < 0.1 and headers:
+        headers += _again(random, random.choice(headers)[0].lower())
     if any(name == "upgrade" for name, _ in headers):
         headers.append(("connection", random.choice(["upgrade", "keep-alive, Upgrade", "close"])))
     content_type = random.choice(_CONTENT_TYPES)
@@ -160,6 +166,12 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
         sni=_server_name(random, host) if scheme == "https" else None,
         certificate=certificate,
     )
+
+
+def _again(random: Random, name: str) -> list[tuple[str, str]]:
+    """A header that is there already, with a value of its own."""
+    known = [pair for pair in _EXTRA if pair[0].lower() == name]
+    return [random.choice(known)] if known else []
 
 
 def _body(random: Random, aim: Aim | None) -> bytes:

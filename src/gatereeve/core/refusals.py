@@ -50,6 +50,13 @@ REFUSALS: dict[RefusalCode, Refusal] = _table(
         "The request has no canonical form: framing, path, header or host are not what HTTP allows.",
     ),
     (
+        "ambiguous-header",
+        400,
+        "A header that decides about this request is repeated or is not plain text.",
+        _INVALID,
+        "A header that a rule of a governed route reads is sent twice, is empty, holds a comma, or is not visible ASCII.",
+    ),
+    (
         "credential-required",
         401,
         "A credential is required.",

@@ -19,8 +19,8 @@ from typing import Any, Final
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 
 from gatereeve.ir import access, recording
+from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy import proofs as words
-from gatereeve.proxy.envoy import rbac
 from gatereeve.proxy.envoy.proofs import Proofs
 
 OPERATION_KEY: Final = "operation"
@@ -38,11 +38,19 @@ class Selection:
     outside: tuple[str, ...] = ()
 
 
-def build_stages(proofs: Proofs, rules: access.Access, selection: Selection) -> Any:
-    """Everything that refuses before the allow rules."""
+def build_stages(
+    proofs: Proofs, rules: access.Access, selection: Selection, headers: Sequence[str] = ()
+) -> Any:
+    """Everything that refuses before the allow rules.
+
+    headers: those that rules of the host read (`ir.reading`).
+    """
     policies = _credential_policies(proofs)
     semicolon = rbac.policy(rbac.anybody(), permission=rbac.path_contains(";"))
-    policies[recording.stage_policy("1", 0, "path-parameters")] = semicolon
+    policies[recording.stage_policy("0", 0, "path-parameters")] = semicolon
+    if headers:
+        odd = rbac.policy(_has_odd_header(tuple(headers)))
+        policies[recording.stage_policy("1", 0, "headers")] = odd
     if not rules.admits_anonymous:
         nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
         policies[recording.stage_policy("3", 0, "nobody")] = nobody
@@ -141,6 +149,25 @@ def is_identified_rule(rule: access.Rule) -> bool:
     """Whether the rule admits callers with a credential."""
     return rule.subjects is None or not all(
         isinstance(subject, access.IsAnonymous) for subject in rule.subjects
+    )
+
+
+@lru_cache(maxsize=4096)
+def _has_odd_header(names_: tuple[str, ...]) -> Any:
+    """One of the headers is there and is not one plain value.
+
+    `filters.notes` has copied what is plain into metadata. A value that it did not copy is not.
+    """
+    return rbac.any_of(
+        [
+            rbac.all_of(
+                [
+                    rbac.has_header(name),
+                    rbac.negate(rbac.is_present(names.HEADERS_NAMESPACE, (name,))),
+                ]
+            )
+            for name in names_
+        ]
     )
 
 

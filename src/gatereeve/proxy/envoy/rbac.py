@@ -102,7 +102,7 @@ def has_header(name: str) -> Any:
 
 
 def header(name: str, text: Any) -> Any:
-    """A header whose value (all of them joined) a StringMatcher takes."""
+    """A header one of whose values a StringMatcher takes."""
     return rbac_pb2.Principal(
         header=route_components_pb2.HeaderMatcher(name=name, string_match=text)
     )

@@ -56,8 +56,8 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    openai: every governed row of this host speaks it, so its refusals do. notes: some row notes
-    something for the record. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
+    openai: every governed row of this host speaks it, so its refusals do. read: headers that rules of
+    the governed rows read. notes: some row notes something. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
     have in common, made so far.
     """
 
@@ -68,6 +68,7 @@ class Place:
     port: int
     reads_body: frozenset[routes.PathMatch]
     openai: bool
+    read: tuple[str, ...]
     notes: bool
     wild: bool
     made: dict[object, PerFilter] = field(default_factory=dict)
@@ -189,7 +190,8 @@ def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFil
     governance, action = row.governance, row.action
     refuses_model = refuses_bodies(row)
     reads = row.match.path in place.reads_body
-    noted = (_sticky_header(action), _rewrites(action))
+    read = () if governance is None else place.read
+    noted = (_sticky_header(action), _rewrites(action), read)
     model = None if governance is None else (governance.model, governance.protocol)
     key = (model, selection, refuses_model, reads, noted)
     found = place.made.get(key)
@@ -207,11 +209,11 @@ def _awake(
     *,
     reads: bool,
     openai: bool,
-    noted: tuple[str | None, bool] = (None, False),
+    noted: tuple[str | None, bool, tuple[str, ...]] = (None, False, ()),
 ) -> PerFilter:
     """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so.
 
-    noted: sticky header, and whether the path is rewritten.
+    noted: sticky header, whether the path is rewritten, and headers that rules read.
     """
     found = dict(base)
     if openai or place.openai:
@@ -239,7 +241,9 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
         rules = access.Access(model=governance.model, deny=(), allow=())
     proofs = place.proofs
     found = {
-        names.STAGES: _packed(names.STAGES, engines.build_stages(proofs, rules, selection)),
+        names.STAGES: _packed(
+            names.STAGES, engines.build_stages(proofs, rules, selection, place.read)
+        ),
         names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }
     shadow = engines.build_shadow_denial(proofs, rules)
@@ -322,8 +326,8 @@ def _speaking_openai() -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _noting(header: str | None, rewrites: bool) -> bytes:  # noqa: FBT001  # a pair of a memo key
-    return _entry(names.NOTES, notes.noting(header, path=rewrites))
+def _noting(header: str | None, rewrites: bool, read: tuple[str, ...]) -> bytes:  # noqa: FBT001  # parts of a memo key
+    return _entry(names.NOTES, notes.noting(header, path=rewrites, read=read))
 
 
 def is_noted(row: routes.Route) -> bool:
