@@ -93,6 +93,13 @@ _STRANGE = (
     "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "*",
 )  # fmt: skip
 
+_ODD_TAILS = (
+    "/%252e%252e/plain", "/..%3b/plain", "/..%09/plain", "/..%c0%afplain", "/%u002e%u002e/plain", "/..;/plain",
+    "/;x=1", ";x=1", "/.;/x", "//../x", "//", "/a//b", "/%ef%bc%8e%ef%bc%8e/x", "/a%ef%bc%8fb", "/%e2%88%95", "/%c3%a9",
+    "/a%20b", "/%5b1%5D", "/%zz", "/%", "/%00", "/%0d%0a", "/%7f", "/%c2%85", "/%f0%9f%98%80", "/%ed%a0%80", "/...", "/..%20/x",
+    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be",
+)  # fmt: skip
+
 _BODIES: tuple[Any, ...] = (
     {"model": "m0"}, {"model": "m0"}, {"model": "m0", "stream": True}, {"model": "m1", "stream": False},
     {"model": "m1"}, {"model": "m1", "stream": True}, {"model": "other"}, {"model": 3}, {"stream": True},
@@ -217,6 +224,8 @@ def _path(random: Random, aim: Aim | None) -> str:
     path = operation if under and random.random() < 0.9 else base + operation
     if random.random() < 0.1:
         path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
+    if random.random() < 0.08:
+        path = path.partition("?")[0] + random.choice(_ODD_TAILS)
     return path if path.startswith("/") else "/" + path
 
 

@@ -36,7 +36,7 @@ from gatereeve.compile.principals import Assumed, Principal
 from gatereeve.compile.request import Request
 from gatereeve.core import refusals
 from gatereeve.core.errors import RequestError
-from gatereeve.core.plain import is_plain_value
+from gatereeve.core.plain import is_governed_path, is_ordinary_path, is_plain_value
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
 from gatereeve.ir.reading import read_headers
@@ -75,9 +75,9 @@ def decide(
         return trail.refuse("route", "unknown-path", why, host.origin)
     trail.route = route
     trail.say("route", route.name, _route_detail(host, route), route.origin)
-    if route.governance is not None and ";" in entry.path:
-        why = "a governed path holds `;`, which some servers cut off"
-        return trail.refuse("route", "malformed-request", why, route.origin)
+    if _is_odd_path(gate, route, entry.path):
+        why = f"a server may read {entry.path} otherwise than the gate does"
+        return trail.refuse("route", "ambiguous-path", why, route.origin)
     if not asks_identity(route):
         return _answer(trail, listener, route, entry)
     caller = _caller(gate, entry, now=now, assumed=assume or request.assume)
@@ -98,6 +98,14 @@ def asks_identity(route: Route) -> bool:
     """Whether credentials are looked at before this row answers: every governed row, and the row
     that refuses unknown models, for before the body is read it stands for all models of its path."""
     return route.governance is not None or _reads_body(route)
+
+
+def _is_odd_path(gate: Gate, route: Route, path: str) -> bool:
+    """Whether the path may not be that of this row (`core.plain`)."""
+    if route.governance is not None:
+        return not is_governed_path(path)
+    asked = gate.requests.plain_ordinary_paths and isinstance(route.action, Forward)
+    return asked and not is_ordinary_path(path)
 
 
 def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Decision:

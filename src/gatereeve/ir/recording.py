@@ -97,7 +97,7 @@ ORDINARY: Final = "ordinary"
 DENY_STAGE: Final = "4"
 
 STAGES: Final = {
-    "0": "malformed-request",
+    "0": "ambiguous-path",
     "1": "ambiguous-header",
     "2": "invalid-credential",
     "3": "credential-required",

@@ -143,9 +143,9 @@ class TestHostAndPath:
             ir.route(path="/model", kind="prefix"),
             ir.ordinary(),
         )
-        assert outcome(ask(here, path="/model/a;b")) == (400, "malformed-request")
+        assert outcome(ask(here, path="/model/a;b")) == (400, "ambiguous-path")
         bad = ("Authorization", "Bearer x")
-        assert outcome(ask(here, bad, path="/model/a;b")) == (400, "malformed-request")
+        assert outcome(ask(here, bad, path="/model/a;b")) == (400, "ambiguous-path")
         assert ask(here, path="/web/a;b").forwarded
 
     def test_an_odd_header_on_a_governed_route_that_reads_it(self) -> None:

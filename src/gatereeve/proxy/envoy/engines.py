@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 
+from gatereeve.core import plain
 from gatereeve.ir import access, recording
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy import proofs as words
@@ -25,6 +26,9 @@ from gatereeve.proxy.envoy.proofs import Proofs
 
 OPERATION_KEY: Final = "operation"
 """In a governed route's metadata: which operation of the model it is."""
+
+PATH_POLICY: Final = recording.stage_policy("0", 0, "path")
+"""The stage that refuses paths of two meanings."""
 
 OPEN: Final = recording.rule_policy(0, recording.ORDINARY)
 """The allow policy of ordinary routes; never of a governed one."""
@@ -46,8 +50,8 @@ def build_stages(
     headers: those that rules of the host read (`ir.reading`).
     """
     policies = _credential_policies(proofs)
-    semicolon = rbac.policy(rbac.anybody(), permission=rbac.path_contains(";"))
-    policies[recording.stage_policy("0", 0, "path-parameters")] = semicolon
+    odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain.GOVERNED_PATH))
+    policies[PATH_POLICY] = odd_path
     if headers:
         odd = rbac.policy(_has_odd_header(tuple(headers)))
         policies[recording.stage_policy("1", 0, "headers")] = odd
@@ -72,9 +76,14 @@ def build_unknown_model_stages(proofs: Proofs) -> Any:
     return staged(_credential_policies(proofs))
 
 
-def build_open_stages() -> Any:
-    """For ordinary routes: nothing refuses."""
-    return staged({})
+def build_open_stages(*, plain_paths: bool = False) -> Any:
+    """For ordinary routes: nothing refuses but, with `plain_paths`, a path of two meanings."""
+    if not plain_paths:
+        return staged({})
+    unlike = rbac.path_unlike(plain.ORDINARY_PATH)
+    look_alike = rbac.path_like(f".*(?:{plain.LOOK_ALIKE}).*")
+    odd = rbac.policy(rbac.anybody(), permission=rbac.either(unlike, look_alike))
+    return staged({PATH_POLICY: odd})
 
 
 def build_closed_stages() -> Any:

@@ -20,6 +20,7 @@ from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import refs
 from gatereeve.ir import access, reading, routes
+from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import actions, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
 from gatereeve.proxy.envoy.engines import Selection
@@ -60,6 +61,7 @@ class Door:
     port: int
     tls_port: int
     max_body_bytes: int
+    requests: Requests
 
 
 def build_virtual_host(
@@ -195,6 +197,7 @@ def _place(
         proofs=proofs,
         access=rules,
         max_body_bytes=door.max_body_bytes,
+        plain_paths=door.requests.plain_ordinary_paths,
         protocol=door.protocol,
         port=door.port,
         reads_body=frozenset(
