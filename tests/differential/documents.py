@@ -72,6 +72,7 @@ def gate(random: Random, ports: Ports) -> list[Document]:
         "identity": identity,
         "attributes": _attributes(random, identity),
         "trustedHops": random.choice([0, 0, 0, 1, 2]),
+        "requests": {"ordinaryPaths": random.choice(["unambiguous", "unambiguous", "any"])},
     }
     return [
         document("Gate", "g", spec, namespace=None),

@@ -93,6 +93,13 @@ _STRANGE = (
     "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "*",
 )  # fmt: skip
 
+_ODD_TAILS = (
+    "/%252e%252e/plain", "/..%3b/plain", "/..%09/plain", "/..%c0%afplain", "/%u002e%u002e/plain", "/..;/plain",
+    "/;x=1", ";x=1", "/.;/x", "//../x", "//", "/a//b", "/%ef%bc%8e%ef%bc%8e/x", "/a%ef%bc%8fb", "/%e2%88%95", "/%c3%a9",
+    "/a%20b", "/%5b1%5D", "/%zz", "/%", "/%00", "/%0d%0a", "/%7f", "/%c2%85", "/%f0%9f%98%80", "/%ed%a0%80", "/...", "/..%20/x",
+    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be",
+)  # fmt: skip
+
 _BODIES: tuple[Any, ...] = (
     {"model": "m0"}, {"model": "m0"}, {"model": "m0", "stream": True}, {"model": "m1", "stream": False},
     {"model": "m1"}, {"model": "m1", "stream": True}, {"model": "other"}, {"model": 3}, {"stream": True},
@@ -122,6 +129,10 @@ _EXTRA = (
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
     ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
     ("upgrade", "websocket"), ("expect", "100-continue-not"), ("te", "trailers"), ("user-agent", "t/1"),
+    ("x-purpose", "lending, marketing"), ("x-purpose", "mark\xe9ting"), ("x-purpose", "a\tb"),
+    ("x-purpose", "l" * 9000), ("x-purpose", "credit scoring"), ("x-region", "us, de"), ("x-region", "d\xffe"),
+    ("x-canary", "yes,no"), ("x-canary", "y\xe9s"), ("x-canary", '"yes"'), ("x-model-version", "1, 2"),
+    ("x-model-version", "\xa01"), ("x-subject-id", "s1,s2"), ("x-subject-id", "s\x80"), ("x-subject-id", ""),
     ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
 )  # fmt: skip
 
@@ -143,6 +154,8 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
         headers.append(("x-subject-id", f"s{random.randint(0, 40)}"))
     if random.random() < 0.06 and headers:
         headers.append(random.choice(headers))
+    if random.random() < 0.1 and headers:
+        headers += _again(random, random.choice(headers)[0].lower())
     if any(name == "upgrade" for name, _ in headers):
         headers.append(("connection", random.choice(["upgrade", "keep-alive, Upgrade", "close"])))
     content_type = random.choice(_CONTENT_TYPES)
@@ -160,6 +173,12 @@ def request(random: Random, places: Sequence[Aim]) -> Request:
         sni=_server_name(random, host) if scheme == "https" else None,
         certificate=certificate,
     )
+
+
+def _again(random: Random, name: str) -> list[tuple[str, str]]:
+    """A header that is there already, with a value of its own."""
+    known = [pair for pair in _EXTRA if pair[0].lower() == name]
+    return [random.choice(known)] if known else []
 
 
 def _body(random: Random, aim: Aim | None) -> bytes:
@@ -205,6 +224,8 @@ def _path(random: Random, aim: Aim | None) -> str:
     path = operation if under and random.random() < 0.9 else base + operation
     if random.random() < 0.1:
         path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
+    if random.random() < 0.08:
+        path = path.partition("?")[0] + random.choice(_ODD_TAILS)
     return path if path.startswith("/") else "/" + path
 
 

@@ -154,6 +154,30 @@ async def test_control_headers(scene: Scene, header: Field) -> None:
     assert not scene.reached()
 
 
+VERSION = "x-model-version"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ((VERSION, " 1"),), ((VERSION, "1 "),), ((VERSION, "1,1"),), ((VERSION, "1"), (VERSION, "1")),
+        ((VERSION, ""),), ((VERSION, "1\t"),), ((VERSION, "\xa01"),), ((VERSION, b"\xc2\xa01"),),
+        ((VERSION, "1" * 9000),), ((VERSION, "1"), (VERSION, "")),
+    ],
+)  # fmt: skip
+async def test_a_header_that_a_rule_reads_has_one_value(
+    scene: Scene, fields: tuple[Field, ...]
+) -> None:
+    """HTTP/2 takes no spaces off a value; a server behind HTTP/1.1 would."""
+    async with talking(scene, sni="other.test") as talk:
+        plain = await talk.send(request("/x", (VERSION, "1"), host="other.test"))
+        assert await talk.status(plain) == 200
+        assert set(scene.reached()) == {"other"}
+        odd = await talk.send(request("/x", *fields, host="other.test"))
+        assert await talk.status(odd) in (400, CLOSED)
+        assert not scene.reached()
+
+
 async def test_every_stream_has_its_own_caller(scene: Scene) -> None:
     async with talking(scene) as talk:
         streams = [

@@ -319,6 +319,17 @@ class GatewayAddresses(Spec):
         return self
 
 
+class GateRequests(Spec):
+    """What the gate asks of requests beyond what HTTP asks.
+
+    ordinaryPaths: on routes to ordinary Services, `unambiguous` refuses paths that change their
+    meaning when a server decodes them again (`%252e%252e`, `..%3b/`, `..%c0%af`): 400. `any` forwards them.
+    Routes to models refuse them always, and every other escape too.
+    """
+
+    ordinary_paths: Literal["unambiguous", "any"] = "unambiguous"
+
+
 class GateSpec(Spec):
     """One gate.
 
@@ -326,6 +337,7 @@ class GateSpec(Spec):
     gateways: addresses for Gateways; without it all of them share `https` and `http`.
     region: where this gate stands. trustedHops: proxies in front whose X-Forwarded-For counts.
     plainHttp: what a governed host answers over plain HTTP.
+    requests: what requests must look like; see there.
     governance: who governs the whole cluster; see there.
     """
 
@@ -346,6 +358,7 @@ class GateSpec(Spec):
     region_groups: Annotated[tuple[RegionGroup, ...], Field(max_length=64)] = ()
     trusted_hops: Annotated[int, Field(ge=0, le=8)] = 0
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    requests: GateRequests = GateRequests()
     governance: GateGovernance = GateGovernance()
 
     @model_validator(mode="after")

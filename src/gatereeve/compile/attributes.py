@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from gatereeve.compile import tokens
 from gatereeve.compile.callers import Caller, is_odd
 from gatereeve.compile.entry import Entry
+from gatereeve.core.plain import is_plain_value
 from gatereeve.ir.identity import CidrSource, ClaimSource, HeaderSource
 
 
@@ -44,7 +45,8 @@ def _from_claim(source: ClaimSource, caller: Caller) -> object:
 def _from_header(source: HeaderSource, entry: Entry) -> str | None:
     if not any(is_within(entry.peer, (cidr,)) for cidr in source.trusted):
         return None
-    return entry.joined(source.name)
+    values = entry.values(source.name)
+    return values[0] if values and is_plain_value(values) else None
 
 
 def _from_address(source: CidrSource, client: str) -> str | None:

@@ -22,7 +22,7 @@ from gatereeve.compile.plans import plan_models, scope_of
 from gatereeve.core import findings
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
-from gatereeve.ir.gates import Gate, Ir
+from gatereeve.ir.gates import Gate, Ir, Requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,7 @@ def _compile_gate(
         clusters=routed.clusters,
         trusted_hops=doc.spec.trusted_hops,
         max_body_bytes=doc.spec.max_body_bytes,
+        requests=Requests(plain_ordinary_paths=doc.spec.requests.ordinary_paths == "unambiguous"),
         origin=doc.origin(),
     )
     routed_models = frozenset(routed.models)
@@ -132,7 +133,7 @@ def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) 
     Hosts, clusters and access rules are hashed shard by shard: what did not change is not encoded.
     """
     parts = [digests.value_hash((gate.name, gate.region, gate.identity, gate.attributes,
-                                 gate.trusted_hops, gate.max_body_bytes))]  # fmt: skip
+                                 gate.trusted_hops, gate.max_body_bytes, gate.requests))]  # fmt: skip
     parts.extend(digests.value_hash(replace(listener, hosts=())) for listener in gate.listeners)
     for shard in routed.shards:
         its_plans = tuple(plans[key] for key in shard.models)

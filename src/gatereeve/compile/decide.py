@@ -10,13 +10,14 @@ Envoy agree on every request (P4). Pure: no I/O, no clock. The steps, numbered a
  5 attributes  region and purpose
  6 body        the model and streaming in an OpenAI body
  7 row         the row by all that is known now; groups, regions       5.5
- 8 admission   somebody is there, or nobody is admitted                5.2
- 9 deny        no deny rule matches                                    5.3
-10 allow       an allow rule matches                                   5.3
-11 limit       its limit; the bucket is taken to be full               5.4
-12 answer      a version by the sticky split, a redirect, a refusal    5.5
+ 8 headers     the headers that rules read say one thing each          5.8
+ 9 admission   somebody is there, or nobody is admitted                5.2
+10 deny        no deny rule matches                                    5.3
+11 allow       an allow rule matches                                   5.3
+12 limit       its limit; the bucket is taken to be full               5.4
+13 answer      a version by the sticky split, a redirect, a refusal    5.5
 
-Ordinary routes take 1, 2, 3 and 12: they ask for nothing. Health is taken to be good.
+Ordinary routes take 1, 2, 3 and 13: they ask for nothing. Health is taken to be good.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ from gatereeve.compile.principals import Assumed, Principal
 from gatereeve.compile.request import Request
 from gatereeve.core import refusals
 from gatereeve.core.errors import RequestError
+from gatereeve.core.plain import is_governed_path, is_ordinary_path, is_plain_value
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
+from gatereeve.ir.reading import read_headers
 from gatereeve.ir.routes import Forward, Governance, Redirect, Refuse, Route, VirtualHost
 
 __all__ = ["STEPS", "Assumed", "Decision", "Principal", "Step", "decide"]
@@ -72,9 +75,9 @@ def decide(
         return trail.refuse("route", "unknown-path", why, host.origin)
     trail.route = route
     trail.say("route", route.name, _route_detail(host, route), route.origin)
-    if route.governance is not None and ";" in entry.path:
-        why = "a governed path holds `;`, which some servers cut off"
-        return trail.refuse("route", "malformed-request", why, route.origin)
+    if _is_odd_path(gate, route, entry.path):
+        why = f"a server may read {entry.path} otherwise than the gate does"
+        return trail.refuse("route", "ambiguous-path", why, route.origin)
     if not asks_identity(route):
         return _answer(trail, listener, route, entry)
     caller = _caller(gate, entry, now=now, assumed=assume or request.assume)
@@ -97,8 +100,16 @@ def asks_identity(route: Route) -> bool:
     return route.governance is not None or _reads_body(route)
 
 
+def _is_odd_path(gate: Gate, route: Route, path: str) -> bool:
+    """Whether the path may not be that of this row (`core.plain`)."""
+    if route.governance is not None:
+        return not is_governed_path(path)
+    asked = gate.requests.plain_ordinary_paths and isinstance(route.action, Forward)
+    return asked and not is_ordinary_path(path)
+
+
 def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Decision:
-    """Steps 4 to 12."""
+    """Steps 4 to 13."""
     gate = place.gate
     # 4 identity
     if caller.invalid is not None and caller.bad_token:
@@ -123,7 +134,11 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
     row = find_route(place.host.routes, entry, known) or place.route
     trail.route = row
     trail.say("row", row.name, _row_detail(row), row.origin)
-    # 8 admission
+    # 8 headers
+    stop = _header_stop(trail, place, row, entry)
+    if stop is not None:
+        return stop
+    # 9 admission
     if caller.invalid is not None:
         return trail.refuse("admission", "invalid-credential", caller.invalid.why, caller.origin)
     if row.governance is not None:
@@ -133,12 +148,25 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
     return _answer(trail, place.listener, row, entry)
 
 
+def _header_stop(trail: Trail, place: _Place, row: Route, entry: Entry) -> Decision | None:
+    """Step 8: the refusal of a header that may be read in two ways, or None."""
+    if row.governance is None:
+        return None
+    names = read_headers(place.gate.attributes, place.host.routes)
+    for name in names:
+        if not is_plain_value(entry.values(name)):
+            why = f"{name} is repeated, empty, holds a comma, or is not visible ASCII, and a rule reads it"
+            return trail.refuse("headers", "ambiguous-header", why, row.origin)
+    trail.say("headers", "plain", f"read by rules: {', '.join(names) or 'none'}", row.origin)
+    return None
+
+
 def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -> Decision | None:
-    """Steps 8 to 11: the refusal, or None when the request is admitted."""
+    """Steps 9 to 12: the refusal, or None when the request is admitted."""
     access = next((a for a in gate.access if a.model == governance.model), None)
     if access is None:  # no rules at all: nobody (P3)
         access = Access(model=governance.model, deny=(), allow=())
-    # 8 admission
+    # 9 admission
     if trail.principal is None and not access.admits_anonymous:
         why = "no credential was presented, and no rule admits anonymous callers"
         return trail.refuse("admission", "credential-required", why, row.origin)
@@ -149,7 +177,7 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
         purpose=trail.purpose,
         operation=governance.operation,
     )
-    # 9 deny
+    # 10 deny
     shadow = rules.first_match(access.shadow_deny, asked)
     if shadow is not None:
         trail.shadow.append(f"deny {shadow.name}")
@@ -158,7 +186,7 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
         why = f"{trail.rule.name} denies it"
         return trail.refuse("deny", "denied-by-rule", why, trail.rule.origin)
     trail.say("deny", "none", f"{len(access.deny)} deny rules, none fits")
-    # 10 allow
+    # 11 allow
     shadow = rules.first_match(access.shadow_allow, asked)
     if access.shadow_allow:
         trail.shadow.append("no-allow-rule" if shadow is None else f"allow {shadow.name}")
@@ -166,7 +194,7 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
     if trail.rule is None:
         return trail.refuse("allow", "no-allow-rule", _misfits(access, asked), row.origin)
     trail.say("allow", trail.rule.name, "the first allow rule that fits", trail.rule.origin)
-    # 11 limit
+    # 12 limit
     limit = trail.rule.limit
     if limit is None:
         trail.say("limit", "none", "the rule sets no limit", trail.rule.origin)
@@ -177,7 +205,7 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
 
 
 def _answer(trail: Trail, listener: Listener, row: Route, entry: Entry) -> Decision:
-    """Step 12."""
+    """Step 13."""
     action = row.action
     if isinstance(action, Refuse):
         return trail.refuse("answer", action.code, refusals.lookup(action.code).about, row.origin)

@@ -21,6 +21,7 @@ STEPS = (
     "attributes",
     "body",
     "row",
+    "headers",
     "admission",
     "deny",
     "allow",

@@ -50,6 +50,20 @@ REFUSALS: dict[RefusalCode, Refusal] = _table(
         "The request has no canonical form: framing, path, header or host are not what HTTP allows.",
     ),
     (
+        "ambiguous-path",
+        400,
+        "The path may be read in two ways.",
+        _INVALID,
+        "The path holds escapes, dots or parameters that a server may read otherwise than the gate.",
+    ),
+    (
+        "ambiguous-header",
+        400,
+        "A header that decides about this request is repeated or is not plain text.",
+        _INVALID,
+        "A header that a rule of a governed route reads is sent twice, is empty, holds a comma, or is not visible ASCII.",
+    ),
+    (
         "credential-required",
         401,
         "A credential is required.",

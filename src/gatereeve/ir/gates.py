@@ -57,6 +57,17 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """What the gate asks of requests beyond HTTP.
+
+    plain_ordinary_paths: paths of ordinary routes must mean the same when decoded again; those of
+    governed routes always must, and more (`core.plain`).
+    """
+
+    plain_ordinary_paths: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """All that one gate must do. access: sorted by model; clusters: by name.
 
@@ -73,6 +84,7 @@ class Gate:
     clusters: tuple[Cluster, ...]
     trusted_hops: int
     max_body_bytes: int
+    requests: Requests = Requests()
     origin: Origin
 
     def tls_port(self, listener: Listener) -> int:

@@ -97,7 +97,8 @@ ORDINARY: Final = "ordinary"
 DENY_STAGE: Final = "4"
 
 STAGES: Final = {
-    "1": "malformed-request",
+    "0": "ambiguous-path",
+    "1": "ambiguous-header",
     "2": "invalid-credential",
     "3": "credential-required",
     DENY_STAGE: "denied-by-rule",

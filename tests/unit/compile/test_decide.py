@@ -143,10 +143,20 @@ class TestHostAndPath:
             ir.route(path="/model", kind="prefix"),
             ir.ordinary(),
         )
-        assert outcome(ask(here, path="/model/a;b")) == (400, "malformed-request")
+        assert outcome(ask(here, path="/model/a;b")) == (400, "ambiguous-path")
         bad = ("Authorization", "Bearer x")
-        assert outcome(ask(here, bad, path="/model/a;b")) == (400, "malformed-request")
+        assert outcome(ask(here, bad, path="/model/a;b")) == (400, "ambiguous-path")
         assert ask(here, path="/web/a;b").forwarded
+
+    def test_an_odd_header_on_a_governed_route_that_reads_it(self) -> None:
+        sources = Attributes(purpose=(HeaderSource(name="x-purpose", trusted=("127.0.0.0/8",)),))
+        here = gate(ir.route(), ir.ordinary(), attributes=sources)
+        for value in ("support,marketing", "", "m\xe9"):
+            assert outcome(ask(here, ("X-Purpose", value))) == (400, "ambiguous-header")
+            assert ask(here, ("X-Purpose", value), path="/web").forwarded
+        twice = (("x-purpose", "support"), ("X-Purpose", "support"))
+        assert outcome(ask(here, *twice)) == (400, "ambiguous-header")
+        assert ask(here, ("x-other", "a,b"), CORP.header()).forwarded
 
     def test_an_unknown_listener_is_the_callers_mistake(self) -> None:
         with pytest.raises(RequestError, match="no listener metrics"):

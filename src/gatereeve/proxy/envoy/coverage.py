@@ -136,7 +136,7 @@ def _is_staged(config: Any) -> bool:
     return (
         config.shadow_rules_stat_prefix == "stage_"
         and rules.action == rules.DENY
-        and recording.stage_policy("1", 0, "path-parameters") in rules.policies
+        and engines.PATH_POLICY in rules.policies
     )
 
 

@@ -18,13 +18,17 @@ from typing import Any, Final
 
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 
+from gatereeve.core import plain
 from gatereeve.ir import access, recording
+from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy import proofs as words
-from gatereeve.proxy.envoy import rbac
 from gatereeve.proxy.envoy.proofs import Proofs
 
 OPERATION_KEY: Final = "operation"
 """In a governed route's metadata: which operation of the model it is."""
+
+PATH_POLICY: Final = recording.stage_policy("0", 0, "path")
+"""The stage that refuses paths of two meanings."""
 
 OPEN: Final = recording.rule_policy(0, recording.ORDINARY)
 """The allow policy of ordinary routes; never of a governed one."""
@@ -38,11 +42,19 @@ class Selection:
     outside: tuple[str, ...] = ()
 
 
-def build_stages(proofs: Proofs, rules: access.Access, selection: Selection) -> Any:
-    """Everything that refuses before the allow rules."""
+def build_stages(
+    proofs: Proofs, rules: access.Access, selection: Selection, headers: Sequence[str] = ()
+) -> Any:
+    """Everything that refuses before the allow rules.
+
+    headers: those that rules of the host read (`ir.reading`).
+    """
     policies = _credential_policies(proofs)
-    semicolon = rbac.policy(rbac.anybody(), permission=rbac.path_contains(";"))
-    policies[recording.stage_policy("1", 0, "path-parameters")] = semicolon
+    odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain.GOVERNED_PATH))
+    policies[PATH_POLICY] = odd_path
+    if headers:
+        odd = rbac.policy(_has_odd_header(tuple(headers)))
+        policies[recording.stage_policy("1", 0, "headers")] = odd
     if not rules.admits_anonymous:
         nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
         policies[recording.stage_policy("3", 0, "nobody")] = nobody
@@ -64,9 +76,14 @@ def build_unknown_model_stages(proofs: Proofs) -> Any:
     return staged(_credential_policies(proofs))
 
 
-def build_open_stages() -> Any:
-    """For ordinary routes: nothing refuses."""
-    return staged({})
+def build_open_stages(*, plain_paths: bool = False) -> Any:
+    """For ordinary routes: nothing refuses but, with `plain_paths`, a path of two meanings."""
+    if not plain_paths:
+        return staged({})
+    unlike = rbac.path_unlike(plain.ORDINARY_PATH)
+    look_alike = rbac.path_like(f".*(?:{plain.LOOK_ALIKE}).*")
+    odd = rbac.policy(rbac.anybody(), permission=rbac.either(unlike, look_alike))
+    return staged({PATH_POLICY: odd})
 
 
 def build_closed_stages() -> Any:
@@ -141,6 +158,25 @@ def is_identified_rule(rule: access.Rule) -> bool:
     """Whether the rule admits callers with a credential."""
     return rule.subjects is None or not all(
         isinstance(subject, access.IsAnonymous) for subject in rule.subjects
+    )
+
+
+@lru_cache(maxsize=4096)
+def _has_odd_header(names_: tuple[str, ...]) -> Any:
+    """One of the headers is there and is not one plain value.
+
+    `filters.notes` has copied what is plain into metadata. A value that it did not copy is not.
+    """
+    return rbac.any_of(
+        [
+            rbac.all_of(
+                [
+                    rbac.has_header(name),
+                    rbac.negate(rbac.is_present(names.HEADERS_NAMESPACE, (name,))),
+                ]
+            )
+            for name in names_
+        ]
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, value_pb2
 
+from gatereeve.core import plain
 from gatereeve.ir import access, recording, routes
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy.proofs import Proofs
@@ -83,13 +84,14 @@ def build_static_match(match: routes.Match) -> Any:
     return made
 
 
-def build_parameter_match(match: routes.Match) -> Any | None:
-    """The same requests with a `;` in the path; None when an exact path cannot hold one."""
-    if match.path.kind != "prefix":
+def build_odd_path_match(match: routes.Match) -> Any | None:
+    """The same requests with a path of two meanings (`core.plain`), whatever their query; None when
+    an exact path is plain."""
+    if match.path.kind == "exact" and plain.is_governed_path(match.path.value):
         return None
     made = build_static_match(match)
-    prefix = match.path.value.rstrip("/")
-    made.safe_regex.regex = f"{re.escape(prefix)}/.*;.*"
+    text = string_pb2.StringMatcher(safe_regex={"regex": rf"{plain.GOVERNED_PATH}(?:\?\C*)?"})
+    made.headers.add(name=":path", string_match=text, invert_match=True)
     return made
 
 

@@ -40,6 +40,9 @@ REGION_KEY: Final = "gatereeve.region"
 
 BODY_NAMESPACE: Final = "gatereeve.body"
 
+HEADERS_NAMESPACE: Final = "gatereeve.headers"
+"""Headers that rules read, by name: all values of one, joined by commas."""
+
 NOWHERE: Final = "gatereeve-nowhere"
 """A cluster that never exists: shares of the traffic without a valid backend."""
 

@@ -2,7 +2,8 @@
 
 Only exact, prefix and presence matchers on what a client sends: a pattern over bytes that are no
 UTF-8 does not match, and a deny rule that does not match is open (knowledge: Envoy 8). Patterns
-stand on values of verified tokens only, which are UTF-8, or say what is *not* refused.
+stand on values of verified tokens, which are UTF-8, and on paths: what does not match is refused
+there.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def has_header(name: str) -> Any:
 
 
 def header(name: str, text: Any) -> Any:
-    """A header whose value (all of them joined) a StringMatcher takes."""
+    """A header one of whose values a StringMatcher takes."""
     return rbac_pb2.Principal(
         header=route_components_pb2.HeaderMatcher(name=name, string_match=text)
     )
@@ -121,10 +122,20 @@ def everything() -> Any:
     return rbac_pb2.Permission(any=True)
 
 
-def path_contains(text: str) -> Any:
-    return rbac_pb2.Permission(
-        url_path=path_pb2.PathMatcher(path=string_pb2.StringMatcher(contains=text))
-    )
+def path_like(pattern: str) -> Any:
+    """A path, without its query, that the RE2 pattern takes as a whole."""
+    text = string_pb2.StringMatcher(safe_regex={"regex": pattern})
+    return rbac_pb2.Permission(url_path=path_pb2.PathMatcher(path=text))
+
+
+def path_unlike(pattern: str) -> Any:
+    """A path, without its query, that the RE2 pattern does not take as a whole."""
+    return rbac_pb2.Permission(not_rule=path_like(pattern))
+
+
+def either(*permissions: Any) -> Any:
+    """At least one of the permissions."""
+    return rbac_pb2.Permission(or_rules=rbac_pb2.Permission.Set(rules=permissions))
 
 
 def of_route(namespace: str, key: str, value: Any) -> Any:

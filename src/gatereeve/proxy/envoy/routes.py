@@ -56,18 +56,20 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    openai: every governed row of this host speaks it, so its refusals do. notes: some row notes
-    something for the record. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
+    plain_paths: ordinary rows that forward refuse odd paths. openai: every governed row of this host speaks it, so its refusals do. read: headers that rules of
+    the governed rows read. notes: some row notes something. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
     have in common, made so far.
     """
 
     proofs: Proofs
     access: Mapping[str, access.Access]
     max_body_bytes: int
+    plain_paths: bool
     protocol: str
     port: int
     reads_body: frozenset[routes.PathMatch]
     openai: bool
+    read: tuple[str, ...]
     notes: bool
     wild: bool
     made: dict[object, PerFilter] = field(default_factory=dict)
@@ -77,11 +79,10 @@ def build_routes(place: Place, row: routes.Route, selection: Selection) -> list[
     """The Envoy routes of one row, in order, guards first."""
     found = []
     if row.governance is not None:
-        parameters = matches.build_parameter_match(row.match)
-        if parameters is not None:
+        odd = matches.build_odd_path_match(row.match)
+        if odd is not None:
             told = _told_of(row)
-            guard = build_refusing(place, row.name, parameters, "malformed-request", told)
-            found.append(guard)
+            found.append(build_refusing(place, row.name, odd, "ambiguous-path", told))
     per_filter = _per_filter(place, row, selection)
     rest = _action(row, place)
     found += [
@@ -189,9 +190,11 @@ def _per_filter(place: Place, row: routes.Route, selection: Selection) -> PerFil
     governance, action = row.governance, row.action
     refuses_model = refuses_bodies(row)
     reads = row.match.path in place.reads_body
-    noted = (_sticky_header(action), _rewrites(action))
+    read = () if governance is None else place.read
+    noted = (_sticky_header(action), _rewrites(action), read)
     model = None if governance is None else (governance.model, governance.protocol)
-    key = (model, selection, refuses_model, reads, noted)
+    forwards = isinstance(action, routes.Forward)
+    key = (model, selection, refuses_model, reads, noted, forwards)
     found = place.made.get(key)
     if found is None:
         # Only OpenAI models have rows that refuse bodies; which row it is at last, the body says.
@@ -207,11 +210,11 @@ def _awake(
     *,
     reads: bool,
     openai: bool,
-    noted: tuple[str | None, bool] = (None, False),
+    noted: tuple[str | None, bool, tuple[str, ...]] = (None, False, ()),
 ) -> PerFilter:
     """Filters that sleep until a row wants them; where a host has rows of both kinds, both say so.
 
-    noted: sticky header, and whether the path is rewritten.
+    noted: sticky header, whether the path is rewritten, and headers that rules read.
     """
     found = dict(base)
     if openai or place.openai:
@@ -230,7 +233,8 @@ def _base(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
         return _governed(place, row.governance, selection)
     if isinstance(row.action, routes.Refuse) and row.action.code == _UNKNOWN_MODEL:
         return _unknown_model(place)
-    return _ordinary(place)
+    plain = place.plain_paths and isinstance(row.action, routes.Forward)
+    return _ordinary(place, plain=plain)
 
 
 def _governed(place: Place, governance: routes.Governance, selection: Selection) -> PerFilter:
@@ -239,7 +243,9 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
         rules = access.Access(model=governance.model, deny=(), allow=())
     proofs = place.proofs
     found = {
-        names.STAGES: _packed(names.STAGES, engines.build_stages(proofs, rules, selection)),
+        names.STAGES: _packed(
+            names.STAGES, engines.build_stages(proofs, rules, selection, place.read)
+        ),
         names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }
     shadow = engines.build_shadow_denial(proofs, rules)
@@ -263,8 +269,8 @@ def _unknown_model(place: Place) -> PerFilter:
     return found
 
 
-def _ordinary(place: Place) -> PerFilter:
-    found = {names.STAGES: _open_stages(), names.ALLOW: _open_allowance()}
+def _ordinary(place: Place, *, plain: bool = False) -> PerFilter:
+    found = {names.STAGES: _open_stages(plain=plain), names.ALLOW: _open_allowance()}
     if place.proofs.identity.jwt:
         found[names.AUTHORIZATION] = _any_authorization()
         found[names.JWT] = _not_required()
@@ -289,9 +295,9 @@ def _resting(name: str) -> bytes:
     return _entry(name, buffer.resting() if name == names.BUFFER else body.resting())
 
 
-@lru_cache(maxsize=1)
-def _open_stages() -> bytes:
-    return _packed(names.STAGES, engines.build_open_stages())
+@lru_cache(maxsize=2)
+def _open_stages(*, plain: bool) -> bytes:
+    return _packed(names.STAGES, engines.build_open_stages(plain_paths=plain))
 
 
 @lru_cache(maxsize=1)
@@ -335,8 +341,8 @@ def _speaking_openai() -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _noting(header: str | None, rewrites: bool) -> bytes:  # noqa: FBT001  # a pair of a memo key
-    return _entry(names.NOTES, notes.noting(header, path=rewrites))
+def _noting(header: str | None, rewrites: bool, read: tuple[str, ...]) -> bytes:  # noqa: FBT001  # parts of a memo key
+    return _entry(names.NOTES, notes.noting(header, path=rewrites, read=read))
 
 
 def is_noted(row: routes.Route) -> bool:

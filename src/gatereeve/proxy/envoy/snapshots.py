@@ -183,6 +183,7 @@ class _Build:
             port=listener.public_port,
             tls_port=self._gate.tls_port(listener),
             max_body_bytes=self._gate.max_body_bytes,
+            requests=self._gate.requests,
         )
 
     def _shards(

@@ -19,7 +19,8 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import refs
-from gatereeve.ir import access, routes
+from gatereeve.ir import access, reading, routes
+from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import actions, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
 from gatereeve.proxy.envoy.engines import Selection
@@ -61,6 +62,7 @@ class Door:
     port: int
     tls_port: int
     max_body_bytes: int
+    requests: Requests
 
 
 def build_virtual_host(
@@ -191,10 +193,12 @@ def _place(
     host: routes.VirtualHost, door: Door, proofs: Proofs, rules: Mapping[str, access.Access]
 ) -> route_builder.Place:
     governed = {r.governance.protocol for r in host.routes if r.governance is not None}
+    read = reading.read_headers(proofs.attributes, host.routes)
     return route_builder.Place(
         proofs=proofs,
         access=rules,
         max_body_bytes=door.max_body_bytes,
+        plain_paths=door.requests.plain_ordinary_paths,
         protocol=door.protocol,
         port=door.port,
         reads_body=frozenset(
@@ -203,7 +207,8 @@ def _place(
             if row.match.body_model is not None or row.match.body_stream is not None
         ),
         openai=governed == {"openai"},
-        notes=any(route_builder.is_noted(row) for row in host.routes),
+        read=read,
+        notes=bool(read) or any(route_builder.is_noted(row) for row in host.routes),
         wild=host.host.startswith("*"),
     )
 

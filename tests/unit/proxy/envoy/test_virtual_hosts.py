@@ -113,10 +113,12 @@ def test_a_governed_host_is_not_served_over_plain_http(tls: str, action: str) ->
     assert rows[-1].WhichOneof("action") == action
 
 
-def test_a_prefix_of_a_model_is_guarded_against_parameters() -> None:
+def test_a_prefix_of_a_model_is_guarded_against_odd_paths() -> None:
     _, rows = _rows(ir.host(ir.route(path="/m", kind="prefix"), tls="any"))
     guard, row = (row for row in rows if row.name == "infer")
-    assert guard.match.safe_regex.regex == "/m/.*;.*"
+    assert guard.match.path_separated_prefix == "/m"
+    (path,) = guard.match.headers
+    assert (path.name, path.invert_match) == (":path", True)
     assert guard.direct_response.status == 400
     assert row.match.path_separated_prefix == "/m"
 

@@ -16,7 +16,7 @@ from envoy.extensions.matching.common_inputs.network.v3 import network_inputs_pb
 
 from gatereeve.ir.identity import CidrSource, HeaderSource
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters import matching
+from gatereeve.proxy.envoy.filters import matching, notes
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
 Network = matching.Network
@@ -40,16 +40,7 @@ def build(ground: Ground) -> tuple[Placed, ...]:
 
 
 def _from_header(name: str, source: HeaderSource) -> Any:
-    reading = h2m_pb2.Config(
-        request_rules=[
-            h2m_pb2.Config.Rule(
-                header=source.name,
-                on_header_present=h2m_pb2.Config.KeyValuePair(
-                    metadata_namespace=name, key="value", type="STRING"
-                ),
-            )
-        ]
-    )
+    reading = h2m_pb2.Config(request_rules=[notes.rule_of_plain(source.name, name, "value")])
     networks = [ipaddress.ip_network(cidr) for cidr in source.trusted]
     peer = network_inputs_pb2.DirectSourceIPInput()
     return matching.by_network(peer, [(networks, packing.pack(reading))])

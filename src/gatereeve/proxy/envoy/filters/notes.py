@@ -1,23 +1,29 @@
 """What the record must be told and the access log would see too late or not at all, into metadata.
 
 The value of a sticky header, so that the record can replay the split; the path as it was asked for,
-on rows that rewrite it. Asleep but on such rows. Information only: the router reads the request.
+on rows that rewrite it; on governed rows the headers that rules read, all values of each as one.
+Asleep but on such rows. The router reads the request, not what is noted here.
 After `selection`, so that the final row says what is noted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as h2m_pb2
 from envoy.type.matcher.v3 import regex_pb2
 
+from gatereeve.core.plain import VALUE_OR_NOTHING
 from gatereeve.ir import recording
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
 
+_PLAIN = regex_pb2.RegexMatchAndSubstitute(
+    pattern=regex_pb2.RegexMatcher(regex=VALUE_OR_NOTHING), substitution=r"\1"
+)
 _WITHOUT_QUERY = regex_pb2.RegexMatchAndSubstitute(
-    pattern=regex_pb2.RegexMatcher(regex=r"^([^?]*).*$"), substitution=r"\1"
+    pattern=regex_pb2.RegexMatcher(regex=r"^([^?]*)\C*$"), substitution=r"\1"
 )
 
 
@@ -25,23 +31,36 @@ def build(_ground: Ground) -> tuple[Placed, ...]:
     return (Placed(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
 
 
-def noting(header: str | None, *, path: bool) -> Any:
-    """For a row: the sticky header that it hashes, if any; path: whether it rewrites the path."""
-    rules = []
+def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
+    """For a row: the sticky header that it hashes, if any; path: whether it rewrites the path.
+
+    read: headers that rules read, for the stages, which ask whether each has one meaning.
+    """
+    rules = [rule_of_plain(name, names.HEADERS_NAMESPACE, name) for name in read]
     if header is not None:
-        rules.append(_rule(header, recording.STICKY_KEY))
+        rules.append(rule_of_plain(header, recording.GATE_NAMESPACE, recording.STICKY_KEY))
     if path:
-        rules.append(_rule(":path", recording.PATH_KEY))
-        rules[-1].on_header_present.regex_value_rewrite.CopyFrom(_WITHOUT_QUERY)
+        rules.append(_rule(":path", recording.GATE_NAMESPACE, recording.PATH_KEY, _WITHOUT_QUERY))
     if not rules:  # a row that notes nothing, beside one that does: Envoy asks for a rule
-        rules.append(_rule(f"{names.OWN_HEADERS}nothing", "nothing"))
+        rules.append(
+            rule_of_plain(f"{names.OWN_HEADERS}nothing", recording.GATE_NAMESPACE, "nothing")
+        )
     return awake(packing.pack(h2m_pb2.Config(request_rules=rules)))
 
 
-def _rule(header: str, key: str) -> Any:
+def rule_of_plain(header: str, namespace: str, key: str) -> Any:
+    """Copies a header that is one plain value (`core.plain`), and nothing else.
+
+    Metadata goes into the access log, whose messages hold UTF-8 only: other bytes would break off
+    its stream.
+    """
+    return _rule(header, namespace, key, _PLAIN)
+
+
+def _rule(header: str, namespace: str, key: str, rewrite: Any) -> Any:
     return h2m_pb2.Config.Rule(
         header=header,
         on_header_present=h2m_pb2.Config.KeyValuePair(
-            metadata_namespace=recording.GATE_NAMESPACE, key=key, type="STRING"
+            metadata_namespace=namespace, key=key, type="STRING", regex_value_rewrite=rewrite
         ),
     )
