@@ -39,6 +39,10 @@ TYPES: Final = (CDS, EDS, SDS, LDS, ECDS, SRDS, RDS)
 WILDCARD_TYPES: Final = frozenset({CDS, LDS, SRDS})
 """Types a gate takes whole. The others are asked for by name."""
 
+SEAL: Final = "gatereeve.gate"
+"""The filter configuration that says which snapshot a gate runs. It is sent last, when the gate has
+accepted everything else of the snapshot, and so it is what `activation` may believe."""
+
 _SHORT: Final = {
     CDS: "CDS",
     EDS: "EDS",
