@@ -229,15 +229,17 @@ class Gate:
 
 
 @contextlib.asynccontextmanager
-async def running_gate(name: str) -> AsyncIterator[Gate]:
-    """An Envoy that asks for the configuration of Gate `name`."""
+async def running_gate(
+    name: str, *, grace_s: float = 0.0, workers: int = 1, drain_s: float = 0.1
+) -> AsyncIterator[Gate]:
+    """An Envoy that asks for the configuration of Gate `name`. grace_s: as in `Discipline`."""
     async with contextlib.AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gr")))
         clock = SystemClock()
         xds, admin = root / "xds.sock", root / "admin.sock"
         server = await stack.enter_async_context(
             AdsServer(
-                AdsSettings(socket=xds, discipline=Discipline(grace_s=0.0)),
+                AdsSettings(socket=xds, discipline=Discipline(grace_s=grace_s)),
                 clock=clock,
                 observer=lambda _event: None,
             )
@@ -253,8 +255,8 @@ async def running_gate(name: str) -> AsyncIterator[Gate]:
             bootstrap=bootstrap.to_json(message),
             run_dir=root,
             admin=admin,
-            concurrency=1,
-            draining=drain.Draining(longest_s=0.1),
+            concurrency=workers,
+            draining=drain.Draining(longest_s=drain_s),
         )
         events = Events()
         await stack.enter_async_context(local.LocalEnvoy(settings, clock=clock, observer=events))

@@ -16,8 +16,8 @@ is slow misses intermediate snapshots and gets the newest. The discipline (knowl
 5. An unknown name is answered at once with its removal, so that the gate does not wait for it.
 6. After a rejection the culprits are those named in the gate's error; when none is named, the
    rejected resources are tried again in halves until they are found.
-7. A filter configuration travels alone, so that its rejection is its own: Envoy remembers content
-   that it rejected as if it ran it, and accepts the same content when it comes again.
+7. A filter configuration or a secret travels alone, so that its rejection is its own: Envoy
+   remembers content of these that it rejected as if it ran it, and accepts it when it comes again.
 8. The seal (`snapshot.SEAL`) is sent last of all. A gate without any gets one at once when something
    was rejected, because its listeners wait for it; that one's version says that it proves nothing.
 
@@ -39,6 +39,7 @@ from gatereeve.proxy.xds.subscription import Sent, Subscription
 _AFTER_CLUSTERS: Final = frozenset({LDS, ECDS, SRDS, RDS})
 _AFTER_LISTENERS: Final = frozenset({ECDS, SRDS, RDS})
 _REFERRING: Final = (CDS, LDS, ECDS, SRDS, RDS)
+_ALONE: Final = frozenset({ECDS, SDS})
 _REMOVALS: Final = ((LDS,), (RDS, ECDS), (CDS,), (EDS, SDS))
 """What is removed after a grace, in this order; scopes go before all of it."""
 _PART: Final = "~"
@@ -209,11 +210,11 @@ class Session:
         return found
 
     def _next(self, type_url: snap.TypeUrl, view: gate.View) -> tuple[str, ...]:
-        """What of it may be sent now: of filter configurations one, and the seal after all else."""
+        """What of it may be sent now: of some types one resource, and the seal after all else."""
         found = self._additions(type_url, view)
-        if type_url != ECDS:
+        if type_url not in _ALONE:
             return found
-        others = [name for name in found if name != SEAL]
+        others = [name for name in found if (type_url, name) != (ECDS, SEAL)]
         if others or not found:
             return tuple(others[:1])
         done = all(self._has_all(t, view) for t in _REFERRING if t != ECDS)
@@ -314,8 +315,9 @@ class Session:
         version = served.version + (_PART if is_part else "")
         if len(resources) == 1 and subscription.type_url not in snap.WILDCARD_TYPES:
             version = resources[0].version
-        if names == (SEAL,) and not view.is_whole():
-            resources = (dataclasses.replace(resources[0], version=version + _PART),)
+        if subscription.type_url == ECDS and names == (SEAL,) and not view.is_whole():
+            version += _PART
+            resources = (dataclasses.replace(resources[0], version=version),)
         self._nonces += 1
         sent = Sent(
             nonce=f"{self._nonces:x}",

@@ -70,12 +70,14 @@ class Resource:
 
     `version` is the content hash, 32 hexadecimal digits. `needs` are the resources Envoy asks for
     by name once it has this one; they follow from the body and take no part in the version.
+    `terms` says of a listener what its connections keep for as long as they live.
     """
 
     name: str
     version: str
     body: bytes = dataclasses.field(repr=False)
     needs: tuple[Need, ...] = ()
+    terms: str = ""
 
 
 Resources = Mapping[str, Resource]
