@@ -148,24 +148,7 @@ async def is_active(gate: admin.Admin, expected: Expected, seen: Seen | None = N
     seen: what earlier calls found at this gate; renewed when the answer is yes. Endpoints are not
     compared: they change on their own, faster than snapshots.
     """
-    seen = Seen() if seen is None else seen
-    texts = await gate.texts(_WHOLE)
-    if not _runs_types(texts, expected) or not _runs_filters(texts, expected):
-        return False
-    if not _is_quiet(await gate.gauges(_STATE), expected, seen):
-        return False
-    reported = _named(_RDS_TEXT, texts)
-    if not await _runs_routes(gate, expected, reported, seen):
-        return False
-    if not await _runs_secrets(gate, expected) or not await _workers_have_it(gate, expected, seen):
-        return False
-    seen.terms = dict(expected.terms)
-    seen.routes = {
-        name: (reported[name], version)
-        for name, version in expected.routes.items()
-        if name in reported
-    }
-    return True
+    return not await _lacking(gate, expected, Seen() if seen is None else seen)
 
 
 async def wait_active(
@@ -180,24 +163,49 @@ async def wait_active(
     Raises ProxyTimeoutError when it does not within the deadline, for example because it rejected a
     part (see `AdsServer.status`) or does not answer.
     """
+    seen = Seen() if seen is None else seen
+    lacking = "it does not answer"
     try:
         async with asyncio.timeout(timeout_s):
             pause_s = _FIRST_POLL_S
-            while not await _answers_active(gate, expected, seen):
+            while lacking := await _lacking_now(gate, expected, seen):
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LAST_POLL_S)
     except TimeoutError as error:
         raise errors.ProxyTimeoutError(
-            f"the gate did not run {expected.version} within {timeout_s:g} s",
+            f"the gate did not run {expected.version} within {timeout_s:g} s: {lacking}",
             hint="`gatereeve status` shows what it rejected, if anything",
         ) from error
 
 
-async def _answers_active(gate: admin.Admin, expected: Expected, seen: Seen | None) -> bool:
+async def _lacking_now(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
     try:
-        return await is_active(gate, expected, seen)
+        return await _lacking(gate, expected, seen)
     except errors.ProxyTimeoutError:
-        return False  # it may be restarting; the deadline decides
+        return "it does not answer"  # it may be restarting; the deadline decides
+
+
+async def _lacking(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
+    """What is missing until the gate runs the expected versions, for people; "" for nothing."""
+    texts = await gate.texts(_WHOLE)
+    if (lacking := _other_type(texts, expected)) or (lacking := _other_filter(texts, expected)):
+        return lacking
+    if lacking := _unsettled(await gate.gauges(_STATE), expected, seen):
+        return lacking
+    reported = _named(_RDS_TEXT, texts)
+    if not await _runs_routes(gate, expected, reported, seen):
+        return "it has other routes"
+    if not await _runs_secrets(gate, expected):
+        return "it has other certificates"
+    if not await _workers_have_it(gate, expected, seen):
+        return "not all of its workers have taken it"
+    seen.terms = dict(expected.terms)
+    seen.routes = {
+        name: (reported[name], version)
+        for name, version in expected.routes.items()
+        if name in reported
+    }
+    return ""
 
 
 async def _runs_routes(
@@ -237,22 +245,28 @@ def _named(pattern: re.Pattern[str], texts: Mapping[str, str]) -> dict[str, str]
     return {m.group(1): text for name, text in texts.items() if (m := pattern.match(name))}
 
 
-def _runs_types(texts: Mapping[str, str], expected: Expected) -> bool:
-    """Whether the content of clusters, listeners and scopes is the expected one."""
+def _other_type(texts: Mapping[str, str], expected: Expected) -> str:
+    """Which of clusters, listeners and hosts has other content than expected."""
     if texts.get("cluster_manager.cds.version_text") != expected.clusters:
-        return False
+        return "it has other clusters"
     if texts.get("listener_manager.lds.version_text") != expected.listeners:
-        return False
+        return "it has other listeners"
     scopes = {text for name, text in texts.items() if _SRDS_TEXT.match(name)}
-    return not expected.hosts or expected.scopes in scopes
+    if expected.hosts and expected.scopes not in scopes:
+        return "it has other hosts"
+    return ""
 
 
-def _runs_filters(texts: Mapping[str, str], expected: Expected) -> bool:
-    return expected.filters.items() <= _named(_ECDS_TEXT, texts).items()
+def _other_filter(texts: Mapping[str, str], expected: Expected) -> str:
+    running = _named(_ECDS_TEXT, texts)
+    other = sorted(n for n, version in expected.filters.items() if running.get(n) != version)
+    if other == [snap.SEAL]:
+        return "it did not accept all of it"
+    return f"it has another configuration of {', '.join(other)}" if other else ""
 
 
-def _is_quiet(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> bool:
-    """Whether nothing warms, no scope is left over, and no connection has other terms than now."""
+def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> str:
+    """Whether something warms, a scope is left over, or a connection has other terms than now."""
     draining = warming = 0
     for name, value in gauges.items():
         if name.endswith("_draining"):
@@ -260,8 +274,12 @@ def _is_quiet(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> bool
         elif not name.endswith(".all_scopes"):
             warming += value
         elif expected.hosts and value not in (0, expected.hosts):
-            return False
-    return not warming and (not draining or seen.terms == expected.terms)
+            return "it has hosts that are gone"
+    if warming:
+        return "clusters or listeners are not ready"
+    if draining and seen.terms != expected.terms:
+        return "connections that were made under other terms are still open"
+    return ""
 
 
 async def _workers_have_it(gate: admin.Admin, expected: Expected, seen: Seen) -> bool:
