@@ -14,7 +14,7 @@ import ssl
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +47,8 @@ class Caller:
     """Asks one host over one kept connection; opens another when the gate closes it.
 
     served_at: when the last request that the model answered was sent. answered_at: when the last
-    request that was answered was sent. opened_at: when the present connection was made.
+    request that was answered was sent. opened_at: when the present connection was made; cut_at: when
+    the one before ended.
     old: answers after `mark` on a connection made before it. statuses: since `mark`.
     """
 
@@ -55,9 +56,11 @@ class Caller:
     protocol: str
     tls: ssl.SSLContext
     port: int
+    heard: asyncio.Event
     served_at: float = 0.0
     answered_at: float = 0.0
     opened_at: float = 0.0
+    cut_at: float = 0.0
     marked_at: float = 0.0
     old: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -72,6 +75,8 @@ class Caller:
         while True:
             with contextlib.suppress(OSError, ssl.SSLError):
                 await self._connection()
+            self.cut_at = time.monotonic()
+            self.heard.set()
             await asyncio.sleep(_PAUSE_S)
 
     async def _connection(self) -> None:
@@ -115,6 +120,7 @@ class Caller:
     def _note(self, sent: float, status: int) -> None:
         if not status:
             return
+        self.heard.set()
         self.statuses[status] += 1
         self.answered_at = sent
         if status == 200:
@@ -125,7 +131,7 @@ class Caller:
 
 @dataclass(slots=True, kw_only=True)
 class House:
-    """The gate, its control plane and its callers. waits: how long changes took to be current."""
+    """The gate, its control plane and its callers. news: of the plane; heard: of the callers."""
 
     folder: Folder
     plane: ControlPlane
@@ -133,6 +139,7 @@ class House:
     callers: list[Caller]
     server: gates.Server
     news: asyncio.Event
+    heard: asyncio.Event
 
     async def bring(self) -> float:
         """Apply the folder; the moment at which the gate was told as current."""
@@ -144,18 +151,23 @@ class House:
                 await self.news.wait()
         return time.monotonic()
 
-    async def asked_since(self, moment: float, callers: Iterable[Caller]) -> None:
-        """Until each of them asked after the moment and was answered."""
-        self.server.seen.clear()
-        async with asyncio.timeout(DEADLINE_S):
-            while waiting := [one for one in callers if one.answered_at <= moment]:  # noqa: F841
-                await asyncio.sleep(_PAUSE_S)
+    async def tried_since(self, moment: float, callers: Iterable[Caller]) -> None:
+        """Until each of them asked after the moment, and was answered or cut off."""
+        await self._until(callers, lambda one: max(one.answered_at, one.cut_at) > moment)
+
+    async def refused(self, callers: Iterable[Caller]) -> None:
+        """Until each of them was refused since its mark."""
+        await self._until(callers, lambda one: bool(set(one.statuses) - {200}))
 
     async def served_since(self, moment: float, callers: Iterable[Caller]) -> None:
         """Until each of them asked after the moment and the model answered."""
+        await self._until(callers, lambda one: one.served_at > moment)
+
+    async def _until(self, callers: Iterable[Caller], holds: Callable[[Caller], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while any(one.served_at <= moment for one in callers):
-                await asyncio.sleep(_PAUSE_S)
+            while not all(map(holds, callers)):
+                self.heard.clear()
+                await self.heard.wait()
 
     def of(self, numbers: Iterable[int]) -> list[Caller]:
         wanted = set(numbers)
@@ -230,14 +242,25 @@ async def _begin(
         local.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
     )
     admin = await stack.enter_async_context(Admin(socket))
-    made = House(folder=folder, plane=plane, admin=admin, callers=[], server=server, news=news)
+    made = House(
+        folder=folder,
+        plane=plane,
+        admin=admin,
+        callers=[],
+        server=server,
+        news=news,
+        heard=asyncio.Event(),
+    )
     proving = asyncio.create_task(_prove(made))
     stack.callback(proving.cancel)
     for host in folder.hosts:
         load = _certificate(root, folder, host)
         for protocol in PROTOCOLS:
             tls = gates.client_tls((protocol,), load)
-            made.callers.append(Caller(host=host, protocol=protocol, tls=tls, port=folder.https))
+            caller = Caller(
+                host=host, protocol=protocol, tls=tls, port=folder.https, heard=made.heard
+            )
+            made.callers.append(caller)
     return made
 
 
@@ -248,7 +271,7 @@ async def _prove(made: House) -> None:
         await asyncio.sleep(_PAUSE_S)
 
 
-def _certificate(root: Path, folder: Folder, host: Host):  # type: ignore[no-untyped-def]
+def _certificate(root: Path, folder: Folder, host: Host) -> Callable[[ssl.SSLContext], None] | None:
     if not host.by_certificate:
         return None
     pair = folder.authority.issue(uris=(host.uri,), client=True)

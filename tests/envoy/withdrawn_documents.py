@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatereeve.api import parse
@@ -109,7 +108,6 @@ class Folder:
     authority: keys.Authority = field(default_factory=lambda: keys.Authority("clients"))
     spoiled: set[int] = field(default_factory=set)
     no_gate: bool = False
-    tls_min: str = "1.2"
     _pair: keys.Pair = field(
         default_factory=lambda: keys.Authority("servers").issue(dns=("*.test",))
     )
@@ -171,7 +169,6 @@ class Folder:
         spec = {
             "region": "de",
             "https": {"host": "127.0.0.1", "port": self.https},
-            "tls": {"minVersion": self.tls_min},
             "identity": identity,
             "attributes": {"region": [{"cidrs": [here]}]},
         }
@@ -255,15 +252,5 @@ def _doc(kind: str, name: str, namespace: str, spec: object, version: str = _API
 
 
 def _secret(name: str, data: dict[str, str], kind: str = "Opaque") -> str:
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": kind,
-            "stringData": data,
-            "metadata": {"name": name, "namespace": NAMESPACE},
-        }  # fmt: skip
-    )
-
-
-Change = Callable[[Folder], None]
+    made = {"apiVersion": "v1", "kind": "Secret", "type": kind, "stringData": data}
+    return json.dumps(made | {"metadata": {"name": name, "namespace": NAMESPACE}})
