@@ -29,6 +29,7 @@ from gatereeve.proxy.xds import snapshot as snap
 from tests.envoy import protected
 from tests.envoy.withdrawing import Caller, House, house
 from tests.envoy.withdrawn_documents import WAYS, Host
+from tests.support import gate as gates
 from tests.support import keys
 
 pytestmark = pytest.mark.envoy
@@ -36,8 +37,8 @@ pytestmark = pytest.mark.envoy
 COUNT = int(os.environ.get("GATEREEVE_WITHDRAWALS", "30"))
 BUILD = Path("build")
 HOSTS = 15 if COUNT < 1000 else 60
-RARE = ("issuer", "client-name", "signing-key")
-"""At most a few hosts of these: an issuer is asked for on every request."""
+RARE = ("issuer", "signing-key", "region")
+"""One host of each: an issuer is asked for on every request, and a region is that of all."""
 
 
 def hosts(count: int) -> tuple[Host, ...]:
@@ -139,8 +140,9 @@ def _exponent_one() -> str:
 
 
 async def test_a_replacement_that_is_rejected_is_never_told_as_active() -> None:
-    """An RSA exponent of 1: the keys stay, and no proof says otherwise, also after a restart."""
-    async with protected.scene() as scene:
+    """An RSA exponent of 1: the keys stay, and no proof says otherwise, also after a restart; nor does
+    that of a gate that never had other keys."""
+    async with protected.scene() as scene, gates.running_gate("new") as new:
         at = scene.gate
         gate = _with_keys(at.compile(scene.documents()), _exponent_one())
         snapshot = at.offer_gate(gate)
@@ -156,4 +158,10 @@ async def test_a_replacement_that_is_rejected_is_never_told_as_active() -> None:
                 assert status.last_nack.names == (names.JWT,)
                 os.kill(at.events.of(local.Started)[-1].pid, signal.SIGKILL)
                 await at.events.wait(local.Started, 2)
+        other = protected.Scene(gate=new, servers=scene.servers).documents()
+        never = activation.expected_of(
+            new.offer_gate(_with_keys(new.compile(other), _exponent_one()))
+        )
+        with pytest.raises(errors.ProxyTimeoutError, match="it did not accept all"):
+            await activation.wait_active(new.admin, never, timeout_s=2)
         await at.publish(scene.documents())

@@ -21,7 +21,7 @@ carry each resource's own version.
 import asyncio
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from gatereeve.core import errors, refs
@@ -188,8 +188,11 @@ async def _lacking_now(gate: admin.Admin, expected: Expected, seen: Seen) -> str
 async def _lacking(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
     """What is missing until the gate runs the expected versions, for people; "" for nothing."""
     texts = await gate.texts(_WHOLE)
-    if (lacking := _other_type(texts, expected)) or (lacking := _other_filter(texts, expected)):
+    if lacking := _other_type(texts, expected):
         return lacking
+    if other := await _other_filters(gate, expected, _named(_ECDS_TEXT, texts)):
+        rejected = list(other) == [snap.SEAL]
+        return "it did not accept all" if rejected else f"it has another {', '.join(other)}"
     if lacking := _unsettled(await gate.gauges(_STATE), expected, seen):
         return lacking
     reported = _named(_RDS_TEXT, texts)
@@ -257,12 +260,17 @@ def _other_type(texts: Mapping[str, str], expected: Expected) -> str:
     return ""
 
 
-def _other_filter(texts: Mapping[str, str], expected: Expected) -> str:
-    running = _named(_ECDS_TEXT, texts)
-    other = sorted(n for n, version in expected.filters.items() if running.get(n) != version)
-    if other == [snap.SEAL]:
-        return "it did not accept all of it"
-    return f"it has another configuration of {', '.join(other)}" if other else ""
+async def _other_filters(
+    gate: admin.Admin, expected: Expected, reported: Mapping[str, str]
+) -> Sequence[str]:
+    """Filters of which the gate has another configuration. One that an older controller sent among
+    others is reported under their common version, and its own is asked for."""
+    unclear = {n: v for n, v in expected.filters.items() if reported.get(n) != v}
+    if not unclear:
+        return ()
+    entries = await gate.config("ecds_filters", "version_info,ecds_filter.name", names=unclear)
+    running = {entry["ecds_filter"]["name"]: entry.get("version_info", "") for entry in entries}
+    return sorted(name for name, version in unclear.items() if running.get(name) != version)
 
 
 def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> str:
