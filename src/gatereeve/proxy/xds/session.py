@@ -6,7 +6,8 @@ is slow misses intermediate snapshots and gets the newest. The discipline (knowl
 
 1. One response per type is outstanding at a time; requests with another nonce acknowledge nothing.
 2. Additions and changes go first: clusters, their endpoints, secrets; listeners once the gate has
-   accepted all clusters and got their endpoints; then filter configurations and routes.
+   accepted all of these (a new filter chain must not take connections under an old authority); then
+   filter configurations and routes.
 3. When a cluster was sent, its endpoints are sent after it, equal or not.
 4. Scopes of hosts that are gone are removed as soon as the gate has accepted all routes: from then
    on also old connections get refusals. What nothing refers to any more is removed later: after
@@ -140,8 +141,10 @@ class Session:
             if subscription is None or subscription.outstanding is not None:
                 continue
             served = view.types[type_url]
-            may_add = (clusters_ready or type_url not in _AFTER_CLUSTERS) and (
-                type_url not in _AFTER_LISTENERS or self._has_all(LDS, view)
+            may_add = (
+                (clusters_ready or type_url not in _AFTER_CLUSTERS)
+                and (type_url not in _AFTER_LISTENERS or self._has_all(LDS, view))
+                and (type_url != LDS or self._has_all(SDS, view))
             )
             additions = self._next(type_url, view) if may_add else ()
             unanswered = subscription.unanswered(served)
