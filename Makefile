@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential bench golden generate format lock clean
+.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential withdrawals bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -59,6 +59,10 @@ image: setup ## our container image, without a registry, as build/image/gatereev
 
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
 	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q
+
+withdrawals: setup ## nobody is answered by older rules once a gate is current; N withdrawals (default 10000)
+	GATEREEVE_WITHDRAWALS=$(or $(N),10000) $(BIN)/python -m pytest tests/envoy/test_withdrawals.py -q -k no_host
+	@cat build/withdrawals.json
 
 bench: setup ## every figure, a table and build/bench.json
 	$(BIN)/python -m bench

@@ -65,7 +65,7 @@ class Bench:
     async def publish(self, made: Gate) -> None:
         snapshot = configuration.Builder().build(made)
         self.gate.controller.set_snapshot(self.gate.name, snapshot)
-        await wait_active(self.gate._admin, expected_of(snapshot), timeout_s=20)
+        await wait_active(self.gate.admin, expected_of(snapshot), timeout_s=20)
 
     async def ask(
         self,

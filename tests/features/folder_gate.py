@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import grpc
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
@@ -110,13 +109,6 @@ class FolderGate:
         for name in names:
             (self.folder / f"{name}.yaml").unlink()
         return await self.follow()
-
-    async def withdraw(self) -> grpc.StatusCode:
-        """Remove the Gate document; how its stream ends."""
-        (self.folder / "gate.yaml").unlink()
-        await self.plane.apply(self._source.read())
-        status, _ = await self._client.ended()
-        return status
 
     async def follow(self) -> Change:
         """Read the folder, apply it, and let the gate take what comes."""

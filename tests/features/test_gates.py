@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import grpc
 import pytest
 
 from gatereeve.core.errors import PublishError
@@ -72,7 +71,8 @@ async def test_a_broken_gate_document_changes_nothing(tmp_path: Path) -> None:
 async def test_the_gate_document_goes(tmp_path: Path) -> None:
     async with serving_folder(tmp_path, **docs.base()) as gate:
         last = gate.hash
-        assert await gate.withdraw() is grpc.StatusCode.PERMISSION_DENIED
+        await gate.remove("gate")
+        assert not any(gate.messages.values())
         assert not gate.plane.runs
         assert (gate.changes[-1].event, gate.changes[-1].before) == ("gate-down", last)
 

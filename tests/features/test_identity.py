@@ -96,7 +96,8 @@ async def test_the_authority_of_client_certificates(tmp_path: Path) -> None:
         (name,) = set(gate.messages[SDS]) - before
 
         change = await gate.write(mesh=mesh(other))
-        assert change.names == {"SDS": {name}}
+        # Connections that the former authority vouched for are sent away with their filter chains.
+        assert change.names == {"SDS": {name}, "LDS": {"https"}}
         trusted = gate.messages[SDS][name].validation_context.trusted_ca
         assert other.strip() in plain(trusted)["inline_string"]
 

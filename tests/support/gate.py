@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
+from gatereeve.ir import gates as ir_gates
 from gatereeve.proxy import bootstrap, configuration, drain, local
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
@@ -190,7 +191,7 @@ class Gate:
     controller: AdsServer
     name: str
     events: Events
-    _admin: Admin
+    admin: Admin
     _builder: configuration.Builder = field(default_factory=configuration.Builder)
 
     def compile(self, *texts: str) -> Compiled:
@@ -200,12 +201,16 @@ class Gate:
         """Serves these documents, and returns when the Envoy runs them."""
         made = self.compile(*texts)
         snapshot = self.offer(made)
-        await wait_active(self._admin, expected_of(snapshot), timeout_s=DEADLINE_S * 2)
+        await wait_active(self.admin, expected_of(snapshot), timeout_s=DEADLINE_S * 2)
         return made
 
     def offer(self, made: Compiled) -> Snapshot:
         """Serves a compilation, and waits for nothing."""
         (gate,) = made.ir.gates
+        return self.offer_gate(gate)
+
+    def offer_gate(self, gate: ir_gates.Gate) -> Snapshot:
+        """Serves a Gate that need not come from documents."""
         snapshot = self._builder.build(gate)
         self.controller.set_snapshot(self.name, snapshot)
         return snapshot
@@ -229,15 +234,17 @@ class Gate:
 
 
 @contextlib.asynccontextmanager
-async def running_gate(name: str) -> AsyncIterator[Gate]:
-    """An Envoy that asks for the configuration of Gate `name`."""
+async def running_gate(
+    name: str, *, grace_s: float = 0.0, workers: int = 1, drain_s: float = 0.1
+) -> AsyncIterator[Gate]:
+    """An Envoy that asks for the configuration of Gate `name`. grace_s: as in `Discipline`."""
     async with contextlib.AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gr")))
         clock = SystemClock()
         xds, admin = root / "xds.sock", root / "admin.sock"
         server = await stack.enter_async_context(
             AdsServer(
-                AdsSettings(socket=xds, discipline=Discipline(grace_s=0.0)),
+                AdsSettings(socket=xds, discipline=Discipline(grace_s=grace_s)),
                 clock=clock,
                 observer=lambda _event: None,
             )
@@ -253,8 +260,8 @@ async def running_gate(name: str) -> AsyncIterator[Gate]:
             bootstrap=bootstrap.to_json(message),
             run_dir=root,
             admin=admin,
-            concurrency=1,
-            draining=drain.Draining(longest_s=0.1),
+            concurrency=workers,
+            draining=drain.Draining(longest_s=drain_s),
         )
         events = Events()
         await stack.enter_async_context(local.LocalEnvoy(settings, clock=clock, observer=events))
@@ -265,7 +272,7 @@ async def running_gate(name: str) -> AsyncIterator[Gate]:
             controller=server,
             name=name,
             events=events,
-            _admin=await stack.enter_async_context(Admin(admin)),
+            admin=await stack.enter_async_context(Admin(admin)),
         )
 
 

@@ -1,20 +1,27 @@
 """Whether a gate really runs what was published: asked of the gate, not concluded from an ACK.
 
 An ACK says that Envoy accepted a configuration, not that it is warmed and in use (knowledge: xDS 3).
-`is_active` asks the admin socket: which versions the cluster and listener managers report and
-whether anything is still warming, and which version each route configuration, secret and filter
-configuration has. Cheap questions first; a full look only where these leave doubt.
+`is_active` asks the admin socket, cheap questions first; a full look only where these leave doubt:
 
-What Envoy 1.40 reports over delta (found by experiment, held by tests/envoy/test_xds_envoy.py):
-`…cds.version_text`, `…lds.version_text` are the response's `system_version_info`, likewise
-`http.*.rds.<name>.version_text` of the response that carried that route configuration; the entries
-of `/config_dump` carry each resource's own version.
+1. which content of each type, and of each route configuration, filter and secret, Envoy applied
+   last. Content that it rejected is never there: `xds.session` does not send the same again;
+2. the seal, which a gate gets only when it accepted everything else, removals of hosts included;
+3. how many scopes there are: none leads to hosts that are gone; and whether anything still warms;
+4. whether all workers have it. Envoy hands changes to its workers in order and counts a filter's
+   configuration as reloaded when the last of them has taken it; the seal was the last change;
+5. whether connections live on that were made under other terms (`Resource.terms`): what stands in a
+   listener alone is not changed for them. They are sent away, and it is waited for.
+
+What Envoy 1.40 reports over delta (found by experiment, held by tests/envoy/test_xds_envoy.py and
+test_withdrawals.py): `….version_text` is the `system_version_info` of the last response that was
+applied, per type (CDS, LDS, scopes), route configuration and filter; the entries of `/config_dump`
+carry each resource's own version.
 """
 
 import asyncio
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from gatereeve.core import errors, refs
@@ -24,26 +31,37 @@ from gatereeve.proxy.xds import snapshot as snap
 _FIRST_POLL_S: Final = 0.01
 _LAST_POLL_S: Final = 0.16
 """Each question costs the gate some ten milliseconds at thousands of routes, on the thread that brings them."""
+_MANAGERS: Final = r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$"
 _WHOLE: Final = (
-    r"^(cluster_manager\.cds|listener_manager\.lds)\.version_text$|\.rds\..*\.version_text$"
+    _MANAGERS
+    + r"|\.(rds|scoped_rds)\..*\.version_text$|^extension_config_discovery\..*\.version_text$"
 )
 _PART: Final = "~"
 """Ends the version of a response after which more of its type follows (`xds.session`)."""
 
-_WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
+_STATE: Final = (
+    r"^(cluster_manager\.warming_clusters|listener_manager\.total_(listeners_warming"
+    r"|listeners_draining|filter_chains_draining)|http\..*\.scoped_rds\..*\.all_scopes)$"
+)
 _LISTENING: Final = (
     r"^(cluster_manager\.warming_clusters"
     r"|listener_manager\.total_listeners_(warming|active))$"
 )
 _RDS_TEXT: Final = re.compile(r"^http\..*\.rds\.(.+)\.version_text$")
+_FILTER: Final = "extension_config_discovery.http_filter."
+_ECDS_TEXT: Final = re.compile(rf"^{re.escape(_FILTER)}(.+)\.version_text$")
+_SRDS_TEXT: Final = re.compile(r"^http\..*\.scoped_rds\..+\.version_text$")
+_SEALED: Final = rf"^{re.escape(_FILTER + snap.SEAL)}\.(config_reload|update_success)$"
+_PATIENCE: Final = 25
+"""So often the workers are waited for: content that came twice is taken once, and counted twice."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What the admin must report for a snapshot to be active.
 
-    clusters, listeners, every_route: content hash of the type. routes, secrets, filters: version
-    per name.
+    clusters, listeners, every_route, scopes: content hash of the type. routes, secrets, filters:
+    version per name. hosts: how many scopes. terms: what a connection keeps, per listener.
     """
 
     version: refs.ConfigHash
@@ -53,15 +71,24 @@ class Expected:
     routes: Mapping[str, str]
     secrets: Mapping[str, str]
     filters: Mapping[str, str]
+    scopes: str = ""
+    hosts: int = 0
+    terms: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(slots=True)
 class Seen:
     """What a gate reported of each route configuration when it was last found active, and which
     version that was. A report is a content hash: it means the same version for ever, also after the
-    gate's restart. So only what changed has to be looked at."""
+    gate's restart. So only what changed has to be looked at.
+
+    terms: as expected then; None before the first time. ahead: by how many updates of the seal its
+    applications stayed behind then. waits: how often workers were waited for since."""
 
     routes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    terms: Mapping[str, str] | None = None
+    ahead: int = 0
+    waits: int = 0
 
 
 def expected_of(snapshot: snap.Snapshot) -> Expected:
@@ -74,6 +101,9 @@ def expected_of(snapshot: snap.Snapshot) -> Expected:
         routes=_versions(snapshot.of(snap.RDS)),
         secrets=_versions(snapshot.of(snap.SDS)),
         filters=_versions(snapshot.of(snap.ECDS)),
+        scopes=snap.type_version(snapshot.of(snap.SRDS)),
+        hosts=len(snapshot.of(snap.SRDS)),
+        terms={name: one.terms for name, one in snapshot.of(snap.LDS).items() if one.terms},
     )
 
 
@@ -102,7 +132,7 @@ async def is_configured(gate: admin.Admin) -> bool:
     Envoy calls itself ready also when nobody gave it any: it waits for a controller only so long.
     Raises ProxyError when it cannot be asked.
     """
-    texts = await gate.texts(_WHOLE)
+    texts = await gate.texts(_MANAGERS)
     managers = (texts.get("cluster_manager.cds.version_text", ""),
                 texts.get("listener_manager.lds.version_text", ""))  # fmt: skip
     if not all(text and not text.endswith(_PART) for text in managers):
@@ -118,29 +148,7 @@ async def is_active(gate: admin.Admin, expected: Expected, seen: Seen | None = N
     seen: what earlier calls found at this gate; renewed when the answer is yes. Endpoints are not
     compared: they change on their own, faster than snapshots.
     """
-    seen = seen or Seen()
-    texts = await gate.texts(_WHOLE)
-    if texts.get("cluster_manager.cds.version_text") != expected.clusters:
-        return False
-    if texts.get("listener_manager.lds.version_text") != expected.listeners:
-        return False
-    if any((await gate.gauges(_WARMING)).values()):
-        return False
-    reported = {
-        match.group(1): version
-        for text, version in texts.items()
-        if (match := _RDS_TEXT.match(text))
-    }
-    if not await _runs_routes(gate, expected, reported, seen):
-        return False
-    if not (await _runs_secrets(gate, expected) and await _runs_filters(gate, expected)):
-        return False
-    seen.routes = {
-        name: (reported[name], version)
-        for name, version in expected.routes.items()
-        if name in reported
-    }
-    return True
+    return not await _lacking(gate, expected, Seen() if seen is None else seen)
 
 
 async def wait_active(
@@ -155,24 +163,52 @@ async def wait_active(
     Raises ProxyTimeoutError when it does not within the deadline, for example because it rejected a
     part (see `AdsServer.status`) or does not answer.
     """
+    seen = Seen() if seen is None else seen
+    lacking = "it does not answer"
     try:
         async with asyncio.timeout(timeout_s):
             pause_s = _FIRST_POLL_S
-            while not await _answers_active(gate, expected, seen):
+            while lacking := await _lacking_now(gate, expected, seen):
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LAST_POLL_S)
     except TimeoutError as error:
         raise errors.ProxyTimeoutError(
-            f"the gate did not run {expected.version} within {timeout_s:g} s",
+            f"the gate did not run {expected.version} within {timeout_s:g} s: {lacking}",
             hint="`gatereeve status` shows what it rejected, if anything",
         ) from error
 
 
-async def _answers_active(gate: admin.Admin, expected: Expected, seen: Seen | None) -> bool:
+async def _lacking_now(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
     try:
-        return await is_active(gate, expected, seen)
+        return await _lacking(gate, expected, seen)
     except errors.ProxyTimeoutError:
-        return False  # it may be restarting; the deadline decides
+        return "it does not answer"  # it may be restarting; the deadline decides
+
+
+async def _lacking(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
+    """What is missing until the gate runs the expected versions, for people; "" for nothing."""
+    texts = await gate.texts(_WHOLE)
+    if lacking := _other_type(texts, expected):
+        return lacking
+    if other := await _other_filters(gate, expected, _named(_ECDS_TEXT, texts)):
+        rejected = list(other) == [snap.SEAL]
+        return "it did not accept all" if rejected else f"it has another {', '.join(other)}"
+    if lacking := _unsettled(await gate.gauges(_STATE), expected, seen):
+        return lacking
+    reported = _named(_RDS_TEXT, texts)
+    if not await _runs_routes(gate, expected, reported, seen):
+        return "it has other routes"
+    if not await _runs_secrets(gate, expected):
+        return "it has other certificates"
+    if not await _workers_have_it(gate, expected, seen):
+        return "not all of its workers have taken it"
+    seen.terms = dict(expected.terms)
+    seen.routes = {
+        name: (reported[name], version)
+        for name, version in expected.routes.items()
+        if name in reported
+    }
+    return ""
 
 
 async def _runs_routes(
@@ -204,15 +240,66 @@ async def _runs_secrets(gate: admin.Admin, expected: Expected) -> bool:
     return expected.secrets.items() <= running.items()
 
 
-async def _runs_filters(gate: admin.Admin, expected: Expected) -> bool:
-    if not expected.filters:
-        return True
-    entries = await gate.config(
-        "ecds_filters", "version_info,ecds_filter.name", names=expected.filters
-    )
-    running = {entry["ecds_filter"]["name"]: entry.get("version_info", "") for entry in entries}
-    return expected.filters.items() <= running.items()
-
-
 def _versions(resources: snap.Resources) -> dict[str, str]:
     return {name: resource.version for name, resource in resources.items()}
+
+
+def _named(pattern: re.Pattern[str], texts: Mapping[str, str]) -> dict[str, str]:
+    return {m.group(1): text for name, text in texts.items() if (m := pattern.match(name))}
+
+
+def _other_type(texts: Mapping[str, str], expected: Expected) -> str:
+    """Which of clusters, listeners and hosts has other content than expected."""
+    if texts.get("cluster_manager.cds.version_text") != expected.clusters:
+        return "it has other clusters"
+    if texts.get("listener_manager.lds.version_text") != expected.listeners:
+        return "it has other listeners"
+    scopes = {text for name, text in texts.items() if _SRDS_TEXT.match(name)}
+    if expected.hosts and expected.scopes not in scopes:
+        return "it has other hosts"
+    return ""
+
+
+async def _other_filters(
+    gate: admin.Admin, expected: Expected, reported: Mapping[str, str]
+) -> Sequence[str]:
+    """Filters of which the gate has another configuration. One that an older controller sent among
+    others is reported under their common version, and its own is asked for."""
+    unclear = {n: v for n, v in expected.filters.items() if reported.get(n) != v}
+    if not unclear:
+        return ()
+    entries = await gate.config("ecds_filters", "version_info,ecds_filter.name", names=unclear)
+    running = {entry["ecds_filter"]["name"]: entry.get("version_info", "") for entry in entries}
+    return sorted(name for name, version in unclear.items() if running.get(name) != version)
+
+
+def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> str:
+    """Whether something warms, a scope is left over, or a connection has other terms than now."""
+    draining = warming = 0
+    for name, value in gauges.items():
+        if name.endswith("_draining"):
+            draining += value
+        elif not name.endswith(".all_scopes"):
+            warming += value
+        elif expected.hosts and value not in (0, expected.hosts):
+            return "it has hosts that are gone"
+    if warming:
+        return "clusters or listeners are not ready"
+    if draining and seen.terms != expected.terms:
+        return "connections that were made under other terms are still open"
+    return ""
+
+
+async def _workers_have_it(gate: admin.Admin, expected: Expected, seen: Seen) -> bool:
+    """Whether every worker has taken the last change. Envoy counts what it took content for, and
+    when that was taken everywhere."""
+    if snap.SEAL not in expected.filters:
+        return True
+    counted = await gate.numbers(_SEALED)
+    reloads = counted.get(f"{_FILTER}{snap.SEAL}.config_reload", 0)
+    ahead = counted.get(f"{_FILTER}{snap.SEAL}.update_success", 0) - reloads
+    if ahead > seen.ahead and seen.waits < _PATIENCE:
+        seen.waits += 1
+        return False
+    seen.ahead, seen.waits = ahead, 0
+    return reloads > 0

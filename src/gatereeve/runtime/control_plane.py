@@ -273,7 +273,7 @@ class ControlPlane:
             node.changed.set()
         for key in [key for key in self._settled if key[0] == name]:
             del self._settled[key]
-        self._server.remove_gate(name)
+        self._server.close_gate(name)
         self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
 
     async def prove(self, name: str, node: str, prover: Prover, *, elsewhere: bool = False) -> None:

@@ -3,10 +3,15 @@
 A filter chain per certificate, chosen by the names in the certificate, so that a new host under a
 known certificate changes no chain and drains no connection. Where a host is shown another
 certificate than those names would give, its own name is added to that one's chain.
+
+What a client certificate proved was proved when its connection was made. So a chain names the
+authority that it asks, and another authority makes other chains: connections of the former ones are
+sent away, and `terms` has the proof wait for that.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,17 +23,33 @@ from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
 
 from gatereeve.ir import gates
+from gatereeve.ir.identity import MtlsProvider
 from gatereeve.proxy.envoy import packing, secrets
 
 _BUFFER_BYTES: Final = 32 * 1024
+_DIGITS: Final = 16
 _TLS: Final = {"1.0": "TLSv1_0", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 
 
-def build_listener(listener: gates.Listener, manager: Any, *, client_ca: bool) -> Any | None:
+def terms(gate: gates.Gate, listener: gates.Listener) -> str:
+    """What connections keep for as long as they live: a new form of it is no news to them."""
+    ca = authority(gate.identity.mtls)
+    kept = (listener.protocol, listener.tls_min, gate.trusted_hops, gate.max_body_bytes, ca)
+    return hashlib.sha256(repr(kept).encode()).hexdigest()[:_DIGITS]
+
+
+def authority(provider: MtlsProvider | None) -> str:
+    """A name for what client certificates are verified with; "" when none is asked for."""
+    if provider is None:
+        return ""
+    return hashlib.sha256(provider.ca.encode()).hexdigest()[:_DIGITS]
+
+
+def build_listener(listener: gates.Listener, manager: Any, *, client_ca: str) -> Any | None:
     """None for an https listener without any certificate: it could only fail handshakes.
 
-    manager: the connection manager, as `build_hcm` makes it. client_ca: client certificates are
-    asked for, and verified when there are any.
+    manager: the connection manager, as `build_hcm` makes it. client_ca: as `authority`
+    gives it; client certificates are asked for, and verified when there are any.
     """
     made = listener_pb2.Listener(
         name=listener.name,
@@ -49,9 +70,11 @@ def build_listener(listener: gates.Listener, manager: Any, *, client_ca: bool) -
         chain = chain_pb2.FilterChain(
             name=secrets.certificate_name(certificate),
             filters=[manager],
-            transport_socket=_transport_socket(listener, certificate, client_ca=client_ca),
+            transport_socket=_transport_socket(listener, certificate, client_ca=bool(client_ca)),
             transport_socket_connect_timeout=packing.seconds(10),
         )
+        if client_ca:
+            chain.metadata.filter_metadata["gatereeve"].update({"client-ca": client_ca})
         if server_names:
             chain.filter_chain_match.server_names.extend(server_names)
             made.filter_chains.append(chain)

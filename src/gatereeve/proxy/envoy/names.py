@@ -10,7 +10,9 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-GATE: Final = "gatereeve.gate"
+from gatereeve.proxy.xds.snapshot import SEAL
+
+GATE: Final = SEAL
 CONNECT: Final = "gatereeve.connect"
 WILDCARD: Final = "gatereeve.wildcard"
 RESCOPE: Final = "gatereeve.rescope"

@@ -37,6 +37,7 @@ from gatereeve.proxy.envoy.proofs import Proofs
 from gatereeve.proxy.envoy.virtual_hosts import Door
 from gatereeve.proxy.envoy.wiring import Wiring
 from gatereeve.proxy.xds.snapshot import (
+    LDS,
     RDS,
     Resource,
     Snapshot,
@@ -152,12 +153,13 @@ class _Build:
         """None of a listener's hosts is in it, and of the filters it finds by ECDS only the names."""
         manager = hcm.build_hcm(self._gate, listener, chain, self._wiring)
         made = listeners.build_listener(
-            listener, manager, client_ca=self._gate.identity.mtls is not None
+            listener, manager, client_ca=listeners.authority(self._gate.identity.mtls)
         )
         if made is None:
             return ()
         _hold(coverage.check_governed([made]))
-        return (_alone(made),)
+        kept = listeners.terms(self._gate, listener)
+        return ((LDS, {made.name: dataclasses.replace(resource_of(made), terms=kept)}),)
 
     def _chain(self, listener: str) -> tuple[Placed, ...]:
         """`filters.ORDER` for one listener; only the first filter changes with every hash."""

@@ -22,10 +22,13 @@ import grpc
 import grpc.aio
 from envoy.service.discovery.v3 import ads_pb2_grpc
 
-from gatereeve.core import errors, protocols
+from gatereeve.core import errors, protocols, refs
 from gatereeve.proxy.xds import events, gate, peers, session
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.stream import EOF, Bucket, NodeRecord, Stream
+
+CLOSED: Final = refs.ConfigHash("closed")
+"""The version of the snapshot of a Gate that is gone."""
 
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _SOCKET_PATH_BYTES: Final = 107  # sun_path without its terminating NUL
@@ -138,15 +141,19 @@ class AdsServer:
         self._gates.setdefault(name, gate.GateState(name))
 
     def remove_gate(self, name: str) -> None:
-        """Serve this Gate no more and end its streams.
-
-        Its gates keep serving what they have: publish a snapshot that refuses everything first.
-        """
+        """Serve this Gate no more and end its streams. Its gates keep what they have; see `close_gate`."""
         self._gates.pop(name, None)
         for key in [key for key in self._nodes if key[0] == name]:
             stream = self._nodes.pop(key).stream
             if stream is not None:
                 stream.close(grpc.StatusCode.PERMISSION_DENIED, "this Gate is no longer served")
+
+    def close_gate(self, name: str) -> None:
+        """Take from all gates of this Gate whatever they serve: no host, then no listener is left.
+
+        They stay connected, and so do those that come later, until the Gate is published again.
+        """
+        self.set_snapshot(name, snap.Snapshot(version=CLOSED, resources={}))
 
     def set_snapshot(self, name: str, snapshot: snap.Snapshot) -> None:
         """Publish: every gate of this Gate is brought to the snapshot; the newest wins.

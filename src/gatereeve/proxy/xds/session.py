@@ -6,14 +6,21 @@ is slow misses intermediate snapshots and gets the newest. The discipline (knowl
 
 1. One response per type is outstanding at a time; requests with another nonce acknowledge nothing.
 2. Additions and changes go first: clusters, their endpoints, secrets; listeners once the gate has
-   accepted all clusters and got their endpoints; then filter configurations and routes.
+   accepted all of these (a new filter chain must not take connections under an old authority); then
+   filter configurations and routes.
 3. When a cluster was sent, its endpoints are sent after it, equal or not.
-4. What the gate no longer needs is removed last: after everything that could refer to it was
-   accepted, and a grace period. First listeners, then routes, then clusters, then the rest. A gate
-   that reconnects must first have told what it holds of each type.
+4. Scopes of hosts that are gone are removed as soon as the gate has accepted all routes: from then
+   on also old connections get refusals. What nothing refers to any more is removed later: after
+   everything that could refer to it was accepted, and a grace period. First listeners, then routes,
+   then clusters, then the rest. A gate that reconnects must first have told what it holds of each
+   type.
 5. An unknown name is answered at once with its removal, so that the gate does not wait for it.
 6. After a rejection the culprits are those named in the gate's error; when none is named, the
    rejected resources are tried again in halves until they are found.
+7. A filter configuration or a secret travels alone, so that its rejection is its own: Envoy
+   remembers content of these that it rejected as if it ran it, and accepts it when it comes again.
+8. The seal (`snapshot.SEAL`) is sent last of all. A gate without any gets one at once when something
+   was rejected, because its listeners wait for it; that one's version says that it proves nothing.
 
 No I/O and no clock: `now` is handed in, seconds of any monotonic clock.
 """
@@ -27,13 +34,15 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from gatereeve.proxy.xds import gate
 from gatereeve.proxy.xds import snapshot as snap
-from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS, TYPES
+from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SEAL, SRDS, TYPES
 from gatereeve.proxy.xds.subscription import Sent, Subscription
 
 _AFTER_CLUSTERS: Final = frozenset({LDS, ECDS, SRDS, RDS})
 _AFTER_LISTENERS: Final = frozenset({ECDS, SRDS, RDS})
 _REFERRING: Final = (CDS, LDS, ECDS, SRDS, RDS)
-_REMOVALS: Final = ((LDS,), (SRDS, RDS, ECDS), (CDS,), (EDS, SDS))
+_ALONE: Final = frozenset({ECDS, SDS})
+_REMOVALS: Final = ((LDS,), (RDS, ECDS), (CDS,), (EDS, SDS))
+"""What is removed after a grace, in this order; scopes go before all of it."""
 _PART: Final = "~"
 """Ends the version of a response after which more of its type follows.
 
@@ -132,14 +141,16 @@ class Session:
             if subscription is None or subscription.outstanding is not None:
                 continue
             served = view.types[type_url]
-            may_add = (clusters_ready or type_url not in _AFTER_CLUSTERS) and (
-                type_url not in _AFTER_LISTENERS or self._has_all(LDS, view)
+            may_add = (
+                (clusters_ready or type_url not in _AFTER_CLUSTERS)
+                and (type_url not in _AFTER_LISTENERS or self._has_all(LDS, view))
+                and (type_url != LDS or self._has_all(SDS, view))
             )
-            additions = subscription.additions(served) if may_add else ()
+            additions = self._next(type_url, view) if may_add else ()
             unanswered = subscription.unanswered(served)
             if additions or unanswered or (may_add and subscription.owes_first_answer):
                 return self._send(subscription, view, additions, unanswered)
-        return self._remove(view, now) or self._relabel(view)
+        return self._close(view) or self._remove(view, now) or self._relabel(view)
 
     def wake_at(self, now: float) -> float | None:
         """When, after now, `respond` may have something to send by itself; None: never."""
@@ -151,9 +162,9 @@ class Session:
     def is_settled(self, view: gate.View) -> bool:
         """Whether the gate accepted all content of the view, and asked for all it needs of it.
 
-        What the gate still holds beyond the view does not count.
+        What the gate still holds beyond the view does not count, except scopes: they lead to routes.
         """
-        if not view.is_whole() or not self._is_complete(view):
+        if not view.is_whole() or not self._is_complete(view) or not self._is_closed(view):
             return False
         if any(subscription.owes_first_answer for subscription in self.subscriptions.values()):
             return False
@@ -191,7 +202,46 @@ class Session:
         if subscription is None:
             return True
         on_its_way = subscription.outstanding is not None and subscription.outstanding.resources
-        return not on_its_way and not subscription.additions(view.types[type_url])
+        return not on_its_way and not self._additions(type_url, view)
+
+    def _additions(self, type_url: snap.TypeUrl, view: gate.View) -> tuple[str, ...]:
+        """What is still to be sent of a type: without the seal when nothing can be sealed."""
+        subscription = self.subscriptions[type_url]
+        found = subscription.additions(view.types[type_url])
+        if type_url == ECDS and SEAL in found and SEAL in subscription.held and not view.is_whole():
+            return tuple(name for name in found if name != SEAL)
+        return found
+
+    def _next(self, type_url: snap.TypeUrl, view: gate.View) -> tuple[str, ...]:
+        """What of it may be sent now: of some types one resource, and the seal after all else."""
+        found = self._additions(type_url, view)
+        if type_url not in _ALONE:
+            return found
+        others = [name for name in found if (type_url, name) != (ECDS, SEAL)]
+        if others or not found:
+            return tuple(others[:1])
+        done = all(self._has_all(t, view) for t in _REFERRING if t != ECDS)
+        return found if done and self._is_closed(view) else ()
+
+    def _is_closed(self, view: gate.View) -> bool:
+        """Whether the gate has no scope that leads to hosts which are gone."""
+        subscription = self.subscriptions.get(SRDS)
+        if subscription is None:
+            return True
+        return subscription.outstanding is None and not subscription.removals(view.types[SRDS])
+
+    def _close(self, view: gate.View) -> Any | None:
+        """Take away the scopes of hosts that are gone: whatever connection asks for them is refused.
+
+        After the routes, because a host without a scope is looked for among the wildcard hosts.
+        """
+        subscription = self.subscriptions.get(SRDS)
+        if subscription is None or subscription.outstanding is not None:
+            return None
+        names = subscription.removals(view.types[SRDS])
+        if not names or not (self._has_all(SRDS, view) and self._has_all(RDS, view)):
+            return None
+        return self._send(subscription, view, (), names)
 
     def _is_complete(self, view: gate.View) -> bool:
         """Whether the gate has all that refers to something, and all that this refers to.
@@ -263,9 +313,14 @@ class Session:
         names = tuple(_fitting(served, additions, self._discipline.response_bytes))
         resources = tuple(served.resources[name] for name in names)
         is_part = len(names) < len(subscription.additions(served)) or bool(subscription.batches)
+        if subscription.type_url == SRDS:
+            is_part = is_part or len(removed) < len(subscription.removals(served))
         version = served.version + (_PART if is_part else "")
         if len(resources) == 1 and subscription.type_url not in snap.WILDCARD_TYPES:
             version = resources[0].version
+        if subscription.type_url == ECDS and names == (SEAL,) and not view.is_whole():
+            version += _PART
+            resources = (dataclasses.replace(resources[0], version=version),)
         self._nonces += 1
         sent = Sent(
             nonce=f"{self._nonces:x}",
@@ -290,6 +345,7 @@ class Session:
         extra = {
             type_url: subscription.removals(view.types[type_url])
             for type_url, subscription in self.subscriptions.items()
+            if type_url != SRDS
         }
         named = {(type_url, name) for type_url, names in extra.items() for name in names}
         self._gone = {entry: since for entry, since in self._gone.items() if entry in named}
@@ -307,11 +363,13 @@ class Session:
 
     def _relabel(self, view: gate.View) -> Any | None:
         """Tell the gate that it has all of a new version, where only removals are still to come."""
-        for type_url in (CDS, LDS):
+        for type_url in (CDS, LDS, SRDS):
             subscription = self.subscriptions.get(type_url)
             if subscription is None or subscription.outstanding or not subscription.label:
                 continue
             served = view.types[type_url]
+            if type_url == SRDS and subscription.removals(served):
+                continue
             if subscription.label != served.version and not subscription.additions(served):
                 return self._send(subscription, view, (), ())
         return None

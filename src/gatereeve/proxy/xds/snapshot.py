@@ -39,6 +39,10 @@ TYPES: Final = (CDS, EDS, SDS, LDS, ECDS, SRDS, RDS)
 WILDCARD_TYPES: Final = frozenset({CDS, LDS, SRDS})
 """Types a gate takes whole. The others are asked for by name."""
 
+SEAL: Final = "gatereeve.gate"
+"""The filter configuration that says which snapshot a gate runs. It is sent last, when the gate has
+accepted everything else of the snapshot, and so it is what `activation` may believe."""
+
 _SHORT: Final = {
     CDS: "CDS",
     EDS: "EDS",
@@ -66,12 +70,14 @@ class Resource:
 
     `version` is the content hash, 32 hexadecimal digits. `needs` are the resources Envoy asks for
     by name once it has this one; they follow from the body and take no part in the version.
+    `terms` says of a listener what its connections keep for as long as they live.
     """
 
     name: str
     version: str
     body: bytes = dataclasses.field(repr=False)
     needs: tuple[Need, ...] = ()
+    terms: str = ""
 
 
 Resources = Mapping[str, Resource]

@@ -15,7 +15,7 @@ from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
 def build(ground: Ground) -> tuple[Placed, ...]:
     provider = ground.gate.identity.api_keys
-    if provider is None or not provider.keys:
+    if provider is None:
         return ()
     found = {
         key.secret: matching.writing(

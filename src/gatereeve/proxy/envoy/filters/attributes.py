@@ -29,9 +29,9 @@ def build(ground: Ground) -> tuple[Placed, ...]:
         for number, source in enumerate(sources):
             name = names.attribute_filter(attribute, number)
             matcher = None
-            if isinstance(source, HeaderSource) and source.trusted:
+            if isinstance(source, HeaderSource):
                 matcher = _from_header(name, source)
-            elif isinstance(source, CidrSource) and source.entries:
+            elif isinstance(source, CidrSource):
                 matcher = _from_address(name, source)
             if matcher is not None:
                 config = matching.composite(matcher)
@@ -43,7 +43,7 @@ def _from_header(name: str, source: HeaderSource) -> Any:
     reading = h2m_pb2.Config(request_rules=[notes.rule_of_plain(source.name, name, "value")])
     networks = [ipaddress.ip_network(cidr) for cidr in source.trusted]
     peer = network_inputs_pb2.DirectSourceIPInput()
-    return matching.by_network(peer, [(networks, packing.pack(reading))])
+    return matching.by_network(peer, [(networks, packing.pack(reading))] if networks else [])
 
 
 def _from_address(name: str, source: CidrSource) -> Any:

@@ -21,14 +21,11 @@ def build(ground: Ground) -> tuple[Placed, ...]:
         return ()
     by_uri = {i.uri: i for i in reversed(provider.identities) if i.uri is not None}
     by_dns = {i.dns: i for i in reversed(provider.identities) if i.dns is not None}
-    found = []
-    if by_uri:
-        source = ssl_inputs_pb2.UriSanInput()
-        found.append(_placed(names.CERTIFICATE_URI, source, provider, by_uri))
-    if by_dns:
-        source = ssl_inputs_pb2.DnsSanInput()
-        found.append(_placed(names.CERTIFICATE_DNS, source, provider, by_dns))
-    return tuple(found)
+    uri, dns = ssl_inputs_pb2.UriSanInput(), ssl_inputs_pb2.DnsSanInput()
+    return (
+        _placed(names.CERTIFICATE_URI, uri, provider, by_uri),
+        _placed(names.CERTIFICATE_DNS, dns, provider, by_dns),
+    )
 
 
 def _placed(

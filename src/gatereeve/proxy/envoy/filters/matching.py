@@ -41,7 +41,9 @@ def composite(matcher: Any) -> Any:
 
 
 def by_exact(source: Any, filters: Mapping[str, Any]) -> Any:
-    """The filter (as `Any`) that belongs to the input's exact value; at least one."""
+    """The filter (as `Any`) that belongs to the input's exact value."""
+    if not filters:
+        return _nothing()
     tree = matcher_pb2.Matcher.MatcherTree(
         input=_input(source),
         exact_match_map=matcher_pb2.Matcher.MatcherTree.MatchMap(
@@ -53,6 +55,8 @@ def by_exact(source: Any, filters: Mapping[str, Any]) -> Any:
 
 def by_network(source: Any, filters: Sequence[tuple[Sequence[Network], Any]]) -> Any:
     """The filter (as `Any`) of the first entry whose networks hold the input's address."""
+    if not filters:
+        return _nothing()
     matchers = [
         matcher_pb2.Matcher.MatcherList.FieldMatcher(
             predicate=matcher_pb2.Matcher.MatcherList.Predicate(
@@ -65,6 +69,12 @@ def by_network(source: Any, filters: Sequence[tuple[Sequence[Network], Any]]) ->
         for networks, found in filters
     ]
     return matcher_pb2.Matcher(matcher_list=matcher_pb2.Matcher.MatcherList(matchers=matchers))
+
+
+def _nothing() -> Any:
+    """Matches nothing. A filter that knows nobody any more stays in its place: without it, the
+    listener would be another, and connections of the former one would keep what it knew."""
+    return matcher_pb2.Matcher()
 
 
 def writing(namespace: str, values: Mapping[str, Json]) -> Any:
