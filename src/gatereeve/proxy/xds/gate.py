@@ -113,6 +113,11 @@ class GateState:
                 rest = (form for form in old if form.version != resource.version)
                 forms[resource.name] = (resource, *rest)[:_GOOD_FORMS]
 
+    def has_accepted(self, type_url: snap.TypeUrl, name: str, version: str) -> bool:
+        """Whether a gate accepted this content, and none rejected it since."""
+        forms = self._good.get(type_url, {}).get(name, ())
+        return any(form.version == version for form in forms)
+
     def reject(self, type_url: snap.TypeUrl, versions: Mapping[str, str]) -> None:
         """Serve these contents (name → version) no more, until the snapshot has others."""
         rejected = self._rejected.setdefault(type_url, {})
