@@ -32,6 +32,9 @@ Unit = Origin
 Units = Mapping[Unit, tuple[object, ...]]
 """What each of them says in one resource, to be compared."""
 
+_HOLDS: Final = Refuse(code="unknown-model")
+"""Rows with this action hold requests until their bodies are read, for rows of other documents too."""
+
 _NO_KEYS: Final = '{"keys":[]}'
 
 
@@ -273,8 +276,8 @@ def _host(host: VirtualHost, out: Out, gone: set[str]) -> VirtualHost:
 def _row(row: Route, out: frozenset[Unit], gone: set[str]) -> Route:
     if Unit(row.origin.ref) in out:
         plain = _plain(row.match)
-        if isinstance(row.action, Refuse) and row.governance is None and plain == row.match:
-            return row  # other rows may rest on it, and it says nothing of its document's
+        if row.action == _HOLDS:
+            return row
         return replace(row, match=plain, action=Refuse(code=REFUSAL), governance=None)
     if isinstance(row.action, Forward) and gone:
         return _led_elsewhere(row, row.action, gone)

@@ -262,6 +262,7 @@ class ControlPlane:
             node.changed.set()
         self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash,
                    by=cause.by, documents=cause.documents)  # fmt: skip
+        self._blame(run, self._rejections.published(gate), "as before")
 
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
         """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
@@ -392,15 +393,16 @@ class ControlPlane:
         if event.gate in self._searches:
             self._searches[event.gate].set()
         if isinstance(event, events.Nacked) and event.names:
-            self._isolate(run, event)
+            self._blame(run, self._rejections.note(run.gate, event), event.detail)
 
-    def _isolate(self, run: GateRun, nack: events.Nacked) -> None:
+    def _blame(self, run: GateRun, found: Sequence[Finding], why: str) -> None:
         """Envoy rejected something: the document behind it is named, and taken out."""
         name = run.gate.name
-        for finding in self._rejections.note(run.gate, nack):
+        for finding in found:
             self._note(name, "rejected", run.active, run.gate.hash,
-                       documents=(str(finding.origin or run.gate.origin),), reason=nack.detail)  # fmt: skip
-        self._search(name)
+                       documents=(str(finding.origin or run.gate.origin),), reason=why)  # fmt: skip
+        if self._rejections.isolation(name).has_changed:
+            self._search(name)
 
     def _wanted(self, run: GateRun) -> Gate:
         """What the documents say of a Gate, nothing taken out."""
@@ -420,16 +422,25 @@ class ControlPlane:
     async def _try_all(self, name: str, heard: asyncio.Event) -> None:
         isolation = self._rejections.isolation(name)
         try:
-            while (run := self.runs.get(name)) is not None:
+            while name in self.runs:
                 heard.clear()
                 async with self._lock:
-                    await self._publish_gate(self._wanted(run), _NOBODY)
-                if not isolation.is_searching:
+                    await self._publish_admitted(name)
+                if not (isolation.is_searching or isolation.has_changed):
                     return
                 if not await self._is_rejected(name, heard):
                     isolation.proceed()
+        except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
+            _LOG.exception("gate %s keeps its last good configuration", name)
+            self._keep_last_good(self.runs[name].gate, f"cannot be built: {error!r}", again=False)
         finally:
             del self._searches[name]
+
+    async def _publish_admitted(self, name: str) -> None:
+        run = self.runs.get(name)
+        if run is not None:
+            await self._publish_gate(self._wanted(run), _NOBODY)
+            self._on_gates(tuple(one.gate for one in self.runs.values()))
 
     async def _is_rejected(self, name: str, heard: asyncio.Event) -> bool:
         """Whether something of what was published last is rejected, and what is admitted is other

@@ -7,6 +7,7 @@ last good form of the resource in force. Both are findings that name a document.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -30,6 +31,7 @@ class Rejections:
     def __init__(self, server: AdsServer) -> None:
         self._server = server
         self._isolations: defaultdict[str, Isolation] = defaultdict(Isolation)
+        self._details: dict[str, dict[snap.Need, str]] = {}
         self._unsolved: dict[str, dict[snap.Need, Finding]] = {}
 
     def isolation(self, gate: str) -> Isolation:
@@ -39,21 +41,41 @@ class Rejections:
         """The Gate is gone."""
         self._isolations.pop(gate, None)
         self._unsolved.pop(gate, None)
+        self._details.pop(gate, None)
 
     def note(self, gate: Gate, nack: events.Nacked) -> tuple[Finding, ...]:
         """What a rejection adds to the findings. gate: what was handed out."""
+        known = self._details.setdefault(gate.name, {})
+        known |= {(nack.type_url, name): nack.detail for name in nack.names}
+        return self._judge(gate, [(nack.type_url, name) for name in nack.names])
+
+    def published(self, gate: Gate) -> tuple[Finding, ...]:
+        """The same for what was rejected before and is handed out again as it was."""
+        return self._judge(gate, self._details.get(gate.name, {}))
+
+    def findings(self, gate: Gate) -> tuple[Finding, ...]:
+        """All that concern what is published now."""
+        rejected = self._server.rejected(gate.name)
+        culprits = self._isolations[gate.name].culprits
+        unsolved = self._unsolved.get(gate.name, {})
+        return (
+            *(_taken_out(gate, culprit) for _, culprit in sorted(culprits.items())),
+            *(finding for need, finding in unsolved.items() if need in rejected),
+        )
+
+    def _judge(self, gate: Gate, needs: Iterable[snap.Need]) -> tuple[Finding, ...]:
         isolation = self._isolations[gate.name]
         before = set(isolation.culprits)
-        view = self._server.served(gate.name)
+        rejected = self._server.rejected(gate.name)
+        details = self._details.get(gate.name, {})
+        has_accepted = partial(self._server.has_accepted, gate.name)
         new = []
-        for name in nack.names:
-            if view is None or name not in view.types[nack.type_url].suppressed:
+        for need in needs:
+            if need not in rejected:
                 continue  # it is about an earlier form
-            has_accepted = partial(self._server.has_accepted, gate.name)
-            solved = isolation.rejected(nack.type_url, name, nack.detail, has_accepted)
-            if not solved:
-                finding = _last_good_stays(gate, nack, name)
-                self._unsolved.setdefault(gate.name, {})[nack.type_url, name] = finding
+            if not isolation.rejected(*need, details[need], has_accepted):
+                finding = _last_good_stays(gate, need, details[need])
+                self._unsolved.setdefault(gate.name, {})[need] = finding
                 new.append(finding)
         new += [
             _taken_out(gate, culprit)
@@ -61,23 +83,6 @@ class Rejections:
             if unit not in before
         ]
         return tuple(new)
-
-    def findings(self, gate: Gate) -> tuple[Finding, ...]:
-        """All that concern what is published now."""
-        self._drop_solved(gate.name)
-        return (
-            *(_taken_out(gate, culprit)
-              for _, culprit in sorted(self._isolations[gate.name].culprits.items())),
-            *self._unsolved.get(gate.name, {}).values(),
-        )  # fmt: skip
-
-    def _drop_solved(self, gate: str) -> None:
-        view = self._server.served(gate)
-        self._unsolved[gate] = {
-            (type_url, name): finding
-            for (type_url, name), finding in self._unsolved.get(gate, {}).items()
-            if view is not None and name in view.types[type_url].suppressed
-        }
 
 
 def _taken_out(gate: Gate, culprit: Culprit) -> Finding:
@@ -91,11 +96,11 @@ def _taken_out(gate: Gate, culprit: Culprit) -> Finding:
     )
 
 
-def _last_good_stays(gate: Gate, nack: events.Nacked, name: str) -> Finding:
+def _last_good_stays(gate: Gate, need: snap.Need, detail: str) -> Finding:
+    type_url, name = need
     return Finding(
         code=FindingCode("gate-rejected"),
-        message=f"gate {gate.name} rejected {snap.short_name(nack.type_url)} {name}: "
-        f"{nack.detail[:_DETAIL]}",
+        message=f"gate {gate.name} rejected {snap.short_name(type_url)} {name}: {detail[:_DETAIL]}",
         hint="the last good form stays in force; change the document, or report this as a defect",
-        origin=configuration.origin_of(gate, nack.type_url, (name,)) or gate.origin,
+        origin=configuration.origin_of(gate, type_url, (name,)) or gate.origin,
     )

@@ -127,6 +127,18 @@ class GateState:
             forms[name] = tuple(form for form in forms.get(name, ()) if form.version != version)
         self._rebuild()
 
+    @property
+    def rejected(self) -> frozenset[snap.Need]:
+        """What of the snapshot was rejected as it stands there."""
+        return frozenset(
+            (type_url, name)
+            for type_url, versions in self._rejected.items()
+            for name, bad in versions.items()
+            if self.snapshot is not None
+            and name in self.snapshot.of(type_url)
+            and self.snapshot.of(type_url)[name].version in bad
+        )
+
     def settled(self) -> None:
         """A gate holds all of the view: nothing refers any more to what is not in it."""
         if self.view is None:
