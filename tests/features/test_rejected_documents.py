@@ -10,15 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from envoy.config.core.v3 import extension_pb2
+from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
 
+from gatereeve.proxy.envoy import names
+from gatereeve.proxy.xds import snapshot as snap
 from tests.features import documents as docs
 from tests.features.folder_gate import FolderGate, code, connected, serving_folder
+from tests.support import keys
 
 pytestmark = pytest.mark.features
 
@@ -171,3 +176,68 @@ async def test_whatever_one_owner_writes_the_others_are_at_their_newest(
             await gate.apply(**write(rng.randint(1, 3)))
         await in_step(gate)
         check(gate, newest)
+
+
+def rejecting(kind: type[Any], text: bytes) -> Callable[[Any], str]:
+    """A gate that rejects messages of a kind that hold this text."""
+    return lambda message: (
+        "it is not to my taste"
+        if isinstance(message, kind) and text in message.SerializeToString()
+        else ""
+    )
+
+
+async def test_a_gates_own_document_holds_no_closing_change_back(tmp_path: Path) -> None:
+    """Listeners are the Gate's: its older form stands in, and every route is at its newest."""
+    async with serving_folder(tmp_path, **base()) as served_gate, following(served_gate) as gate:
+        before = dict(gate.messages[snap.LDS])
+        gate.judge = lambda message: (
+            "no"
+            if isinstance(message, listener_pb2.Listener) and message != before[message.name]
+            else ""
+        )
+        await gate.apply(
+            gate=docs.gate().replace("region: de", "region: de\n  trustedHops: 3"),
+            policy=docs.POLICY.replace("corp/staff", "corp/other"),
+        )
+        await in_step(gate)
+        assert gate.messages[snap.LDS] == before
+        assert "'exact': 'other'" in str(gate.host("*.shop.example"))
+        assert blamed(gate) == {"Gate public"}
+        await gate.apply(policy=docs.POLICY.replace("corp/staff", "corp/third"))
+        await in_step(gate)
+        assert "'exact': 'third'" in str(gate.host("*.shop.example"))
+        await gate.apply(gate=docs.gate())
+        await in_step(gate)
+        assert not blamed(gate)
+
+
+async def test_a_rejected_key_set_admits_nobody_and_holds_no_other_back(tmp_path: Path) -> None:
+    second = """
+      - name: other
+        issuer: https://other.example
+        audiences: [gate]
+        jwks: {source: {secret: {namespace: shop, name: other}, key: jwks}}
+    apiKeys:"""
+    texts = base() | {
+        "gate": docs.gate().replace("\n    apiKeys:", second, 1),
+        "other": docs.secret("other", keys.jwks("other-1"), key="jwks"),
+    }
+    async with serving_folder(tmp_path, **texts) as served_gate, following(served_gate) as gate:
+        assert "other-1" in filters(gate)
+        gate.judge = rejecting(extension_pb2.TypedExtensionConfig, b"corp-bad")
+        await gate.apply(
+            corp=docs.secret("corp", keys.jwks("corp-bad"), key="jwks"),
+            other=docs.secret("other", keys.jwks("other-2"), key="jwks"),
+        )
+        await in_step(gate)
+        assert "other-2" in filters(gate)
+        assert "other-1" not in filters(gate)
+        assert "nobody" in filters(gate)
+        assert '"kid": "corp' not in filters(gate)
+        assert blamed(gate) == {"Gate public spec.identity.jwt[0]"}
+
+
+def filters(gate: FolderGate) -> str:
+    """The filter that verifies tokens."""
+    return str(gate.messages[snap.ECDS][names.JWT].typed_config.value)

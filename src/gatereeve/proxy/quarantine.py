@@ -94,7 +94,7 @@ def contents(gate: Gate, units: Iterable[Unit]) -> Units:
     found: dict[Unit, list[object]] = {unit: [] for unit in units}
     whole = gate.origin
     if whole in found:
-        found[whole].append(frame_of(gate))
+        found[whole].append(_bare(frame_of(gate)))
     said: list[tuple[Unit, object]] = [(p.origin, p) for p in _providers(gate.identity)]
     said += [(Unit(cluster.origin.ref), cluster) for cluster in gate.clusters]
     for listener in gate.listeners:
@@ -183,7 +183,14 @@ def _of_listener(gate: Gate, name: str) -> Units:
         if listener.name == name:
             found |= {Unit(one.origin.ref): (one,) for one in listener.certificates}
             found[Unit(listener.origin.ref)] = (replace(listener, hosts=(), certificates=()),)
+            found[gate.origin] = (_bare(frame_of(gate)),)
     return found
+
+
+def _bare(frame: Frame) -> Frame:
+    """Without certificates, which are other documents'."""
+    bare = tuple(replace(listener, certificates=()) for listener in frame.listeners)
+    return replace(frame, listeners=bare)
 
 
 def _of_secret(gate: Gate, name: str) -> Units:
@@ -206,7 +213,7 @@ def _of_filter(gate: Gate, name: str) -> Units:
         return {identity.api_keys.origin: (identity.api_keys,)}
     if name in (names.CERTIFICATE_URI, names.CERTIFICATE_DNS) and identity.mtls is not None:
         return {identity.mtls.origin: (identity.mtls,)}
-    return {gate.origin: (frame_of(gate),)}
+    return {gate.origin: (_bare(frame_of(gate)),)}
 
 
 def _providers(identity: Identity) -> Iterator[JwtProvider | ApiKeyProvider | MtlsProvider]:
