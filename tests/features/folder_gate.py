@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import itertools
 import textwrap
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ class FolderGate:
         self._source = FolderSource(folder, clock)
         self._held: dict[snap.TypeUrl, dict[str, str]] = {kind: {} for kind in KINDS}
         self._asked: dict[snap.TypeUrl, set[str]] = {kind: set() for kind in BY_NAME}
+        self.judge: Callable[[Any], str] = lambda _message: ""
+        """What the gate says against a message; a response with one such message is rejected whole."""
 
     async def write(self, **files: str) -> Change:
         """Write files (`model=…` is model.yaml), then bring the gate to what they say."""
@@ -109,6 +111,28 @@ class FolderGate:
         for name in names:
             (self.folder / f"{name}.yaml").unlink()
         return await self.follow()
+
+    async def apply(self, **files: str) -> None:
+        """Write files and publish what they say; `follow_on` takes what comes."""
+        for name, text in files.items():
+            (self.folder / f"{name}.yaml").write_text(textwrap.dedent(text))
+        await self.plane.apply(self._source.read())
+
+    async def follow_on(self) -> None:
+        """Take whatever comes, and judge it, until cancelled."""
+        while True:
+            await self._step()
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the gate holds what it is served, and nothing is to be tried any more."""
+        view = self._server.served(GATE)
+        return (
+            view is not None
+            and view.is_whole()
+            and not self.plane.is_searching
+            and all(self._held[kind] == dict(view.types[kind].versions) for kind in KINDS)
+        )
 
     async def follow(self) -> Change:
         """Read the folder, apply it, and let the gate take what comes."""
@@ -137,6 +161,11 @@ class FolderGate:
     async def _step(self) -> Any:
         response = await self._client.next()
         kind = response.type_url
+        sent = [KINDS[kind].FromString(resource.resource.value) for resource in response.resources]
+        complaint = next((found for message in sent if (found := self.judge(message))), "")
+        if complaint:
+            await self._client.nack(response, complaint)
+            return response
         for resource in response.resources:
             self.messages[kind][resource.name] = KINDS[kind].FromString(resource.resource.value)
             self._held[kind][resource.name] = resource.version
@@ -263,6 +292,14 @@ def _differing(
 @contextlib.asynccontextmanager
 async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate]:
     """A gate that has taken what these files say."""
+    async with connected(folder) as gate:
+        await gate.write(**files)
+        yield gate
+
+
+@contextlib.asynccontextmanager
+async def connected(folder: Path) -> AsyncIterator[FolderGate]:
+    """A gate that has asked for everything, and has got nothing yet."""
     clock, recorder = StillClock(), MemoryRecorder()
     planes: list[ControlPlane] = []
 
@@ -296,5 +333,4 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
                     recorder=recorder,
                 )
                 await gate.start()
-                await gate.write(**files)
                 yield gate

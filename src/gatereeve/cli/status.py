@@ -70,6 +70,7 @@ def _print_gate(gate: dict[str, Any]) -> None:
         OUT.print("  runs    nothing yet")
     if not current:
         OUT.print(f"  wanted  {gate['wanted'][:19]}")
+    if gate["problem"]:
         OUT.print(Text.assemble("  why     ", (gate["problem"], "red")))
     for index, place in enumerate(gate["listens"]):
         OUT.print(f"  {'' if index else 'listens':<7} {place}")

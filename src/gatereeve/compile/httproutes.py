@@ -13,7 +13,7 @@ from functools import partial
 
 from gatereeve.api import kube
 from gatereeve.api.world import HTTPRouteDoc, Key
-from gatereeve.compile import gateways, grammar
+from gatereeve.compile import gateways, grammar, patterns
 from gatereeve.compile.claims import (
     Backend,
     CertificateClaim,
@@ -346,11 +346,8 @@ def _path(
     doc: HTTPRouteDoc, where: str, given: kube.HTTPPathMatch, findings: list[Finding]
 ) -> PathMatch | None:
     if given.type == "RegularExpression":
-        pattern = grammar.bounded_pattern(given.value)
-        if pattern is None:
-            findings.append(_pattern_refused(doc, f"{where}.path", given.value))
-            return None
-        return PathMatch(kind="regex", value=pattern)
+        pattern = _pattern(doc, f"{where}.path", given.value, findings)
+        return None if pattern is None else PathMatch(kind="regex", value=pattern)
     exact = given.type == "Exact"
     value = grammar.canonical_path(given.value, "exact" if exact else "prefix")
     if value is None:
@@ -362,11 +359,18 @@ def _path(
     return PathMatch(kind="exact" if exact else "prefix", value=value)
 
 
-def _pattern_refused(doc: HTTPRouteDoc, path: str, text: str) -> Finding:
-    return finding(
-        doc, "pattern-refused", path, f"the pattern {text[:80]!r} is beyond what is read safely",
-        f"at most {grammar.MAX_PATTERN} characters of literals, classes, groups, alternatives and repetitions up to {grammar.MAX_REPEAT}",
-    )  # fmt: skip
+def _pattern(doc: HTTPRouteDoc, path: str, text: str, findings: list[Finding]) -> str | None:
+    try:
+        return patterns.bounded_pattern(text)
+    except patterns.PatternError as refused:
+        findings.append(
+            finding(
+                doc, "pattern-refused", path, f"the pattern {text[:80]!r} is refused: {refused}",
+                f"at most {patterns.MAX_PATTERN} characters of literals, classes, groups, alternatives and "
+                f"repetitions up to {patterns.MAX_REPEAT}, which multiply to {patterns.MAX_NESTED_REPEAT} at most",
+            )
+        )  # fmt: skip
+        return None
 
 
 def _values(
@@ -388,11 +392,9 @@ def _values(
             )  # fmt: skip
             continue
         if value.type == "RegularExpression":
-            pattern = grammar.bounded_pattern(value.value)
-            if pattern is None:
-                findings.append(_pattern_refused(doc, path, value.value))
-                continue
-            found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
+            pattern = _pattern(doc, path, value.value, findings)
+            if pattern is not None:
+                found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
         elif not grammar.is_value(value.value):
             findings.append(
                 finding(doc, "rule-invalid", path, "the value is not visible text",

@@ -592,6 +592,6 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "gate-rejected",
         _E,
-        "The gate refused a part of the configuration; the last good part stays in force.",
+        "The gate's Envoy refused a part of the configuration; the routes of the document that is named refuse until it changes, or the last good part stays in force.",
     ),
 )

@@ -184,6 +184,13 @@ REFUSALS: dict[RefusalCode, Refusal] = _table(
         "No version is approved, unexpired and in a lawful region for this caller.",
     ),
     (
+        "configuration-rejected",
+        503,
+        "This route cannot be served.",
+        _SERVER,
+        "The gate's Envoy rejects what a document of this route says, so it is taken out until it changes.",
+    ),
+    (
         "strict-recording-unavailable",
         503,
         "This model cannot be served unrecorded.",

@@ -20,6 +20,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from gatereeve.admission.changers import Changed
 from gatereeve.api.world import World
@@ -39,6 +40,7 @@ from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.changes import Changes
 from gatereeve.runtime.documents import DocumentNotes
 from gatereeve.runtime.governed import Governed
+from gatereeve.runtime.rejections import Rejections
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ _PLACE_AGAIN = timedelta(seconds=1)
 _CALM_S = 0.02
 _ELSEWHERE_S = 0.3
 """A gate that another controller serves has most likely accepted by then; asked before, it would only be slower."""
-_DETAIL = 300
+_TRIAL_S = 1.0
+"""So long a gate may be silent about what it is tried with; it rejects within milliseconds."""
 _MOST_NAMED = 50
 
 FindPlace = Callable[[Gate], str]
@@ -119,6 +122,9 @@ class _Cause:
     documents: tuple[str, ...]
 
 
+_NOBODY = _Cause(by=None, documents=())
+
+
 class ControlPlane:
     """Brings Worlds to gates. `apply` is called for every new World, in order.
 
@@ -158,7 +164,9 @@ class ControlPlane:
         self._governed = governed or Governed()
         self._compile_memo = Memo()
         self._builders: dict[str, configuration.Builder] = {}
-        self._rejected: dict[str, dict[snap.Need, Finding]] = {}
+        self._rejections = Rejections(server)
+        self._searches: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._settled: dict[tuple[str, str], str] = {}
         self.world: World | None = None
         self.compiled: compiler.Compiled | None = None
@@ -168,6 +176,11 @@ class ControlPlane:
     def is_applying(self) -> bool:
         """Whether a World is being compiled and published. May be asked from any thread."""
         return self._lock.locked()
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether documents that made an Envoy reject something are being looked for."""
+        return bool(self._searches)
 
     async def calm(self, within_s: float, *, heard: bool = False) -> None:
         """Returns when no change is on its way to gates, or after so long: what is not urgent waits
@@ -221,7 +234,12 @@ class ControlPlane:
         if defects:
             raise ExceptionGroup("gates keep their last good configuration", defects)
 
-    async def _publish_gate(self, gate: Gate, cause: _Cause) -> None:
+    async def _publish_gate(self, wanted: Gate, cause: _Cause) -> None:
+        """wanted: what the documents say; what an Envoy rejects of it is taken out."""
+        isolation = self._rejections.isolation(wanted.name)
+        gate, out = isolation.admitted(wanted)
+        if isolation.is_searching:
+            self._search(gate.name)
         before = self.runs.get(gate.name)
         if before is not None and before.gate.hash == gate.hash:
             self.unpublished.pop(gate.name, None)
@@ -239,7 +257,7 @@ class ControlPlane:
             self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
         self.unpublished.pop(gate.name, None)
-        self._rejected[gate.name] = self._still_rejected(gate.name)
+        isolation.published(wanted, out, gate, snapshot)
         run = GateRun(gate=gate, snapshot=snapshot, published_at=self._clock.now())
         if before is not None:
             run.active, run.active_at, run.nodes = before.active, before.active_at, before.nodes
@@ -249,6 +267,7 @@ class ControlPlane:
             node.changed.set()
         self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash,
                    by=cause.by, documents=cause.documents)  # fmt: skip
+        self._blame(run, self._rejections.published(gate), "as before")
 
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
         """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
@@ -268,7 +287,7 @@ class ControlPlane:
     def _withdraw(self, name: str) -> None:
         run = self.runs.pop(name)
         self._builders.pop(name, None)
-        self._rejected.pop(name, None)
+        self._rejections.forget(name)
         for node in run.nodes.values():
             node.changed.set()
         for key in [key for key in self._settled if key[0] == name]:
@@ -376,30 +395,77 @@ class ControlPlane:
             self._settled[event.gate, event.node] = event.version
             if event.node in run.nodes:
                 self._tell_settled(run, event.node, run.nodes[event.node])
-        if not isinstance(event, events.Nacked) or not event.names:
-            return
-        origins = set()
-        for name in event.names:
-            finding = _rejection(run.gate, event, name)
-            origins.add(str(finding.origin or run.gate.origin))
-            self._rejected.setdefault(event.gate, {})[event.type_url, name] = finding
-        self._note(event.gate, "rejected", run.active, run.gate.hash,
-                   documents=tuple(sorted(origins)), reason=event.detail)  # fmt: skip
+        if event.gate in self._searches:
+            self._searches[event.gate].set()
+        if isinstance(event, events.Nacked) and event.names:
+            self._blame(run, self._rejections.note(run.gate, event), event.detail)
 
-    def _still_rejected(self, gate: str) -> dict[snap.Need, Finding]:
-        """The rejections that concern what is published now; the last good stands in for that."""
-        view = self._server.served(gate)
-        return {
-            (type_url, name): finding
-            for (type_url, name), finding in self._rejected.get(gate, {}).items()
-            if view is not None and name in view.types[type_url].suppressed
-        }
+    def _blame(self, run: GateRun, found: Sequence[Finding], why: str) -> None:
+        """Envoy rejected something: the document behind it is named, and taken out."""
+        name = run.gate.name
+        for finding in found:
+            self._note(name, "rejected", run.active, run.gate.hash,
+                       documents=(str(finding.origin or run.gate.origin),), reason=why)  # fmt: skip
+        if self._rejections.isolation(name).has_changed:
+            self._search(name)
+
+    def _wanted(self, run: GateRun) -> Gate:
+        """What the documents say of a Gate, nothing taken out."""
+        gates = self.compiled.ir.gates if self.compiled else ()
+        return next((gate for gate in gates if gate.name == run.gate.name), run.gate)
+
+    def _search(self, name: str) -> None:
+        """Publish what is admitted now, and go on until nothing is left to be tried."""
+        if name in self._searches:
+            self._searches[name].set()
+            return
+        heard = self._searches[name] = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._try_all(name, heard))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _try_all(self, name: str, heard: asyncio.Event) -> None:
+        isolation = self._rejections.isolation(name)
+        try:
+            while name in self.runs:
+                heard.clear()
+                async with self._lock:
+                    await self._publish_admitted(name)
+                if not (isolation.is_searching or isolation.has_changed):
+                    return
+                if not await self._is_rejected(name, heard):
+                    isolation.proceed()
+        except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
+            _LOG.exception("gate %s keeps its last good configuration", name)
+            self._keep_last_good(self.runs[name].gate, f"cannot be built: {error!r}", again=False)
+        finally:
+            del self._searches[name]
+
+    async def _publish_admitted(self, name: str) -> None:
+        run = self.runs.get(name)
+        if run is not None:
+            await self._publish_gate(self._wanted(run), _NOBODY)
+            self._on_gates(tuple(one.gate for one in self.runs.values()))
+
+    async def _is_rejected(self, name: str, heard: asyncio.Event) -> bool:
+        """Whether something of what was published last is rejected, and what is admitted is other
+        now; False when all of it is accepted, or no Envoy says anything."""
+        isolation = self._rejections.isolation(name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TRIAL_S):
+                while not isolation.has_changed:
+                    if isolation.is_accepted(partial(self._server.has_accepted, name)):
+                        return False
+                    await heard.wait()
+                    heard.clear()
+        return isolation.has_changed
 
     def rejections(self, gate: str) -> tuple[Finding, ...]:
         """What keeps the newest form of a Gate, or a part of it, from being in force."""
         unpublished = self.unpublished.get(gate)
+        run = self.runs.get(gate)
         found = (*((unpublished.finding,) if unpublished else ()),
-                 *self._still_rejected(gate).values())  # fmt: skip
+                 *(self._rejections.findings(run.gate) if run else ()))  # fmt: skip
         return tuple(replace(one, where=self._where(one)) for one in found)
 
     def _where(self, finding: Finding) -> Where | None:
@@ -443,14 +509,4 @@ def _cause(changed: Sequence[Changed]) -> _Cause:
     return _Cause(
         by=people.pop() if len(people) == 1 else None,
         documents=tuple(str(one.ref) for one in told[:_MOST_NAMED]),
-    )
-
-
-def _rejection(gate: Gate, event: events.Nacked, name: str) -> Finding:
-    return Finding(
-        code=FindingCode("gate-rejected"),
-        message=f"gate {gate.name} rejected {snap.short_name(event.type_url)} {name}: "
-        f"{event.detail[:_DETAIL]}",
-        hint="the last good form stays in force; change the document, or report this as a defect",
-        origin=configuration.origin_of(gate, event.type_url, (name,)) or gate.origin,
     )

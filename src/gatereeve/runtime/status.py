@@ -106,7 +106,7 @@ def _process(name: str, plane: ControlPlane, process: ProxyState | None) -> dict
     runs = process is not None and process.pid is not None
     away = "" if runs else "its Envoy does not run; it is being started"
     return {
-        "problem": None if _is_current(name, plane) else _problem(name, plane, away),
+        "problem": _problem(name, plane, away),
         "pid": process.pid if process else None,
         "restarts": process.restarts if process else 0,
     }
@@ -119,7 +119,7 @@ def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[
     nodes = sorted(known.keys() | builds.keys())
     away = "" if nodes else "no gate is connected to this controller"
     return {
-        "problem": None if _is_current(name, plane) else _problem(name, plane, away),
+        "problem": _problem(name, plane, away),
         "nodes": [
             {
                 "node": node,
@@ -146,11 +146,16 @@ def listens_of(gate: Gate) -> tuple[str, ...]:
     )
 
 
-def _problem(name: str, plane: ControlPlane, away: str) -> str:
-    """Why a gate does not run what the documents say, as far as known. away: nobody is there."""
+def _problem(name: str, plane: ControlPlane, away: str) -> str | None:
+    """Why a gate does not run all that the documents say, as far as known; None when it does.
+
+    away: nobody is there. A gate without the documents that its Envoy rejects is current.
+    """
     rejections = plane.rejections(name)
     if rejections:
         return "; ".join(found.message for found in rejections)
+    if _is_current(name, plane):
+        return None
     run = plane.runs.get(name)
     return away or (run.unproved if run else "") or "it is being brought to what the documents say"
 

@@ -113,6 +113,11 @@ class GateState:
                 rest = (form for form in old if form.version != resource.version)
                 forms[resource.name] = (resource, *rest)[:_GOOD_FORMS]
 
+    def has_accepted(self, type_url: snap.TypeUrl, name: str, version: str) -> bool:
+        """Whether a gate accepted this content, and none rejected it since."""
+        forms = self._good.get(type_url, {}).get(name, ())
+        return any(form.version == version for form in forms)
+
     def reject(self, type_url: snap.TypeUrl, versions: Mapping[str, str]) -> None:
         """Serve these contents (name → version) no more, until the snapshot has others."""
         rejected = self._rejected.setdefault(type_url, {})
@@ -121,6 +126,18 @@ class GateState:
             rejected[name] = rejected.get(name, frozenset()) | {version}
             forms[name] = tuple(form for form in forms.get(name, ()) if form.version != version)
         self._rebuild()
+
+    @property
+    def rejected(self) -> frozenset[snap.Need]:
+        """What of the snapshot was rejected as it stands there."""
+        return frozenset(
+            (type_url, name)
+            for type_url, versions in self._rejected.items()
+            for name, bad in versions.items()
+            if self.snapshot is not None
+            and name in self.snapshot.of(type_url)
+            and self.snapshot.of(type_url)[name].version in bad
+        )
 
     def settled(self) -> None:
         """A gate holds all of the view: nothing refers any more to what is not in it."""

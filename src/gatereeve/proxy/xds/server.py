@@ -204,6 +204,16 @@ class AdsServer:
         state = self._gates.get(name)
         return state.view if state else None
 
+    def has_accepted(self, name: str, type_url: snap.TypeUrl, resource: str, version: str) -> bool:
+        """Whether some gate of this Gate accepted this content of a resource."""
+        state = self._gates.get(name)
+        return state is not None and state.has_accepted(type_url, resource, version)
+
+    def rejected(self, name: str) -> frozenset[snap.Need]:
+        """What of the Gate's snapshot its gates rejected."""
+        state = self._gates.get(name)
+        return state.rejected if state else frozenset()
+
     def status(self) -> tuple[events.GateStatus, ...]:
         """Every node seen, connected or not; sorted by Gate and node."""
         return tuple(
