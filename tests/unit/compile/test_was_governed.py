@@ -10,6 +10,7 @@ from gatereeve.api.world import Held, Memory, World
 from gatereeve.compile import compiler, services
 from gatereeve.compile.compiler import Compiled
 from gatereeve.core.memo import Memo
+from tests.support.clocks import AT
 from tests.support.routes import (
     GATE,
     answer,
@@ -25,7 +26,7 @@ from tests.support.routes import (
     to_service,
     version,
 )
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 
 GRANT = """
 apiVersion: gatereeve.dev/v1alpha1
