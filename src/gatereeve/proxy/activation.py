@@ -164,7 +164,7 @@ async def wait_active(
     part (see `AdsServer.status`) or does not answer.
     """
     seen = Seen() if seen is None else seen
-    lacking = "it does not answer"
+    seen.waits, lacking = 0, "it does not answer"
     try:
         async with asyncio.timeout(timeout_s):
             pause_s = _FIRST_POLL_S
