@@ -52,8 +52,9 @@ _FILTER: Final = "extension_config_discovery.http_filter."
 _ECDS_TEXT: Final = re.compile(rf"^{re.escape(_FILTER)}(.+)\.version_text$")
 _SRDS_TEXT: Final = re.compile(r"^http\..*\.scoped_rds\..+\.version_text$")
 _SEALED: Final = rf"^{re.escape(_FILTER + snap.SEAL)}\.(config_reload|update_success)$"
-_PATIENCE: Final = 25
-"""So often the workers are waited for: content that came twice is taken once, and counted twice."""
+_PATIENCE: Final = 100
+"""So often the workers are waited for, some fifteen seconds: content that came twice is taken once and
+counted twice, and must not be waited for without end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
