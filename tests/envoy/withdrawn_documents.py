@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from gatereeve.api import parse
 from tests.envoy.protected import ISSUER
 from tests.support import keys
+from tests.support.grants import OPEN_FIELDS
 
 GATE = "g"
 NAMESPACE = "team"
@@ -191,7 +192,7 @@ class Folder:
         }  # fmt: skip
         labels = {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}
         found = {
-            "grant": _doc("HostGrant", name, "", {"namespaceSelector": labels, "hosts": [host.name]}),
+            "grant": _doc("HostGrant", name, "", {"namespaceSelector": labels, "hosts": [host.name], **OPEN_FIELDS}),
             "model": _doc("Model", name, NAMESPACE, model),
             "version": _doc("ModelVersion", name, NAMESPACE, version),
             "policy": _doc("AccessPolicy", name, NAMESPACE, _policy(host, denied=spoiled)),

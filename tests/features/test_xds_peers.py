@@ -12,7 +12,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from gatereeve.core import errors
-from gatereeve.proxy.xds import events, server
+from gatereeve.proxy.xds import events, server, session
 from gatereeve.proxy.xds import snapshot as snap
 from tests.features import xds_messages as msg
 from tests.features.xds_authority import Authority
@@ -182,15 +182,16 @@ async def test_a_node_has_one_stream_the_newest() -> None:
         assert at.seen.of(events.Disconnected) == []
 
 
-async def test_a_removed_gate_is_served_no_more() -> None:
-    async with serving() as at, XdsClient(at.socket) as client:
-        at.server.set_snapshot("public", msg.snapshot("v1"))
-        await client.send(snap.CDS)
-        await client.next(snap.CDS)
-        at.server.remove_gate("public")
-        code, _ = await client.ended()
-        assert code is grpc.StatusCode.PERMISSION_DENIED
-        assert at.server.status() == ()
+async def test_a_closed_gate_has_nothing_and_may_be_published_again() -> None:
+    at_once = session.Discipline(grace_s=0)
+    async with serving(discipline=at_once) as at, XdsClient(at.socket) as client:
+        at.server.set_snapshot("public", msg.snapshot("v1", msg.plain_cluster("a")))
+        await client.send(snap.CDS, subscribe=["*"])
+        await client.next_ack(snap.CDS)
+        at.server.close_gate("public")
+        assert list((await client.next_ack(snap.CDS)).removed_resources) == ["a"]
+        at.server.set_snapshot("public", msg.snapshot("v2", msg.plain_cluster("a")))
+        assert names(await client.next_ack(snap.CDS)) == ["a"]
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o770])

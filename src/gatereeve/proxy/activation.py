@@ -52,8 +52,9 @@ _FILTER: Final = "extension_config_discovery.http_filter."
 _ECDS_TEXT: Final = re.compile(rf"^{re.escape(_FILTER)}(.+)\.version_text$")
 _SRDS_TEXT: Final = re.compile(r"^http\..*\.scoped_rds\..+\.version_text$")
 _SEALED: Final = rf"^{re.escape(_FILTER + snap.SEAL)}\.(config_reload|update_success)$"
-_PATIENCE: Final = 25
-"""So often the workers are waited for: content that came twice is taken once, and counted twice."""
+_PATIENCE: Final = 100
+"""So often the workers are waited for, some fifteen seconds: content that came twice is taken once and
+counted twice, and must not be waited for without end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ async def wait_active(
     part (see `AdsServer.status`) or does not answer.
     """
     seen = Seen() if seen is None else seen
-    lacking = "it does not answer"
+    seen.waits, lacking = 0, "it does not answer"
     try:
         async with asyncio.timeout(timeout_s):
             pause_s = _FIRST_POLL_S

@@ -140,14 +140,6 @@ class AdsServer:
         """Let gates of this Gate connect; they wait for its first snapshot."""
         self._gates.setdefault(name, gate.GateState(name))
 
-    def remove_gate(self, name: str) -> None:
-        """Serve this Gate no more and end its streams. Its gates keep what they have; see `close_gate`."""
-        self._gates.pop(name, None)
-        for key in [key for key in self._nodes if key[0] == name]:
-            stream = self._nodes.pop(key).stream
-            if stream is not None:
-                stream.close(grpc.StatusCode.PERMISSION_DENIED, "this Gate is no longer served")
-
     def close_gate(self, name: str) -> None:
         """Take from all gates of this Gate whatever they serve: no host, then no listener is left.
 

@@ -26,13 +26,10 @@ No I/O and no clock: `now` is handed in, seconds of any monotonic clock.
 """
 
 import dataclasses
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from envoy.service.discovery.v3 import discovery_pb2
-
-from gatereeve.proxy.xds import gate
+from gatereeve.proxy.xds import gate, responses
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SEAL, SRDS, TYPES
 from gatereeve.proxy.xds.subscription import Sent, Subscription
@@ -184,7 +181,7 @@ class Session:
     def _rejected(self, subscription: Subscription, sent: Sent, detail: str) -> Rejected:
         subscription.rejected()
         versions = {resource.name: resource.version for resource in sent.resources}
-        named = culprits(detail, versions)
+        named = responses.culprits(detail, versions)
         if not named and len(versions) == 1:
             named = frozenset(versions)
         if not named and versions:
@@ -310,7 +307,7 @@ class Session:
         removed: tuple[str, ...],
     ) -> Any:
         served = view.types[subscription.type_url]
-        names = tuple(_fitting(served, additions, self._discipline.response_bytes))
+        names = tuple(responses.fitting(served, additions, self._discipline.response_bytes))
         resources = tuple(served.resources[name] for name in names)
         is_part = len(names) < len(subscription.additions(served)) or bool(subscription.batches)
         if subscription.type_url == SRDS:
@@ -333,7 +330,7 @@ class Session:
         subscription.sending(sent)
         if subscription.type_url == CDS:
             self._await_endpoints(resources)
-        return _message(subscription.type_url, sent)
+        return responses.message(subscription.type_url, sent)
 
     def _await_endpoints(self, clusters: tuple[snap.Resource, ...]) -> None:
         needed = {name: c.name for c in clusters for kind, name in c.needs if kind == EDS}
@@ -381,39 +378,7 @@ class Session:
         )
 
 
-def culprits(detail: str, names: Collection[str]) -> frozenset[str]:
-    """Which of `names` a gate's error text names; a name counts only as a whole word."""
-    return frozenset(
-        name
-        for name in names
-        if name in detail and re.search(rf"(?<![\w/.:-]){re.escape(name)}(?![\w/-]|[.:]\w)", detail)
-    )
-
-
 def _needs(view: gate.View) -> Iterator[snap.Need]:
     for type_url in (CDS, LDS):
         for resource in view.types[type_url].resources.values():
             yield from resource.needs
-
-
-def _fitting(served: gate.TypeView, names: tuple[str, ...], limit: int) -> Iterator[str]:
-    size = 0
-    for name in names:
-        size += len(served.resources[name].body) + len(name)
-        if size > limit and size > len(served.resources[name].body) + len(name):
-            return
-        yield name
-
-
-def _message(type_url: snap.TypeUrl, sent: Sent) -> Any:
-    message = discovery_pb2.DeltaDiscoveryResponse(
-        type_url=type_url,
-        nonce=sent.nonce,
-        system_version_info=sent.version,
-        removed_resources=sent.removed,
-    )
-    for resource in sent.resources:
-        entry = message.resources.add(name=resource.name, version=resource.version)
-        entry.resource.type_url = type_url
-        entry.resource.value = resource.body
-    return message

@@ -6,7 +6,7 @@ import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 from tests.features import xds_messages as msg
 
-from gatereeve.proxy.xds import gate, session
+from gatereeve.proxy.xds import gate, responses, session
 from gatereeve.proxy.xds import snapshot as snap
 
 
@@ -179,4 +179,4 @@ def test_isolation_finds_exactly_the_culprits(bad: set[int]) -> None:
     ],
 )
 def test_culprits_are_named_as_whole_words(detail: str, expected: set[str]) -> None:
-    assert session.culprits(detail, ["a", "a-b", "a.b/c"]) == expected
+    assert responses.culprits(detail, ["a", "a-b", "a.b/c"]) == expected
