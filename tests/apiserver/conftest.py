@@ -40,6 +40,7 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane
             "--endpoint-reconciler-type=none",
         ),
     )
+    plane.extra = (*plane.extra, plane.webhook_client())
     try:
         plane.start()
         yield plane

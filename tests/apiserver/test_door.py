@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import ssl
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -21,10 +24,11 @@ from gatereeve.sources.kube import rights
 from gatereeve.sources.kube.access import Kubeconfig
 from tests.cluster import waiting
 from tests.cluster.api import Answer, Api
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.controlplane import WEBHOOK_CLIENT, ControlPlane
 from tests.envoy.fleet import Process
 from tests.envoy.xds_gate import free_port
 from tests.support import guarded
+from tests.support.reviews import body
 
 OURS, ACCOUNT = "gatereeve-system", "system:serviceaccount:gatereeve-system:gatereeve-controller"
 runner = CliRunner()
@@ -43,6 +47,7 @@ class Installed:
                 "--state", str(self.state), "--xds", f"127.0.0.1:{free_port()}",
                 "--http", f"127.0.0.1:{http}", "--name", "localhost",
                 "--webhook", f"127.0.0.1:{self.port}", "--webhook-name", "localhost",
+                "--webhook-clients", str(server.ca), "--webhook-client", WEBHOOK_CLIENT,
             ),
         )  # fmt: skip
 
@@ -170,6 +175,43 @@ def test_every_change_is_on_record_with_who_made_it(
     assert created.after == changed.before != changed.after == deleted.before
     assert deleted.after is None
     assert set(changed.configs) == {"public"}
+
+
+def test_a_review_that_the_api_server_did_not_send_is_not_answered(
+    installed: Installed, apiserver: ControlPlane, root: Api
+) -> None:
+    """Not even to holders of other certificates of the same authority, such as nodes."""
+    policy = (
+        "{apiVersion: gatereeve.dev/v1alpha1, kind: AccessPolicy,"
+        " metadata: {name: forged, namespace: lending},"
+        " spec: {models: [credit], allow: [{name: a, subjects: [{anonymous: true}]}]}}"
+    )
+    root.apply(policy).ok()
+    node = apiserver.authority.issue("node", user="system:node:n1")
+    (hook,) = [
+        one
+        for one in root.get({"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "gatereeve"},
+                             "kind": "ValidatingWebhookConfiguration"}).ok()["webhooks"]
+        if one["name"] == "deletions.gatereeve.dev"
+    ]  # fmt: skip
+    forged = body(None, old=policy, operation="DELETE", user="petra")
+    for shown in (None, node):
+        trust = ssl.create_default_context(
+            cadata=base64.b64decode(hook["clientConfig"]["caBundle"]).decode()
+        )
+        if shown is not None:
+            trust.load_cert_chain(*shown)
+        with httpx.Client(verify=trust, trust_env=False) as client, pytest.raises(httpx.HTTPError):
+            client.post(
+                hook["clientConfig"]["url"], content=forged,
+                headers={"content-type": "application/json"},
+            )  # fmt: skip
+    root.delete(policy).ok()
+    name = "AccessPolicy lending/forged"
+    waiting.until(
+        lambda: [one.what for one in installed.noted(name)][-1:] == ["deleted"], "it is noted"
+    )
+    assert installed.noted(name)[-1].by == "admin"
 
 
 def test_a_hand_on_the_guards_is_on_record_and_told(installed: Installed, root: Api) -> None:

@@ -7,6 +7,7 @@ import base64
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from gatereeve.runtime.supervise import SystemClock
 from tests.cluster import waiting
 from tests.cluster.api import Answer, Api
 from tests.cluster.certificates import Authority
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.controlplane import WEBHOOK_CLIENT, ControlPlane
 from tests.support import guarded
 from tests.support.worlds import world_of
 from tests.unit.admission.test_review import ALL, DIGEST, MODEL, VERSION, approval, ingress
@@ -33,11 +34,14 @@ SPACES = ("shop", "other", "kube-system", "gatereeve-system")
 class Webhook:
     """The server in a thread of its own, which can be away and come back on the same port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clients: Path) -> None:
         authority = Authority(folder / "webhook-ca")
         authority.create()
         crt, key = authority.issue("webhook", user="webhook", addresses=("127.0.0.1",))
-        self.tls = Tls(certificate=crt.read_bytes(), key=key.read_bytes())
+        self.tls = Tls(
+            certificate=crt.read_bytes(), key=key.read_bytes(), clients=clients.read_bytes(),
+            names=frozenset({WEBHOOK_CLIENT}),
+        )  # fmt: skip
         self.ca = base64.b64encode(authority.certificate.read_bytes()).decode()
         self.folder = folder
         self.seen: surroundings.Seen | None = surroundings.see(world_of(*ALL), Memo())
@@ -81,9 +85,13 @@ class Webhook:
 
 @pytest.fixture(scope="module")
 def webhook(
-    root: Api, crds: None, gateway_crds: None, tmp_path_factory: pytest.TempPathFactory
+    apiserver: ControlPlane,
+    root: Api,
+    crds: None,
+    gateway_crds: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Webhook]:
-    made = Webhook(tmp_path_factory.mktemp("webhook"))
+    made = Webhook(tmp_path_factory.mktemp("webhook"), apiserver.ca)
     made.start()
     for space in SPACES:
         root.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}).ok()
@@ -215,7 +223,8 @@ def test_a_new_certificate_is_taken_while_it_serves(root: Api, webhook: Webhook)
     authority = Authority(webhook.folder / "webhook-ca")
     crt, key = authority.issue("renewed", user="webhook", addresses=("127.0.0.1",))
     assert webhook.server is not None
-    webhook.server.renew(Tls(certificate=crt.read_bytes(), key=key.read_bytes()), webhook.folder)
+    renewed = replace(webhook.tls, certificate=crt.read_bytes(), key=key.read_bytes())
+    webhook.server.renew(renewed, webhook.folder)
 
     assert "approval-self" in act(root, approval("mia")).message
 

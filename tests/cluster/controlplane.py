@@ -23,6 +23,7 @@ from tests.cluster import api, certificates, processes, tools, users, waiting
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"
+WEBHOOK_CLIENT = "kube-apiserver-webhooks"
 START_S = 60.0
 _ROOT = Path(__file__).parent.parent.parent
 _TRIES = 3
@@ -145,6 +146,31 @@ class ControlPlane:
         shown = {"client-certificate": str(certificate), "client-key": str(key)}
         file.write_text(json.dumps(self._kubeconfig(component, shown), indent=1))
         return file
+
+    def webhook_client(self) -> str:
+        """The argument that makes the API server show webhooks a certificate of our authority, for
+        the name WEBHOOK_CLIENT. Before `start`."""
+        self.authority.create()
+        certificate, key = self.authority.issue("webhooks", user=WEBHOOK_CLIENT)
+        shown = {"client-certificate": str(certificate), "client-key": str(key)}
+        kubeconfig = self.state / "webhooks.kubeconfig"
+        users_ = [{"name": "*", "user": shown}]
+        kubeconfig.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": users_}))
+        kubeconfig.chmod(0o600)
+        configuration = {
+            "apiVersion": "apiserver.config.k8s.io/v1", "kind": "WebhookAdmissionConfiguration",
+            "kubeConfigFile": str(kubeconfig),
+        }  # fmt: skip
+        file = self.state / "admission.json"
+        plugins = [
+            {"name": f"{kind}AdmissionWebhook", "configuration": configuration}
+            for kind in ("Validating", "Mutating")
+        ]
+        file.write_text(json.dumps(
+            {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration",
+             "plugins": plugins}
+        ))  # fmt: skip
+        return f"--admission-control-config-file={file}"
 
     def kubectl(
         self, *arguments: str, user: str = "admin", given: str | None = None, check: bool = True

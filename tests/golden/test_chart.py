@@ -50,6 +50,10 @@ REFUSED = {
     ),
     "a wrong type": (IMAGE + "controllers: {replicas: two}", "want integer"),
     "no image": ("gates: []", "image.repository is required"),
+    "webhook clients of any name": (
+        IMAGE + "webhook: {clients: {configMap: kube-root-ca.crt}}",
+        "webhook.clients.names is required",
+    ),
     "an image that is none": ("image: {repository: 'x y'}", "does not match pattern"),
     "a gate without a name": (IMAGE + "gates: [{replicas: 2}]", "missing property 'name'"),
     "a gate twice": (IMAGE + "gates: [{name: a}, {name: a}]", "gates: a stands there twice"),

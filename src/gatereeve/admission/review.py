@@ -4,6 +4,7 @@ What other documents must be known for: conflicts, models behind Services, diges
 findings of the changed document are what is answered: those in REFUSED refuse, the others warn.
 What an earlier version of the same document already had wrong refuses nothing new. The steps:
 
+0. A review that contradicts itself, or that nobody is authenticated for, is refused.
 1. Deletions are allowed, and witnessed.
 2. Whoever changes nothing that a person says, or only lets a document go, is not held up.
 3. The object is read as a file would be.
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from gatereeve.admission.guards.settings import CHANGED_BY
 from gatereeve.admission.surroundings import Seen, around
 from gatereeve.admission.wire import Answer, Cause, Patch, Question
-from gatereeve.api import objects, registry
+from gatereeve.api import objects, people, registry
 from gatereeve.api.world import AnyDoc
 from gatereeve.api.yaml import Plain
 from gatereeve.compile import compiler
@@ -61,17 +62,16 @@ def review(asked: Question, seen: Seen | None, memo: Memo) -> Verdict:
     kind = registry.BY_KIND.get((asked.kind.group, asked.kind.kind))
     if kind is None or asked.kind.version not in kind.versions:
         return _refuse(asked, "unknown-kind", f"{asked.kind.kind[:80]} is not reviewed here")
+    wrong = _contradiction(asked, namespaced=kind.namespaced) or _unauthenticated(asked)
+    if wrong is not None:
+        return Verdict(answer=wrong)
     if asked.operation == "DELETE":
         namespace = asked.namespace if kind.namespaced else ""
-        gone = Ref(kind.group, kind.kind, namespace, asked.name)
-        return Verdict(
-            answer=Answer(uid=asked.uid, allowed=True), deleted=None if asked.dry_run else gone
-        )
+        name = asked.name or _name_of(asked.old)
+        gone = Ref(kind.group, kind.kind, namespace, name) if name and not asked.dry_run else None
+        return Verdict(answer=Answer(uid=asked.uid, allowed=True), deleted=gone)
     if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
         return _refuse(asked, "not-an-object", "only objects that come or change are reviewed")
-    told = (asked.object.get("apiVersion"), asked.object.get("kind"))
-    if told != (asked.kind.api_version, asked.kind.kind):
-        return _refuse(asked, "not-an-object", "the object is of another kind than the request")
     if asked.old is not None and _is_let_through(asked.object, asked.old):
         return Verdict(answer=Answer(uid=asked.uid, allowed=True))
     if seen is None:
@@ -92,6 +92,9 @@ def review(asked: Question, seen: Seen | None, memo: Memo) -> Verdict:
 
 def stamp(asked: Question) -> Answer:
     """Write who asks into the object, whatever it says: a mutating review for older clusters."""
+    wrong = _contradiction(asked, namespaced=None) or _unauthenticated(asked)
+    if wrong is not None:
+        return wrong
     if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
         return Answer(uid=asked.uid, allowed=True)
     metadata = asked.object.get("metadata")
@@ -104,11 +107,67 @@ def stamp(asked: Question) -> Answer:
 
 
 def _refuse(asked: Question, code: str, message: str, *, status: int = 403) -> Verdict:
-    return Verdict(
-        answer=Answer(
-            uid=asked.uid, allowed=False, causes=(Cause(code=code, message=message),), status=status
-        )
+    return Verdict(answer=_refusal(asked, code, message, status=status))
+
+
+def _refusal(asked: Question, code: str, message: str, *, status: int = 403) -> Answer:
+    return Answer(
+        uid=asked.uid, allowed=False, causes=(Cause(code=code, message=message),), status=status
     )
+
+
+def _contradiction(asked: Question, *, namespaced: bool | None) -> Answer | None:
+    """0. The refusal of a review whose request says another thing than its objects.
+
+    The API server makes both from one change, so they agree: such a review does not come from it.
+    namespaced: whether the kind is; None where that is not known.
+    """
+    parts = {"object": asked.object, "oldObject": asked.old}
+    for part, value in parts.items():
+        if value is not None and (field := _disagreement(asked, value, namespaced=namespaced)):
+            return _refusal(
+                asked, "not-an-object",
+                f"the {field} of {part} is not the {field} of the request; the API server sends"
+                " the same in both",
+            )  # fmt: skip
+    if asked.operation == "DELETE" and asked.object is not None:
+        return _refusal(asked, "not-an-object", "a deletion has an oldObject and no object")
+    return None
+
+
+def _disagreement(
+    asked: Question, value: Mapping[str, Plain], *, namespaced: bool | None
+) -> str | None:
+    """The word for what differs; None when nothing does."""
+    if (value.get("apiVersion"), value.get("kind")) != (asked.kind.api_version, asked.kind.kind):
+        return "kind"
+    metadata = value.get("metadata")
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        return "metadata"
+    # The request has no name while the API server has yet to make one, and when a collection goes.
+    unnamed = not asked.name and (asked.operation == "DELETE" or bool(metadata.get("generateName")))
+    if (metadata.get("name") or "") != asked.name and not unnamed:
+        return "name"
+    namespace = metadata.get("namespace") or ""
+    if namespaced is False:
+        # The API server writes the name of a Namespace into the request's namespace, too.
+        own = asked.name if asked.kind.kind == "Namespace" else ""
+        fits = not namespace and asked.namespace in ("", own)
+    else:
+        fits = namespace == asked.namespace
+    return None if fits else "namespace"
+
+
+def _unauthenticated(asked: Question) -> Answer | None:
+    """0. The refusal of a change by a caller whom the API server does not know."""
+    if asked.user.username and not people.is_nobody(asked.user.username, asked.user.groups):
+        return None
+    return _refusal(
+        asked, "not-authenticated",
+        "the API server does not know who asks; log in, and try again",
+    )  # fmt: skip
 
 
 def _is_let_through(new: Mapping[str, Plain], old: Mapping[str, Plain]) -> bool:
@@ -126,6 +185,12 @@ def _words(value: Mapping[str, Plain], part: str) -> dict[str, Plain]:
     metadata = value.get("metadata")
     found = metadata.get(part) if isinstance(metadata, dict) else None
     return {k: v for k, v in found.items() if k != CHANGED_BY} if isinstance(found, dict) else {}
+
+
+def _name_of(value: Mapping[str, Plain] | None) -> str:
+    metadata = value.get("metadata") if value is not None else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:

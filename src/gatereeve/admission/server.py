@@ -1,8 +1,8 @@
 """The HTTPS edge of the review: who may ask, how much, how long; and what it counted.
 
-A webhook is reachable by whoever reaches its port, so: the API server's client certificate where one
-is known (else a NetworkPolicy must do), bounds on body, waiting and time, nothing rendered, nothing
-executed. One thread judges, one question at a time; the loop stays free. Whatever goes wrong is a
+A webhook is reachable by whoever reaches its port, so: the API server's client certificate where the
+cluster offers one, bounds on body, waiting and time, nothing rendered, nothing executed. Without a
+client certificate anybody can write any name into a review, so no name from it reaches the witness. One thread judges, one question at a time; the loop stays free. Whatever goes wrong is a
 refusal (`failurePolicy: Fail` makes one of every other answer). The edge of one call is one of the
 three places that catch everything.
 """
@@ -31,6 +31,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gatereeve.admission import wire
+from gatereeve.admission.connections import protocol
 from gatereeve.admission.guards.webhook import REVIEW_PATH, STAMP_PATH, TIMEOUT_S
 from gatereeve.admission.review import Verdict, review, stamp
 from gatereeve.admission.surroundings import Seen
@@ -42,6 +43,8 @@ _LOG = logging.getLogger(__name__)
 
 DEADLINE_S: Final = TIMEOUT_S - 0.5
 """Of one review, from its first byte: ours is told before the API server gives up."""
+REQUEST_S: Final = TIMEOUT_S - 0.25
+"""Of one request, head and body: later its connection ends, whatever the client still sends."""
 MAX_WAITING: Final = 64
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5)
 
@@ -66,18 +69,24 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """PEM of the serving certificate and its key. clients: the authority of the API server's client
-    certificate; without it none is asked for."""
+    """PEM of the serving certificate and its key.
+
+    clients: PEM of the authority of the API server's client certificate; b"" when the cluster offers
+    none, and then none is asked for. names: of which the client's certificate must have one, as its
+    common name, a DNS name or a URI; () for any certificate of that authority.
+    """
 
     certificate: bytes
     key: bytes = field(repr=False)
     clients: bytes = b""
+    names: frozenset[str] = frozenset()
 
 
 class AdmissionServer:
     """Answers reviews against the newest `Seen`.
 
-    seen: what the replica last read, None before the first World; `witness` hears of deletions.
+    seen: what the replica last read, None before the first World. witness: hears of deletions, from
+    clients that showed the API server's certificate and from no others.
     """
 
     def __init__(self, seen: Callable[[], Seen | None], witness: Witness, clock: Clock) -> None:
@@ -88,6 +97,8 @@ class AdmissionServer:
         self._thread = _one_thread()
         self._waiting = 0
         self._context: ssl.SSLContext | None = None
+        self._shown = Tls(certificate=b"", key=b"")
+        self._reopen = asyncio.Event()
         self.counts = Counts()
         self.expires: datetime | None = None
 
@@ -105,23 +116,51 @@ class AdmissionServer:
     def renew(self, tls: Tls, scratch: Path) -> None:
         """Show this certificate from the next handshake on. scratch: a private directory.
 
-        What cannot be used changes nothing and raises SettingsError. Whether clients must show a
-        certificate is settled by the first call; an authority that is added stays.
+        What cannot be used changes nothing and raises SettingsError. When it changes which clients
+        may ask, all connections end and the port opens again for the new ones.
         """
-        _loaded(tls, scratch)  # in a context of its own first: half a change would be none
-        if self._context is None:
-            self._context = _loaded(tls, scratch)
+        fresh = _loaded(tls, scratch)  # in a context of its own first: half a change would be none
+        asks = (tls.clients, tls.names) != (self._shown.clients, self._shown.names)
+        if self._context is None or asks:
+            self._context = fresh
+            self._reopen.set()
         else:
             _load(self._context, tls, scratch)
+        self._shown = tls
         leaf = x509.load_pem_x509_certificate(tls.certificate)
         self.expires = leaf.not_valid_after_utc
 
     async def serve(self, place: socket.socket) -> None:
         """Serve on a bound socket until cancelled. `renew` comes first: RuntimeError without."""
+        # asyncio does this only for sockets that were made with their protocol; without it the end
+        # of an answer waits some 40 ms for the other side to acknowledge its beginning.
+        place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            while True:
+                self._reopen.clear()
+                await self._serve_until_reopened(place)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = _one_thread()  # it may be served again
+
+    async def _serve_until_reopened(self, place: socket.socket) -> None:
+        server = uvicorn.Server(self._config())
+        # Not `serve`, which would take over the signals: ours are in `runtime`. It closes its socket.
+        serving = asyncio.create_task(server._serve([place.dup()]), name="admission")  # noqa: SLF001
+        reopened = asyncio.create_task(self._reopen.wait(), name="admission reopened")
+        try:
+            await asyncio.wait((serving, reopened), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reopened.cancel()
+            server.should_exit = True
+            await serving
+
+    def _config(self) -> uvicorn.Config:
         if self._context is None:
             raise RuntimeError("no certificate: call renew first")
         config = uvicorn.Config(
             self.app,
+            http=protocol(self._shown.names, REQUEST_S),
             log_config=None,
             lifespan="off",
             access_log=False,
@@ -132,19 +171,7 @@ class AdmissionServer:
         )
         config.load()
         config.ssl = self._context
-        # asyncio does this only for sockets that were made with their protocol; without it the end
-        # of an answer waits some 40 ms for the other side to acknowledge its beginning.
-        place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        server = uvicorn.Server(config)
-        # Not `serve`, which would take over the signals: ours are in `runtime`.
-        serving = asyncio.create_task(server._serve([place]), name="admission")  # noqa: SLF001
-        try:
-            await asyncio.shield(serving)
-        finally:
-            server.should_exit = True
-            await serving
-            self._thread.shutdown(wait=False, cancel_futures=True)
-            self._thread = _one_thread()  # it may be served again
+        return config
 
     async def _review(self, request: Request) -> Response:
         return await self._answered(request, self._judge)
@@ -191,7 +218,7 @@ class AdmissionServer:
             asked, verdict = await loop.run_in_executor(self._thread, _judged, body, judge)
         except wire.NotAReviewError as error:
             return "malformed", PlainTextResponse(f"{error}\n", status_code=400)
-        if verdict.deleted is not None:
+        if verdict.deleted is not None and self._shown.clients:
             self._witness.deleted(verdict.deleted, asked.user.username)
         self.counts.codes.update(cause.code for cause in verdict.answer.causes)
         return (
@@ -254,5 +281,6 @@ def _load(context: ssl.SSLContext, tls: Tls, scratch: Path) -> None:
             context.load_verify_locations(cadata=tls.clients.decode())
     except (OSError, ValueError) as error:
         raise SettingsError(
-            "the webhook's certificate cannot be used", hint="look at its Secret"
+            "the webhook's certificate, or the authority of its clients, cannot be used",
+            hint="look at its Secret, and at the file of --webhook-clients",
         ) from error

@@ -335,7 +335,7 @@ class GateSpec(Spec):
 
     classes: ingress and gateway class names that this gate serves.
     gateways: addresses for Gateways; without it all of them share `https` and `http`.
-    region: where this gate stands. trustedHops: proxies in front whose X-Forwarded-For counts.
+    region: where this gate stands. trustedHops: proxies in front whose X-Forwarded-For counts; 0 removes what clients send.
     plainHttp: what a governed host answers over plain HTTP.
     requests: what requests must look like; see there.
     governance: who governs the whole cluster; see there.

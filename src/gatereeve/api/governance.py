@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from gatereeve.api.people import Role, TeamGovernance
+from gatereeve.api.people import PersonName, Role, TeamGovernance
 from gatereeve.api.spec import (
     HeaderName,
     Host,
-    Identifier,
     Label,
     Name,
     Region,
@@ -175,7 +174,7 @@ class PayloadPolicy(Spec):
 class ModelSpec(Spec):
     """A governed model: what it is, what it is for and who answers for it."""
 
-    owner: Identifier
+    owner: PersonName
     purpose: Text
     description: Text | None = None
     risk_class: RiskClass
@@ -245,7 +244,7 @@ class ModelVersionSpec(Spec):
 
     model: Name
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    author: Identifier
+    author: PersonName
     artifact: Artifact
     card: Text | None = None
     region: Region
@@ -312,7 +311,7 @@ class ApprovalSpec(Spec):
     subject: ApprovalSubject
     role: Role
     decision: Literal["approve", "reject"]
-    approver: Identifier
+    approver: PersonName
     expires: AwareDatetime | None = None
     break_glass: BreakGlass | None = None
     reason: Text

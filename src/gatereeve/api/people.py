@@ -8,17 +8,51 @@ only `breakGlass` has a meaning; who may write the folder decides the rest.
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gatereeve.api.spec import Identifier, Label, Name, Spec, one_of, rules
 
 Role = Literal["owner", "risk", "privacy", "security"]
 ROLES: tuple[Role, ...] = ("owner", "risk", "privacy", "security")
 
-EVERYBODY = ("system:authenticated", "system:serviceaccounts", "system:unauthenticated")
+EVERYBODY = ("system:authenticated", "system:serviceaccounts")
 """Groups that hold everybody: naming one would name nobody in particular."""
+
+NOBODY = ("system:anonymous", "system:unauthenticated")
+"""The user and the group of callers that the API server could not authenticate."""
+
+_NOBODY = "callers without a credential have this name; name the person or the group that is meant"
+
+
+def is_nobody(user: str, groups: Collection[str] = ()) -> bool:
+    """Whether this is a caller that the API server could not authenticate.
+
+    Spellings that only differ in case or in compatible characters of Unicode count as the same.
+    """
+    return any(unicodedata.normalize("NFKC", name).casefold() in NOBODY for name in (user, *groups))
+
+
+def _somebody(name: str) -> str:
+    if is_nobody(name):
+        raise ValueError(_NOBODY)
+    return name
+
+
+PersonName = Annotated[
+    Identifier,
+    AfterValidator(_somebody),
+    Field(
+        max_length=255,
+        json_schema_extra=rules((f"!(self.lowerAscii() in {list(NOBODY)})", _NOBODY))[
+            "json_schema_extra"
+        ],
+    ),
+]
+"""A user or a group as the API server authenticates them; not the name of those it could not."""
 
 
 class ServiceAccount(Spec):
@@ -41,8 +75,8 @@ class Person(Spec):
          "that group holds everybody; name the people who are meant"),
     )  # fmt: skip
 
-    user: Identifier | None = None
-    group: Identifier | None = None
+    user: PersonName | None = None
+    group: PersonName | None = None
     service_account: ServiceAccount | None = None
 
     @model_validator(mode="after")
@@ -92,7 +126,7 @@ class BreakGlassRule(Spec):
     users: by name, so that it can be checked wherever the document is read. Nobody, if empty.
     """
 
-    users: Annotated[tuple[Identifier, ...], Field(max_length=64)] = ()
+    users: Annotated[tuple[PersonName, ...], Field(max_length=64)] = ()
     max_hours: Annotated[int, Field(ge=1, le=72)] = 4
 
 

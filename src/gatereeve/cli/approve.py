@@ -19,7 +19,7 @@ import yaml
 
 from gatereeve.admission.approving import decision
 from gatereeve.admission.guards.settings import Object
-from gatereeve.api.people import Role
+from gatereeve.api.people import Role, is_nobody
 from gatereeve.api.world import ModelVersionDoc
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, OUT
@@ -135,6 +135,11 @@ class Said:
     glass: timedelta | None = None
 
     def document(self, namespace: str, name: str, digest: str, approver: str) -> Object:
+        if is_nobody(approver):
+            raise SettingsError(
+                f"{approver} is no person: callers without a credential have this name",
+                hint="--approver NAME of the person who decides",
+            )
         now = SystemClock().now()
         return decision(
             namespace,

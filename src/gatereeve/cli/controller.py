@@ -91,6 +91,21 @@ def controller(
         list[str] | None,
         typer.Option(help="A DNS name of the admission webhook's Service; may be repeated."),
     ] = None,
+    webhook_clients: Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM of the authority that signed the certificate which the API server shows to"
+            " webhooks (its --admission-control-config-file). Only that client is answered then, and"
+            " records name who deleted a document.",
+            show_default="any client is answered",
+        ),
+    ] = None,
+    webhook_client: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name in that certificate: its common name, a DNS name or a URI; may be repeated."
+        ),
+    ] = None,
     gates: Annotated[
         str,
         typer.Option(
@@ -103,6 +118,20 @@ def controller(
     in_cluster = cluster or kubeconfig is not None
     if in_cluster == (folder is not None):
         raise typer.BadParameter("name exactly one of --folder, --cluster and --kubeconfig")
+    if webhook and not webhook_name and mounted is None:
+        raise typer.BadParameter(
+            "--webhook needs --webhook-name: the name under which the API server reaches it, as"
+            " gatereeve-webhook.NAMESPACE.svc"
+        )
+    if webhook_name and not webhook:
+        raise typer.BadParameter("--webhook-name says nothing without --webhook HOST:PORT")
+    if (webhook_clients is not None or webhook_client) and not webhook:
+        raise typer.BadParameter("--webhook-clients says nothing without --webhook HOST:PORT")
+    if (webhook_clients is None) != (not webhook_client):
+        raise typer.BadParameter(
+            "--webhook-clients and --webhook-client go together: an authority, and the name of the"
+            " API server in the certificate that it signed"
+        )
     paths = state_paths(state)
     documents: Path | ClusterSettings | None = folder
     if documents is None:
@@ -127,6 +156,8 @@ def controller(
         xds_names=tuple(name or ("gatereeve-controllers",)),
         webhook=webhook,
         webhook_names=tuple(webhook_name or ()),
+        webhook_clients=webhook_clients,
+        webhook_client_names=tuple(webhook_client or ()),
         stamps=stamps,
         gates=gates,
     )

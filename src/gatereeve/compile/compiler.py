@@ -77,7 +77,8 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
         outcomes[gate.name] = outcome
         found.extend(problems)
         changes.extend(next_changes)
-    if not world.gates and (world.ingresses or world.http_routes):
+    has_gate = bool(world.gates) or any(broken.ref.kind == "Gate" for broken in world.broken)
+    if not has_gate and (world.ingresses or world.http_routes):
         found.append(_no_gate())
     memo.sweep()
     return Compiled(

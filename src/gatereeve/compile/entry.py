@@ -90,6 +90,7 @@ _JOINED = frozenset(
 """Headers that Envoy keeps as one value joined by commas; of all others each value stands alone."""
 
 _GATE_ONLY = ("x-gatereeve-", "x-envoy-")
+_FORWARDED_FOR = "x-forwarded-for"
 _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cert"})
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
@@ -180,16 +181,17 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:  # noqa: C
         return Refused(code="malformed-request", why=f"{host!r} is not in lower case")
     peer = normal_address(request.peer) or request.peer
     headers = _headers(request)
+    client = _client(peer, headers, trusted_hops)
     return Entry(
         scheme=request.scheme,
         host=name,
         method=request.method,
         path=canonical,
         query=query if mark else None,
-        headers=headers,
+        headers=_forwarded_for(headers, peer, trusted_hops),
         body=request.body,
         peer=peer,
-        client=_client(peer, headers, trusted_hops),
+        client=client,
         sni=None if request.sni is None else request.sni.lower(),
         certificate=request.certificate,
     )
@@ -304,10 +306,19 @@ def _client(peer: str, headers: tuple[tuple[str, str], ...], hops: int) -> str:
     """The client's address: the entry of X-Forwarded-For that the last trusted hop wrote."""
     if not hops:
         return peer
-    entries = next((value for name, value in headers if name == "x-forwarded-for"), "").split(",")
+    entries = next((value for name, value in headers if name == _FORWARDED_FOR), "").split(",")
     if len(entries) < hops:
         return peer
     return normal_address(entries[-hops].strip()) or peer
+
+
+def _forwarded_for(
+    headers: tuple[tuple[str, str], ...], peer: str, hops: int
+) -> tuple[tuple[str, str], ...]:
+    """The peer is appended to X-Forwarded-For, to what trusted hops wrote or else to nothing."""
+    sent = [value for name, value in headers if name == _FORWARDED_FOR and value and hops]
+    others = tuple(pair for pair in headers if pair[0] != _FORWARDED_FOR)
+    return (*others, (_FORWARDED_FOR, ",".join((*sent, peer))))
 
 
 def normal_address(text: str) -> str | None:

@@ -63,7 +63,7 @@ def compile_http_route(
     """What one HTTPRoute claims, on every gate that its parents are on.
 
     parents: from `parents_of`. grants, labels: of the route's namespace.
-    Findings: parent-not-found, parent-not-allowed, no-matching-host, host-invalid,
+    Findings: parent-missing, parent-not-found, parent-not-allowed, no-matching-host, host-invalid,
     host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
     """
     findings: list[Finding] = []
@@ -77,6 +77,12 @@ def compile_http_route(
             states.append(state)
         elif parent is None:
             findings.append(_no_parent(doc, number))
+    if not doc.spec.parent_refs:
+        findings.append(
+            finding(doc, "parent-missing", "spec.parentRefs",
+                    "the route names no Gateway, so nothing serves it",
+                    "name the Gateway that shall serve it: parentRefs: [{name: …}]")
+        )  # fmt: skip
     if hosts and not any(place.hosts for place in attached) and attached:
         findings.append(_no_host(doc))
     ignored: list[Finding] = []  # what is wrong with rules that nobody can reach

@@ -34,6 +34,7 @@ _KNOWN = frozenset(
     }
 )
 _URL = re.compile(r"(https?)://([^/?#]+)(.*)", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EXAMPLE = "a request looks like {url: https://host/path, method: POST, headers: {…}, body: …}"
 
 
@@ -76,6 +77,7 @@ def parse_request(data: object) -> Request:
     https); certificate {uris, dns}; listener; as {principal: provider/id, groups, claims}.
     Raises RequestError, which says what was expected.
     """
+    _refuse_surrogates(data)
     given = _mapping(data, "the request")
     unknown = sorted(set(given) - _KNOWN)
     if unknown:
@@ -152,7 +154,7 @@ def _body(data: object) -> tuple[bytes, bool]:
         return data.encode(), False
     try:
         return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(), True
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise RequestError(
             f"the body cannot be written as JSON: {error}",
             hint="write it as text, or as objects, lists, texts, numbers and booleans",
@@ -185,6 +187,24 @@ def _assumed(data: object) -> Assumed | None:
         groups=_texts(given.get("groups"), "as.groups"),
         claims=_mapping(given.get("claims") or {}, "as.claims"),
     )
+
+
+def _refuse_surrogates(data: object) -> None:
+    """Half a pair of UTF-16 is no character: no text with one can be sent as bytes (RFC 3629, 3)."""
+    left, seen = [data], set[int]()
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            if _SURROGATE.search(value) is not None:
+                raise RequestError(
+                    f"{ascii(value)[:80]} holds a lone surrogate, which is no character",
+                    hint="write the whole pair, or the character itself; bytes as YAML's !!binary",
+                )
+        elif isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
+            seen.add(id(value))
+            left += value
+            if isinstance(value, Mapping):
+                left += value.values()
 
 
 def _mapping(data: object, what: str) -> Mapping[str, object]:

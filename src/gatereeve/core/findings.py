@@ -259,6 +259,7 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         "A regular expression beyond the RE2 bounds, or in a place that decides about access.",
     ),
     ("host-invalid", _E, "A host that is no DNS name."),
+    ("parent-missing", _W, "An HTTPRoute without parentRefs: no Gateway serves it."),
     ("parent-not-found", _E, "A parentRef names no Gateway or listener of ours."),
     ("parent-not-allowed", _E, "The listener does not admit routes from this namespace or kind."),
     ("listener-invalid", _E, "A Gateway listener that cannot be served: protocol, port or TLS."),

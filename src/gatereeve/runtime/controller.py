@@ -29,7 +29,7 @@ from gatereeve.runtime.cluster import ClusterPlace
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.documents import DocumentNotes
-from gatereeve.runtime.door import Door
+from gatereeve.runtime.door import Clients, Door
 from gatereeve.runtime.governed import Governed
 from gatereeve.runtime.issuer import Issuer
 from gatereeve.runtime.keeping import LastGoodKeeper
@@ -118,7 +118,12 @@ class _House:
         self._digests.load()
         self._door: Door | None = None
         if settings.webhook:
-            self._door = Door(settings.webhook, self._webhook_tls, clock, departures)
+            clients = None
+            if settings.webhook_clients is not None:
+                clients = Clients(
+                    authority=settings.webhook_clients, names=settings.webhook_client_names
+                )
+            self._door = Door(settings.webhook, self._webhook_tls, clock, departures, clients)
         self._plane = ControlPlane(
             clock=clock,
             server=self._server,

@@ -11,11 +11,13 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from gatereeve.admission.changers import Departures
+from gatereeve.admission.connections import read_authority
 from gatereeve.admission.server import AdmissionServer, Counts, Tls
 from gatereeve.admission.surroundings import Seen, see
 from gatereeve.api.world import World
@@ -39,24 +41,42 @@ Credentials = Callable[[], MutualTls | None]
 """The webhook's certificate now, None before there is one. Raises SettingsError where it is unusable."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Who may ask: the API server, by a certificate that `authority` (a PEM file) signed for a name.
+
+    The file is read again and again, because it may be renewed while we run.
+    """
+
+    authority: Path
+    names: tuple[str, ...]
+
+
 class Door:
     """See the module. Used from one event loop.
 
-    address: `host:port`. departures: hears who lets documents go.
+    address: `host:port`. departures: hears who lets documents go, where `clients` says who asks.
+    clients: None where the API server shows no certificate.
     """
 
     def __init__(
-        self, address: str, tls: Credentials, clock: Clock, departures: Departures
+        self,
+        address: str,
+        tls: Credentials,
+        clock: Clock,
+        departures: Departures,
+        clients: Clients | None = None,
     ) -> None:
         web.split_address(address)
         self._address = address
         self._tls = tls
+        self._clients = clients
         self._server = AdmissionServer(lambda: self._seen, departures, clock)
         self._memo = Memo()
         self._seen: Seen | None = None
         self._newest: World | None = None
         self._come = asyncio.Event()
-        self._shown: MutualTls | None = None
+        self._shown: Tls | None = None
         self._said = ""
 
     @property
@@ -107,14 +127,25 @@ class Door:
     def _renew(self, scratch: Path) -> bool:
         """Show the newest certificate that can be used; whether one is shown."""
         try:
-            found = self._tls()
+            found = self._wanted()
             if found is not None and found != self._shown:
-                self._server.renew(
-                    Tls(certificate=found.certificate_chain, key=found.private_key), scratch
-                )
+                self._server.renew(found, scratch)
                 self._shown, self._said = found, ""
         except SettingsError as error:
             if self._said != str(error):
                 self._said = str(error)
                 _LOG.warning("the webhook keeps the certificate it had, if any: %s", error)
         return self._shown is not None
+
+    def _wanted(self) -> Tls | None:
+        """None before there is a certificate. Raises SettingsError for what cannot be read."""
+        own = self._tls()
+        if own is None:
+            return None
+        authority, names = b"", frozenset[str]()
+        if self._clients is not None:
+            authority = read_authority(self._clients.authority)
+            names = frozenset(self._clients.names)
+        return Tls(
+            certificate=own.certificate_chain, key=own.private_key, clients=authority, names=names
+        )

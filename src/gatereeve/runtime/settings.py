@@ -164,6 +164,8 @@ class ControllerSettings:
 
     documents: a folder, or a cluster. xds_names, webhook_names: under which names others reach our services.
     webhook: where changes are reviewed, "" for nowhere. stamps: as in `GuardSettings`.
+    webhook_clients: PEM of the authority of the API server's client certificate, None where the cluster
+    offers none. webhook_client_names: one of which that certificate must have.
     certificates: where a folder's are kept, ours and those of gates (`key_store`). mounted: a directory
     with a certificate that somebody else issues and renews; nothing is issued then.
     gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
@@ -179,6 +181,8 @@ class ControllerSettings:
     xds_names: tuple[str, ...] = ("gatereeve-controllers",)
     webhook: str = ""
     webhook_names: tuple[str, ...] = ()
+    webhook_clients: Path | None = None
+    webhook_client_names: tuple[str, ...] = ()
     stamps: Stamps = "policy"
     gates: str = ""
     removal_grace_s: float = 5.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from datetime import timedelta
 
 import yaml
@@ -9,14 +11,24 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pydantic import TypeAdapter, ValidationError
 
+from gatereeve.api import spec
+from gatereeve.core.errors import SettingsError
 from gatereeve.runtime.supervise import SystemClock
 
 _VALID = timedelta(days=30)
+_HOST: TypeAdapter[str] = TypeAdapter(spec.Host)
+_NAME: TypeAdapter[str] = TypeAdapter(spec.Name)
+_LABEL: TypeAdapter[str] = TypeAdapter(spec.Label)
 
 
 def trial_certificate(hosts: tuple[str, ...], *, name: str, namespace: str) -> tuple[str, str]:
-    """A TLS Secret as YAML for `hosts`, and the PEM of the CA that signed it."""
+    """A TLS Secret as YAML for `hosts`, and the PEM of the CA that signed it.
+
+    Raises SettingsError for what can be no host, Secret or namespace.
+    """
+    _check(hosts, name, namespace)
     now = SystemClock().now()
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Gatereeve trial CA")])
@@ -67,6 +79,31 @@ def trial_certificate(hosts: tuple[str, ...], *, name: str, namespace: str) -> t
         },
     }
     return yaml.safe_dump(secret, sort_keys=False), authority.public_bytes(pem).decode()
+
+
+def _check(hosts: tuple[str, ...], name: str, namespace: str) -> None:
+    wanted = (
+        (_HOST, hosts, "host", "write a DNS name in lower case, or `*.` and one: *.example"),
+        (_NAME, (name,), "name of a Secret", "use lower-case letters, digits, `-` and `.`"),
+        (
+            _LABEL,
+            (namespace,),
+            "namespace",
+            "use lower-case letters, digits and `-`, at most 63",
+        ),
+    )
+    for read, values, what, hint in wanted:
+        for value in values:
+            try:
+                read.validate_python(value)
+            except ValidationError:
+                raise SettingsError(f"{value[:80]!r} is no {what}", hint=hint) from None
+    for host in hosts:
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(host)
+            raise SettingsError(
+                f"{host} is an address and no host", hint="name the host that clients ask for"
+            )
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

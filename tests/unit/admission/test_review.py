@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from gatereeve.admission import wire
+from gatereeve.admission import surroundings, wire
 from gatereeve.admission.review import review, stamp
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
@@ -360,6 +362,82 @@ def test_a_deletion_is_allowed_and_witnessed_but_not_in_a_dry_run() -> None:
     assert verdict.answer.allowed
     assert verdict.deleted == Ref("gatereeve.dev", "Approval", "shop", "a")
     assert judge(None, *ALL, old=approval(), operation="DELETE", dry_run=True).deleted is None
+
+
+def test_a_collection_that_goes_has_no_name_in_the_request() -> None:
+    verdict = judge(None, *ALL, old=approval(), operation="DELETE", name="")
+    assert verdict.deleted == Ref("gatereeve.dev", "Approval", "shop", "a")
+
+
+def with_metadata(**changes: object) -> dict[str, Any]:
+    document = plain(MODEL)
+    return {**document, "metadata": {**document["metadata"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"namespace": "other"}, "namespace"),
+        ({"namespace": ""}, "namespace"),
+        ({"name": "else"}, "name"),
+        ({"name": ""}, "name"),
+        ({"kind": {"group": "gatereeve.dev", "version": "v1alpha1", "kind": "Rollout"}}, "kind"),
+        ({"oldObject": with_metadata(name="else")}, "name"),
+        ({"oldObject": with_metadata(namespace="other")}, "namespace"),
+        ({"oldObject": plain(approval())}, "kind"),
+        ({"object": with_metadata(name=["offers"])}, "name"),
+        ({"object": with_metadata(namespace=None)}, "namespace"),
+        ({"object": {**plain(MODEL), "metadata": "none"}}, "metadata"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
+def test_a_review_that_contradicts_itself_is_refused(
+    changes: dict[str, Any], field: str, operation: str
+) -> None:
+    asked = wire.question(body(MODEL, operation=operation, **changes))
+    seen = surroundings.see(world_of(*ALL), Memo())
+    for answer in (review(asked, seen, Memo()).answer, stamp(asked)):
+        assert not answer.allowed
+        assert [cause.code for cause in answer.causes] == ["not-an-object"]
+        assert f"the {field} of " in answer.causes[0].message
+
+
+@pytest.mark.parametrize(
+    "changes", [{"name": "else"}, {"namespace": "other"}, {"object": plain(MODEL)}]
+)
+def test_a_deletion_that_contradicts_itself_is_refused_and_not_witnessed(
+    changes: dict[str, Any],
+) -> None:
+    verdict = judge(None, *ALL, old=MODEL, operation="DELETE", **changes)
+    assert not verdict.answer.allowed
+    assert verdict.deleted is None
+
+
+def test_a_kind_without_namespaces_has_none_in_the_object() -> None:
+    grant = "---".join(GATE.split("---")[1:2])
+    assert judge(grant, *ALL, operation="UPDATE").answer.allowed
+    assert not judge(grant, *ALL, operation="UPDATE", namespace="shop").answer.allowed
+
+
+@pytest.mark.parametrize(
+    ("user", "groups"),
+    [
+        ("system:anonymous", ["system:unauthenticated"]),
+        ("system:anonymous", []),
+        ("mia", ["system:unauthenticated"]),
+        ("System:Anonymous", []),
+        ("", []),
+    ],
+)
+def test_callers_without_a_credential_change_nothing_and_are_no_witnessed_person(
+    user: str, groups: list[str]
+) -> None:
+    created = judge(approval(), *ALL, user=user, groups=groups)
+    deleted = judge(None, *ALL, old=approval(), operation="DELETE", user=user, groups=groups)
+    for verdict in (created, deleted):
+        assert codes(verdict) == {"not-authenticated"}
+        assert verdict.deleted is None
+    assert not stamp(wire.question(body(MODEL, user=user, groups=groups))).allowed
 
 
 def test_a_name_that_is_yet_to_be_made_is_no_fault() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -52,10 +53,18 @@ def authority(tmp_path: Path) -> Authority:
     return made
 
 
-def certificate(authority: Authority, name: str = "webhook", *, clients: bool = False) -> Tls:
+def certificate(
+    authority: Authority,
+    name: str = "webhook",
+    *,
+    clients: bool = False,
+    names: tuple[str, ...] = (),
+) -> Tls:
     crt, key = authority.issue(name, user=name, dns=("localhost",), addresses=("127.0.0.1",))
     trust = authority.certificate.read_bytes() if clients else b""
-    return Tls(certificate=crt.read_bytes(), key=key.read_bytes(), clients=trust)
+    return Tls(
+        certificate=crt.read_bytes(), key=key.read_bytes(), clients=trust, names=frozenset(names)
+    )
 
 
 @asynccontextmanager
@@ -107,7 +116,7 @@ async def test_a_review_over_tls(
     assert answer["allowed"] is False
     assert answer["uid"] == "705ab4f5-6393-11e8-b7cc-42010a800002"
     assert answer["status"]["details"]["causes"][0]["reason"] == "approval-self"
-    assert heard.deletions == [(Ref("gatereeve.dev", "Model", "shop", "offers"), "petra")]
+    assert heard.deletions == []  # anybody could have written the name
     assert stamped.json()["response"]["patchType"] == "JSONPatch"
     assert health.status_code == 200
     assert server.counts.outcomes == {"allowed": 3, "refused": 1}
@@ -119,20 +128,101 @@ async def test_a_review_over_tls(
 async def test_only_who_shows_the_right_certificate_may_ask(
     seen: surroundings.Seen, authority: Authority, tmp_path: Path
 ) -> None:
-    server = made(seen)
-    server.renew(certificate(authority, clients=True), tmp_path)
+    heard = Heard()
+    server = AdmissionServer(lambda: seen, heard, SystemClock())
+    server.renew(certificate(authority, clients=True, names=("kube-apiserver",)), tmp_path)
     apiserver = authority.issue("apiserver", user="kube-apiserver")
     stranger = Authority(tmp_path / "other")
     stranger.create()
     foreign = stranger.issue("apiserver", user="kube-apiserver")
+    node = authority.issue("node", user="system:node:n1", dns=("kube-apiserver.example",))
+    gone = body(None, old=MODEL, operation="DELETE", user="petra")
     async with serving(server) as url:
         async with client(authority, apiserver) as api:
-            answer = await api.post(f"{url}/review", content=body(MODEL), headers=JSON)
+            answer = await api.post(f"{url}/review", content=gone, headers=JSON)
             assert answer.status_code == 200
-        for shown in (None, foreign):
+        assert heard.deletions == [(Ref("gatereeve.dev", "Model", "shop", "offers"), "petra")]
+        for shown in (None, foreign, node):
             async with client(authority, shown) as api:
                 with pytest.raises(httpx.HTTPError):
-                    await api.post(f"{url}/review", content=body(MODEL), headers=JSON)
+                    await api.post(f"{url}/review", content=gone, headers=JSON)
+    assert len(heard.deletions) == 1
+    assert server.counts.outcomes == {"allowed": 1}
+
+
+async def test_another_authority_of_clients_ends_the_connections_of_the_old_one(
+    seen: surroundings.Seen, authority: Authority, tmp_path: Path
+) -> None:
+    later = Authority(tmp_path / "later")
+    later.create()
+    server = made(seen)
+    server.renew(certificate(authority, clients=True), tmp_path)
+    old, new = (one.issue("apiserver", user="kube-apiserver") for one in (authority, later))
+    async with serving(server) as url, client(authority, old) as api:
+        assert (
+            await api.post(f"{url}/stamp", content=body(MODEL), headers=JSON)
+        ).status_code == 200
+        own = certificate(authority, "own")
+        trust = later.certificate.read_bytes()
+        server.renew(Tls(certificate=own.certificate, key=own.key, clients=trust), tmp_path)
+
+        async def is_refused() -> bool:
+            try:
+                await api.post(f"{url}/stamp", content=body(MODEL), headers=JSON)
+            except httpx.HTTPError:
+                return True
+            return False
+
+        async with asyncio.timeout(10):
+            while not await is_refused():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+        async with client(authority, new) as other:
+            answer = await other.post(f"{url}/stamp", content=body(MODEL), headers=JSON)
+            assert answer.status_code == 200
+
+
+HEAD = b"POST /review HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+UNENDING: tuple[tuple[str, bytes, bytes, bytes], ...] = (
+    ("slow chunks", CHUNKED, b"1\r\n \r\n", b"503"),
+    ("slow body", HEAD + b"Content-Length: 100000\r\n\r\n", b" ", b"503"),
+    ("slow head", HEAD + b"A: ", b"b", b""),
+    ("large chunks", CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n", b"413"),
+    ("large body", HEAD + b"Content-Length: 100000000\r\n\r\n", b" " * 65536, b"413"),
+    ("elsewhere", CHUNKED.replace(b"/review", b"/other"), b"10000\r\n" + b" " * 65536 + b"\r\n", b"404"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "piece", "status"), [one[1:] for one in UNENDING],
+                         ids=[one[0] for one in UNENDING])  # fmt: skip
+async def test_a_request_without_end_ends_with_its_connection(
+    seen: surroundings.Seen, authority: Authority, tmp_path: Path,
+    head: bytes, piece: bytes, status: bytes,
+) -> None:  # fmt: skip
+    server = made(seen)
+    server.renew(certificate(authority), tmp_path)
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    async with serving(server) as url:
+        port = int(url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+
+        async def send() -> None:
+            writer.write(head)
+            while True:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+        sending = asyncio.create_task(send())
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(30):  # without the bound it never ends
+                while part := await reader.read(4096):
+                    answer += part
+        sending.cancel()
+        writer.transport.abort()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert answer[9:12] == status
 
 
 async def test_a_certificate_is_renewed_without_a_restart(

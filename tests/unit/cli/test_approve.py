@@ -30,6 +30,13 @@ def call(*args: str) -> str:
     return result.stdout
 
 
+def test_callers_without_a_credential_decide_nothing(folder: Path) -> None:
+    given = ("offers-1", "--role", "owner", "--reason", "r", "--folder", str(folder))
+    with pytest.raises(SettingsError) as told:
+        call("approve", *given, "--approver", "system:anonymous")
+    assert "system:anonymous is no person" in str(told.value)
+
+
 def test_an_approval_counts_as_it_is_printed(folder: Path) -> None:
     printed = call("approve", *DECIDE, "--folder", str(folder), "--expires", "2030-01-01")
 

@@ -137,7 +137,9 @@ def test_upgrades() -> None:
 
 def test_header_bounds() -> None:
     assert code(*((f"a{i}", "1") for i in range(100))) == "headers-too-large"
-    assert len(entered(*((f"a{i}", "1") for i in range(99))).headers) == 99
+    assert (
+        len(entered(*((f"a{i}", "1") for i in range(99))).headers) == 99 + 1
+    )  # the client's address
     assert code(("a", "x" * 62_000)) == "headers-too-large"
 
 
@@ -151,7 +153,10 @@ def test_absolute_form_brings_its_own_authority() -> None:
 
 def test_headers_that_only_the_gate_may_set() -> None:
     names = ("X-Gatereeve-Sni", "x-envoy-original-path", "X-Original-URL", "x-rewrite-url")
-    assert entered(*((name, "a") for name in names), ("x-v", "a")).headers == (("x-v", "a"),)
+    assert entered(*((name, "a") for name in names), ("x-v", "a")).headers == (
+        ("x-v", "a"),
+        ("x-forwarded-for", "127.0.0.1"),
+    )
 
 
 def test_values_stand_alone_but_for_headers_that_the_gate_joins() -> None:

@@ -41,6 +41,33 @@ def test_everything() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"host": "a.test", "body": "\ud800"},
+        {"host": "a.test", "body": {"a": [{"\udfff": 1}]}},
+        {"host": "a.test", "body": {"a": ["x\ud800y"]}},
+        {"host": "a.test", "headers": {"a": "\ud83d"}},
+        {"host": "a\ud800.test"},
+        {"host": "a.test", "path": "/\udc00"},
+        {"host": "a.test", "peer": "\ud800"},
+        {"host": "a.test", "\ud800": 1},
+        {"host": "a.test", "as": {"principal": "corp/\ud800"}},
+    ],
+)
+def test_half_a_character_is_no_text(data: object) -> None:
+    with pytest.raises(RequestError, match="lone surrogate") as told:
+        parse_request(data)
+    str(told.value).encode()
+
+
+def test_a_body_that_holds_itself_ends() -> None:
+    body: dict[str, object] = {}
+    body["a"] = [body]
+    with pytest.raises(RequestError):
+        parse_request({"host": "a.test", "body": body})
+
+
 def test_defaults() -> None:
     assert parse_request({"host": "a.test"}) == Request(host="a.test", sni="a.test")
     assert parse_request({"url": "http://a.test"}) == Request(host="a.test", scheme="http")

@@ -110,6 +110,10 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- if or .Values.certificates.mounted .Values.certificates.issuerRef.name }}yes{{ end -}}
 {{- end }}
 
+{{- define "gatereeve.webhookClients" -}}
+{{- if and .Values.webhook.enabled .Values.webhook.clients.configMap }}yes{{ end -}}
+{{- end }}
+
 {{- /* What all certificates of cert-manager have in common; both ends are server and client. */}}
 {{- define "gatereeve.certificate" -}}
 duration: {{ .Values.certificates.duration }}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from gatereeve.api import people
+
 
 def text(value: str) -> str:
     """A string literal, in ASCII. JSON's escapes are CEL's, but for pairs of surrogates: CEL writes
@@ -59,11 +61,18 @@ KUBERNETES_ITSELF = "request.userInfo.username.startsWith('system:serviceaccount
 """Controllers of Kubernetes: they empty a namespace that goes."""
 
 
+AUTHENTICATED = (
+    f"!(request.userInfo.username in {texts(people.NOBODY)})"
+    f" && (!has(request.userInfo.groups) || !request.userInfo.groups.exists(group, group in {texts(people.NOBODY)}))"
+)
+"""The API server knows the caller: `api.people.is_nobody` as exact names, which are all it gives."""
+
+
 def is_among(who: str) -> str:
     """Whether the caller is in `who.users` or one of their groups in `who.groups`."""
     return (
-        f"(request.userInfo.username in {who}.users || (has(request.userInfo.groups)"
-        f" && request.userInfo.groups.exists(group, group in {who}.groups)))"
+        f"({AUTHENTICATED} && (request.userInfo.username in {who}.users || (has(request.userInfo.groups)"
+        f" && request.userInfo.groups.exists(group, group in {who}.groups))))"
     )
 
 

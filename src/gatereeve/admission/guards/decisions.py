@@ -26,7 +26,7 @@ def approvals() -> Object:
         RULES,
         (
             Check(
-                holds="object.spec.approver == request.userInfo.username",
+                holds=f"object.spec.approver == request.userInfo.username && {cel.AUTHENTICATED}",
                 message="approver-not-you: spec.approver must be your own name at the API server",
                 message_expression="'approver-not-you: spec.approver must be ' + request.userInfo.username"
                 " + ', as whom the API server knows you'",

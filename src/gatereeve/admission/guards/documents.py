@@ -28,7 +28,7 @@ def versions() -> Object:
         VERSION_RULES,
         (
             Check(
-                holds="object.spec.author == request.userInfo.username"
+                holds=f"(object.spec.author == request.userInfo.username && {cel.AUTHENTICATED})"
                 f" || {cel.is_among('params.spec.pipelines')}",
                 message="author-not-you: spec.author must be your own name; only a pipeline that a HostGrant names may say who the author is",
             ),

@@ -25,6 +25,7 @@ from gatereeve.proxy.envoy.filters.placed import Placed
 from gatereeve.proxy.envoy.wiring import Wiring
 
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
+_FORWARDED_FOR: Final = "x-forwarded-for"
 _ENVOYS_OWN: Final = "x-envoy-"
 _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
@@ -38,7 +39,7 @@ def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: W
         http_filters=[placed.in_chain() for placed in chain],
         access_log=[access_logs.build_access_log(gate.identity, gate.attributes, wiring)],
         local_reply_config=local_replies.build_local_replies(gate.identity),
-        early_header_mutation_extensions=[_early_mutation(listener.name)],
+        early_header_mutation_extensions=[_early_mutation(listener.name, gate.trusted_hops)],
         server_name="gatereeve",
         max_request_headers_kb=packing.uint32(_HEADER_KIB),
         use_remote_address=packing.boolean(value=True),
@@ -97,8 +98,12 @@ def _http2() -> Any:
     )
 
 
-def _early_mutation(listener: str) -> Any:
-    """Before any route is looked up: our headers are ours, and the scope is set."""
+def _early_mutation(listener: str, trusted_hops: int) -> Any:
+    """Before any route is looked up: our headers are ours, and the scope is set.
+
+    Without a trusted proxy, what stands in X-Forwarded-For is the client's; Envoy then appends its
+    address to nothing. What goes on to backends is set in `route_configurations`.
+    """
     kind = mutation_rules_pb2.HeaderMutation
     mutations = [
         kind(
@@ -106,7 +111,8 @@ def _early_mutation(listener: str) -> Any:
         )
         for prefix in (names.OWN_HEADERS, _ENVOYS_OWN)
     ]
-    mutations += [kind(remove=name) for name in _STRIPPED]
+    stripped = _STRIPPED if trusted_hops else (*_STRIPPED, _FORWARDED_FOR)
+    mutations += [kind(remove=name) for name in stripped]
     for name, value in (
         (names.SNI_HEADER, "%REQUESTED_SERVER_NAME%"),
         (names.SCOPE_HEADER, names.scope_key(listener, "%REQ(:AUTHORITY)%")),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 
 from gatereeve.ir import recording
@@ -33,12 +34,26 @@ def write_route_configuration(name: str, virtual_hosts: Iterable[bytes], *, exac
 def _frame(name: str, *, exact: bool) -> Any:
     made = route_pb2.RouteConfiguration(
         name=name,
+        request_headers_to_add=[_client_address()],
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[recording.CODE_HEADER],
         typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
     )
     made.validate_clusters.value = False
     return made
+
+
+def _client_address() -> Any:
+    """One address, the client's as the gate judged it, whatever stood there or a route wrote there.
+
+    Set here, after the route's own changes: what stood in front of it could be the client's word.
+    """
+    return base_pb2.HeaderValueOption(
+        header=base_pb2.HeaderValue(
+            key="x-forwarded-for", value="%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+        ),
+        append_action="OVERWRITE_IF_EXISTS_OR_ADD",
+    )
 
 
 def build_scope(listener: str, host: str, route_configuration: str) -> Any:

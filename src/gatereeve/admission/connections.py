@@ -1,0 +1,107 @@
+"""Which connections the webhook answers, and for how long: those of the API server, within a time-out.
+
+The authority that signed the client's certificate is checked by TLS (`server.Tls`). An authority may
+sign for many: that of a cluster signs for nodes and people, too. So the name is checked as well, once
+for each connection, before a byte of it is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gatereeve.core.errors import SettingsError
+
+_LOG = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 1 << 20
+UNREAD_BYTES: Final = 1 << 20
+"""Of a body, after the answer: enough that a client which still sends gets to read the answer."""
+
+
+def read_authority(file: Path) -> bytes:
+    """PEM certificates of whom the API server's client certificate is from. Raises SettingsError."""
+    try:
+        with file.open("rb") as opened:
+            found = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if len(found) > MAX_BYTES or b"-----BEGIN CERTIFICATE-----" not in found:
+        raise SettingsError(
+            f"{file} holds no certificate, or more than {MAX_BYTES} bytes",
+            hint="it must hold the PEM of the authority of the API server's client certificate",
+        )
+    return found
+
+
+def names_of(certificate: dict[str, Any] | None) -> Iterator[str]:
+    """Common name, DNS names and URIs of a verified certificate, as `ssl` gives it; none of None."""
+    if certificate is None:
+        return
+    for part in certificate.get("subject", ()):
+        yield from (value for key, value in part if key == "commonName")
+    for kind, value in certificate.get("subjectAltName", ()):
+        if kind in ("DNS", "URI"):
+            yield value
+
+
+class BoundedProtocol(H11Protocol):
+    """Ends connections of other clients, and of clients that do not come to the end of a request.
+
+    uvicorn alone reads on after its answer, for as long as the client sends. names: as in `protocol`.
+    """
+
+    names: ClassVar[frozenset[str]] = frozenset()
+    within_s: ClassVar[float]
+
+    _timer: asyncio.TimerHandle | None = None
+    _unread = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        shown = set(names_of(None if tls is None else tls.getpeercert()))
+        if self.names and shown.isdisjoint(self.names):
+            _LOG.warning("webhook_client_refused names=%s", sorted(shown)[:4])
+            transport.abort()
+        else:
+            self._timer = self.loop.call_later(self.within_s, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.within_s, self.transport.abort)
+        super().data_received(data)
+        if self.conn.their_state is not h11.SEND_BODY:
+            self._unread = 0
+            if self.conn.their_state is not h11.IDLE or not self.conn.trailing_data[0]:
+                self._stop_timer()
+        elif self.cycle.response_complete:
+            self._unread += len(data)
+            if self._unread > UNREAD_BYTES:
+                self.transport.abort()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def protocol(names: Collection[str], within_s: float) -> type[H11Protocol]:
+    """HTTP/1.1 for clients whose verified certificate has one of these names; for all clients if ().
+
+    within_s: how long a client may take for the head and the body of one request.
+    """
+    settings = {"names": frozenset(names), "within_s": within_s}
+    return type("BoundedProtocol", (BoundedProtocol,), settings)
