@@ -136,7 +136,7 @@ def _service(
     if unreadable is not None:
         return _nowhere(
             "hidden-path-to-model",
-            f"{unreadable} cannot be read and may stand on Service {backend.name}",
+            f"{unreadable} cannot be read and may say that Service {backend.name} leads to a model",
             "mend that document; until then no Service of the namespace is served past it",
             governed=True,
         )

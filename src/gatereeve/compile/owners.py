@@ -5,7 +5,8 @@ that the cluster's own controller made of pods that a Service selects), the API 
 Service of the namespace, or the platform says so (`HostGrant.spec.addresses`). Whatever else a
 document names, in `endpoints` of a ModelVersion or in an EndpointSlice written by hand, is refused.
 Of two namespaces that name one server, the one with pods there has it; else the one with the
-narrower grant; with equal grants neither, as soon as a model is, or was, behind it for one of them.
+narrower grant. With equal grants, as soon as a model is behind it for one of them, the one whose
+model was there before has it, and neither when that is not remembered.
 """
 
 from __future__ import annotations
@@ -388,9 +389,11 @@ class _Work:
             if name not in first
         }
         if len(first) > 1 and any(self._is_model(name, server) for name in rivals):
+            before = [name for name in first if name in self._held.get(server, {})]
             lost |= {
                 name: f"is granted to namespace {first[first[0] == name]} just as much, and a model answers there"
                 for name in first
+                if [name] != before
             }
         return lost
 

@@ -228,14 +228,25 @@ def _index(world: World, whole: Memo) -> ServiceIndex:
         ),
         owners=found,
         held=held,
-        unreadable={
-            broken.ref.namespace: str(broken.ref)
-            for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
-            if broken.ref.kind == "ModelVersion"
-        },
+        unreadable=_unreadable(world, {v.ref.namespace for v in versions}),
         at=world.at,
         memo=whole,
     )
+
+
+def _unreadable(world: World, governed: set[str]) -> Mapping[str, str]:
+    """ModelVersions that cannot be read, and EndpointSlices in namespaces with models, whose servers
+    they may name: the first of each namespace."""
+    governed |= {namespace for namespace, _ in world.memory.services}
+    return {
+        broken.ref.namespace: str(broken.ref)
+        for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
+        if broken.ref.kind == "ModelVersion"
+        or (
+            broken.ref.kind == "EndpointSlice"
+            and (broken.ref.namespace in governed or broken.ref.namespace == ANYWHERE)
+        )
+    }
 
 
 def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
