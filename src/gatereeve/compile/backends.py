@@ -14,7 +14,7 @@ from gatereeve.api.world import Held, HostGrantDoc, Key
 from gatereeve.compile import hosts, references, services
 from gatereeve.compile.claims import AnyDoc, Backend
 from gatereeve.compile.models import ModelPlan
-from gatereeve.compile.services import Problem, Servers
+from gatereeve.compile.servers import Problem, Servers
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 Plans: TypeAlias = Mapping[Key, ModelPlan]
