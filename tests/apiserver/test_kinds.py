@@ -233,7 +233,10 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(apiserver: ControlPlane, root: Api, crds: None, gateway_crds: None) -> Iterator[House]:
-    root.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS}}).ok()
+    labels = {"team": "kinds"}  # its Service has addresses by hand, which the HostGrant grants
+    root.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS, "labels": labels}}
+    ).ok()
     for text in DOCUMENTS.values():
         root.apply(text).ok()
     with tempfile.TemporaryDirectory(prefix="gr-kinds-") as name:

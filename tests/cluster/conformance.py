@@ -69,6 +69,7 @@ spec:
   namespaceSelector: {all: true}
   hosts: ["*"]
   backends: {selector: {all: true}}
+  addresses: [{cidr: 0.0.0.0/0}, {cidr: "::/0"}]
 """
 
 

@@ -20,6 +20,7 @@ from tests.features.test_approvals import approval
 pytestmark = pytest.mark.envoy
 
 SERVED = Answer(status=200, code=None)
+SIDE = "side.example"
 
 
 @pytest.fixture
@@ -61,6 +62,42 @@ def test_it_serves_and_follows_the_folder(up: Up) -> None:
     assert up.end() == 0
     assert up.left_behind() == []
     _holds_no_noise(up.output())
+
+
+def test_what_stood_behind_a_model_stays_closed(up: Up, server: Backend) -> None:
+    """Without its documents, in this process and the next; and without its memory nothing starts."""
+    version, model = up.folder / "version1.yaml", up.folder / "model.yaml"
+    slices = docs.slices("127.0.0.1").replace("port: 8000", f"port: {server.server_port}")
+    web = docs.WEB.replace("web.example", SIDE).replace(
+        "targetPort: 8000", f"targetPort: {server.server_port}"
+    )
+    up.documents(server, slices=slices, web=web)
+    up.begin()
+    assert up.ask() == SERVED
+    assert up.ask(host=SIDE).status == 500
+    server.arrived.clear()
+
+    for path in (version, model):
+        path.unlink()
+    upping.until(lambda: "was-governed" in up.problems(), "the finding")
+    assert up.ask(host=SIDE).status == 500
+    assert up.end() == 0
+    up.begin()
+    assert "was-governed" in up.problems()
+    assert up.ask(host=SIDE).status == 500
+
+    assert up.end() == 0
+    (up.state / "governed.json").unlink()
+    up.start()
+    assert up.process is not None
+    assert up.process.wait(upping.DEADLINE_S) != 0
+    assert "governed.json" in up.output()
+    up.process = None
+    server.arrived.clear()
+    (up.state / "governed.json").write_text('{"services": [], "servers": []}')
+    up.begin()
+    assert up.ask(host=SIDE) == SERVED
+    assert server.arrived.is_set()
 
 
 def _holds_no_noise(output: str) -> None:

@@ -192,8 +192,8 @@ class Up:
         found = self.status()
         return {one["code"]: one for one in found["problems"]} if found else {}
 
-    def ask(self, headers: Mapping[str, str] | None = None) -> Answer:
-        """One request to the model; status 0 when nobody answers."""
+    def ask(self, headers: Mapping[str, str] | None = None, *, host: str = docs.HOST) -> Answer:
+        """One request, to the model if no other host is named; status 0 when nobody answers."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
@@ -201,8 +201,8 @@ class Up:
                 got = client.post(
                     f"https://127.0.0.1:{self.https}/",
                     content=b"{}",
-                    headers={"host": docs.HOST} | dict(headers or {}),
-                    extensions={"sni_hostname": docs.HOST},
+                    headers={"host": host} | dict(headers or {}),
+                    extensions={"sni_hostname": host},
                 )
         except httpx.TransportError:
             return Answer(status=0, code=None)

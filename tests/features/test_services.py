@@ -64,4 +64,10 @@ async def test_a_service_that_comes_to_stand_behind_a_model_is_governed(tmp_path
 
         await gate.write(version1=docs.version(1))
         assert "shop/offers/staff" not in policies(gate.host("web.example"))
+        assert "was-governed" in gate.findings()
+        assert SERVICE not in gate.messages[CDS]
+
+        line = f"{{services: [{{name: web, released: '{gate.clock.now().isoformat()}'}}]}}"
+        grant = docs.GRANT.replace("{selector: {all: true}}", line)
+        await gate.write(grant=grant)
         assert SERVICE in gate.messages[CDS]

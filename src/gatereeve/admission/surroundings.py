@@ -3,7 +3,8 @@
 A review must not compile ten thousand models to judge one. `Seen` indexes a World once, off the hot
 path; `around` then gathers what the compiler's readers look at for one document: its gates and
 grants, the routes on its hosts, the models and Services it names and what belongs to those. Only
-which documents are looked at is decided here; what they mean is the compiler's.
+which documents are looked at is decided here; what they mean is the compiler's. Who else names an
+address (`address-taken`) is not looked at: that may be anybody, and the compiler refuses it.
 """
 
 from __future__ import annotations
@@ -246,9 +247,10 @@ def _world(gathering: _Gathering, doc: AnyDoc) -> World:
         tables[kind.group, kind.kind] = (
             there if came is None else dict(sorted({**there, **came}.items()))
         )
-    return world_of(
+    small = world_of(
         tables, at=world.at, files=world.files, jwks=world.jwks, geo=world.geo, found=(), broken=()
     )
+    return dataclasses.replace(small, memory=world.memory)
 
 
 _STAND_IN: GateDoc = Doc(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gatereeve.api.world import World
-from gatereeve.compile import compiler
+from gatereeve.compile import compiler, services
+from gatereeve.core.memo import Memo
 from gatereeve.runtime.folders import read_folder
+from gatereeve.runtime.governed import FileStore
+from gatereeve.runtime.settings import state_paths
 
 
 def load(folder: Path) -> tuple[World, compiler.Compiled]:
     """The World of a folder and what it compiles to.
 
-    Remote key sets are not retrieved: the network has no say in what a check finds.
-    Raises SourceError when the folder cannot be read.
+    Remote key sets are not retrieved: the network has no say in what a check finds. What stood behind
+    models before is read where `up` keeps it, in the state directory of the environment.
+    Raises SourceError when the folder cannot be read, SettingsError when that memory cannot.
     """
-    world = read_folder(folder)
-    return world, compiler.compile(world)
+    memory = FileStore(state_paths(None).governed, used=False).read()
+    world, memo = replace(read_folder(folder), memory=memory), Memo()
+    world = replace(world, memory=services.remember(world, memo))
+    return world, compiler.compile(world, memo)

@@ -14,7 +14,7 @@ from gatereeve.api.world import Held, HostGrantDoc, Key
 from gatereeve.compile import hosts, references, services
 from gatereeve.compile.claims import AnyDoc, Backend
 from gatereeve.compile.models import ModelPlan
-from gatereeve.compile.services import Problem, Servers
+from gatereeve.compile.servers import Problem, Servers
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 Plans: TypeAlias = Mapping[Key, ModelPlan]
@@ -136,7 +136,7 @@ def _service(
     if unreadable is not None:
         return _nowhere(
             "hidden-path-to-model",
-            f"{unreadable} cannot be read and may stand on Service {backend.name}",
+            f"{unreadable} cannot be read and may say that Service {backend.name} leads to a model",
             "mend that document; until then no Service of the namespace is served past it",
             governed=True,
         )

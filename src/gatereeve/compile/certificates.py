@@ -15,7 +15,7 @@ from functools import partial
 from gatereeve.api.world import GateDoc, Key, SecretDoc
 from gatereeve.compile import references, tls
 from gatereeve.compile.claims import AnyDoc, CertificateClaim, finding
-from gatereeve.compile.services import Problem
+from gatereeve.compile.servers import Problem
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.ir.gates import Certificate

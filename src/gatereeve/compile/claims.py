@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from gatereeve.api.world import Doc, HostGrantDoc, Key
 from gatereeve.compile.order import Place
-from gatereeve.compile.services import Problem
+from gatereeve.compile.servers import Problem
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.ir.routes import HeaderEdit, PathMatch, PathRewrite, Redirect, ValueMatch
 

@@ -29,7 +29,7 @@ from gatereeve.compile.filters import read_filters, read_timeout
 from gatereeve.compile.gateways import GROUP, Attached, Binding
 from gatereeve.compile.hosts import Grants
 from gatereeve.compile.order import age
-from gatereeve.compile.services import Problem
+from gatereeve.compile.servers import Problem
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
 from gatereeve.ir.routes import PathMatch, ValueMatch

@@ -22,7 +22,7 @@ from gatereeve.compile.claims import (
 )
 from gatereeve.compile.hosts import Grants
 from gatereeve.compile.order import age
-from gatereeve.compile.services import Problem
+from gatereeve.compile.servers import Problem
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
 from gatereeve.ir.routes import PathMatch

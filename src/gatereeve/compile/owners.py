@@ -5,21 +5,19 @@ that the cluster's own controller made of pods that a Service selects), the API 
 Service of the namespace, or the platform says so (`HostGrant.spec.addresses`). Whatever else a
 document names, in `endpoints` of a ModelVersion or in an EndpointSlice written by hand, is refused.
 Of two namespaces that name one server, the one with pods there has it; else the one with the
-narrower grant; with equal grants neither, as soon as a model is, or was, behind it for one of them.
+narrower grant. With equal grants, as soon as a model is behind it for one of them, the one whose
+model was there before has it, and neither when that is not remembered.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import NamedTuple
 
-from gatereeve.api import kube
-from gatereeve.api.governance import AddressGrant
 from gatereeve.api.world import (
     EndpointSliceDoc,
     Held,
@@ -29,26 +27,14 @@ from gatereeve.api.world import (
     ModelVersionDoc,
     ServiceDoc,
 )
-from gatereeve.compile import addresses, hosts
+from gatereeve.compile import addresses, slices
+from gatereeve.compile.address_grants import Granted, grant_of
 from gatereeve.compile.addresses import Server
+from gatereeve.compile.slices import SERVICE_LABEL
 from gatereeve.core import addresses as ip
 from gatereeve.core.memo import Memo
 
-SERVICE_LABEL = "kubernetes.io/service-name"
-_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
-_CONTROLLER = "endpointslice-controller.k8s.io"
 _API_SERVER = ("default", "kubernetes")
-
-Rank: TypeAlias = tuple[int, bool, bool]
-"""How narrow a grant of an address is: bits of its network, whether it names ports, and whether it
-names the namespace."""
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_LOOPBACK: tuple[Network, ...] = (
-    ipaddress.ip_network("127.0.0.0/8"),
-    ipaddress.ip_network("::1/128"),
-)
 
 
 class Objection(NamedTuple):
@@ -118,118 +104,9 @@ class Owners:
                                                  reserved=self.reserved, taken=dict(taken)))  # fmt: skip
 
 
-class Granted(NamedTuple):
-    """That the platform grants an address. released: the latest moment that such a grant says."""
-
-    rank: Rank
-    released: datetime | None = None
-
-    def and_also(self, other: Granted | None) -> Granted:
-        """Both together."""
-        if other is None:
-            return self
-        moments = [one for one in (self.released, other.released) if one is not None]
-        return Granted(max(self.rank, other.rank), max(moments, default=None))
-
-
-def grant_of(
-    grants: tuple[HostGrantDoc, ...], reserved: frozenset[str], text: str, port: int
-) -> Granted | None:
-    """The narrowest grant of an address; each address that a packet to it may end at needs one.
-
-    grants: of the namespace that names it.
-    """
-    address = ip.parse(text)
-    if address is None or ip.is_forbidden(address):
-        return None
-    found = []
-    for meaning in ip.meanings(address):
-        granted = _best(grants, reserved, meaning, port)
-        if granted is None:
-            return None
-        found.append(granted)
-    return min(found, key=lambda one: one.rank)
-
-
-def _best(
-    grants: tuple[HostGrantDoc, ...], reserved: frozenset[str], address: ip.Ip, port: int
-) -> Granted | None:
-    best: Granted | None = None
-    for doc in grants:
-        for one in doc.spec.addresses:
-            if _covers(one, reserved, address, port):
-                named = hosts.NAME_LABEL in doc.spec.namespace_selector.match_labels
-                rank = (_bits(_network(one.cidr)), one.ports is not None, named)
-                best = Granted(rank, one.released).and_also(best)
-    return best
-
-
-def _covers(one: AddressGrant, reserved: frozenset[str], address: ip.Ip, port: int) -> bool:
-    """Whether a grant means this address; loopback and the API server only in so many words."""
-    network = _network(one.cidr)
-    if address not in network or (one.ports is not None and port not in one.ports):
-        return False
-    if address.is_loopback and not any(_is_inside(network, wide) for wide in _LOOPBACK):
-        return False
-    return network.num_addresses == 1 or str(address) not in reserved
-
-
-@lru_cache(maxsize=4096)
-def _network(cidr: str) -> Network:
-    return ipaddress.ip_network(cidr)
-
-
-def _bits(network: Network) -> int:
-    return network.prefixlen + (128 - network.max_prefixlen)
-
-
-def _is_inside(network: Network, wide: Network) -> bool:
-    return (
-        network.version == wide.version
-        and network.network_address in wide
-        and network.broadcast_address in wide
-    )
-
-
 def _single(text: str) -> str:
     address = ip.parse(text)
     return f'"{text}/128"' if address is not None and address.version == 6 else f"{text}/32"
-
-
-def is_produced(doc: EndpointSliceDoc, service: ServiceDoc | None) -> bool:
-    """Whether the cluster's own controller made the slice of pods that its Service selects.
-
-    In a folder there is no such controller: every slice is by hand.
-    """
-    return (
-        service is not None
-        and not (doc.file or service.file)
-        and bool(service.spec.selector)
-        and doc.meta.labels.get(_MANAGED_BY) == _CONTROLLER
-    )
-
-
-def is_pod(doc: EndpointSliceDoc, endpoint: kube.SliceEndpoint) -> bool:
-    """Whether an endpoint names a pod of the slice's namespace."""
-    target = endpoint.target_ref
-    return target is not None and target.kind == "Pod" and target.namespace == doc.ref.namespace
-
-
-def all_ports(service: ServiceDoc | None, doc: EndpointSliceDoc) -> tuple[int, ...]:
-    """Every port that the slice or, where the slice leaves it open, the Service names."""
-    given = {port.port for port in doc.spec.ports if port.port is not None}
-    if service is not None:
-        given |= {p.target_port for p in service.spec.ports if isinstance(p.target_port, int)}
-        if any(port.port is None for port in doc.spec.ports):
-            given |= {p.port for p in service.spec.ports}
-    return tuple(sorted(given))
-
-
-def virtual_addresses(service: ServiceDoc) -> tuple[str, ...]:
-    """Addresses of the Service itself: of the cluster, external, of a load balancer."""
-    spec = service.spec
-    given = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips, spec.load_balancer_ip)
-    return tuple(dict.fromkeys(text for text in given if text and text != "None"))
 
 
 class _Slice(NamedTuple):
@@ -242,12 +119,12 @@ class _Slice(NamedTuple):
 def _read(doc: EndpointSliceDoc, service: ServiceDoc | None) -> _Slice:
     if doc.spec.address_type == "FQDN":
         return _Slice((), ())
-    produced = is_produced(doc, service)
-    ports = all_ports(service, doc)
+    produced = slices.is_produced(doc, service)
+    ports = slices.all_ports(service, doc)
     by_hand: list[tuple[str, int]] = []
     pods: list[str] = []
     for endpoint in doc.spec.endpoints:
-        if produced and is_pod(doc, endpoint):
+        if produced and slices.is_pod(doc, endpoint):
             pods += (addresses.server(text, 0)[0] for text in endpoint.addresses)
         else:
             by_hand += ((text, port) for text in endpoint.addresses for port in ports)
@@ -315,7 +192,7 @@ class _Work:
         service = self._sources.services.get(_API_SERVER)
         if service is None or service.file:
             return
-        yield from virtual_addresses(service)
+        yield from slices.virtual_addresses(service)
         for text, _ in self._by_hand.get(_API_SERVER, ()):
             yield text
 
@@ -388,9 +265,11 @@ class _Work:
             if name not in first
         }
         if len(first) > 1 and any(self._is_model(name, server) for name in rivals):
+            before = [name for name in first if name in self._held.get(server, {})]
             lost |= {
                 name: f"is granted to namespace {first[first[0] == name]} just as much, and a model answers there"
                 for name in first
+                if [name] != before
             }
         return lost
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gatereeve.compile.backends import Nowhere, Target, ToModel, ToServers
 from gatereeve.compile.claims import Backend, Claim, MirrorTo, finding
 from gatereeve.compile.models import Mount, Rows, model_rows
-from gatereeve.compile.services import Servers
+from gatereeve.compile.servers import Servers
 from gatereeve.core.findings import Finding
 from gatereeve.ir.clusters import Cluster, EndpointGroup, EndpointSet
 from gatereeve.ir.routes import Action, Forward, Match, Mirror, Refuse, Route, Share

@@ -1,20 +1,19 @@
 """Services and EndpointSlices: which servers stand behind a name, and which of them are models'.
 
-An endpoint counts when it is ready; while none is, those that still serve while terminating do.
-Addresses are vetted (`addresses`, `owners`). This index also knows every address of every model
-version, so that a route to an ordinary Service that reaches one is found (P1, `standing`).
+Which of them are used is said in `servers`. This index also knows every address of every model
+version, so that a route to an ordinary Service that reaches one is found (P1, `standing`), and what
+stood behind models before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TypeVar
 
-from gatereeve.api import kube
 from gatereeve.api.world import (
     EndpointSliceDoc,
     Held,
@@ -27,43 +26,13 @@ from gatereeve.api.world import (
 from gatereeve.compile import addresses, hosts, owners
 from gatereeve.compile.addresses import Server
 from gatereeve.compile.doubts import ANYWHERE
-from gatereeve.compile.owners import SERVICE_LABEL, Objection, Owners, Rights
+from gatereeve.compile.owners import Owners
+from gatereeve.compile.servers import Problem, Servers, Slices, lookup, vetted
+from gatereeve.compile.slices import SERVICE_LABEL
 from gatereeve.compile.standing import Standing, note_orphan, note_service, orphans
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.memo import Memo, Same
 from gatereeve.ir.clusters import Endpoint
-
-_HTTP2 = frozenset({"kubernetes.io/h2c", "h2c", "http2", "grpc"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Why a backend cannot be used: a finding without its place, which the route knows."""
-
-    code: str
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Servers:
-    """One port of one Service. Equal by identity, so it can be a memo key.
-
-    endpoints: sorted, usable. reaches: every address, usable or not; by_hand: those of them that no
-    selector produced. findings: about the Service's own documents.
-    """
-
-    service: ServiceDoc
-    port: int
-    endpoints: tuple[Endpoint, ...]
-    protocol: Literal["http1", "http2"]
-    reaches: frozenset[Server]
-    by_hand: frozenset[Server]
-    findings: tuple[Finding, ...]
-
-
-Slices: TypeAlias = Mapping[Key, tuple[EndpointSliceDoc, ...]]
-"""EndpointSlices by the Service they belong to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,8 +54,8 @@ class Versions:
 class ServiceIndex:
     """Everything about Services in one World.
 
-    held: Services that stood behind models before. unreadable: namespaces with a ModelVersion that cannot be read, so that it is not known which
-    Service it meant; "" for one whose namespace cannot be made out.
+    held: Services that stood behind models before. unreadable: namespaces with a document that
+    cannot be read and may say where a model's servers are; "" when even its namespace is not known.
     """
 
     services: Mapping[Key, ServiceDoc]
@@ -228,14 +197,25 @@ def _index(world: World, whole: Memo) -> ServiceIndex:
         ),
         owners=found,
         held=held,
-        unreadable={
-            broken.ref.namespace: str(broken.ref)
-            for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
-            if broken.ref.kind == "ModelVersion"
-        },
+        unreadable=_unreadable(world, {v.ref.namespace for v in versions}),
         at=world.at,
         memo=whole,
     )
+
+
+def _unreadable(world: World, governed: set[str]) -> Mapping[str, str]:
+    """ModelVersions that cannot be read, and EndpointSlices in namespaces with models, whose servers
+    they may name: the first of each namespace."""
+    governed |= {namespace for namespace, _ in world.memory.services}
+    return {
+        broken.ref.namespace: str(broken.ref)
+        for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
+        if broken.ref.kind == "ModelVersion"
+        or (
+            broken.ref.kind == "EndpointSlice"
+            and (broken.ref.namespace in governed or broken.ref.namespace == ANYWHERE)
+        )
+    }
 
 
 def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
@@ -322,9 +302,9 @@ class _Versions:
         backend, namespace = version.spec.backend, version.ref.namespace
         rights = self._owners.rights(namespace)
         if backend is None:
-            return _vetted_endpoints(version, rights, self._memo)[1]
+            return vetted(version, rights, self._memo)[1]
         key = (namespace, backend.service)
-        servers = _lookup(self._services, self._slices, rights, self._memo, key, backend.port)
+        servers = lookup(self._services, self._slices, rights, self._memo, key, backend.port)
         if not isinstance(servers, Problem):
             return tuple(f for f in servers.findings if f.code != "no-endpoints")
         path = "spec.backend"
@@ -344,49 +324,9 @@ def version_endpoints(found: ServiceIndex, version: ModelVersionDoc) -> tuple[En
     backend = version.spec.backend
     if backend is None:
         rights = found.owners.rights(version.ref.namespace)
-        return _vetted_endpoints(version, rights, found.memo)[0]
+        return vetted(version, rights, found.memo)[0]
     servers = resolve(found, version.ref.namespace, backend.service, backend.port)
     return () if isinstance(servers, Problem) else servers.endpoints
-
-
-_Vetted: TypeAlias = tuple[tuple[Endpoint, ...], tuple[Finding, ...]]
-
-
-def _vetted_endpoints(version: ModelVersionDoc, rights: Rights, memo: Memo) -> _Vetted:
-    return memo.get(("services.vetted", version, rights), partial(_vetted, version, rights))
-
-
-def _vetted(version: ModelVersionDoc, rights: Rights) -> _Vetted:
-    usable, findings = set(), []
-    for number, endpoint in enumerate(version.spec.endpoints or ()):
-        address = addresses.normal(endpoint.address)
-        path = f"spec.endpoints[{number}].address"
-        if address is None:
-            findings.append(_refused(version, path, _forbidden(endpoint.address)))
-            continue
-        objection = rights.objection(endpoint.address, endpoint.port)
-        if objection is not None:
-            findings.append(_refused(version, path, objection))
-        else:
-            usable.add((address, endpoint.port))
-    return tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)), tuple(findings)
-
-
-def _forbidden(text: str) -> Objection:
-    return Objection("backend-address-refused", f"{text} may not be reached", _ADDRESS_HINT)
-
-
-def _refused(doc: ModelVersionDoc | EndpointSliceDoc, path: str, objection: Objection) -> Finding:
-    return Finding(
-        code=FindingCode(objection.code),
-        message=objection.message,
-        hint=objection.hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )
-
-
-_ADDRESS_HINT = "give the address of a server; link-local, unspecified, multicast and metadata addresses are none"
 
 
 def resolve(
@@ -398,147 +338,4 @@ def resolve(
     The same object as long as the Service and its slices are the same.
     """
     rights = found.owners.rights(namespace)
-    return _lookup(found.services, found.slices, rights, found.memo, (namespace, name), port)
-
-
-def _lookup(
-    services: Mapping[Key, ServiceDoc],
-    slices: Slices,
-    rights: Rights,
-    memo: Memo,
-    key: Key,
-    port: int | str | None,
-) -> Servers | Problem:
-    service = services.get(key)
-    if service is None:
-        return Problem(
-            code="backend-not-found",
-            message=f"there is no Service {key[0]}/{key[1]}",
-            hint="create the Service, or correct the name",
-        )
-    its_slices = slices.get(key, ())
-    return memo.get(
-        ("services.resolve", service, its_slices, port, rights),
-        partial(_resolve, service, its_slices, port, rights),
-    )
-
-
-def _resolve(
-    service: ServiceDoc,
-    slices: tuple[EndpointSliceDoc, ...],
-    port: int | str | None,
-    rights: Rights,
-) -> Servers | Problem:
-    if service.spec.type == "ExternalName":
-        return Problem(
-            code="external-name-refused",
-            message=f"{service.ref} is an ExternalName: whoever owns that name would decide where requests go",
-            hint="use a Service with EndpointSlices",
-        )
-    chosen = _port(service, port)
-    if chosen is None:
-        return Problem(
-            code="backend-port-unknown",
-            message=f"{service.ref} has no TCP port {'of its own' if port is None else repr(port)}",
-            hint=f"it has: {', '.join(str(p.name or p.port) for p in service.spec.ports) or 'none'}",
-        )
-    findings: list[Finding] = []
-    found: list[_Address] = []
-    still_serving = not any(_is_ready(e) for doc in slices for e in doc.spec.endpoints)
-    for doc in slices:
-        number = _slice_port(chosen, doc)
-        if number is not None:
-            found += _addresses(doc, service, number, rights, findings, still_serving=still_serving)
-    usable = {(one.address, one.server[1]) for one in found if one.address is not None}
-    refused = next((one.objection for one in found if one.objection is not None), None)
-    if not usable and refused is not None:
-        return Problem(code=refused.code, message=refused.message, hint=refused.hint)
-    if not usable:
-        findings.append(_no_endpoints(service))
-    return Servers(
-        service=service,
-        port=chosen.port,
-        endpoints=tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)),
-        protocol="http2" if (chosen.app_protocol or "").lower() in _HTTP2 else "http1",
-        reaches=frozenset(one.server for one in found),
-        by_hand=frozenset(one.server for one in found if one.by_hand),
-        findings=tuple(findings),
-    )
-
-
-class _Address(NamedTuple):
-    """One address of a slice. address: where requests are sent; None when it is not used.
-
-    objection: why it may not be named by hand.
-    """
-
-    server: Server
-    by_hand: bool
-    address: str | None
-    objection: Objection | None
-
-
-def _addresses(
-    doc: EndpointSliceDoc,
-    service: ServiceDoc,
-    port: int,
-    rights: Rights,
-    findings: list[Finding],
-    *,
-    still_serving: bool,
-) -> Iterator[_Address]:
-    """The addresses of one slice. Findings: the first of each kind that is refused."""
-    produced = owners.is_produced(doc, service)
-    told: set[str] = set()
-    for position, endpoint in enumerate(doc.spec.endpoints):
-        takes = _is_ready(endpoint) or (still_serving and _is_serving(endpoint))
-        by_hand = not (produced and owners.is_pod(doc, endpoint))
-        for text in endpoint.addresses:
-            address = addresses.normal(text) if _is_of_type(doc, text) else None
-            objection = rights.objection(text, port) if by_hand and address is not None else None
-            why = _forbidden(text) if address is None else objection
-            if why is not None and why.code not in told:
-                told.add(why.code)
-                findings.append(_refused(doc, f"endpoints[{position}]", why))
-            usable = address if takes and why is None else None
-            yield _Address(addresses.server(text, port), by_hand, usable, objection)
-
-
-def _is_of_type(doc: EndpointSliceDoc, text: str) -> bool:
-    """Whether an address is of the slice's type: `::1` is no IPv4 address."""
-    kind = doc.spec.address_type
-    return kind != "FQDN" and (":" in text) == (kind == "IPv6")
-
-
-def _port(service: ServiceDoc, port: int | str | None) -> kube.ServicePort | None:
-    ports = [p for p in service.spec.ports if p.protocol == "TCP"]
-    if port is None:
-        return ports[0] if len(ports) == 1 else None
-    return next((p for p in ports if port == (p.port if isinstance(port, int) else p.name)), None)
-
-
-def _slice_port(chosen: kube.ServicePort, doc: EndpointSliceDoc) -> int | None:
-    """The slice's number for a Service port: by name; a slice port without number means any."""
-    target = chosen.target_port if isinstance(chosen.target_port, int) else None
-    for port in doc.spec.ports:
-        if port.protocol == "TCP" and (port.name or "") == (chosen.name or ""):
-            return port.port if port.port is not None else target or chosen.port
-    return None
-
-
-def _is_ready(endpoint: kube.SliceEndpoint) -> bool:
-    return endpoint.conditions.ready is not False and endpoint.conditions.terminating is not True
-
-
-def _is_serving(endpoint: kube.SliceEndpoint) -> bool:
-    return endpoint.conditions.serving is True and endpoint.conditions.terminating is True
-
-
-def _no_endpoints(service: ServiceDoc) -> Finding:
-    return Finding(
-        code=FindingCode("no-endpoints"),
-        message=f"{service.ref} has no ready endpoint",
-        hint=f"start its pods; in a folder, add an EndpointSlice with the label {SERVICE_LABEL}: {service.ref.name}",
-        origin=service.origin(),
-        where=service.where(),
-    )
+    return lookup(found.services, found.slices, rights, found.memo, (namespace, name), port)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gatereeve.api.world import EndpointSliceDoc, Held, Key, ServiceDoc
-from gatereeve.compile import addresses, owners
+from gatereeve.compile import addresses
+from gatereeve.compile import slices as slice_facts
 from gatereeve.compile.addresses import Server
 
 
@@ -65,7 +66,7 @@ def note_service(
         _note_slice(standing, doc, service, held)
     if service is None:
         return
-    for text in owners.virtual_addresses(service):
+    for text in slice_facts.virtual_addresses(service):
         for port in service.spec.ports:
             server = addresses.server(text, port.port)
             standing.servers.setdefault((namespace, server), held)
@@ -82,11 +83,11 @@ def note_orphan(standing: Standing, doc: EndpointSliceDoc) -> None:
 def _note_slice(
     standing: Standing, doc: EndpointSliceDoc, service: ServiceDoc | None, held: Held
 ) -> None:
-    ports = owners.all_ports(service, doc)
+    ports = slice_facts.all_ports(service, doc)
     open_ended = not doc.spec.ports or any(port.port is None for port in doc.spec.ports)
-    produced = owners.is_produced(doc, service)
+    produced = slice_facts.is_produced(doc, service)
     for endpoint in doc.spec.endpoints:
-        is_pod = produced and owners.is_pod(doc, endpoint)
+        is_pod = produced and slice_facts.is_pod(doc, endpoint)
         for text in endpoint.addresses:
             address, _ = addresses.server(text, 0)
             if is_pod:

@@ -203,7 +203,7 @@ class _House:
         world = self._keys.want(world)
         await self._plane.apply(world)
         if self._door is not None:
-            self._door.see(world)
+            self._door.see(self._plane.world or world)
         heap.settle()
         self._windows.applied()
         self._tell()

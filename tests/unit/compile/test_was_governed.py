@@ -157,6 +157,20 @@ def test_another_namespace_does_not_inherit_a_server() -> None:
     assert not any(group.endpoints for group in cluster.endpoints.groups)
 
 
+def test_with_equal_grants_the_one_that_was_there_keeps_its_server() -> None:
+    """Naming the address closes nothing of the owner's."""
+    theirs = (
+        GRANT.replace("NS", "b"), model("t", "b", "json"), version("t", "1", at("10.1.0.1", 9000), ns="b"),
+    )  # fmt: skip
+    runs = Runs()
+    runs.apply(A, MODEL, BY_ADDRESS, GATE, tls_secret())
+    made = runs.apply(A, MODEL, BY_ADDRESS, *theirs, GATE, tls_secret())
+    assert found(made, "address-taken") == ["ModelVersion b/t-1 spec.endpoints[0].address"]
+    assert set(runs.memory.servers) == {("a", "10.1.0.1", 9000)}
+    cold = Runs().apply(A, MODEL, BY_ADDRESS, *theirs, GATE, tls_secret())
+    assert len(found(cold, "address-taken")) == 2, "nobody remembers whose it was"
+
+
 def test_a_version_that_is_refused_leaves_no_memory_of_an_address() -> None:
     runs = Runs()
     runs.apply(A.replace("10.1.0.0/16", "10.9.0.0/16"), MODEL, BY_ADDRESS, GATE, tls_secret())

@@ -24,7 +24,7 @@ from gatereeve.compile.gateways import (
     secret_name,
     takes_routes,
 )
-from gatereeve.compile.services import Problem
+from gatereeve.compile.servers import Problem
 from gatereeve.compile.statuses import words
 from gatereeve.compile.statuses.reading import Reading, status
 from gatereeve.core.conditions import (
