@@ -214,7 +214,7 @@ def misspelled(text: str, data: st.DataObject) -> str:
     if not keys:
         return text
     key = data.draw(st.sampled_from(keys))
-    word = key[1]
+    word: str = key[1]
     wrong = data.draw(st.sampled_from([word + word[-1], word[:-1], word.swapcase(), f"{word} x"]))
     return text[: key.start()] + wrong + text[key.end() - 1 :]
 
