@@ -11,9 +11,17 @@ from tests.features.folder_gate import buckets, policies, serving_folder
 
 pytestmark = pytest.mark.features
 
+SOURCES = """\
+  attributes:
+    region: [{header: {name: x-region, from: [10.0.0.0/8]}}]
+    purpose: [{header: {name: x-purpose, from: [10.0.0.0/8]}}]
+"""
+KNOWING = {"gate": docs.gate(more=SOURCES)}
+"""A Gate that knows regions and purposes: rules about them can match."""
+
 
 async def test_a_deny_rule(tmp_path: Path) -> None:
-    async with serving_folder(tmp_path, **docs.base()) as gate:
+    async with serving_folder(tmp_path, **(docs.base() | KNOWING)) as gate:
         assert "shop/offers/ads" not in policies(gate.host(docs.HOST))
         change = await gate.edit(
             "policy", "  allow:", "  deny: [{name: ads, purposes: [marketing]}]\n  allow:"
@@ -33,7 +41,7 @@ async def test_a_deny_rule(tmp_path: Path) -> None:
 
 async def test_a_policy_of_its_own_that_denies(tmp_path: Path) -> None:
     """A second policy takes away, whatever the first one gives."""
-    async with serving_folder(tmp_path, **docs.base()) as gate:
+    async with serving_folder(tmp_path, **(docs.base() | KNOWING)) as gate:
         freeze = docs.POLICY.replace("name: offers", "name: freeze")
         freeze = freeze[: freeze.index("  allow:")] + "  deny: [{name: all, regions: [us]}]\n"
         await gate.write(freeze=freeze)

@@ -56,4 +56,5 @@ def test_it_finds_what_the_whole_world_finds(case: Path) -> None:
             continue
         for doc in table_of(world, kind).values():
             small = surroundings.around(seen, doc, memo)
-            assert told(compiler.compile(small, memo).findings, doc) == told(found, doc), doc.ref
+            there = tuple(f for f in compiler.compile(small, memo).findings if f.code not in doubts)
+            assert told(there, doc) == told(found, doc), doc.ref

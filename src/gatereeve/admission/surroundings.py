@@ -26,6 +26,7 @@ from gatereeve.api.world import (
     HostGrantDoc,
     Key,
     Meta,
+    ModelDoc,
     World,
 )
 from gatereeve.compile import addresses, hosts, routing, services
@@ -161,10 +162,21 @@ class _Gathering:
         return doc
 
     def model(self, key: Key) -> None:
-        """A model with everything that decides about it."""
+        """A model with everything that decides about it.
+
+        With a policy come the other Models that it names, and a policy comes only with a Model that
+        it selects: else it would speak of none here, and that closes models (`compile.doubts`).
+        """
         world = self.seen.world
         self.find(world.models, key)
+        there = cast("ModelDoc | None", self.tables.get("models", {}).get(key))
         for doc in (*self.seen.models.get(key, ()), *self.seen.selecting.get(key[0], ())):
+            policy = cast("AccessPolicyDoc", doc)
+            if isinstance(doc.spec, governance.AccessPolicySpec):
+                if there is not None and not policies_for(there, (policy,)):
+                    continue
+                for name in doc.spec.models or ():
+                    self.find(world.models, (key[0], name))
             if self.add(doc) and isinstance(doc.spec, governance.ModelVersionSpec):
                 self.version(doc.ref.namespace, doc.spec)
 

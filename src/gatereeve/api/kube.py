@@ -2,15 +2,25 @@
 
 Only the fields we act on; the rest is Kubernetes' business and ignored (unlike our own kinds).
 Ingress networking.k8s.io/v1, discovery.k8s.io/v1, gateway.networking.k8s.io/v1 (v1.6).
+
+Lists are bounded as the API server bounds them (the schema and CEL rules of the Gateway API's
+definitions), so that a folder accepts no more than a cluster; what is no host is found by `compile`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gatereeve.api.spec import Lenient
+
+_T = TypeVar("_T")
+
+Few = Annotated[tuple[_T, ...], Field(max_length=16)]
+Many = Annotated[tuple[_T, ...], Field(max_length=64)]
+_MOST_MATCHES = 128
 
 Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
@@ -184,7 +194,7 @@ class GatewayTLS(Lenient):
     """TLS of one listener. frontend_validation (before v1.4) and options: read to be refused."""
 
     mode: Literal["Terminate", "Passthrough"] = "Terminate"
-    certificate_refs: tuple[SecretObjectReference, ...] = ()
+    certificate_refs: Many[SecretObjectReference] = ()
     frontend_validation: dict[str, object] | None = None
     options: dict[str, str] = Field(default_factory=dict)
 
@@ -245,8 +255,8 @@ class GatewaySpec(Lenient):
     """addresses, infrastructure: read to be refused where they ask for something."""
 
     gateway_class_name: str
-    listeners: tuple[Listener, ...] = ()
-    addresses: tuple[GatewayAddress, ...] = ()
+    listeners: Many[Listener] = ()
+    addresses: Few[GatewayAddress] = ()
     infrastructure: GatewayInfrastructure = GatewayInfrastructure()
     tls: GatewayTLSConfig = GatewayTLSConfig()
     backend_tls: Annotated[dict[str, object] | None, Field(alias="backendTLS")] = None
@@ -276,8 +286,8 @@ class HTTPValueMatch(Lenient):
 
 class HTTPRouteMatch(Lenient):
     path: HTTPPathMatch = HTTPPathMatch()
-    headers: tuple[HTTPValueMatch, ...] = ()
-    query_params: tuple[HTTPValueMatch, ...] = ()
+    headers: Few[HTTPValueMatch] = ()
+    query_params: Few[HTTPValueMatch] = ()
     method: str | None = None
 
 
@@ -287,9 +297,9 @@ class HTTPHeader(Lenient):
 
 
 class HTTPHeaderFilter(Lenient):
-    set: tuple[HTTPHeader, ...] = ()
-    add: tuple[HTTPHeader, ...] = ()
-    remove: tuple[str, ...] = ()
+    set: Few[HTTPHeader] = ()
+    add: Few[HTTPHeader] = ()
+    remove: Few[str] = ()
 
 
 class HTTPPathModifier(Lenient):
@@ -341,7 +351,7 @@ class HTTPRouteFilter(Lenient):
 
 class HTTPBackendRef(BackendObjectReference):
     weight: Weight = 1
-    filters: tuple[HTTPRouteFilter, ...] = ()
+    filters: Few[HTTPRouteFilter] = ()
 
 
 class HTTPRouteTimeouts(Lenient):
@@ -353,18 +363,40 @@ class HTTPRouteRule(Lenient):
     """One rule. retry and session_persistence: read to be refused."""
 
     name: str | None = None
-    matches: tuple[HTTPRouteMatch, ...] = (HTTPRouteMatch(),)
-    filters: tuple[HTTPRouteFilter, ...] = ()
-    backend_refs: tuple[HTTPBackendRef, ...] = ()
+    matches: Many[HTTPRouteMatch] = (HTTPRouteMatch(),)
+    filters: Few[HTTPRouteFilter] = ()
+    backend_refs: Few[HTTPBackendRef] = ()
     timeouts: HTTPRouteTimeouts | None = None
     retry: dict[str, object] | None = None
     session_persistence: dict[str, object] | None = None
 
 
 class HTTPRouteSpec(Lenient):
-    parent_refs: tuple[ParentReference, ...] = ()
-    hostnames: tuple[str, ...] = ()
-    rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
+    parent_refs: Annotated[tuple[ParentReference, ...], Field(max_length=32)] = ()
+    hostnames: Few[str] = ()
+    rules: Few[HTTPRouteRule] = (HTTPRouteRule(),)
+
+    @model_validator(mode="after")
+    def _parents(self) -> HTTPRouteSpec:
+        """The CEL rules on `parentRefs`."""
+        parts = [(p.group, p.kind, p.namespace, p.name) for p in self.parent_refs]
+        if len(set(parts)) == len(parts):
+            return self
+        of = list(zip(parts, self.parent_refs, strict=True))
+        whole = Counter((part, p.section_name, p.port) for part, p in of)
+        shapes = {(part, not p.section_name) for part, p in of}
+        if max(whole.values()) > 1 or len(shapes) > len(set(parts)):
+            msg = "two parentRefs to one parent: give each a sectionName of its own"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _matches(self) -> HTTPRouteSpec:
+        """The CEL rule on `rules`."""
+        if sum(len(rule.matches) for rule in self.rules) > _MOST_MATCHES:
+            msg = f"a route has at most {_MOST_MATCHES} matches over all its rules"
+            raise ValueError(msg)
+        return self
 
 
 class ReferenceGrantFrom(Lenient):
@@ -380,5 +412,7 @@ class ReferenceGrantTo(Lenient):
 
 
 class ReferenceGrantSpec(Lenient):
-    from_: Annotated[tuple[ReferenceGrantFrom, ...], Field(alias="from")]
-    to: tuple[ReferenceGrantTo, ...]
+    from_: Annotated[
+        tuple[ReferenceGrantFrom, ...], Field(alias="from", min_length=1, max_length=16)
+    ]
+    to: Annotated[tuple[ReferenceGrantTo, ...], Field(min_length=1, max_length=16)]

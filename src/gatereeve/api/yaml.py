@@ -34,7 +34,8 @@ _MAX_SHARED = 2000
 
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
-_NOTHING = re.compile(r"(?:---)?(?:[ \t\r\n]|#[^\n]*(?:\n|\Z))*\Z")
+_NOTHING = re.compile(r"(?:---)?+(?:[ \t\r\n]++|#[^\n]*+(?:\n|\Z))*+\Z")
+"""Possessive: what is repeated is never tried again, so a file of comments needs no memory for it."""
 _SHALLOW = 300
 """Fewer openers, or characters before the text of a line, nest no deeper than the stack allows."""
 _STAIRS = re.compile(r"[ \t\-?:]{300}")

@@ -8,10 +8,10 @@ there is any source of purposes. Not known are callers and groups of a JWT provi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatereeve.api.gate import GateSpec
+from gatereeve.api.gate import ApiKey, CertificateIdentity, GateSpec
 from gatereeve.ir.identity import Attributes, CidrSource
 
 _COUNTRY = 2
@@ -69,11 +69,9 @@ def knowable(gate: GateSpec, attributes: Attributes, gates: Iterable[GateSpec]) 
             _add(groups, provider.name, None if provider.claims.groups else ())
         keys, mtls = spec.identity.api_keys, spec.identity.mtls
         if keys is not None:
-            _add(ids, keys.name, [key.id for key in keys.keys])
-            _add(groups, keys.name, [group for key in keys.keys for group in key.groups])
+            _add_listed(ids, groups, keys.name, keys.keys)
         if mtls is not None:
-            _add(ids, mtls.name, [one.id for one in mtls.identities])
-            _add(groups, mtls.name, [group for one in mtls.identities for group in one.groups])
+            _add_listed(ids, groups, mtls.name, mtls.identities)
     return Knowable(
         ids=ids,
         groups=groups,
@@ -82,6 +80,17 @@ def knowable(gate: GateSpec, attributes: Attributes, gates: Iterable[GateSpec]) 
         no_regions=_lacking(len(attributes.region), len(gate.attributes.region), "region"),
         no_purposes=_lacking(len(attributes.purpose), len(gate.attributes.purpose), "purpose"),
     )
+
+
+def _add_listed(
+    ids: dict[str, frozenset[str] | None],
+    groups: dict[str, frozenset[str] | None],
+    provider: str,
+    listed: Sequence[ApiKey] | Sequence[CertificateIdentity],
+) -> None:
+    """A Gate always lists some; a thin one of a review (`admission.surroundings`) lists none."""
+    _add(ids, provider, [one.id for one in listed] or None)
+    _add(groups, provider, [group for one in listed for group in one.groups] if listed else None)
 
 
 def _add(

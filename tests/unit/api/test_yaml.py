@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -192,3 +193,15 @@ def test_documents_of_one_shape_share_their_paths() -> None:
     assert one.lines["a.b"] == 1
     assert two.lines["a.b"] == 3
     assert one.lines._index is two.lines._index
+
+
+def test_comments_cost_no_memory() -> None:
+    """A file of comments once took fifty times its size."""
+    text = "# x\n" * 500_000
+    tracemalloc.start()
+    try:
+        assert yaml.split(text) == ()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(text)
