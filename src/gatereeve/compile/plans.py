@@ -27,6 +27,7 @@ from gatereeve.compile.claims import finding
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.gathering import Gathered, Part, Shard
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
+from gatereeve.compile.persons import Directory
 from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
@@ -49,14 +50,19 @@ class Scope:
     identity: Identity
     attributes: Attributes
     groups: Mapping[str, tuple[str, ...]]
+    directory: Directory
 
 
-def scope_of(gate: GateDoc, identity: Identity, attributes: Attributes, memo: Memo) -> Scope:
-    """The same Scope object as long as gate, identity and attributes are equal."""
+def scope_of(
+    gate: GateDoc, identity: Identity, attributes: Attributes, directory: Directory, memo: Memo
+) -> Scope:
+    """The same Scope object as long as gate, identity, attributes and people are equal."""
     groups = {g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups}
     return memo.get(
-        ("scope", gate, identity, attributes),
-        lambda: Scope(gate=gate, identity=identity, attributes=attributes, groups=groups),
+        ("scope", gate, identity, attributes, directory),
+        lambda: Scope(
+            gate=gate, identity=identity, attributes=attributes, groups=groups, directory=directory
+        ),
     )
 
 
@@ -177,6 +183,7 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         at,
         doubted={version.ref.name: doubt for version, doubt in doubts if doubt is not None},
         emergency=scope.gate.spec.governance.break_glass,
+        directory=scope.directory,
     )
     access, findings = compile_access(
         model,

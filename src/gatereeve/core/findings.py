@@ -360,6 +360,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("approval-expired", _W, "An approval has expired and no longer counts."),
     ("approval-self", _E, "The author of a version cannot approve it."),
     (
+        "person-refused",
+        _E,
+        "A name that is no person's (invisible or mixed letters, or unknown): what it approves does not count.",
+    ),
+    (
         "approval-not-independent",
         _E,
         "The risk reviewer must be somebody else than the owner's approver.",

@@ -87,6 +87,10 @@ def test_breaking_the_glass_is_bounded_and_told(folder: Path) -> None:
         (("approve", *DECIDE, "--folder", ".", "--digest", DIGEST), "either"),
         (("approve", "nothing", *DECIDE[1:], "--folder", "FOLDER"), "no ModelVersion"),
         (("approve", *DECIDE[:-1], "mia", "--folder", "FOLDER"), "author"),
+        (("approve", *DECIDE[:-1], "Mia", "--folder", "FOLDER"), "author"),
+        (("approve", *DECIDE[:-1], "mi\u0430", "--folder", "FOLDER"), "scripts"),
+        (("approve", *DECIDE[:-1], "olga\u200b", "--folder", "FOLDER"), "seen"),
+        (("approve", *DECIDE[:-1], "olga\u200b", "--digest", DIGEST), "seen"),
         (
             (
                 "approve",

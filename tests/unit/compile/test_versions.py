@@ -8,6 +8,7 @@ import pytest
 
 from gatereeve.api.people import BreakGlassRule
 from gatereeve.api.world import World
+from gatereeve.compile.persons import Directory
 from gatereeve.compile.versions import Judged, judge_versions
 from tests.support.worlds import codes, world_of
 
@@ -71,6 +72,7 @@ def judge(world: World) -> Judged:
         world.at,
         doubted={},
         emergency=BreakGlassRule(users=("otto",), max_hours=4),
+        directory=Directory(),
     )
 
 
@@ -105,6 +107,13 @@ def test_a_prohibited_model_has_no_eligible_version_whatever_is_approved() -> No
         ({"digest": "sha256:" + "b" * 64}, "version-changed"),
         ({"expires": "2026-10-31T00:00:00Z"}, "approval-expired"),
         ({"approver": "mia"}, "approval-self"),
+        ({"approver": "Mia"}, "approval-self"),
+        ({"approver": "ＭＩＡ"}, "approval-self"),
+        ({"approver": "m\u0456a"}, "person-refused"),
+        ({"approver": "\u043c\u0456\u0430"}, "person-refused"),
+        ({"approver": '"mia\\u200b"'}, "person-refused"),
+        ({"approver": "system:anonymous"}, "person-refused"),
+        ({"approver": "system:serviceaccount:ci"}, "person-refused"),
         ({"decision": "reject"}, "version-rejected"),
     ],
 )
@@ -112,6 +121,34 @@ def test_an_approval_that_does_not_count(change: dict[str, str], code: str) -> N
     judged = judge(world_of(documents("limited"), approval("limited", **change)))
     assert not judged.eligible
     assert code in codes(judged.findings)
+
+
+def test_one_person_is_not_two_reviewers() -> None:
+    owner = approval("high", name="o", approver="olga")
+    for again in ("Olga", "OLGA", "ｏlga"):
+        world = world_of(
+            documents("high"), owner, approval("high", name="r", role="risk", approver=again)
+        )
+        assert codes(judge(world).findings) == {"approval-not-independent"}
+    bot = approval("high", name="o", approver="system:serviceaccount:ci:bot")
+    same = approval("high", name="r", role="risk", approver="serviceaccount:CI/bot")
+    judged = judge(world_of(documents("high"), bot, same))
+    assert codes(judged.findings) == {"approval-not-independent"}
+
+
+def test_a_rejection_counts_whoever_signs_it() -> None:
+    """What cannot be understood closes."""
+    yes = approval("limited", name="yes")
+    no = approval("limited", name="no", decision="reject", approver='"p\\u0430ul"')
+    judged = judge(world_of(documents("limited"), yes, no))
+    assert codes(judged.findings) == {"version-rejected"}
+
+
+def test_a_version_by_nobody_is_not_served() -> None:
+    text = documents("minimal").replace("author: mia", 'author: "m\\u0456a"')
+    judged = judge(world_of(text))
+    assert not judged.eligible
+    assert codes(judged.findings) == {"person-refused"}
 
 
 def test_one_rejection_outweighs_every_approval() -> None:
