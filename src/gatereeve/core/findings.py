@@ -189,7 +189,7 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "api-key-invalid",
         _E,
-        "An API key Secret is missing, empty, or holds a key that is weak or used twice.",
+        "An API key Secret is missing or empty, or holds a key that is weak, used twice, or cannot be sent.",
     ),
     (
         "client-ca-invalid",
