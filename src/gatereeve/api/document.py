@@ -435,13 +435,13 @@ def _recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
         right = version in kind.versions
         return kind, "" if right else f"write `apiVersion: {_api_version(kind)}`"
     if group == refs.GATEREEVE_GROUP:
-        names = [k.kind for k in registry.KINDS if k.ours]
+        names = [k.kind for k in registry.EVERY if k.ours]
         near = diagnose.nearest(name, names)
         if near is None:
             return None, f"the kinds of {api_version} are: {', '.join(names)}"
         return registry.BY_KIND[group, near], f"did you mean `kind: {near}`?"
-    meant = next((k for k in registry.KINDS if k.kind == name), None)
-    groups = {k.group for k in registry.KINDS if k.group}
+    meant = next((k for k in registry.EVERY if k.kind == name), None)
+    groups = {k.group for k in registry.EVERY if k.group}
     if (
         meant is not None
         and meant.group
@@ -452,7 +452,7 @@ def _recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
 
 
 def _foreign_hint(name: str) -> str:
-    same = next((k for k in registry.KINDS if k.kind == name), None)
+    same = next((k for k in registry.EVERY if k.kind == name), None)
     if same is not None:
         return f"it has no effect on the gate; the {name} that is read has {_api_version(same)}"
     return "nothing to do; it has no effect on the gate"
@@ -464,7 +464,7 @@ def _api_version(kind: registry.Kind) -> str:
 
 def _models(kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> tuple[str, ...] | None:
     """The models a document speaks of; None when that cannot be made out."""
-    if not kind.ours or kind.kind in ("Gate", "HostGrant"):
+    if not kind.ours or not kind.namespaced:
         return ()
     spec = value.get("spec")
     spec = spec if isinstance(spec, dict) else {}

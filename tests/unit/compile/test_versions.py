@@ -8,6 +8,7 @@ import pytest
 
 from gatereeve.api.people import BreakGlassRule
 from gatereeve.api.world import World
+from gatereeve.compile import compiler
 from gatereeve.compile.persons import Directory
 from gatereeve.compile.versions import Judged, judge_versions
 from tests.support.worlds import codes, world_of
@@ -167,3 +168,62 @@ def test_two_documents_with_one_version_are_both_out() -> None:
 def test_the_next_expiry_is_known() -> None:
     judged = judge(world_of(documents("limited"), approval("limited")))
     assert judged.next_change == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+PEOPLE = """
+apiVersion: gatereeve.dev/v1alpha1
+kind: People
+metadata: {name: %s}
+spec: {people: [%s]}
+"""
+
+
+def is_served(*texts: str, risk: str = "limited") -> bool:
+    """Whether the version is a candidate, by the whole compiler."""
+    made = compiler.compile(world_of(GATE, documents(risk), *texts))
+    (gate,) = made.outcome.gates.values()
+    return bool(gate.plans["lending", "credit"].candidates)
+
+
+GATE = """
+apiVersion: gatereeve.dev/v1alpha1
+kind: Gate
+metadata: {name: public}
+spec: {region: de, https: {port: 8443}}
+"""
+
+
+def test_people_that_are_listed() -> None:
+    mia, olga = "{name: mia, aliases: [m@corp.example]}", "{name: olga, aliases: [o@corp.example]}"
+    both = PEOPLE % ("all", f"{mia}, {olga}")
+    assert is_served(approval("limited"))
+    assert is_served(approval("limited"), both)
+    assert is_served(approval("limited", approver="O@Corp.example"), both)
+    assert is_served(approval("limited"), PEOPLE % ("a", mia), PEOPLE % ("b", olga))
+    assert not is_served(approval("limited", approver="m@corp.example"), both)
+    assert not is_served(approval("limited"), PEOPLE % ("all", mia))
+    assert not is_served(approval("limited"), PEOPLE % ("all", olga)), "the author is unknown"
+    assert not is_served(PEOPLE % ("all", olga), risk="minimal")
+
+
+def test_roles_of_people() -> None:
+    risk = PEOPLE % ("all", "{name: mia}, {name: olga, roles: [risk]}")
+    assert not is_served(approval("limited"), risk)
+    assert is_served(approval("limited"), risk.replace("[risk]", "[risk, owner]"))
+    twice = PEOPLE % ("more", "{name: Olga, roles: [owner]}")
+    assert not is_served(approval("limited"), risk, twice), "both must admit the role"
+
+
+def test_a_name_of_two_people_is_nobodys() -> None:
+    shared = "{name: mia}, {name: olga, aliases: [o]}, {name: rita, aliases: [O]}"
+    assert not is_served(approval("limited", approver="o"), PEOPLE % ("all", shared))
+    assert is_served(approval("limited"), PEOPLE % ("all", shared))
+    taken = "{name: mia}, {name: olga, aliases: [Mia]}"
+    assert not is_served(approval("limited"), PEOPLE % ("all", taken))
+
+
+def test_people_that_cannot_be_read_are_no_people() -> None:
+    broken = PEOPLE % ("all", "{name: mia}, {name: olga}, {nam: x}")
+    assert not is_served(approval("limited"), broken)
+    some = PEOPLE % ("some", "{name: mia}, {name: olga}")
+    assert is_served(approval("limited"), broken, some)
