@@ -22,10 +22,12 @@ def kinds_page() -> str:
         + ", ".join(f"`{k.kind}`" for k in registry.KINDS if not k.ours)
         + ".\n",
     ]
-    for kind in registry.KINDS:
+    for kind in registry.EVERY:
         if not kind.ours:
             continue
         scope = "namespaced" if kind.namespaced else "cluster-scoped"
+        if kind in registry.IN_FOLDERS:
+            scope = "without a namespace; in folders only"
         lines.append(f"## {kind.kind}\n\n{scope}\n\n{_doc(kind.spec)}\n")
         for path, part in _parts(kind.spec, "spec"):
             lines.append(

@@ -17,6 +17,7 @@ import zlib
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from gatereeve.compile.decide import decide
 from gatereeve.compile.request import Request
@@ -391,3 +392,18 @@ async def test_other_methods_and_paths_name_no_other_model(
             assert set(reached) <= {"chat"}
             assert not reached or who
             assert answer.status in {200, 400, 401, 403, 404, 405}
+
+
+async def test_every_key_that_the_compiler_takes_can_be_sent(scene: Scene) -> None:
+    """All of visible ASCII, in every place: the first and the last among them."""
+    visible = "".join(map(chr, range(0x21, 0x7F)))
+    for turn in range(0, len(visible), 7):
+        key = visible[turn:] + visible[:turn]
+        docs = list(yaml.safe_load_all(scene.documents()))
+        (secret,) = (d for d in docs if d["kind"] == "Secret" and d["metadata"]["name"] == "acme")
+        secret["stringData"]["key"] = key
+        made = await scene.gate.publish(yaml.safe_dump_all(docs))
+        assert "api-key-invalid" not in {str(f.code) for f in made.findings}
+        assert (await scene.ask(post(INFER, f"X-Api-Key: {key}"))).status == 200
+        assert (await scene.ask(post(INFER, f"X-Api-Key: {key[1:]}"))).status == 401
+    scene.reached()

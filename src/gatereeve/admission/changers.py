@@ -63,7 +63,7 @@ def changes(before: World | None, after: World, departures: Departures) -> tuple
     Costs nothing for kinds whose documents are the same object.
     """
     found: list[Changed] = []
-    for kind in registry.KINDS:
+    for kind in registry.EVERY:
         if kind.kind in UNGOVERNED:
             continue
         new = cast("Mapping[Key, AnyDoc]", table_of(after, kind))
@@ -80,7 +80,7 @@ def returned(known: Mapping[Ref, str] | None, world: World) -> tuple[Changed, ..
     """
     found: list[Changed] = []
     left = dict(known or {})
-    for kind in registry.KINDS:
+    for kind in registry.EVERY:
         if kind.kind in UNGOVERNED:
             continue
         for doc in cast("Mapping[Key, AnyDoc]", table_of(world, kind)).values():

@@ -38,7 +38,7 @@ REFUSED: frozenset[str] = frozenset(
         "host-not-granted", "annotation-refused", "class-ambiguous", "host-invalid", "path-refused",
         "hidden-path-to-model",
         # it decides what it may not
-        "approval-self", "version-changed", "break-glass-refused",
+        "approval-self", "person-refused", "version-changed", "break-glass-refused",
         # it would say nothing, or something else than another document
         "policy-empty", "version-duplicate",
     }

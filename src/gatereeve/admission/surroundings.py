@@ -250,11 +250,12 @@ def _world(gathering: _Gathering, doc: AnyDoc) -> World:
         "gates": gates or {("", _STAND_IN.ref.name): _STAND_IN},
         "ingress_classes": cast("Table", world.ingress_classes),
         "gateway_classes": cast("Table", world.gateway_classes),
+        "people": cast("Table", world.people),
     }
     if whole or isinstance(doc.spec, kube.IngressSpec | kube.GatewaySpec | kube.HTTPRouteSpec):
         always["secrets"] = cast("Table", world.secrets)
     tables: dict[tuple[str, str], Table] = {}
-    for kind in registry.KINDS:
+    for kind in registry.EVERY:
         came, there = gathering.tables.get(kind.world), always.get(kind.world, {})
         tables[kind.group, kind.kind] = (
             there if came is None else dict(sorted({**there, **came}.items()))

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
-from gatereeve.api import gate, governance, kube, registry
+from gatereeve.api import gate, governance, kube, people, registry
 from gatereeve.api.parsed import Parsed
 from gatereeve.api.world import AnyDoc, Broken, Doc, GeoTable, Key, World
 from gatereeve.core import findings, refs
@@ -70,7 +70,7 @@ def world_of(
     """The World of these tables, by (group, kind), each in order of its keys."""
 
     def table(kind: str, spec: type[S]) -> Mapping[Key, Doc[S]]:
-        group = next(k.group for k in registry.KINDS if k.spec is spec and k.kind == kind)
+        group = next(k.group for k in registry.EVERY if k.spec is spec and k.kind == kind)
         return cast("Mapping[Key, Doc[S]]", tables[group, kind])  # by `document`, which read them
 
     return World(
@@ -92,6 +92,7 @@ def world_of(
         gateways=table("Gateway", kube.GatewaySpec),
         http_routes=table("HTTPRoute", kube.HTTPRouteSpec),
         reference_grants=table("ReferenceGrant", kube.ReferenceGrantSpec),
+        people=table("People", people.PeopleSpec),
         files=files,
         jwks=jwks,
         geo=geo,

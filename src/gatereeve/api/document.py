@@ -476,15 +476,15 @@ def _recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
     if (group, name) == (refs.GATEREEVE_GROUP, registry.GUARD_PARAMETERS.kind):
         return None, ""
     if group == refs.GATEREEVE_GROUP:
-        names = [k.kind for k in registry.KINDS if k.ours]
+        names = [k.kind for k in registry.EVERY if k.ours]
         near = diagnose.nearest(name, names)
         if near is None:
             return None, f"the kinds of {api_version} are: {', '.join(names)}"
         sure = near == "AccessPolicy" or diagnose.nearest(name, (near,), cutoff=0.75) is not None
         meant = registry.BY_KIND[group, near] if sure else None
         return meant, f"did you mean `kind: {near}`?"
-    other = next((k for k in registry.KINDS if k.kind == name), None)
-    groups = {k.group for k in registry.KINDS if k.group}
+    other = next((k for k in registry.EVERY if k.kind == name), None)
+    groups = {k.group for k in registry.EVERY if k.group}
     if (
         other is not None
         and other.group
@@ -495,7 +495,7 @@ def _recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
 
 
 def _foreign_hint(name: str) -> str:
-    same = next((k for k in registry.KINDS if k.kind == name), None)
+    same = next((k for k in registry.EVERY if k.kind == name), None)
     if same is not None:
         return f"it has no effect on the gate; the {name} that is read has {_api_version(same)}"
     return "nothing to do; it has no effect on the gate"
@@ -512,7 +512,7 @@ def _models(
 
     sure: every field that is there was read as it was written.
     """
-    if not kind.ours or kind.kind in ("Gate", "HostGrant"):
+    if not kind.ours or not kind.namespaced:
         return ()
     if not sure:
         return None

@@ -3,7 +3,8 @@
 Parts of Gate (the whole cluster) and HostGrant (the namespaces that it selects). The guards of a
 cluster are made from them: roles, and who may approve as whom. They say nothing about who may call
 a model: that is AccessPolicy, whose principals come from other identity providers. From a folder
-only `breakGlass` has a meaning; who may write the folder decides the rest.
+only `breakGlass` has a meaning; who may write the folder decides the rest. The kind People is for folders:
+who there is, where no API server knows it.
 """
 
 from __future__ import annotations
@@ -142,3 +143,25 @@ class GateGovernance(Spec):
     auditors: People = ()
     approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = ()
     break_glass: BreakGlassRule = BreakGlassRule()
+
+
+class ListedPerson(Spec):
+    """One person, by all names that they sign with.
+
+    name: the one that stands for them. aliases: other names of theirs. roles: in which they may decide
+    on versions; in every role, if absent. Names are compared without case and in Unicode's NFKC.
+    """
+
+    name: Identifier
+    aliases: Annotated[tuple[Identifier, ...], Field(max_length=32)] = ()
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = None
+
+
+class PeopleSpec(Spec):
+    """Who there is, in a folder: once a People document is there, authors and approvers of versions
+    that none of them names are unknown, and what they sign does not count. Several add up.
+
+    In a cluster the API server knows who there is; the kind is not defined there.
+    """
+
+    people: Annotated[tuple[ListedPerson, ...], Field(min_length=1, max_length=1000)]

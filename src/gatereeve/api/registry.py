@@ -1,6 +1,6 @@
 """Every kind that is read: API group and versions, kind, scope, spec type, and its place in a World.
 
-One table, in documentation order; parsing, CRD generation, the reference pages and tests walk it.
+One table (KINDS, and those of folders only), in documentation order; parsing, CRD generation, the reference pages and tests walk it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from gatereeve.api import gate, governance, guard_parameters, kube
+from gatereeve.api import gate, governance, guard_parameters, kube, people
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 Body = Literal["spec", "body"]
@@ -115,7 +115,14 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 
-BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in KINDS}
+IN_FOLDERS: tuple[Kind, ...] = (
+    _ours("People", "peoples", people.PeopleSpec, "people", cluster=True),
+)
+"""Kinds that no cluster has: they say what an API server knows by itself."""
+
+EVERY: tuple[Kind, ...] = (*KINDS, *IN_FOLDERS)
+
+BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in EVERY}
 
 GUARD_PARAMETERS = _ours(
     "GuardParameters", "guardparameters", guard_parameters.GuardParametersSpec, ""

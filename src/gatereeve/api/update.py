@@ -74,7 +74,7 @@ def _changed(
 
 def _tables(world: World, changes: Sequence[Change]) -> dict[tuple[str, str], Table] | None:
     """The tables after `changes`, unchanged ones as they are; None when a name is claimed twice."""
-    tables = {(kind.group, kind.kind): table_of(world, kind) for kind in registry.KINDS}
+    tables = {(kind.group, kind.kind): table_of(world, kind) for kind in registry.EVERY}
     gone = {doc.ref for old, _ in changes if old is not None for doc in old.docs}
     came = [doc for _, new in changes if new is not None for doc in new.docs]
     fresh = {doc.ref for doc in came} - gone

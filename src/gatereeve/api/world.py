@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeAlias, TypeVar
 
-from gatereeve.api import gate, governance, kube
+from gatereeve.api import gate, governance, kube, people
 from gatereeve.core import refs
 from gatereeve.core.findings import Finding
 
@@ -118,6 +118,7 @@ GatewayClassDoc: TypeAlias = Doc[kube.GatewayClassSpec]
 GatewayDoc: TypeAlias = Doc[kube.GatewaySpec]
 HTTPRouteDoc: TypeAlias = Doc[kube.HTTPRouteSpec]
 ReferenceGrantDoc: TypeAlias = Doc[kube.ReferenceGrantSpec]
+PeopleDoc: TypeAlias = Doc[people.PeopleSpec]
 
 AnyDoc: TypeAlias = Doc[object]
 
@@ -183,6 +184,7 @@ class World:
     gateways: Mapping[Key, GatewayDoc] = field(default_factory=dict)
     http_routes: Mapping[Key, HTTPRouteDoc] = field(default_factory=dict)
     reference_grants: Mapping[Key, ReferenceGrantDoc] = field(default_factory=dict)
+    people: Mapping[Key, PeopleDoc] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     jwks: Mapping[str, str] = field(default_factory=dict)
     geo: Mapping[str, GeoTable] = field(default_factory=dict)

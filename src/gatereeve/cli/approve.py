@@ -20,10 +20,13 @@ import yaml
 from gatereeve.admission.approving import decision
 from gatereeve.admission.guards.settings import Object
 from gatereeve.api.people import Role, is_nobody
-from gatereeve.api.world import ModelVersionDoc
+from gatereeve.api.world import ModelVersionDoc, World
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, OUT
+from gatereeve.compile.people import gather_people
+from gatereeve.compile.persons import Directory, UnclearError
 from gatereeve.core.errors import SettingsError
+from gatereeve.core.memo import Memo
 from gatereeve.runtime.deciding import decide
 from gatereeve.runtime.folders import read_folder
 from gatereeve.runtime.supervise import SystemClock
@@ -154,12 +157,16 @@ class Said:
             until=None if self.glass is None else now + self.glass,
         )
 
-    def of_version(self, version: ModelVersionDoc, approver: str) -> Object:
-        """Raises SettingsError for an author's own approval, and for another digest than was seen."""
-        if self.decided == "approve" and version.spec.author == approver:
-            raise SettingsError(
-                f"{approver} is the author of {version.ref.short}", hint="let somebody else decide"
-            )
+    def of_version(self, version: ModelVersionDoc, approver: str, directory: Directory) -> Object:
+        """Raises SettingsError for what would not count: an author's own approval, a name that is
+        nobody's, another digest than was seen."""
+        if self.decided == "approve":
+            decides = _person(directory, approver, self.role)
+            if decides == _person(directory, version.spec.author):
+                raise SettingsError(
+                    f"{approver} is the author of {version.ref.short} ({version.spec.author})",
+                    hint="let somebody else decide",
+                )
         if self.digest not in (None, version.digest):
             raise SettingsError(
                 f"{version.ref.short} is not what you looked at: its digest is {version.digest}",
@@ -168,8 +175,19 @@ class Said:
         return self.document(version.ref.namespace, version.ref.name, version.digest, approver)
 
 
-def _decide(said: Said, version: str, folder: Path | None, access: Access | None) -> None:
-    namespace, _, name = version.rpartition("/")
+def _person(directory: Directory, name: str, role: Role | None = None) -> str:
+    """Who that is. Raises SettingsError for a name that is nobody's."""
+    try:
+        return directory.find(name, role).id
+    except UnclearError as error:
+        raise SettingsError(
+            f"{name!a} is no person's name here: {error}",
+            hint="write it as the API server or the People documents have it",
+        ) from error
+
+
+def _decide(said: Said, text: str, folder: Path | None, access: Access | None) -> None:
+    namespace, _, name = text.rpartition("/")
     if access is not None:
         if folder is not None:
             raise SettingsError("a folder and a cluster are two places: name one")
@@ -178,16 +196,21 @@ def _decide(said: Said, version: str, folder: Path | None, access: Access | None
                 access,
                 namespace or "default",
                 name,
-                lambda found: said.of_version(found.version, said.approver or found.username),
+                lambda found: said.of_version(
+                    found.version, said.approver or found.username, Directory()
+                ),
             )
         )
         _tell_made(made)
     elif not said.approver:
         raise SettingsError("who decides?", hint="--approver NAME, or --cluster, which knows you")
     elif folder is not None and said.digest is None:
-        document = said.of_version(_find(folder, namespace, name), said.approver)
-        _print(document)
+        world = read_folder(folder)
+        directory = gather_people(world, Memo()).directory
+        version = _find(world, folder, namespace, name)
+        _print(said.of_version(version, said.approver, directory))
     elif folder is None and said.digest is not None:
+        _person(Directory(), said.approver)
         _print(said.document(namespace or "default", name, said.digest, said.approver))
     else:
         raise SettingsError(
@@ -229,10 +252,10 @@ def _zoned(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _find(folder: Path, namespace: str, name: str) -> ModelVersionDoc:
+def _find(world: World, folder: Path, namespace: str, name: str) -> ModelVersionDoc:
     found = [
         doc
-        for (place, key), doc in read_folder(folder).model_versions.items()
+        for (place, key), doc in world.model_versions.items()
         if key == name and namespace in ("", place)
     ]
     if len(found) != 1:

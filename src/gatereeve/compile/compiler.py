@@ -18,6 +18,7 @@ from gatereeve.compile.backends import Plans
 from gatereeve.compile.gathering import Gathered, gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.models import ModelPlan
+from gatereeve.compile.people import People, gather_people
 from gatereeve.compile.plans import plan_models, scope_of
 from gatereeve.core import findings
 from gatereeve.core.memo import Memo
@@ -55,6 +56,7 @@ class Outcome:
 
     index: routing.Index
     gathered: Gathered
+    people: People
     gates: Mapping[str, GateOutcome]
 
 
@@ -67,12 +69,15 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
     memo = memo or Memo()
     gathered = gather(world, memo)
     index = routing.index_world(world, memo)
-    found: list[findings.Finding] = [*world.findings, *gathered.findings, *index.findings]
+    people = gather_people(world, memo)
+    found = [*world.findings, *gathered.findings, *index.findings, *people.findings]
     changes: list[datetime] = []
     gates: list[Gate] = []
     outcomes: dict[str, GateOutcome] = {}
     for doc in world.gates.values():
-        gate, outcome, problems, next_changes = _compile_gate(world, doc, gathered, index, memo)
+        gate, outcome, problems, next_changes = _compile_gate(
+            world, doc, gathered, index, people, memo
+        )
         gates.append(gate)
         outcomes[gate.name] = outcome
         found.extend(problems)
@@ -85,16 +90,16 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
         ir=Ir(gates=tuple(gates)),
         findings=findings.order(found),
         next_change=min(changes, default=None),
-        outcome=Outcome(index=index, gathered=gathered, gates=outcomes),
+        outcome=Outcome(index=index, gathered=gathered, people=people, gates=outcomes),
     )
 
 
 def _compile_gate(
-    world: World, doc: GateDoc, gathered: Gathered, index: routing.Index, memo: Memo
+    world: World, doc: GateDoc, gathered: Gathered, index: routing.Index, people: People, memo: Memo
 ) -> tuple[Gate, GateOutcome, list[findings.Finding], list[datetime]]:
     identity, found = compile_identity(world, doc)
     attributes, more = compile_attributes(world, doc)
-    scope = scope_of(world, doc, identity, attributes, memo)
+    scope = scope_of(world, doc, identity, attributes, people.directory, memo)
     plans = plan_models(
         world,
         scope,

@@ -149,13 +149,13 @@ def _api_keys(
     for index, key in enumerate(spec.keys):
         path = f"spec.identity.apiKeys.keys[{index}]"
         value, problem = secret_value(world, key.secret.namespace, key.secret.name, key.key)
-        secret = "" if value is None else value.decode("utf-8", "replace").strip()
+        secret = "" if value is None else value.decode("latin-1")
         if value is not None:
             problem = _api_key_problem(secret, owner_of)
         if problem:
             findings.append(
                 _finding(doc, "api-key-invalid", path, f"key of {key.id}: {problem}",
-                         "put one random key of 16 to 512 visible ASCII characters into the Secret")
+                         "put one random key of 16 to 512 visible ASCII characters into the Secret, without a line break (`printf %s`, not `echo`)")
             )  # fmt: skip
             continue
         owner_of[secret] = key.id
@@ -171,8 +171,10 @@ def _api_keys(
 
 
 def _api_key_problem(secret: str, owner_of: dict[str, str]) -> str:
+    if secret[-1:] in ("\n", "\r"):
+        return "ends with a line break, which no client can send"
     if not all("!" <= char <= "~" for char in secret):
-        return "holds characters other than visible ASCII"
+        return "holds a character that no client can send: a space, a control character or one beyond ASCII"
     if not _MIN_API_KEY_CHARS <= len(secret) <= 512:
         return f"has {len(secret)} characters"
     if secret in owner_of:

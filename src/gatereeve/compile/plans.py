@@ -28,6 +28,7 @@ from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.gathering import Gathered, Part, Shard
 from gatereeve.compile.knowable import Knowable, knowable
 from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subject_header
+from gatereeve.compile.persons import Directory
 from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
@@ -51,19 +52,26 @@ class Scope:
     attributes: Attributes
     groups: Mapping[str, tuple[str, ...]]
     known: Knowable
+    directory: Directory
 
 
 def scope_of(
-    world: World, gate: GateDoc, identity: Identity, attributes: Attributes, memo: Memo
+    world: World,
+    gate: GateDoc,
+    identity: Identity,
+    attributes: Attributes,
+    directory: Directory,
+    memo: Memo,
 ) -> Scope:
-    """The same Scope object as long as the Gates, identity and attributes are equal."""
+    """The same Scope object as long as the Gates, identity, attributes and people are equal."""
     groups = {g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups}
     gates = tuple(world.gates.values())
     return memo.get(
-        ("scope", gate, gates, identity, attributes),
+        ("scope", gate, gates, identity, attributes, directory),
         lambda: Scope(
             gate=gate, identity=identity, attributes=attributes, groups=groups,
             known=knowable(gate.spec, attributes, [one.spec for one in gates]),
+            directory=directory,
         ),
     )  # fmt: skip
 
@@ -187,6 +195,7 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         at,
         doubted={version.ref.name: doubt for version, doubt in doubts if doubt is not None},
         emergency=scope.gate.spec.governance.break_glass,
+        directory=scope.directory,
     )
     access, findings = compile_access(
         model,

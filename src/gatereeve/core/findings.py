@@ -204,7 +204,7 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "api-key-invalid",
         _E,
-        "An API key Secret is missing, empty, or holds a key that is weak or used twice.",
+        "An API key Secret is missing or empty, or holds a key that is weak, used twice, or cannot be sent.",
     ),
     (
         "client-ca-invalid",
@@ -395,6 +395,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ),
     ("approval-expired", _W, "An approval has expired and no longer counts."),
     ("approval-self", _E, "The author of a version cannot approve it."),
+    (
+        "person-refused",
+        _E,
+        "A name that is no person's (invisible or mixed letters, or unknown): what it approves does not count.",
+    ),
     (
         "approval-not-independent",
         _E,

@@ -147,6 +147,12 @@ def test_the_author_does_not_approve() -> None:
     assert judge(approval("olga"), *ALL).answer.allowed
 
 
+def test_the_author_does_not_approve_in_another_spelling() -> None:
+    assert codes(judge(approval("MIA"), MODEL, VERSION)) == {"approval-self"}
+    assert codes(judge(approval('"mi\\u0430"'), MODEL, VERSION)) == {"person-refused"}
+    assert codes(judge(approval('"mia\\u2060"'), MODEL, VERSION)) == {"person-refused"}
+
+
 def test_an_approval_is_of_the_version_as_it_is_now() -> None:
     refused = judge(approval(digest="sha256:" + "b" * 64), *ALL)
 

@@ -94,6 +94,10 @@ def test_breaking_the_glass_is_bounded_and_told(folder: Path) -> None:
         (("approve", *DECIDE, "--folder", ".", "--digest", DIGEST), "either"),
         (("approve", "nothing", *DECIDE[1:], "--folder", "FOLDER"), "no ModelVersion"),
         (("approve", *DECIDE[:-1], "mia", "--folder", "FOLDER"), "author"),
+        (("approve", *DECIDE[:-1], "Mia", "--folder", "FOLDER"), "author"),
+        (("approve", *DECIDE[:-1], "mi\u0430", "--folder", "FOLDER"), "scripts"),
+        (("approve", *DECIDE[:-1], "olga\u200b", "--folder", "FOLDER"), "seen"),
+        (("approve", *DECIDE[:-1], "olga\u200b", "--digest", DIGEST), "seen"),
         (
             (
                 "approve",
@@ -168,3 +172,15 @@ def test_what_is_installed_is_compared_with_the_documents(folder: Path, tmp_path
     assert result.exit_code == 1
     assert "guard-changed" in result.stdout
     assert "spec.failurePolicy" in result.stdout
+
+
+def test_a_folder_that_names_its_people(folder: Path) -> None:
+    listed = "{name: mia, aliases: [m@corp.example]}, {name: olga, roles: [risk]}, {name: otto}"
+    (folder / "people.yaml").write_text(
+        "apiVersion: gatereeve.dev/v1alpha1\nkind: People\nmetadata: {name: all}\n"
+        f"spec: {{people: [{listed}]}}\n"
+    )
+    for who, said in (("m@corp.example", "author"), ("olga", "role owner"), ("nina", "no People")):
+        result = runner.invoke(app, ("approve", *DECIDE[:-1], who, "--folder", str(folder)))
+        assert said in str(result.exception)
+    assert runner.invoke(app, ("approve", *DECIDE[:-1], "OTTO", "--folder", str(folder))).stdout

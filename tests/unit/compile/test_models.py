@@ -7,6 +7,7 @@ import pytest
 from gatereeve.compile.gathering import gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.models import ModelPlan, Mount, Rows, model_rows
+from gatereeve.compile.persons import Directory
 from gatereeve.compile.plans import plan_models, scope_of
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Origin, Ref
@@ -73,7 +74,7 @@ def plan(
     memo = Memo()
     plans = plan_models(
         world,
-        scope_of(world, gate, identity, attributes, memo),
+        scope_of(world, gate, identity, attributes, Directory(), memo),
         gather(world),
         resolve=lambda _version: (),
         reads=lambda _service: (),
@@ -235,7 +236,7 @@ def test_a_broken_policy_refuses_the_models_it_names() -> None:
     memo = Memo()
     identity, _ = compile_identity(world, gate)
     attributes, _ = compile_attributes(world, gate)
-    scope = scope_of(world, gate, identity, attributes, memo)
+    scope = scope_of(world, gate, identity, attributes, Directory(), memo)
     plans = plan_models(
         world, scope, gather(world), resolve=lambda _v: (), reads=lambda _s: (), memo=memo
     )

@@ -25,6 +25,7 @@ from gatereeve.core.findings import Finding
 _NO_GATE = "there is no Gate, so nothing is judged"
 _APPROVAL_CODES = (
     "approval-broken",
+    "person-refused",
     "version-rejected",
     "version-unapproved",
     "approval-not-independent",
@@ -189,7 +190,11 @@ def approvals(reading: Reading) -> Iterator[ObjectStatus]:
     for doc in reading.world.approvals.values():
         key = (doc.ref.namespace, doc.spec.subject.name)
         version = reading.world.model_versions.get(key)
-        against = None if version is None else objection(version, doc, reading.world.at)
+        against = (
+            None
+            if version is None
+            else objection(version, doc, reading.world.at, reading.outcome.people.directory)
+        )
         make = partial(_approval, reading, doc, version, against)
         yield reading.kept(doc, make, version, against)
 
@@ -200,7 +205,9 @@ def _approval(
     return status(
         doc,
         ApprovalBody(digest=doc.digest, subject="" if version is None else version.digest),
-        words.accepted(reading.of(doc), *_IN_FORCE, "approval-self", "version-not-found"),
+        words.accepted(
+            reading.of(doc), *_IN_FORCE, "approval-self", "person-refused", "version-not-found"
+        ),
         _in_force(reading, doc, version, against),
     )
 

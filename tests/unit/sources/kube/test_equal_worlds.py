@@ -66,7 +66,7 @@ def fits(obj: Any) -> bool:
     """Whether there is such a kind in a cluster at all."""
     group, _, version = str(obj.get("apiVersion")).rpartition("/")
     kind = registry.BY_KIND.get((group, str(obj.get("kind"))))
-    return kind is not None and version in kind.versions
+    return kind in registry.KINDS and version in kind.versions
 
 
 async def world_of(server: ApiServer, folder: Path) -> World:
