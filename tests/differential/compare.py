@@ -13,7 +13,7 @@ from gatereeve.compile import actions, matching
 from gatereeve.compile.decision import Decision
 from gatereeve.compile.entry import Entry, enter
 from gatereeve.compile.request import Request
-from gatereeve.core import refusals
+from gatereeve.core import believed, refusals
 from gatereeve.core.records import Caller, RequestRecord
 from gatereeve.ir.gates import Gate
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
@@ -93,6 +93,9 @@ def expected(
             found["shape"] = _shape(decision, host, row) if has_body else None
         if decision.forwarded and row is not None and isinstance(row.action, Forward):
             found |= _behind(row, row.action, entry)
+            given = {name for name, _ in entry.headers}
+            names = believed.removed(gate.requests.identity_headers, given)
+            found["behind.believed"] = names if row.governance is None else []
             if row.governance is not None:
                 found["behind.credentials"] = _passed(gate, entry)
     return found
@@ -110,6 +113,7 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
         found["behind.path"] = answer.seen.path
         found["behind.host"] = answer.seen.host
         names = {name for name, _ in answer.seen.headers}
+        found["behind.believed"] = believed.removed(believed.IDENTITY, names)
         found["behind.ours"] = sorted(n for n in names if n.startswith("x-gatereeve-"))
         found["behind.credentials"] = sorted(names & {"authorization", "x-api-key"})
     if record is not None:

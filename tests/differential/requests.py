@@ -133,6 +133,9 @@ _EXTRA = (
     ("x-purpose", "l" * 9000), ("x-purpose", "credit scoring"), ("x-region", "us, de"), ("x-region", "d\xffe"),
     ("x-canary", "yes,no"), ("x-canary", "y\xe9s"), ("x-canary", '"yes"'), ("x-model-version", "1, 2"),
     ("x-model-version", "\xa01"), ("x-subject-id", "s1,s2"), ("x-subject-id", "s\x80"), ("x-subject-id", ""),
+    ("Forwarded", "for=127.0.0.1"), ("x-real-ip", "127.0.0.1"), ("X-User", "root"), ("x-user-id", "1"),
+    ("x-tenant", "t"), ("x-http-method-override", "DELETE"), ("x-auth-request-email", "a@b"), ("remote-user", "root"),
+    ("x-forwarded-user", "root"), ("x-forwarded-forx", "1"), ("x-amzn-oidc-identity", "1"), ("x-username", "r"),
     ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
 )  # fmt: skip
 
