@@ -14,7 +14,7 @@ from functools import partial
 
 from gatereeve.api.gate import GateRequests
 from gatereeve.api.world import GateDoc, ModelDoc, World
-from gatereeve.compile import digests, routing, shards
+from gatereeve.compile import digests, routing, shards, sharing
 from gatereeve.compile.backends import Plans
 from gatereeve.compile.gathering import Gathered, gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
@@ -103,6 +103,7 @@ def _compile_gate(
         reads=index.services.behind,
         memo=memo,
     )
+    plans = sharing.separate(plans, index.services.versions.shared, memo)
     routed = routing.route_gate(index, doc, plans)
     problems = [*found, *more, *_weak_tls(doc), *routed.findings]
     for plan in plans.values():

@@ -60,11 +60,13 @@ class Versions:
     """What the ModelVersions of a World say about servers. Equal by identity: a memo key.
 
     behind: the versions that a Service stands behind. servers: address to `namespace/name` of the
-    model that answers there. findings: about backends and endpoints of versions.
+    model that answers there. shared: addresses that versions of several models give, with those
+    versions by name. findings: about backends and endpoints of versions.
     """
 
     behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
     servers: Mapping[addresses.Server, str]
+    shared: Mapping[addresses.Server, tuple[ModelVersionDoc, ...]]
     findings: tuple[Finding, ...]
 
 
@@ -161,6 +163,7 @@ def _versions(
     """The first document by name owns an address that several versions give."""
     behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
     servers: dict[addresses.Server, str] = {}
+    standing: defaultdict[addresses.Server, list[ModelVersionDoc]] = defaultdict(list)
     findings: list[Finding] = []
     for version in sorted(docs, key=lambda d: d.ref):
         backend = version.spec.backend
@@ -174,12 +177,18 @@ def _versions(
             reached = memo.get(
                 ("services.all", service, its_slices), partial(_all_servers, service, its_slices)
             )
-        for server in reached:
+        for server in dict.fromkeys(reached):
             servers.setdefault(server, model)
+            standing[server].append(version)
         findings += _version_findings(version, services, slices, memo)
     return Versions(
         behind={key: tuple(versions) for key, versions in behind.items()},
         servers=servers,
+        shared={
+            server: tuple(versions)
+            for server, versions in standing.items()
+            if len({(v.ref.namespace, v.spec.model) for v in versions}) > 1
+        },
         findings=tuple(findings),
     )
 

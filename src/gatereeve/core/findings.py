@@ -320,6 +320,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("model-prohibited", _E, "A model of risk class prohibited never routes."),
     ("model-unrouted", _I, "A Model that no route reaches."),
     (
+        "shared-server",
+        _E,
+        "Models of one server, between which a body can choose, have unequal policies. Their requests are refused.",
+    ),
+    (
         "field-header-removed",
         _W,
         "A Model's field stands in a request header that its Gate takes off towards models.",
