@@ -124,7 +124,7 @@ _EXTRA = (
     ("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "junk"), ("x-forwarded-for", "2001:DB8::1"),
     ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), ("x-forwarded-host", "b.example"),
     ("x-gatereeve-sni", "b.example"), ("x-gatereeve-scope", "https|b.example"),
-    ("x-gatereeve-code", "x"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
+    ("x-gatereeve-code", "x"), ("x-gatereeve-principal", "root"), ("X-Gatereeve-Groups", "admin"), ("x_gatereeve_principal", "root"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
     ("x-original-url", "/plain"), ("x-rewrite-url", "/plain"), ("x_region", "us"),
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
     ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),

@@ -15,7 +15,7 @@ Envoy agree on every request (P4). Pure: no I/O, no clock. The steps, numbered a
 10 deny        no deny rule matches                                    5.3
 11 allow       an allow rule matches                                   5.3
 12 limit       its limit; the bucket is taken to be full               5.4
-13 removal     headers that a model does not get are taken off
+13 removal     headers that a model does not get are taken off, the gate adds its own
 14 answer      a version by the sticky split, a redirect, a refusal    5.5
 
 Ordinary routes take 1, 2, 3 and 14: they ask for nothing. Health is taken to be good.
@@ -40,7 +40,7 @@ from gatereeve.core.errors import RequestError
 from gatereeve.core.plain import is_governed_path, is_ordinary_path, is_plain_value
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
-from gatereeve.ir.reading import read_headers
+from gatereeve.ir.reading import CALLER_HEADERS, read_headers
 from gatereeve.ir.routes import Forward, Governance, Redirect, Refuse, Route, VirtualHost
 
 __all__ = ["STEPS", "Assumed", "Decision", "Principal", "Step", "decide"]
@@ -216,17 +216,33 @@ def _answer(trail: Trail, gate: Gate, listener: Listener, row: Route, entry: Ent
         return trail.end(Answer(status=action.status, location=target))
     # 13 removal
     if row.governance is not None:
-        _say_removed(trail, gate, entry)
+        _say_removed(trail, gate, row, entry)
     # 14 answer
     return _forward(trail, action, row, entry)
 
 
-def _say_removed(trail: Trail, gate: Gate, entry: Entry) -> None:
-    """Step 13: the headers that the model does not get (`core.believed`)."""
+def _say_removed(trail: Trail, gate: Gate, row: Route, entry: Entry) -> None:
+    """Step 13: headers that the model does not get (`core.believed`), and those that the gate adds."""
     sent = (name for name, _ in entry.headers)
     removed = believed.removed(gate.requests.identity_headers, sent)
     detail = f"headers that the model does not get: {', '.join(removed) or 'none was sent'}"
-    trail.say("removal", f"{len(removed)} removed", detail, gate.origin)
+    said = _said_headers(trail, row)
+    if said:
+        detail += f"; headers that the gate adds: {', '.join(said)}"
+    trail.say("removal", f"{len(removed)} removed, {len(said)} added", detail, gate.origin)
+
+
+def _said_headers(trail: Trail, row: Route) -> list[str]:
+    """Names of the headers in which the gate says what it knows of this request."""
+    known = {
+        "principal": trail.principal is not None,
+        "groups": trail.principal is not None,
+        "region": trail.region is not None,
+        "purpose": trail.purpose is not None,
+        "record": True,
+    }
+    asked = () if row.governance is None else row.governance.caller_headers
+    return sorted(header for what in asked if known[what] for header in CALLER_HEADERS[what])
 
 
 def _forward(trail: Trail, action: Forward, row: Route, entry: Entry) -> Decision:

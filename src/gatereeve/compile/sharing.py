@@ -30,6 +30,7 @@ Shared = Mapping[addresses.Server, tuple[ModelVersionDoc, ...]]
 def separate(plans: Mapping[Key, ModelPlan], shared: Shared, memo: Memo) -> dict[Key, ModelPlan]:
     """The plans, where models that share a server with unequal policies refuse every request.
 
+    A model that has versions there and no readable Model document has no policy that could be equal.
     Findings: shared-server, of each such model.
     """
     others: defaultdict[Key, set[tuple[str, str]]] = defaultdict(set)
@@ -37,12 +38,13 @@ def separate(plans: Mapping[Key, ModelPlan], shared: Shared, memo: Memo) -> dict
         standing = [(plans[key], v) for v in versions if (key := _model(v)) in plans]
         if all(plan.protocol != "openai" for plan, _ in standing):
             continue
-        if len({_policy(plan, version) for plan, version in standing}) > 1:
-            names = sorted({plan.doc.ref.short for plan, _ in standing})
-            for plan, _ in standing:
-                if len(names) > 1:
-                    rest = ", ".join(name for name in names if name != plan.doc.ref.short)
-                    others[plan.key].add((f"{address}:{port}", rest))
+        policies = {_policy(plan, version) for plan, version in standing}
+        if len(policies) == 1 and len(standing) == len(versions):
+            continue
+        names = sorted({"/".join(_model(version)) for version in versions})
+        for plan, _ in standing:
+            rest = ", ".join(name for name in names if name != plan.doc.ref.short)
+            others[plan.key].add((f"{address}:{port}", rest))
     found = dict(plans)
     for key, reasons in others.items():
         plan, (place, rest) = plans[key], min(reasons)

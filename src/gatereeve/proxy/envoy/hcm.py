@@ -26,6 +26,8 @@ from gatereeve.proxy.envoy.wiring import Wiring
 
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
 _ENVOYS_OWN: Final = "x-envoy-"
+_OWN: Final = names.OWN_HEADERS.replace("-", "[-_]") + ".*"
+"""Servers that read CGI variables take `x_gatereeve_principal` for ours."""
 _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
@@ -100,11 +102,10 @@ def _http2() -> Any:
 def _early_mutation(listener: str) -> Any:
     """Before any route is looked up: our headers are ours, and the scope is set."""
     kind = mutation_rules_pb2.HeaderMutation
+    own = string_pb2.StringMatcher(safe_regex={"regex": _OWN})
+    envoys = string_pb2.StringMatcher(prefix=_ENVOYS_OWN)
     mutations = [
-        kind(
-            remove_on_match=kind.RemoveOnMatch(key_matcher=string_pb2.StringMatcher(prefix=prefix))
-        )
-        for prefix in (names.OWN_HEADERS, _ENVOYS_OWN)
+        kind(remove_on_match=kind.RemoveOnMatch(key_matcher=matcher)) for matcher in (own, envoys)
     ]
     mutations += [kind(remove=name) for name in _STRIPPED]
     for name, value in (

@@ -252,8 +252,10 @@ def _governed(
         ),
         names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }
-    if place.wild:
-        found[names.REMOVAL] = _removing(place.requests)
+    said = governance.caller_headers
+    if place.wild or said:
+        requests = place.requests if place.wild else None
+        found[names.REMOVAL] = _handing_on(requests, proofs, said)
     shadow = engines.build_shadow_denial(proofs, rules)
     if shadow is not None:
         found[names.ENFORCE] = _packed(names.ENFORCE, engines.build_enforcement(shadow))
@@ -298,9 +300,11 @@ def _resting(name: str) -> bytes:
     return _entry(name, buffer.resting() if name == names.BUFFER else body.resting())
 
 
-@lru_cache(maxsize=16)
-def _removing(requests: Requests) -> bytes:
-    return _entry(names.REMOVAL, removal.removing(requests))
+@lru_cache(maxsize=64)
+def _handing_on(
+    requests: Requests | None, proofs: Proofs, said: tuple[routes.CallerHeader, ...]
+) -> bytes:
+    return _entry(names.REMOVAL, removal.handing_on(requests, proofs, said))
 
 
 @lru_cache(maxsize=2)
