@@ -13,9 +13,10 @@ from gatereeve.compile import actions, matching
 from gatereeve.compile.decision import Decision
 from gatereeve.compile.entry import Entry, enter
 from gatereeve.compile.request import Request
-from gatereeve.core import refusals
+from gatereeve.core import believed, refusals
 from gatereeve.core.records import Caller, RequestRecord
 from gatereeve.ir.gates import Gate
+from gatereeve.ir.reading import CALLER_HEADERS
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
 from tests.differential.real import Answer
 
@@ -93,6 +94,10 @@ def expected(
             found["shape"] = _shape(decision, host, row) if has_body else None
         if decision.forwarded and row is not None and isinstance(row.action, Forward):
             found |= _behind(row, row.action, entry)
+            given = {name for name, _ in entry.headers}
+            names = believed.removed(gate.requests.identity_headers, given)
+            found["behind.believed"] = names if row.governance is None else []
+            found["behind.ours"] = _said(decision, row)
             if row.governance is not None:
                 found["behind.credentials"] = _passed(gate, entry)
     return found
@@ -110,7 +115,8 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
         found["behind.path"] = answer.seen.path
         found["behind.host"] = answer.seen.host
         names = {name for name, _ in answer.seen.headers}
-        found["behind.ours"] = sorted(n for n in names if n.startswith("x-gatereeve-"))
+        found["behind.believed"] = believed.removed(believed.IDENTITY, names)
+        found["behind.ours"] = _ours(answer.seen.headers)
         found["behind.credentials"] = sorted(names & {"authorization", "x-api-key"})
     if record is not None:
         found |= {
@@ -203,8 +209,45 @@ def _behind(row: Route, action: Forward, entry: Entry) -> Facts:
     return {
         "behind.path": path + ("" if entry.query is None else f"?{entry.query}"),
         "behind.host": action.rewrite_host or entry.host,
-        "behind.ours": [],
     }
+
+
+def _said(decision: Decision, row: Route) -> dict[str, str]:
+    """What the gate says to the model. Of the record's id only that it is there."""
+    who = decision.principal
+    known = {
+        "x-gatereeve-provider": who and who.provider,
+        "x-gatereeve-principal": who and who.id,
+        "x-gatereeve-groups": who and str(list(who.groups)),
+        "x-gatereeve-region": decision.region,
+        "x-gatereeve-purpose": decision.purpose,
+        "x-gatereeve-record": "there",
+    }
+    asked = () if row.governance is None else row.governance.caller_headers
+    wanted = {header: known[header] for what in asked for header in CALLER_HEADERS[what]}
+    return {header: value for header, value in wanted.items() if value}
+
+
+def _ours(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    found = {name: value for name, value in headers if name.startswith("x-gatereeve-")}
+    for name in ("x-gatereeve-region", "x-gatereeve-purpose"):
+        if name in found:
+            found[name] = found[name].lower()
+    if "x-gatereeve-record" in found:
+        found["x-gatereeve-record"] = "there"
+    groups = found.get("x-gatereeve-groups")
+    if groups is not None:
+        found["x-gatereeve-groups"] = str(_groups(groups))
+    return found
+
+
+def _groups(text: str) -> list[str]:
+    """A JSON list, or one group; what a token says beside texts is no group."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [text]
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _passed(gate: Gate, entry: Entry) -> list[str]:

@@ -189,6 +189,7 @@ def model(random: Random, name: str, servers: tuple[int, ...]) -> list[Document]
     spec = {
         "owner": "o", "purpose": "p", "protocol": random.choice(cast.PROTOCOLS),
         "residency": random.choice(_RESIDENCY),
+        "callerHeaders": random.choice([[], ["principal", "groups", "region", "purpose", "record"], ["groups"]]),
         "riskClass": random.choice(["minimal"] * 18 + ["limited", "prohibited"]),
         "audit": random.choice(["recorded"] * 19 + ["strict"]),
         "fields": [{"name": "subject", "location": "request-header", "path": "X-Subject-Id",

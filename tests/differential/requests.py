@@ -124,7 +124,7 @@ _EXTRA = (
     ("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "junk"), ("x-forwarded-for", "2001:DB8::1"),
     ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), ("x-forwarded-host", "b.example"),
     ("x-gatereeve-sni", "b.example"), ("x-gatereeve-scope", "https|b.example"),
-    ("x-gatereeve-code", "x"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
+    ("x-gatereeve-code", "x"), ("x-gatereeve-principal", "root"), ("X-Gatereeve-Groups", "admin"), ("x_gatereeve_principal", "root"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
     ("x-original-url", "/plain"), ("x-rewrite-url", "/plain"), ("x_region", "us"),
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
     ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
@@ -133,6 +133,9 @@ _EXTRA = (
     ("x-purpose", "l" * 9000), ("x-purpose", "credit scoring"), ("x-region", "us, de"), ("x-region", "d\xffe"),
     ("x-canary", "yes,no"), ("x-canary", "y\xe9s"), ("x-canary", '"yes"'), ("x-model-version", "1, 2"),
     ("x-model-version", "\xa01"), ("x-subject-id", "s1,s2"), ("x-subject-id", "s\x80"), ("x-subject-id", ""),
+    ("Forwarded", "for=127.0.0.1"), ("x-real-ip", "127.0.0.1"), ("X-User", "root"), ("x-user-id", "1"),
+    ("x-tenant", "t"), ("x-http-method-override", "DELETE"), ("x-auth-request-email", "a@b"), ("remote-user", "root"),
+    ("x-forwarded-user", "root"), ("x-forwarded-forx", "1"), ("x-amzn-oidc-identity", "1"), ("x-username", "r"),
     ("x-subject-id", "s1"), ("x-big", "b" * 5000), ("x-odd", "\xe9\xff"), ("x-tab", "a\tb"),
 )  # fmt: skip
 

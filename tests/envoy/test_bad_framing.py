@@ -60,6 +60,10 @@ REFUSED = (
     ),
     public(CHUNKED, body="1\nx\n0\n\n" + HIDDEN),
     public(CHUNKED, body="1\rx\r0\r\r" + HIDDEN),
+    public(CHUNKED, body="1\r\nab\r\n0\r\n\r\n" + HIDDEN),
+    public(CHUNKED, body="1\r\na\n0\r\n\r\n" + HIDDEN),
+    public(CHUNKED, body="1\r\na\r0\r\n\r\n" + HIDDEN),
+    public(CHUNKED, body="1\r\na0\r\n\r\n" + HIDDEN),
     public(CHUNKED, body="0;\nx\r\n\r\n" + HIDDEN),
     public(CHUNKED, body="1;a\nb\r\nx\r\n0\r\n\r\n" + HIDDEN),
     # lines
@@ -107,7 +111,6 @@ CLEAR = (
     public("Connection: keep-alive, Host, X-Api-Key", "Content-Length: 0"),
     b"\r\n\r\n" + public("Content-Length: 0"),
     public("Content-Length: 0", end="\n"),
-    public(CHUNKED, body="1\r\nab\r\n0\r\n\r\n"),
     public("X: a\r\n folded", "Content-Length: 0"),
     public("X: a\r\n\tContent-Length: 90", "Content-Length: 0"),
     public("X: a\rTransfer-Encoding: chunked", "Content-Length: 0"),

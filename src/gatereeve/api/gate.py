@@ -19,11 +19,13 @@ from gatereeve.api.spec import (
     OwnHeaderName,
     Region,
     RelativeFile,
+    RemovedHeader,
     Spec,
     Text,
     one_of,
     rules,
 )
+from gatereeve.core.believed import IDENTITY
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?$")]
@@ -325,9 +327,13 @@ class GateRequests(Spec):
     ordinaryPaths: on routes to ordinary Services, `unambiguous` refuses paths that change their
     meaning when a server decodes them again (`%252e%252e`, `..%3b/`, `..%c0%af`): 400. `any` forwards them.
     Routes to models refuse them always, and every other escape too.
+    identityHeaders: headers that say who the caller is; models do not get them from callers. A name
+    that ends in `*` stands for all that begin so. The list replaces the default. `Forwarded`, `X-Real-IP`,
+    `X-Forwarded-*`, `X-HTTP-Method-Override` and their relatives are always taken off.
     """
 
     ordinary_paths: Literal["unambiguous", "any"] = "unambiguous"
+    identity_headers: Annotated[tuple[RemovedHeader, ...], Field(max_length=256)] = IDENTITY
 
 
 class GateSpec(Spec):

@@ -171,8 +171,17 @@ class PayloadPolicy(Spec):
     keep: Literal["none"] = "none"
 
 
+CallerHeader = Literal["principal", "groups", "region", "purpose", "record"]
+
+
 class ModelSpec(Spec):
-    """A governed model: what it is, what it is for and who answers for it."""
+    """A governed model: what it is, what it is for and who answers for it.
+
+    callerHeaders: what the gate says to the model about each request, in headers that no client can
+    send. principal: `X-Gatereeve-Provider` and `X-Gatereeve-Principal`. groups: `X-Gatereeve-Groups`,
+    a JSON list or one group. region, purpose: `X-Gatereeve-Region`, `X-Gatereeve-Purpose`. record:
+    `X-Gatereeve-Record`, the record's id. What is not known has no header.
+    """
 
     owner: PersonName
     purpose: Text
@@ -187,6 +196,7 @@ class ModelSpec(Spec):
     audit: Literal["observe", "recorded", "strict"] = "recorded"
     payloads: PayloadPolicy = PayloadPolicy()
     residency: Annotated[tuple[Residency, ...], Field(max_length=32)] = ()
+    caller_headers: Annotated[tuple[CallerHeader, ...], Field(max_length=5)] = ()
     review_interval_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 

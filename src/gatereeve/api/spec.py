@@ -112,6 +112,45 @@ OwnHeaderName = Annotated[
 ]
 """A header that a Gate gives a meaning: none that HTTP, Envoy or the gate itself uses."""
 
+_FRAMING = ("connection", "content-encoding", "content-length", "content-type", "expect", "host", "te",
+            "trailer", "transfer-encoding", "upgrade", "x-request-id")  # fmt: skip
+
+
+def _leaves_framing(name: str) -> str:
+    lower = name.lower()
+    if any(
+        kept.startswith(lower[:-1]) if lower.endswith("*") else kept == lower for kept in _FRAMING
+    ):
+        msg = f"{name} would take off a header that HTTP or the gate needs; use another name"
+        raise ValueError(msg)
+    return name
+
+
+_FRAMED = (
+    f"!{list(_FRAMING)}.exists(kept, self.endsWith('*') ? "
+    "kept.startsWith(self.lowerAscii().substring(0, size(self) - 1)) : kept == self.lowerAscii())"
+)
+
+RemovedHeader = Annotated[
+    str,
+    _S(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9]{0,126}\*?$"),
+    AfterValidator(_leaves_framing),
+    Field(
+        max_length=128,
+        json_schema_extra={
+            "x-kubernetes-validations": _rules(
+                (
+                    (
+                        _FRAMED,
+                        "it would take off a header that HTTP or the gate needs; use another name",
+                    ),
+                )
+            )
+        },
+    ),
+]
+"""A header that models do not get, or with `*` at the end, all headers that begin so."""
+
 Text = Annotated[str, _S(max_length=1024)]
 
 Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})$", max_length=255)]

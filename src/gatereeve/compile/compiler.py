@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from gatereeve.api.gate import GateRequests
 from gatereeve.api.world import GateDoc, ModelDoc, World
-from gatereeve.compile import digests, routing, shards
+from gatereeve.compile import digests, routing, shards, sharing
 from gatereeve.compile.backends import Plans
 from gatereeve.compile.gathering import Gathered, gather
 from gatereeve.compile.identity import compile_attributes, compile_identity
 from gatereeve.compile.models import ModelPlan
 from gatereeve.compile.people import People, gather_people
 from gatereeve.compile.plans import plan_models, scope_of
-from gatereeve.core import findings
+from gatereeve.core import believed, findings
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
 from gatereeve.ir.gates import Gate, Ir, Requests
@@ -108,6 +109,7 @@ def _compile_gate(
         reads=index.services.behind,
         memo=memo,
     )
+    plans = sharing.separate(plans, index.services.versions.shared, memo)
     routed = routing.route_gate(index, doc, plans)
     problems = [*found, *more, *_weak_tls(doc), *routed.findings]
     for plan in plans.values():
@@ -123,14 +125,22 @@ def _compile_gate(
         clusters=routed.clusters,
         trusted_hops=doc.spec.trusted_hops,
         max_body_bytes=doc.spec.max_body_bytes,
-        requests=Requests(plain_ordinary_paths=doc.spec.requests.ordinary_paths == "unambiguous"),
+        requests=_requests(doc.spec.requests),
         origin=doc.origin(),
     )
     routed_models = frozenset(routed.models)
     problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
+    problems += [f for key in routed.models for f in _removed_fields(plans[key].doc, gate)]
     changes = [p.next_change for p in plans.values() if p.next_change is not None]
     hashed = replace(gate, hash=hash_gate(gate, routed, plans, memo))
     return hashed, GateOutcome(doc=doc, plans=plans, routed=routed), problems, changes
+
+
+def _requests(spec: GateRequests) -> Requests:
+    return Requests(
+        plain_ordinary_paths=spec.ordinary_paths == "unambiguous",
+        identity_headers=tuple(sorted({name.lower() for name in spec.identity_headers})),
+    )
 
 
 def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) -> ConfigHash:
@@ -176,6 +186,26 @@ def _unrouted(model: ModelDoc) -> findings.Finding:
         origin=model.origin(),
         where=model.where(),
     )
+
+
+def _removed_fields(model: ModelDoc, gate: Gate) -> list[findings.Finding]:
+    """Fields of the model that callers send in vain (`core.believed`)."""
+    found = []
+    for number, one in enumerate(model.spec.fields):
+        name = one.path.lower()
+        asked = one.location == "request-header"
+        if asked and believed.removed(gate.requests.identity_headers, [name]):
+            path = f"spec.fields[{number}].path"
+            found.append(
+                findings.Finding(
+                    code=findings.FindingCode("field-header-removed"),
+                    message=f"the gate takes header {one.path} off before {model.ref.short} sees it",
+                    hint="use another header, or leave the name out of the Gate's requests.identityHeaders",
+                    origin=model.origin(path),
+                    where=model.where(path),
+                )
+            )
+    return found
 
 
 def _no_gate() -> findings.Finding:

@@ -15,9 +15,10 @@ Envoy agree on every request (P4). Pure: no I/O, no clock. The steps, numbered a
 10 deny        no deny rule matches                                    5.3
 11 allow       an allow rule matches                                   5.3
 12 limit       its limit; the bucket is taken to be full               5.4
-13 answer      a version by the sticky split, a redirect, a refusal    5.5
+13 removal     headers that a model does not get are taken off, the gate adds its own
+14 answer      a version by the sticky split, a redirect, a refusal    5.5
 
-Ordinary routes take 1, 2, 3 and 13: they ask for nothing. Health is taken to be good.
+Ordinary routes take 1, 2, 3 and 14: they ask for nothing. Health is taken to be good.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from gatereeve.compile.entry import Entry, Refused, enter
 from gatereeve.compile.matching import Known, find_host, find_route
 from gatereeve.compile.principals import Assumed, Principal
 from gatereeve.compile.request import Request
-from gatereeve.core import refusals
+from gatereeve.core import believed, refusals
 from gatereeve.core.errors import RequestError
 from gatereeve.core.plain import is_governed_path, is_ordinary_path, is_plain_value
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
-from gatereeve.ir.reading import read_headers
+from gatereeve.ir.reading import CALLER_HEADERS, read_headers
 from gatereeve.ir.routes import Forward, Governance, Redirect, Refuse, Route, VirtualHost
 
 __all__ = ["STEPS", "Assumed", "Decision", "Principal", "Step", "decide"]
@@ -79,7 +80,7 @@ def decide(
         why = f"a server may read {entry.path} otherwise than the gate does"
         return trail.refuse("route", "ambiguous-path", why, route.origin)
     if not asks_identity(route):
-        return _answer(trail, listener, route, entry)
+        return _answer(trail, gate, listener, route, entry)
     caller = _caller(gate, entry, now=now, assumed=assume or request.assume)
     return _governed(trail, _Place(gate, listener, host, route), entry, caller)
 
@@ -109,7 +110,7 @@ def _is_odd_path(gate: Gate, route: Route, path: str) -> bool:
 
 
 def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Decision:
-    """Steps 4 to 13."""
+    """Steps 4 to 14."""
     gate = place.gate
     # 4 identity
     if caller.invalid is not None and caller.bad_token:
@@ -145,7 +146,7 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
         stop = _access_stop(trail, gate, row, row.governance)
         if stop is not None:
             return stop
-    return _answer(trail, place.listener, row, entry)
+    return _answer(trail, gate, place.listener, row, entry)
 
 
 def _header_stop(trail: Trail, place: _Place, row: Route, entry: Entry) -> Decision | None:
@@ -204,8 +205,8 @@ def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -
     return None
 
 
-def _answer(trail: Trail, listener: Listener, row: Route, entry: Entry) -> Decision:
-    """Step 13."""
+def _answer(trail: Trail, gate: Gate, listener: Listener, row: Route, entry: Entry) -> Decision:
+    """Steps 13 and 14."""
     action = row.action
     if isinstance(action, Refuse):
         return trail.refuse("answer", action.code, refusals.lookup(action.code).about, row.origin)
@@ -213,7 +214,35 @@ def _answer(trail: Trail, listener: Listener, row: Route, entry: Entry) -> Decis
         target = actions.location(action, row.match.path, listener, entry)
         trail.say("answer", "redirect", target, row.origin)
         return trail.end(Answer(status=action.status, location=target))
+    # 13 removal
+    if row.governance is not None:
+        _say_removed(trail, gate, row, entry)
+    # 14 answer
     return _forward(trail, action, row, entry)
+
+
+def _say_removed(trail: Trail, gate: Gate, row: Route, entry: Entry) -> None:
+    """Step 13: headers that the model does not get (`core.believed`), and those that the gate adds."""
+    sent = (name for name, _ in entry.headers)
+    removed = believed.removed(gate.requests.identity_headers, sent)
+    detail = f"headers that the model does not get: {', '.join(removed) or 'none was sent'}"
+    said = _said_headers(trail, row)
+    if said:
+        detail += f"; headers that the gate adds: {', '.join(said)}"
+    trail.say("removal", f"{len(removed)} removed, {len(said)} added", detail, gate.origin)
+
+
+def _said_headers(trail: Trail, row: Route) -> list[str]:
+    """Names of the headers in which the gate says what it knows of this request."""
+    known = {
+        "principal": trail.principal is not None,
+        "groups": trail.principal is not None,
+        "region": trail.region is not None,
+        "purpose": trail.purpose is not None,
+        "record": True,
+    }
+    asked = () if row.governance is None else row.governance.caller_headers
+    return sorted(header for what in asked if known[what] for header in CALLER_HEADERS[what])
 
 
 def _forward(trail: Trail, action: Forward, row: Route, entry: Entry) -> Decision:

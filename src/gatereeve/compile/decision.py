@@ -26,6 +26,7 @@ STEPS = (
     "deny",
     "allow",
     "limit",
+    "removal",
     "answer",
 )
 """Names of the steps of `decide`, in order; a step's number is its place, from 1."""

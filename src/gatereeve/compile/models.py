@@ -438,6 +438,7 @@ def _governance(plan: ModelPlan, call: Call, rule: str) -> Governance:
         policy=plan.policy,
         route_rule=rule,
         requested=call.requested or None,
+        caller_headers=tuple(sorted(set(plan.doc.spec.caller_headers))),
     )
 
 

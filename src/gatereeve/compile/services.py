@@ -24,10 +24,12 @@ from gatereeve.api.world import (
     World,
 )
 from gatereeve.compile import addresses, hosts, owners
+from gatereeve.compile import slices as slice_facts
 from gatereeve.compile.addresses import Server
 from gatereeve.compile.doubts import ANYWHERE
 from gatereeve.compile.owners import Owners
 from gatereeve.compile.servers import Problem, Servers, Slices, lookup, vetted
+from gatereeve.compile.sharing import Shared
 from gatereeve.compile.slices import SERVICE_LABEL
 from gatereeve.compile.standing import Standing, note_orphan, note_service, orphans
 from gatereeve.core.findings import Finding, FindingCode
@@ -40,13 +42,15 @@ class Versions:
     """What the ModelVersions of a World say about servers. Equal by identity: a memo key.
 
     behind: the versions that a Service stands behind. standing: all that reaches servers of models.
-    closed: all that reaches what stood behind models before. findings: about backends and endpoints
-    of versions.
+    closed: all that reaches what stood behind models before. shared: servers of a namespace that
+    versions of several models give, with those versions by name; another namespace's are not its
+    own (`owners`). findings: about backends and endpoints of versions.
     """
 
     behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
     standing: Standing
     closed: Standing
+    shared: Shared
     findings: tuple[Finding, ...]
 
 
@@ -264,8 +268,11 @@ class _Versions:
         behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
         standing = Standing()
         findings: list[Finding] = []
+        given: defaultdict[tuple[str, Server], list[ModelVersionDoc]] = defaultdict(list)
         for version in sorted(docs, key=lambda d: d.ref):
             namespace = version.ref.namespace
+            for server in self._given(version):
+                given[namespace, server].append(version)
             held = Held(model=f"{namespace}/{version.spec.model}")
             if version.spec.backend is not None:
                 behind[namespace, version.spec.backend.service].append(version)
@@ -281,8 +288,25 @@ class _Versions:
             behind={key: tuple(versions) for key, versions in behind.items()},
             standing=standing,
             closed=self._closed(standing),
+            shared={
+                place: tuple(versions)
+                for place, versions in given.items()
+                if len({version.spec.model for version in versions}) > 1
+            },
             findings=tuple(findings),
         )
+
+    def _given(self, version: ModelVersionDoc) -> frozenset[Server]:
+        """Every server that a version gives, ready or not."""
+        backend = version.spec.backend
+        if backend is None:
+            return frozenset(
+                addresses.server(one.address, one.port) for one in version.spec.endpoints or ()
+            )
+        key = (version.ref.namespace, backend.service)
+        service, slices = self._services.get(key), self._slices.get(key, ())
+        make = partial(slice_facts.all_servers, service, slices)
+        return self._memo.get(("services.given", service, slices), make)
 
     def _note(self, standing: Standing, key: Key, held: Held) -> None:
         note_service(standing, key[0], self._services.get(key), self._slices.get(key, ()), held)

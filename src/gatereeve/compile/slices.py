@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatereeve.api import kube
 from gatereeve.api.world import EndpointSliceDoc, ServiceDoc
+from gatereeve.compile import addresses
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -44,3 +45,16 @@ def virtual_addresses(service: ServiceDoc) -> tuple[str, ...]:
     spec = service.spec
     given = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips, spec.load_balancer_ip)
     return tuple(dict.fromkeys(text for text in given if text and text != "None"))
+
+
+def all_servers(
+    service: ServiceDoc | None, slices: tuple[EndpointSliceDoc, ...]
+) -> frozenset[addresses.Server]:
+    """Every server that these slices of a Service name, ready or not."""
+    return frozenset(
+        addresses.server(text, port)
+        for doc in slices
+        for endpoint in doc.spec.endpoints
+        for text in endpoint.addresses
+        for port in all_ports(service, doc)
+    )

@@ -365,6 +365,16 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     ("version-not-found", _E, "A document names a ModelVersion that does not exist."),
     ("model-prohibited", _E, "A model of risk class prohibited never routes."),
     ("model-unrouted", _I, "A Model that no route reaches."),
+    (
+        "shared-server",
+        _E,
+        "Models of one server, between which a body can choose, have unequal policies. Their requests are refused.",
+    ),
+    (
+        "field-header-removed",
+        _W,
+        "A Model's field stands in a request header that its Gate takes off towards models.",
+    ),
     ("model-unversioned", _E, "A Model without a version: requests answer 503."),
     (
         "path-outside-protocol",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gatereeve.core import believed
 from gatereeve.core.refs import ConfigHash, Origin
 from gatereeve.ir.access import Access
 from gatereeve.ir.clusters import Cluster
@@ -62,9 +63,12 @@ class Requests:
 
     plain_ordinary_paths: paths of ordinary routes must mean the same when decoded again; those of
     governed routes always must, and more (`core.plain`).
+    identity_headers: names in lower case that models do not get beside `believed.ALWAYS`; `*` ends a
+    beginning.
     """
 
     plain_ordinary_paths: bool = True
+    identity_headers: tuple[str, ...] = believed.IDENTITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which request headers the governed rows of a virtual host read.
+"""Which request headers the governed rows of a virtual host read, and which they write.
 
 The reference decision and the Envoy builders refuse the same odd headers (`core.plain`), because
 both take the names from here.
@@ -7,9 +7,19 @@ both take the names from here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from gatereeve.ir.identity import Attributes, HeaderSource
-from gatereeve.ir.routes import Forward, Route, StickyHeader
+from gatereeve.ir.routes import CallerHeader, Forward, Route, StickyHeader
+
+CALLER_HEADERS: Final[dict[CallerHeader, tuple[str, ...]]] = {
+    "principal": ("x-gatereeve-provider", "x-gatereeve-principal"),
+    "groups": ("x-gatereeve-groups",),
+    "region": ("x-gatereeve-region",),
+    "purpose": ("x-gatereeve-purpose",),
+    "record": ("x-gatereeve-record",),
+}
+"""What the gate says to models that ask for it. The beginning `x-gatereeve-` is the gate's alone."""
 
 
 def read_headers(attributes: Attributes, rows: Sequence[Route]) -> tuple[str, ...]:

@@ -146,6 +146,9 @@ class Refuse:
 Action: TypeAlias = Forward | Redirect | Refuse
 
 
+CallerHeader: TypeAlias = Literal["principal", "groups", "region", "purpose", "record"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Governance:
     """What makes a route governed.
@@ -153,6 +156,7 @@ class Governance:
     model: `namespace/name`, also the key into `Gate.access`. policy: hash of all
     that decides about this model on this gate. route_rule: which rollout rule chose the versions
     (`match[0]`, a name, `split`, `requested`, `default`). requested: a version the request named.
+    caller_headers: what the gate says to the model about the request (`ir.reading.CALLER_HEADERS`).
     """
 
     model: str
@@ -162,6 +166,7 @@ class Governance:
     policy: PolicyHash
     route_rule: str
     requested: str | None = None
+    caller_headers: tuple[CallerHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

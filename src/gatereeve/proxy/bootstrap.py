@@ -154,11 +154,13 @@ def build(settings: BootstrapSettings) -> Any:
     bootstrap.stats_config.stats_matcher.exclusion_list.patterns.append(
         string_pb2.StringMatcher(safe_regex={"regex": _UNCOUNTED})
     )
-    # One static layer and no other: Envoy's safe defaults, and nothing can change them later.
+    # One static layer and no other: Envoy's safe defaults or safer ones, and nothing can change them later.
     # Patterns are read and bounded when documents are compiled; Envoy's own bound of 100 steps
     # would reject the whole route configuration of everybody who shares it with a longer one.
     runtime = bootstrap.layered_runtime.layers.add(name="static").static_layer
     runtime["re2.max_program_size.error_level"] = _PATTERN_STEPS
+    # A chunk ends with CRLF (RFC 9112 section 7.1); by default Envoy skips whatever else follows it.
+    runtime["envoy.reloadable_features.strict_chunk_parsing"] = True
     return bootstrap
 
 

@@ -59,7 +59,13 @@ def test_the_text_is_the_same_each_time() -> None:
     assert text == bootstrap.to_json(bootstrap.build(SETTINGS))
     assert json.loads(text)["layered_runtime"] == {
         "layers": [
-            {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1_000_000}}
+            {
+                "name": "static",
+                "static_layer": {
+                    "re2.max_program_size.error_level": 1_000_000,
+                    "envoy.reloadable_features.strict_chunk_parsing": True,
+                },
+            }
         ]
     }
 

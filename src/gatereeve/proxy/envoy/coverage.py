@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as limit_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
@@ -23,7 +24,14 @@ from gatereeve.ir import recording
 from gatereeve.proxy.envoy import engines, names, packing
 from gatereeve.proxy.envoy.filters import authorization, jwt
 
-_ENFORCING: Final = (names.STAGES, names.ENFORCE, names.ALLOW, names.LIMIT, names.ROUTER)
+_ENFORCING: Final = (
+    names.STAGES,
+    names.ENFORCE,
+    names.ALLOW,
+    names.LIMIT,
+    names.REMOVAL,
+    names.ROUTER,
+)
 _ASKED: Final = (
     names.STAGES,
     names.ENFORCE,
@@ -52,6 +60,9 @@ def check_governed(messages: Iterable[Any]) -> list[str]:
             configurations.append(message)
     for configuration in configurations:
         above = [configuration.typed_per_filter_config]
+        exact = any(not d.startswith("*") for h in configuration.virtual_hosts for d in h.domains)
+        if exact and not _removes(above[0].get(names.REMOVAL)):
+            found.append(f"{configuration.name}: headers that servers believe are not taken off")
         for host in configuration.virtual_hosts:
             found += check_virtual_host(host, verifies_tokens=verifies_tokens, above=above)
     return found
@@ -93,10 +104,28 @@ def check_virtual_host(host: Any, *, verifies_tokens: bool, above: Iterable[Any]
         if key not in known:
             known[key] = list(_problems(route, levels, verifies_tokens=verifies_tokens))
         problems = known[key]
+        if not _takes_off(route, wild=any(name.startswith("*") for name in host.domains)):
+            problems = [*problems, "headers that servers believe are not taken off"]
         if not _says_model(route):
             problems = [*problems, "no model or operation for its rules and its record"]
         found += [f"{host.name}: {route.name}: {problem}" for problem in problems]
     return found
+
+
+def _takes_off(route: Any, *, wild: bool) -> bool:
+    """On an exact host the route configuration takes them off, unless the row says otherwise."""
+    own = route.typed_per_filter_config
+    if names.REMOVAL in own:
+        config = _unpack(own[names.REMOVAL], header_mutation_pb2.HeaderMutationPerRoute)
+        return config is not None and (not wild or _removes(own[names.REMOVAL]))
+    return not wild
+
+
+def _removes(packed: Any | None) -> bool:
+    config = _unpack(packed, header_mutation_pb2.HeaderMutationPerRoute)
+    if config is None:
+        return False
+    return any(m.HasField("remove_on_match") for m in config.mutations.request_mutations)
 
 
 def _says_model(route: Any) -> bool:

@@ -27,6 +27,8 @@ from gatereeve.proxy.envoy.wiring import Wiring
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
 _FORWARDED_FOR: Final = "x-forwarded-for"
 _ENVOYS_OWN: Final = "x-envoy-"
+_OWN: Final = names.OWN_HEADERS.replace("-", "[-_]") + ".*"
+"""Servers that read CGI variables take `x_gatereeve_principal` for ours."""
 _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
@@ -105,11 +107,10 @@ def _early_mutation(listener: str, trusted_hops: int) -> Any:
     address to nothing. What goes on to backends is set in `route_configurations`.
     """
     kind = mutation_rules_pb2.HeaderMutation
+    own = string_pb2.StringMatcher(safe_regex={"regex": _OWN})
+    envoys = string_pb2.StringMatcher(prefix=_ENVOYS_OWN)
     mutations = [
-        kind(
-            remove_on_match=kind.RemoveOnMatch(key_matcher=string_pb2.StringMatcher(prefix=prefix))
-        )
-        for prefix in (names.OWN_HEADERS, _ENVOYS_OWN)
+        kind(remove_on_match=kind.RemoveOnMatch(key_matcher=matcher)) for matcher in (own, envoys)
     ]
     stripped = _STRIPPED if trusted_hops else (*_STRIPPED, _FORWARDED_FOR)
     mutations += [kind(remove=name) for name in stripped]

@@ -30,6 +30,7 @@ STAGES: Final = "gatereeve.stages"
 ENFORCE: Final = "gatereeve.enforce"
 ALLOW: Final = "gatereeve.allow"
 LIMIT: Final = "gatereeve.limit"
+REMOVAL: Final = "gatereeve.removal"
 ROUTER: Final = "envoy.filters.http.router"
 
 OWN_HEADERS: Final = "x-gatereeve-"

@@ -15,23 +15,26 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 
 from gatereeve.ir import recording
+from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import names, wire
-from gatereeve.proxy.envoy.filters import wildcard
+from gatereeve.proxy.envoy.filters import removal, wildcard
 
 _VIRTUAL_HOSTS: Final = wire.number(route_pb2.RouteConfiguration, "virtual_hosts")
 
 
-def write_route_configuration(name: str, virtual_hosts: Iterable[bytes], *, exact: bool) -> bytes:
+def write_route_configuration(
+    name: str, virtual_hosts: Iterable[bytes], requests: Requests, *, exact: bool
+) -> bytes:
     """The serialised `RouteConfiguration` of serialised `VirtualHost`s.
 
     exact: of exact hosts; what is found there is final, so wildcards are not tried.
     """
     hosts = b"".join(wire.field(_VIRTUAL_HOSTS, host) for host in virtual_hosts)
-    frame: bytes = _frame(name, exact=exact).SerializeToString(deterministic=True)
+    frame: bytes = _frame(name, requests, exact=exact).SerializeToString(deterministic=True)
     return frame + hosts
 
 
-def _frame(name: str, *, exact: bool) -> Any:
+def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
     made = route_pb2.RouteConfiguration(
         name=name,
         request_headers_to_add=[_client_address()],
@@ -39,6 +42,8 @@ def _frame(name: str, *, exact: bool) -> Any:
         response_headers_to_remove=[recording.CODE_HEADER],
         typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
     )
+    if exact:
+        made.typed_per_filter_config[names.REMOVAL].CopyFrom(removal.removing(requests))
     made.validate_clusters.value = False
     return made
 

@@ -18,9 +18,18 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb2
 
 from gatereeve.core import refusals
 from gatereeve.ir import access, recording, routes
+from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac, wire
 from gatereeve.proxy.envoy.engines import Selection
-from gatereeve.proxy.envoy.filters import authorization, body, buffer, jwt, notes, protocol
+from gatereeve.proxy.envoy.filters import (
+    authorization,
+    body,
+    buffer,
+    jwt,
+    notes,
+    protocol,
+    removal,
+)
 from gatereeve.proxy.envoy.filters.placed import asleep
 from gatereeve.proxy.envoy.proofs import Proofs
 
@@ -56,7 +65,7 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    plain_paths: ordinary rows that forward refuse odd paths. openai: every governed row of this host speaks it, so its refusals do. read: headers that rules of
+    requests: what the gate asks of them. openai: every governed row of this host speaks it, so its refusals do. read: headers that rules of
     the governed rows read. notes: some row notes something. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
     have in common, made so far.
     """
@@ -64,7 +73,7 @@ class Place:
     proofs: Proofs
     access: Mapping[str, access.Access]
     max_body_bytes: int
-    plain_paths: bool
+    requests: Requests
     protocol: str
     port: int
     reads_body: frozenset[routes.PathMatch]
@@ -228,16 +237,19 @@ def _awake(
     return found
 
 
-def _base(place: Place, row: routes.Route, selection: Selection) -> PerFilter:
+def _base(place: Place, row: routes.Route, selection: Selection) -> dict[str, bytes]:
     if row.governance is not None:
         return _governed(place, row.governance, selection)
     if isinstance(row.action, routes.Refuse) and row.action.code == _UNKNOWN_MODEL:
         return _unknown_model(place)
-    plain = place.plain_paths and isinstance(row.action, routes.Forward)
-    return _ordinary(place, plain=plain)
+    forwards = isinstance(row.action, routes.Forward)
+    found = _ordinary(place, plain=place.requests.plain_ordinary_paths and forwards)
+    return found | {names.REMOVAL: _asleep(names.REMOVAL)} if forwards else found
 
 
-def _governed(place: Place, governance: routes.Governance, selection: Selection) -> PerFilter:
+def _governed(
+    place: Place, governance: routes.Governance, selection: Selection
+) -> dict[str, bytes]:
     rules = place.access.get(governance.model)
     if rules is None:  # no rules at all: nobody (P3)
         rules = access.Access(model=governance.model, deny=(), allow=())
@@ -248,6 +260,10 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
         ),
         names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }
+    said = governance.caller_headers
+    if place.wild or said:
+        requests = place.requests if place.wild else None
+        found[names.REMOVAL] = _handing_on(requests, proofs, said)
     shadow = engines.build_shadow_denial(proofs, rules)
     if shadow is not None:
         found[names.ENFORCE] = _packed(names.ENFORCE, engines.build_enforcement(shadow))
@@ -257,7 +273,7 @@ def _governed(place: Place, governance: routes.Governance, selection: Selection)
     return found
 
 
-def _unknown_model(place: Place) -> PerFilter:
+def _unknown_model(place: Place) -> dict[str, bytes]:
     """Stands for all models of its path until the body is read, so tokens are verified here too."""
     found = {
         names.STAGES: _packed(names.STAGES, engines.build_unknown_model_stages(place.proofs)),
@@ -269,7 +285,7 @@ def _unknown_model(place: Place) -> PerFilter:
     return found
 
 
-def _ordinary(place: Place, *, plain: bool = False) -> PerFilter:
+def _ordinary(place: Place, *, plain: bool = False) -> dict[str, bytes]:
     found = {names.STAGES: _open_stages(plain=plain), names.ALLOW: _open_allowance()}
     if place.proofs.identity.jwt:
         found[names.AUTHORIZATION] = _any_authorization()
@@ -293,6 +309,13 @@ def _asleep(name: str) -> bytes:
 @lru_cache(maxsize=8)
 def _resting(name: str) -> bytes:
     return _entry(name, buffer.resting() if name == names.BUFFER else body.resting())
+
+
+@lru_cache(maxsize=64)
+def _handing_on(
+    requests: Requests | None, proofs: Proofs, said: tuple[routes.CallerHeader, ...]
+) -> bytes:
+    return _entry(names.REMOVAL, removal.handing_on(requests, proofs, said))
 
 
 @lru_cache(maxsize=2)

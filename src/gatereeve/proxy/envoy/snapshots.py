@@ -218,7 +218,7 @@ class _Build:
         scopes = (
             memo.get(("scope", host.host), partial(_scope, listener, host.host)) for host in hosts
         )
-        return _groups((_route_configuration(name, built, exact=True), *scopes))
+        return _groups((_route_configuration(name, built, door.requests, exact=True), *scopes))
 
     def _wild(
         self, listener: gates.Listener, door: Door, hosts: Iterable[routes.VirtualHost]
@@ -229,7 +229,7 @@ class _Build:
         if not any(one.host == "*" for one in built):
             unknown = virtual_hosts.build_unknown_host(door, self._proofs)
             built.append(_Host(host="*", body=unknown))
-        return _route_configuration(names.wild_of(listener.name), built, exact=False)
+        return _route_configuration(names.wild_of(listener.name), built, door.requests, exact=False)
 
     def _host(
         self, host: routes.VirtualHost, door: Door, memo: Memo, neighbours: tuple[str, ...] = ()
@@ -274,9 +274,11 @@ def _certificate(certificate: gates.Certificate) -> _Group:
     return _alone(secrets.build_certificate(certificate))
 
 
-def _route_configuration(name: str, built: Iterable[_Host], *, exact: bool) -> _Typed:
+def _route_configuration(
+    name: str, built: Iterable[_Host], requests: gates.Requests, *, exact: bool
+) -> _Typed:
     hosts = [one.body for one in built]
-    body = route_configurations.write_route_configuration(name, hosts, exact=exact)
+    body = route_configurations.write_route_configuration(name, hosts, requests, exact=exact)
     return RDS, resource_of_bytes(name, body)
 
 

@@ -198,7 +198,7 @@ def _place(
         proofs=proofs,
         access=rules,
         max_body_bytes=door.max_body_bytes,
-        plain_paths=door.requests.plain_ordinary_paths,
+        requests=door.requests,
         protocol=door.protocol,
         port=door.port,
         reads_body=frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm_pb2,
 )
@@ -11,6 +12,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from gatereeve.ir import identity
 from gatereeve.ir.identity import Attributes, Identity
 from gatereeve.proxy.envoy import coverage, filters, names
+from gatereeve.proxy.envoy.filters import removal
+from gatereeve.proxy.envoy.proofs import Proofs
 from gatereeve.proxy.xds import snapshot as snap
 from tests.support import ir_builders as ir
 from tests.unit.proxy.envoy import built
@@ -92,3 +95,22 @@ def test_what_changes_with_keys_is_discovered_so_that_no_listener_drains() -> No
     changed = snap.diff(one, other)
     assert set(changed) == {snap.ECDS}
     assert changed[snap.ECDS].changed == (names.API_KEYS,)
+
+
+def test_what_models_are_told_keeps_the_order_of_credentials() -> None:
+    """A token without groups must not get those of an API key that came with it."""
+    proofs = Proofs(
+        identity=Identity(jwt=(ir.Issuer().provider(),), api_keys=ir.api_keys(acme=())),
+        attributes=Attributes(),
+    )
+    packed = removal.handing_on(None, proofs, ("groups", "record"))
+    made = header_mutation_pb2.HeaderMutationPerRoute()
+    packed.Unpack(made)
+    added = [m.append.header for m in made.mutations.request_mutations]
+    assert [(h.key, h.value) for h in added] == [
+        ("x-gatereeve-groups", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:corp:groups)%"),
+        ("x-gatereeve-groups",
+         "%CEL('corp' in metadata.filter_metadata['envoy.filters.http.jwt_authn'] ? '[]' : '')%"),
+        ("x-gatereeve-groups", "%DYNAMIC_METADATA(gatereeve.apikey:groups)%"),
+        ("x-gatereeve-record", "%STREAM_ID%"),
+    ]  # fmt: skip

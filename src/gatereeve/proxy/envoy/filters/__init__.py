@@ -1,7 +1,7 @@
 """The filter chain: one file per filter, and `ORDER`, the one place that says in which order.
 
 Entry, identity, attributes, body, the last word on the route, then enforcement: stages, allow,
-limits, router. Nothing after `selection` may clear the route cache: the request would meet a route
+limits; then what models do not get is taken off, and the router. Nothing after `selection` may clear the route cache: the request would meet a route
 whose rules were never asked. Every module has `build(ground) -> tuple[Placed, ...]`.
 """
 
@@ -22,6 +22,7 @@ from gatereeve.proxy.envoy.filters import (
     limit,
     notes,
     protocol,
+    removal,
     router,
     selection,
     stages,
@@ -46,6 +47,7 @@ ORDER = (
     enforce,
     allow,
     limit,
+    removal,
     router,
 )
 

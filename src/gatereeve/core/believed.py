@@ -1,0 +1,74 @@
+"""Request headers that servers believe, and that the gate takes off before a model sees them.
+
+Proxies set such headers for the servers behind them: where a request comes from, which method or
+path it really has, who the caller is. From a client they are claims that nothing has verified.
+Header names are compared in lower case; a `_` counts as `-`, as in servers that read CGI variables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+ALWAYS: Final = (
+    # where the request comes from (RFC 7239, and what came before and beside it)
+    "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-originating-ip", "x-remote-ip",
+    "x-remote-addr", "x-proxyuser-ip", "client-ip", "true-client-ip", "cf-connecting-ip*",
+    "fastly-client-ip", "x-azure-clientip", "x-azure-socketip",
+    # which method, host or path it really has
+    "x-http-method*", "x-method-override", "x-host", "x-original-*", "x-rewrite-*",
+)  # fmt: skip
+"""Taken off towards every model, beside all of `x-forwarded-` that the gate does not set itself."""
+
+IDENTITY: Final = tuple(sorted((
+    "x-user", "x-user-*", "x-userid", "x-username", "x-userinfo", "x-tenant", "x-tenant-*", "x-tenantid",
+    "x-account", "x-account-*", "x-org-id", "x-organization-id", "x-scope-orgid", "x-principal*", "x-identity*",
+    "x-email", "x-role", "x-roles", "x-group", "x-groups", "x-claims", "x-claim-*", "x-jwt-*",
+    "x-remote-*", "remote-*", "x-webauth-*", "x-auth-request-*", "x-auth-user*", "x-auth-email", "x-auth-groups",
+    "x-authenticated-*", "x-authentik-*", "x-token-*", "x-pomerium-*", "x-consumer-*", "x-credential-*",
+    "x-anonymous-consumer", "x-amzn-oidc-*", "x-goog-authenticated-user-*", "x-goog-iap-*", "x-ms-client-principal*",
+    "x-ms-token-*", "cf-access-*", "tailscale-user-*", "kubeflow-userid", "x-kubeflow-*", "impersonate-*",
+    "x-ssl-client-*", "ssl-client-*", "x-client-cert*", "x-client-dn", "x-client-verify",
+)))  # fmt: skip
+"""The default of the Gate's list: who the caller is, as common proxies and identity layers say it."""
+
+_OURS: Final = ("for", "proto", "client-cert")
+"""What the gate sets itself of `x-forwarded-`."""
+
+
+@lru_cache(maxsize=64)
+def pattern(identity: Sequence[str]) -> str:
+    """An expression (Python and RE2) over whole lower-case header names: what models do not get.
+
+    identity: names of the Gate's list in lower case; one that ends in `*` is a beginning.
+    """
+    names = sorted({*ALWAYS, *identity})
+    forwarded = f"x-forwarded-{_unlike(_OURS)}|x-forwarded_.*|x_forwarded[-_].*"
+    return "|".join((forwarded, *map(_spelled, names)))
+
+
+def removed(identity: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Those of `names` (lower case) that models do not get, sorted, each once."""
+    found = re.compile(pattern(identity))
+    return sorted({name for name in names if found.fullmatch(name) is not None})
+
+
+def _spelled(name: str) -> str:
+    beginning = name.removesuffix("*")
+    rest = ".*" if beginning != name else ""
+    return re.escape(beginning).replace(r"\-", "[-_]") + rest
+
+
+def _unlike(words: Iterable[str]) -> str:
+    """An expression for every text but `words`; RE2 cannot look ahead."""
+    left = set(words)
+    firsts = sorted({word[0] for word in left if word})
+    parts = [] if "" in left else [""]
+    parts.append(f"[^{''.join(firsts)}].*" if firsts else ".+")
+    parts += [
+        re.escape(first) + _unlike(word[1:] for word in left if word.startswith(first))
+        for first in firsts
+    ]
+    return f"(?:{'|'.join(parts)})"
