@@ -1,4 +1,4 @@
-"""`envoy --mode validate` over many candidates at once: what Envoy says of patterns."""
+"""`envoy --mode validate` over many candidates at once: what Envoy says of patterns and certificates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gatereeve.proxy import local
 
 _SIZE = re.compile(r"RE2 program size of (\d+) >")
 _HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 
@@ -75,4 +76,32 @@ def _matching(patterns: Sequence[str], *, warn_level: int | None = None) -> obje
         "node": {"id": "judge", "cluster": "judge"},
         "layered_runtime": {"layers": [{"name": "static", "static_layer": layer}]},
         "static_resources": {"listeners": [listener]},
+    }
+
+
+def serving_with(pairs: Mapping[str, tuple[str, str]]) -> object:
+    """A bootstrap with a TLS listener for each certificate chain and key, PEM, by name."""
+    proxy = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix": "tcp",
+        "cluster": "none",
+    }
+
+    def listener(name: str, chain: str, key: str) -> object:
+        pair = {
+            "certificate_chain": {"inline_string": chain},
+            "private_key": {"inline_string": key},
+        }
+        context = {"@type": _TLS, "common_tls_context": {"tls_certificates": [pair]}}
+        socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+        filters = [{"name": "tcp", "typed_config": proxy}]
+        return {
+            "name": name,
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "filter_chains": [{"filters": filters, "transport_socket": socket}],
+        }
+
+    return {
+        "node": {"id": "judge", "cluster": "judge"},
+        "static_resources": {"listeners": [listener(name, *pair) for name, pair in pairs.items()]},
     }

@@ -19,7 +19,8 @@ from envoy.config.core.v3 import extension_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
 
-from gatereeve.proxy.envoy import names
+from gatereeve.proxy.envoy import matches, names
+from gatereeve.proxy.xds import server
 from gatereeve.proxy.xds import snapshot as snap
 from tests.features import documents as docs
 from tests.features.folder_gate import FolderGate, code, connected, serving_folder
@@ -176,6 +177,40 @@ async def test_whatever_one_owner_writes_the_others_are_at_their_newest(
             await gate.apply(**write(rng.randint(1, 3)))
         await in_step(gate)
         check(gate, newest)
+
+
+async def test_what_cannot_be_made_or_sent_is_no_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_path = matches._set_path
+
+    def defective(made: Any, path: Any) -> None:
+        if path.value.startswith("/bad1"):
+            raise OverflowError(path.value)
+        set_path(made, path)
+        if path.value.startswith("/bad2"):
+            made.path_separated_prefix = "/" + "x" * 40_000
+
+    monkeypatch.setattr(matches, "_set_path", defective)
+    monkeypatch.setattr(server, "MAX_MESSAGE_BYTES", 100_000)
+    many = {f"*.h{n}.b.example" for n in range(4)}
+    large = route("b", "/bad2").replace('["*.b.example"]', str(sorted(many)).replace("'", '"'))
+    good = {"a": "/v0", "c": "/v0", "d": "/v0", "e": "/v0"}
+    texts = base() | {f"route-{owner}": route(owner, path) for owner, path in good.items()}
+    async with connected(tmp_path) as new_gate, following(new_gate) as gate:
+        await gate.apply(**texts, **{"route-b": large})
+        await in_step(gate)
+        assert blamed(gate) == {"HTTPRoute b/web"}
+        assert all(served(gate, owner) == {path: None} for owner, path in good.items())
+        await gate.apply(
+            **{"route-a": route("a", "/bad1"), "route-c": route("c", "/v1")},
+            policy=docs.POLICY.replace("corp/staff", "corp/other"),
+        )
+        await in_step(gate)
+        assert blamed(gate) == {"HTTPRoute a/web", "HTTPRoute b/web"}
+        assert served(gate, "c") == {"/v1": None}
+        assert "'exact': 'other'" in str(gate.host("*.shop.example"))
+        assert not gate.plane.unpublished
 
 
 def rejecting(kind: type[Any], text: bytes) -> Callable[[Any], str]:

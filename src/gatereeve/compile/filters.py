@@ -18,6 +18,8 @@ from gatereeve.ir.routes import HeaderEdit, PathRewrite, Redirect
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 MAX_TIMEOUT_S = 3600.0
+MAX_HEADERS = 64
+"""Edits of one kind in one filter; Envoy takes 1,000, the Gateway API 16."""
 MILLION = 1_000_000
 
 _KINDS = {
@@ -130,6 +132,12 @@ def _per_million(doc: HTTPRouteDoc, at: str, given: kube.HTTPRequestMirror, foun
 def _headers(
     doc: HTTPRouteDoc, at: str, given: kube.HTTPHeaderFilter, found: Filtered
 ) -> HeaderEdit:
+    for part, edits in (("set", given.set), ("add", given.add), ("remove", given.remove)):
+        if len(edits) > MAX_HEADERS:
+            _invalid(doc, f"{at}.{part}", f"{len(edits)} headers are edited; {MAX_HEADERS} are accepted",
+                     "edit fewer headers", found)  # fmt: skip
+            return HeaderEdit()
+
     def pairs(part: str, headers: tuple[kube.HTTPHeader, ...]) -> tuple[tuple[str, str], ...]:
         kept: dict[str, str] = {}
         for number, header in enumerate(headers):

@@ -11,11 +11,9 @@ import binascii
 import ipaddress
 from collections.abc import Iterable
 
-from cryptography import x509
-
 from gatereeve.api import gate as gate_api
 from gatereeve.api.world import GateDoc, World
-from gatereeve.compile import key_sets
+from gatereeve.compile import key_sets, tls
 from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.ir import identity as ir
 
@@ -187,12 +185,10 @@ def _mtls(
 ) -> ir.MtlsProvider | None:
     path = "spec.identity.mtls.ca"
     data, problem = read_bytes(world, spec.ca, default_key="ca.crt")
-    if data is not None:
-        try:
-            problem = "" if x509.load_pem_x509_certificates(data) else "holds no certificate"
-        except ValueError:
-            problem = "is not a PEM certificate"
-    if problem or data is None:
+    authorities = None if data is None else tls.read_chain(data)
+    if data is not None and authorities is None:
+        problem = "is not a PEM certificate"
+    if problem or authorities is None:
         findings.append(
             _finding(doc, "client-ca-invalid", path, f"provider {spec.name}: {problem}",
                      "give the PEM certificate of the CA that signs client certificates")
@@ -209,7 +205,7 @@ def _mtls(
         for index, item in enumerate(spec.identities)
     )
     return ir.MtlsProvider(
-        name=spec.name, ca=data.decode("ascii", "replace"), identities=identities, origin=doc.origin("spec.identity.mtls")
+        name=spec.name, ca=tls.write_chain(authorities), identities=identities, origin=doc.origin("spec.identity.mtls")
     )  # fmt: skip
 
 

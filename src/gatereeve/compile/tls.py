@@ -25,6 +25,7 @@ TLS_TYPE = "kubernetes.io/tls"
 _MIN_RSA_BITS = 2048
 _MAX_BYTES = 64 * 1024
 _MAX_CHAIN = 10
+_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -63,9 +64,9 @@ def read(secret: SecretDoc) -> KeyPair | Problem:
     for name, value in pem.items():
         if not value or len(value) > _MAX_BYTES:
             return _problem(secret, f"has no usable {name}")
-    chain = _chain(pem["tls.crt"] or b"")
+    chain = read_chain(pem["tls.crt"] or b"")
     key = _key(pem["tls.key"] or b"")
-    if chain is None:
+    if chain is None or len(chain) > _MAX_CHAIN:
         return _problem(secret, "has a tls.crt that is no chain of PEM certificates")
     if key is None:
         return _problem(
@@ -74,9 +75,12 @@ def read(secret: SecretDoc) -> KeyPair | Problem:
         )
     if not _belongs(chain[0], key):
         return _problem(secret, "has a tls.key that does not belong to the first certificate")
+    unfit = _unfit(chain[0], signs=isinstance(key, ec.EllipticCurvePrivateKey))
+    if unfit:
+        return _problem(secret, unfit)
     return KeyPair(
         secret=secret,
-        chain="".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in chain),
+        chain=write_chain(chain),
         key=key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -106,12 +110,35 @@ def _value(secret: SecretDoc, name: str) -> bytes | None:
         return None
 
 
-def _chain(pem: bytes) -> list[x509.Certificate] | None:
+def read_chain(pem: bytes) -> list[x509.Certificate] | None:
+    """The certificates of a PEM text, at least one; None when it is none, or not all can be read."""
     try:
         chain = x509.load_pem_x509_certificates(pem)
-    except ValueError:
+        for certificate in chain:
+            _ = certificate.subject, certificate.issuer  # read when asked for, by Envoy at once
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
         return None
-    return chain if 0 < len(chain) <= _MAX_CHAIN else None
+    return chain or None
+
+
+def write_chain(chain: list[x509.Certificate]) -> str:
+    """PEM, and nothing else that stood around it."""
+    return "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in chain)
+
+
+def _unfit(leaf: x509.Certificate, *, signs: bool) -> str:
+    """Why Envoy would not serve with this certificate, or "". signs: its key can do nothing else."""
+    try:
+        extensions = leaf.extensions
+    except _UNREADABLE:
+        return "has a certificate with extensions that cannot be read"
+    for extension in extensions:
+        value = extension.value
+        if signs and isinstance(value, x509.KeyUsage) and not value.digital_signature:
+            return "has a certificate whose key usage lacks digitalSignature"
+        if isinstance(value, x509.TLSFeature) and x509.TLSFeatureType.status_request in value:
+            return "has a certificate that demands a stapled OCSP response, which the gate has not"
+    return ""
 
 
 def _key(pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None:
@@ -137,6 +164,6 @@ def _belongs(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePr
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except x509.ExtensionNotFound:
         return ()
     return tuple(sorted({name.lower() for name in names.get_values_for_type(x509.DNSName)}))

@@ -25,6 +25,9 @@ _REMEMBERED: Final = 8
 _JUDGED: Final = (snap.SDS, snap.LDS, snap.ECDS, snap.RDS)
 """Types that Envoy accepts at once. It withholds its word about clusters until they are warm."""
 
+Rejection = tuple[snap.TypeUrl, str, str]
+"""Type and name of a resource, and what was said against it."""
+
 HasAccepted = Callable[[snap.TypeUrl, str, str], bool]
 """Whether some Envoy of the gate accepted this version of a resource (type, name, version)."""
 
@@ -114,6 +117,17 @@ class Isolation:
         self._published.append(_Published(wanted, out, gate, snapshot))
         self._answered.clear()
 
+    def unmade(
+        self, wanted: Gate, out: Out, gate: Gate, rejection: Rejection, has_accepted: HasAccepted
+    ) -> bool:
+        """As `rejected`, of a gate that could not even be handed out because of one resource."""
+        nothing = snap.Snapshot(version=gate.hash, resources={})
+        self._published.append(_Published(wanted, out, gate, nothing))
+        try:
+            return self._take_out(*rejection, has_accepted)
+        finally:
+            self._published.pop()
+
     def proceed(self) -> None:
         """What was published last was accepted: the next group is let in."""
         self._trial = self._waiting.popleft() if self._waiting else ()
@@ -162,7 +176,7 @@ class Isolation:
         wanted: Gate,
         unit: Unit,
         before: Gate | None,
-        rejection: tuple[snap.TypeUrl, str, str],
+        rejection: Rejection,
     ) -> None:
         if unit == wanted.origin:
             self._frame = before

@@ -221,6 +221,8 @@ class ControlPlane:
             for gate in compiled.ir.gates:
                 try:
                     await self._publish_gate(gate, cause)
+                    if self._rejections.isolation(gate.name).is_searching:
+                        self._search(gate.name)
                 except Exception as error:  # noqa: BLE001 - raised below
                     self._keep_last_good(gate, f"cannot be built: {error!r}", again=False)
                     defects.append(error)
@@ -238,8 +240,6 @@ class ControlPlane:
         """wanted: what the documents say; what an Envoy rejects of it is taken out."""
         isolation = self._rejections.isolation(wanted.name)
         gate, out = isolation.admitted(wanted)
-        if isolation.is_searching:
-            self._search(gate.name)
         before = self.runs.get(gate.name)
         if before is not None and before.gate.hash == gate.hash:
             self.unpublished.pop(gate.name, None)
@@ -252,6 +252,14 @@ class ControlPlane:
             builder = self._builders.setdefault(gate.name, configuration.Builder())
             snapshot = await asyncio.to_thread(builder.build, gate)
             self._server.set_snapshot(gate.name, snapshot)
+        except snap.ResourceError as error:
+            _LOG.exception("gate %s: the documents behind a resource are taken out", gate.name)
+            has_accepted = partial(self._server.has_accepted, gate.name)
+            if isolation.unmade(wanted, out, gate, (*error.need, str(error)), has_accepted):
+                await self._publish_gate(wanted, cause)
+            else:
+                self._keep_last_good(gate, f"cannot be published: {error}", again=False)
+            return
         except (GatereeveError, ValueError) as error:
             _LOG.exception("gate %s keeps its last good configuration", gate.name)
             self._keep_last_good(gate, f"cannot be published: {error}", again=False)

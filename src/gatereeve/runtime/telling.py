@@ -273,6 +273,9 @@ class Telling:
         return Facts(
             gates={name: self._gate_facts(name, own.get(name, ())) for name in self._plane.runs},
             gateways=fronted,
+            rejected=tuple(
+                one for name in self._plane.runs for one in self._plane.rejections(name)
+            ),
         )
 
     def _gate_facts(self, name: str, addresses: tuple[str, ...]) -> GateFacts:

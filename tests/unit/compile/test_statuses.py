@@ -24,6 +24,7 @@ from gatereeve.core.conditions import (
     ParentStatus,
     RouteBody,
 )
+from gatereeve.core.findings import Finding, FindingCode
 from tests.support.routes import (
     BARE_GATE,
     EVERYTHING,
@@ -509,6 +510,28 @@ def test_routes(route: str, accepted: str, resolved: str) -> None:
     (parent,) = parents(told(WEB, GATEWAY, route), "shop/web")
     got = said(parent.conditions)
     assert (got["Accepted"], got["ResolvedRefs"]) == (accepted, resolved)
+
+
+def test_what_an_envoy_rejected_is_told_on_the_document_behind_it() -> None:
+    world = world_of(GATE, EVERYTHING, tls_secret(), WEB, GATEWAY, http_route(TO_WEB), *SERVED)
+    made = compiler.compile(world)
+    route, first = world.http_routes["shop", "web"], world.model_versions["lending", "credit-1"]
+    rejected = tuple(
+        Finding(
+            code=FindingCode("gate-rejected"),
+            message="gate public rejected RDS http/2a: no",
+            hint="its routes refuse",
+            origin=doc.origin(),
+        )
+        for doc in (route, first)
+    )
+    statuses = derive(world, made, replace(settled(made), rejected=rejected))
+    (parent,) = parents(statuses, "shop/web")
+    (served,) = [c for c in parent.conditions if c.type.endswith("Served")]
+    assert (served.status, served.reason) == ("False", "GateRejected")
+    got = conditions(statuses, "ModelVersion", "lending/credit-1")
+    assert got["Accepted"] == "False GateRejected"
+    assert conditions(statuses, "Model", "lending/credit")["Accepted"] == "True Accepted"
 
 
 def test_a_route_that_is_not_admitted_or_has_no_host_in_common() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatereeve.api.world import Key
+from gatereeve.core.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +29,12 @@ class GateFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """gates: by name. gateways: where a Gateway with an address of its own is met."""
+    """gates: by name. gateways: where a Gateway with an address of its own is met. rejected: what
+    gates' Envoys rejected, said of the documents behind it (`gate-rejected`)."""
 
     gates: Mapping[str, GateFacts] = field(default_factory=dict)
     gateways: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    rejected: tuple[Finding, ...] = ()
 
     def gate(self, name: str) -> GateFacts:
         """What is known of a gate; nothing, when nothing is."""

@@ -383,6 +383,7 @@ def _reservations(reading: Reading, claimed: Claimed, parent: Parent) -> list[Co
     if lost:
         found.append(words.true(OVERLAP, "RouteConflict", words.text(lost)))
     insecure = words.of_codes(its, "tls-unavailable")
-    if insecure:
-        found.append(words.from_findings(SERVED, insecure))
+    unserved = [*words.of_codes(own, "gate-rejected"), *insecure]
+    if unserved:
+        found.append(words.from_findings(SERVED, unserved))
     return found

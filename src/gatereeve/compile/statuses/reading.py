@@ -70,7 +70,7 @@ class Reading:
 def read(world: World, compiled: Compiled, facts: Facts, memo: Memo) -> Reading:
     """Everything above, in one pass."""
     found: defaultdict[Ref, list[Finding]] = defaultdict(list)
-    for one in compiled.findings:
+    for one in (*facts.rejected, *compiled.findings):
         if one.origin is not None:
             found[one.origin.ref].append(one)
     served: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

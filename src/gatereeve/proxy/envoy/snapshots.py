@@ -7,6 +7,7 @@ gates give equal bytes, whatever the memo holds.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,9 +38,12 @@ from gatereeve.proxy.envoy.proofs import Proofs
 from gatereeve.proxy.envoy.virtual_hosts import Door
 from gatereeve.proxy.envoy.wiring import Wiring
 from gatereeve.proxy.xds.snapshot import (
+    CDS,
     LDS,
     RDS,
+    SDS,
     Resource,
+    ResourceError,
     Snapshot,
     TypeUrl,
     resource_of,
@@ -214,7 +218,8 @@ class _Build:
         hosts: Sequence[routes.VirtualHost],
         memo: Memo,
     ) -> tuple[_Group, ...]:
-        built = [self._host(host, door, memo) for host in hosts]
+        with _making(RDS, name):
+            built = [self._host(host, door, memo) for host in hosts]
         scopes = (
             memo.get(("scope", host.host), partial(_scope, listener, host.host)) for host in hosts
         )
@@ -225,7 +230,8 @@ class _Build:
     ) -> _Typed:
         others = sorted(h.host for h in listener.hosts) if hosts else []
         memo = self._memo.part(("routes", names.wild_of(listener.name)))
-        built = [self._host(h, door, memo, _neighbours(h.host, others)) for h in hosts]
+        with _making(RDS, names.wild_of(listener.name)):
+            built = [self._host(h, door, memo, _neighbours(h.host, others)) for h in hosts]
         if not any(one.host == "*" for one in built):
             unknown = virtual_hosts.build_unknown_host(door, self._proofs)
             built.append(_Host(host="*", body=unknown))
@@ -264,14 +270,16 @@ def _clusters(some: Iterable[ir_clusters.Cluster], memo: Memo) -> tuple[_Group, 
 
 
 def _cluster(cluster: ir_clusters.Cluster) -> tuple[_Typed, _Typed]:
-    return (
-        _typed(clusters.build_cluster(cluster)),
-        _typed(endpoints.build_endpoints(cluster.endpoints)),
-    )
+    with _making(CDS, cluster.name):
+        return (
+            _typed(clusters.build_cluster(cluster)),
+            _typed(endpoints.build_endpoints(cluster.endpoints)),
+        )
 
 
 def _certificate(certificate: gates.Certificate) -> _Group:
-    return _alone(secrets.build_certificate(certificate))
+    with _making(SDS, certificate.name):
+        return _alone(secrets.build_certificate(certificate))
 
 
 def _route_configuration(
@@ -286,6 +294,15 @@ def _scope(listener: str, host: str) -> _Typed:
     wild = host == "*"
     target = names.wild_of(listener) if wild else names.shard_of(listener, host)
     return _typed(route_configurations.build_scope(listener, host, target))
+
+
+@contextlib.contextmanager
+def _making(type_url: TypeUrl, name: str) -> Iterator[None]:
+    """Whatever fails is said of this resource, so that only the documents behind it suffer."""
+    try:
+        yield
+    except Exception as error:
+        raise ResourceError((type_url, name), f"cannot be made: {error}") from error
 
 
 def _models(host: routes.VirtualHost) -> tuple[str, ...]:

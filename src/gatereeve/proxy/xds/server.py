@@ -150,14 +150,14 @@ class AdsServer:
     def set_snapshot(self, name: str, snapshot: snap.Snapshot) -> None:
         """Publish: every gate of this Gate is brought to the snapshot; the newest wins.
 
-        Equal content is not sent again. Raises ValueError, and keeps the old snapshot, when one
+        Equal content is not sent again. Raises ResourceError, and keeps the old snapshot, when one
         resource is larger than a message may be.
         """
         for type_url, resources in snapshot.resources.items():
             for resource in resources.values():
                 if len(resource.body) > MAX_MESSAGE_BYTES - 1024:
-                    what = f"{snap.short_name(type_url)} {resource.name!r}"
-                    raise ValueError(f"{what} is {len(resource.body)} bytes, too large to send")
+                    message = f"has {len(resource.body)} bytes, too large to send"
+                    raise snap.ResourceError((type_url, resource.name), message)
         self.add_gate(name)
         state = self._gates[name]
         if not state.publish(snapshot):

@@ -21,7 +21,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 
-from gatereeve.core import refs
+from gatereeve.core import errors, refs
 
 TypeUrl = NewType("TypeUrl", str)
 
@@ -62,6 +62,14 @@ def short_name(type_url: TypeUrl) -> str:
 
 Need = tuple[TypeUrl, str]
 """A resource another one waits for before it serves: its type and name."""
+
+
+class ResourceError(errors.PublishError):
+    """One resource cannot be made, or not be sent. need: its type and name."""
+
+    def __init__(self, need: Need, message: str) -> None:
+        super().__init__(f"{short_name(need[0])} {need[1]} {message}")
+        self.need = need
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

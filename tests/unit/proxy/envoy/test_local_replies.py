@@ -19,6 +19,7 @@ _BY_ROW = frozenset(
         "misdirected-request",
         "strict-recording-unavailable",
         "policy-broken",
+        "configuration-rejected",
     }
 )
 """Only rows refuse with these: their code stands in the route's metadata."""
