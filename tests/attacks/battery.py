@@ -63,10 +63,7 @@ class Failure:
 
     def tell(self) -> str:
         attack = self.attack
-        sent = attack.data or b"\n".join(
-            b"%s: %s" % tuple(x if isinstance(x, bytes) else x.encode("latin-1") for x in pair)  # type: ignore[str-bytes-safe]
-            for pair in attack.fields
-        )
+        sent = b"\n".join(map(_field, attack.fields)) + attack.data
         shown = f"{sent[:600]!r}" + (f" … {len(sent)} bytes" if len(sent) > 600 else "")
         more = f"\n  documents: {attack.told}" if attack.told else ""
         code = f" {self.answered.code}" if self.answered.code else ""
@@ -167,13 +164,19 @@ class Outcome:
         }
         failures = [
             {"id": f.attack.id, "why": f.why, "status": f.answered.status, "code": f.answered.code,
-             "documents": f.attack.told, "sent": (f.attack.data or repr(f.attack.fields).encode()).decode("latin-1")[:2000]}
+             "documents": f.attack.told,
+             "sent": (b"\n".join(map(_field, f.attack.fields)) + f.attack.data).decode("latin-1")[:2000]}
             for f in self.failures
         ]  # fmt: skip
         report = {
             "seed": seed, "good": self.is_good, "seconds": self.seconds, "kinds": kinds, "failures": failures,
         }  # fmt: skip
         path.write_text(json.dumps(report, indent=1, ensure_ascii=True) + "\n")
+
+
+def _field(pair: tuple[bytes | str, bytes | str]) -> bytes:
+    name, value = (x if isinstance(x, bytes) else x.encode("latin-1") for x in pair)
+    return name + b": " + value
 
 
 def _wrong(attack: Attack, seen: Seen) -> str | None:

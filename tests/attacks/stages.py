@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attacks import folders, running, servers
-from tests.attacks.battery import Outcome
+from tests.attacks import credentials, folders, framing, headers, paths, running, scene, servers, wire
+from tests.attacks import documents as docs
+from tests.attacks.battery import Attack, Outcome
 from tests.attacks.servers import Servers
 from tests.support import gate as gates
 
-KINDS = ("warm", "cold")
+REQUESTS: dict[str, Callable[[random.Random], Iterator[Attack]]] = {
+    "headers": headers.of_rules,
+    "believed": lambda _: headers.believed(),
+    "paths": paths.climbing,
+    "fixed": paths.fixed,
+    "credentials": credentials.attacks,
+    "framing": lambda _: framing.attacks(),
+    "hosts": lambda _: framing.hosts(),
+    "bodies": lambda _: framing.bodies(),
+}
+KINDS = (*REQUESTS, "warm", "cold")
 _WARM, _COLD = 260, 300
+_SMALL = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +45,14 @@ class Plan:
     def chance(self, kind: str) -> random.Random:
         return random.Random(f"{self.seed} {kind}")
 
+    def of(self, attacks: list[Attack]) -> list[Attack]:
+        """Those of the plan; a small one takes every so manieth, and all controls."""
+        if self.only is not None:
+            return [one for one in attacks if one.id.startswith(self.only)]
+        step = _SMALL if self.small else 1
+        offset = self.chance("small").randrange(step)
+        return [one for n, one in enumerate(attacks) if one.control or n % step == offset]
+
     def wanted(self, count: int) -> int:
         return max(4, int(count * (0.03 if self.small else self.scale)))
 
@@ -39,11 +60,33 @@ class Plan:
 async def run(plan: Plan) -> Outcome:
     outcome = Outcome()
     async with servers.serving() as behind:
-        for kind in plan.kinds:
-            start = time.monotonic()
-            await _STAGES[kind](plan, behind, outcome)
-            outcome.seconds[kind] = round(time.monotonic() - start, 1)
+        await _requests(plan, behind, outcome)
+        for kind in (one for one in plan.kinds if one in _STAGES):
+            with _timed(outcome, kind):
+                await _STAGES[kind](plan, behind, outcome)
     return outcome
+
+
+@contextlib.contextmanager
+def _timed(outcome: Outcome, kind: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    outcome.seconds[kind] = round(time.monotonic() - start, 1)
+
+
+async def _requests(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+    """Thousands of requests to one folder that stands still."""
+    chosen = [kind for kind in plan.kinds if kind in REQUESTS]
+    if not chosen:
+        return
+    async with running.folder(behind) as made:
+        made.write(scene.files(made.ports, hole=plan.hole))
+        await made.start()
+        await running.until_served(made, docs.host("rules"), docs.key("acme"))
+        for kind in chosen:
+            with _timed(outcome, kind):
+                asked = plan.of(list(REQUESTS[kind](plan.chance(kind))))
+                await wire.run(made.place, behind, asked, outcome)
 
 
 async def _warm(plan: Plan, behind: Servers, outcome: Outcome) -> None:
