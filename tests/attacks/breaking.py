@@ -24,10 +24,9 @@ Change = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blow:
-    """name: unique for one file. strike: done to the file.
+    """name: unique for one file. strike: done to the file; it may take its time.
 
-    loses: a person may have meant it, and the law of `may_gain` applies (see `folders`).
-    warm: only while the gate runs; cold: only before it starts.
+    deletes: a person may have meant it; see `folders.may_gain`. warm, cold: where it makes sense.
     """
 
     name: str
@@ -123,7 +122,7 @@ def _of_bytes(original: bytes, chance: random.Random) -> Iterator[Blow]:
 def _of_the_file() -> Iterator[Blow]:
     def renamed(name: str) -> Change:
         def strike(path: Path) -> None:
-            target = path.with_name(name.format(stem=path.stem))
+            target = path.parent / name.format(stem=path.stem)
             target.parent.mkdir(exist_ok=True)
             path.rename(target)
 

@@ -158,7 +158,7 @@ def _tokens(chance: random.Random) -> Iterator[tuple[str, str]]:
         for number, value in enumerate(values):
             yield f"{name}-{number}", signed(HEADER, docs.claims("alice", **{name: value}))
     whole = json.dumps(claims)[:-1]
-    for number, more in enumerate((', "sub": "mallory"}', ', "s\\u0075b": "mallory"}', f', "exp": {now - 3600}}}', ', "aud": "other"}', ', "iss": "https://other.test"}', ', "groups": ["x"]}', "} x", "}}", ", }")):  # fmt: skip
+    for number, more in enumerate((', "sub": "mallory"}', ', "s\\u0075b": "mallory"}', f', "exp": {now - 3600}}}', ', "aud": "other"}', ', "iss": "https://other.test"}', ', "groups": ["x"]}', "} x", "}}")):  # fmt: skip
         yield f"double-{number}", signed(HEADER, (whole + more).encode())
     for number, payload in enumerate(([], "alice", b"{", b"", b"null", b"\xff\xfe", b"[" * 3000, b'{"a":' * 800 + b"1" + b"}" * 800, good())):  # fmt: skip
         yield f"payload-{number}", signed(HEADER, payload)

@@ -11,6 +11,8 @@ a file that cannot be read, or is there under another name, is not.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 import shutil
 from collections.abc import Sequence
@@ -139,7 +141,13 @@ async def run_warm(running: Running, chosen: Sequence[Case], outcome: Outcome) -
 
 async def _strike_warm(running: Running, case: Case, cell: Cell, outcome: Outcome) -> None:
     path = running.up.folder / f"{cell.ns}-{case.file}.yaml"
-    case.blow.strike(path)
+    striking = asyncio.create_task(asyncio.to_thread(case.blow.strike, path))
+    for number in itertools.count():
+        done, _ = await asyncio.wait([striking], timeout=0)
+        if done:
+            break
+        await _ask(running, attacks(case, cell, f"meanwhile-{number}"), outcome)
+    await striking
     await running.wait_read()
     await _ask(running, attacks(case, cell, "read"), outcome)
     if case.blow.deletes or "renamed" in case.blow.name:

@@ -51,9 +51,8 @@ def hidden(mark: str, path: str = "/admin") -> str:
 
 def _outer(mark: str, headers: list[str], body: str, end: str) -> bytes:
     """`~` in a body stands for the hidden request."""
-    lines = ["POST /public HTTP/1.1", f"Host: {_HOST}", f"{MARK}: {mark}", *headers, "", ""]
-    text = end.join(lines) + body.replace("~", hidden(mark))
-    return text.replace("~~", hidden(mark)).encode("latin-1")
+    lines = [f"POST /public?{MARK}={mark} HTTP/1.1", f"Host: {_HOST}", *headers, "", ""]
+    return (end.join(lines) + body.replace("~", hidden(mark))).encode("latin-1")
 
 
 def _smuggled() -> Iterator[tuple[list[str], str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attacks import credentials, folders, framing, headers, paths, running, scene, servers, wire
+from tests.attacks import credentials, folders, framing, headers, paths, running, scene, servers, wire, withdrawals
 from tests.attacks import documents as docs
 from tests.attacks.battery import Attack, Outcome
 from tests.attacks.servers import Servers
@@ -26,7 +26,7 @@ REQUESTS: dict[str, Callable[[random.Random], Iterator[Attack]]] = {
     "hosts": lambda _: framing.hosts(),
     "bodies": lambda _: framing.bodies(),
 }
-KINDS = (*REQUESTS, "warm", "cold")
+KINDS = (*REQUESTS, "withdraw", "warm", "cold")
 _WARM, _COLD = 260, 300
 _SMALL = 11
 
@@ -102,7 +102,18 @@ async def _cold(plan: Plan, behind: Servers, outcome: Outcome) -> None:
             await folders.run_cold(gate, behind, Path(name), chosen, outcome)
 
 
+async def _withdraw(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+    ways = [
+        way for way in withdrawals.WAYS
+        if plan.only is None or f"withdraw/{way.name}/".startswith(plan.only) or plan.only.startswith(f"withdraw/{way.name}/")
+    ]  # fmt: skip
+    chosen = plan.chance("withdraw").sample(ways, 2) if plan.small and len(ways) > 2 else ways
+    async with running.folder(behind) as made:
+        await withdrawals.run(made, chosen, outcome)
+
+
 _STAGES: dict[str, Callable[[Plan, Servers, Outcome], Awaitable[None]]] = {
+    "withdraw": _withdraw,
     "warm": _warm,
     "cold": _cold,
 }

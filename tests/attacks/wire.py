@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.attacks.battery import Answered, Attack, Outcome
@@ -18,9 +18,9 @@ from tests.attacks.servers import MARK, Servers
 from tests.envoy import http2
 from tests.support import gate as gates
 
-AT_ONCE = 12
+AT_ONCE, LONELY_AT_ONCE = 12, 64
 PER_CONNECTION = 60
-_LONELY_S = 2.0
+_LONELY_S = 1.5
 """How long the client of an `alone` attack reads on; who may be left waiting is the gate."""
 _GONE = (OSError, EOFError, asyncio.IncompleteReadError, ssl.SSLError, ValueError, TimeoutError)
 
@@ -69,28 +69,29 @@ async def _send(place: Place, attacks: Sequence[Attack]) -> list[Answered]:
     """Answers in the order of the attacks."""
     found: dict[int, Answered] = {}
     order = sorted(range(len(attacks)), key=lambda n: _way(attacks[n]))
-    waiting = iter(
-        [
-            list(itertools.islice(group, PER_CONNECTION))
-            for _, run in itertools.groupby(order, key=lambda n: _way(attacks[n]))
-            for group in _cut(run)
-        ]
-    )
+    groups = [
+        group
+        for _, run in itertools.groupby(order, key=lambda n: _way(attacks[n]))
+        for group in _cut(run)
+    ]
 
-    async def worker() -> None:
+    async def worker(waiting: Iterator[list[int]]) -> None:
         for numbers in waiting:
             left = numbers
             while left:
                 left = await _batch(place, attacks, left, found)
 
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(AT_ONCE):
-            tasks.create_task(worker())
+    for alone, workers in ((False, AT_ONCE), (True, LONELY_AT_ONCE)):
+        waiting = iter([group for group in groups if attacks[group[0]].alone is alone])
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(workers):
+                tasks.create_task(worker(waiting))
     return [found[number] for number in range(len(attacks))]
 
 
-def _way(attack: Attack) -> tuple[str, bool, bool]:
-    return (attack.sni or "", bool(attack.fields), attack.alone)
+def _way(attack: Attack) -> tuple[str, bool, str]:
+    """Attacks with the same one may share a connection."""
+    return (attack.sni or "", bool(attack.fields), attack.id if attack.alone else "")
 
 
 def _cut(numbers: Iterable[int]) -> list[list[int]]:
