@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential bench golden generate format lock clean
+.PHONY: help setup demo test check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential attacks bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -56,6 +56,9 @@ image: setup ## our container image, without a registry, as build/image/gatereev
 
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
 	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q
+
+attacks: setup ## hostile and broken inputs against the real gate; ONLY=id, SEED=n; build/attacks.json
+	$(BIN)/python -m tests.attacks $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## every figure, a table and build/bench.json
 	$(BIN)/python -m bench

@@ -69,7 +69,7 @@ def _simple(
 def _rules(ports: Ports, *, hole: bool) -> list[Document]:
     subject = {"name": "subject", "location": "request-header", "path": SUBJECT, "role": "subject"}
     deny = [_MALLORY, {"purposes": ["marketing"]}, {"regions": ["us"]}]
-    allow = [{"subjects": [{"anonymous": True}]}] if hole else _PARTNERS
+    allow = [*_PARTNERS, {"subjects": [{"anonymous": True}]}] if hole else _PARTNERS
     rollout = {
         "model": "rules",
         "match": [{"headers": {CANARY: "yes"}, "version": "2"}],

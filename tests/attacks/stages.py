@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import tempfile
@@ -58,13 +59,19 @@ class Plan:
 
 
 async def run(plan: Plan) -> Outcome:
+    """All stages at once, each with gate and servers of its own; most of it is waiting."""
     outcome = Outcome()
-    async with servers.serving() as behind:
-        await _requests(plan, behind, outcome)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_requests(plan, outcome))
         for kind in (one for one in plan.kinds if one in _STAGES):
-            with _timed(outcome, kind):
-                await _STAGES[kind](plan, behind, outcome)
+            tasks.create_task(_stage(kind, plan, outcome))
     return outcome
+
+
+async def _stage(kind: str, plan: Plan, outcome: Outcome) -> None:
+    with _timed(outcome, kind):
+        async with servers.serving() as behind:
+            await _STAGES[kind](plan, behind, outcome)
 
 
 @contextlib.contextmanager
@@ -74,12 +81,12 @@ def _timed(outcome: Outcome, kind: str) -> Iterator[None]:
     outcome.seconds[kind] = round(time.monotonic() - start, 1)
 
 
-async def _requests(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+async def _requests(plan: Plan, outcome: Outcome) -> None:
     """Thousands of requests to one folder that stands still."""
     chosen = [kind for kind in plan.kinds if kind in REQUESTS]
     if not chosen:
         return
-    async with running.folder(behind) as made:
+    async with servers.serving() as behind, running.folder(behind) as made:
         made.write(scene.files(made.ports, hole=plan.hole))
         await made.start()
         await running.until_served(made, docs.host("rules"), docs.key("acme"))
@@ -89,10 +96,18 @@ async def _requests(plan: Plan, behind: Servers, outcome: Outcome) -> None:
                 await wire.run(made.place, behind, asked, outcome)
 
 
-async def _warm(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+async def _warm(plan: Plan, _behind: Servers, outcome: Outcome) -> None:
+    """In two folders, because most of the time is spent waiting for one to be read."""
     chosen = folders.cases("warm", plan.chance("warm"), plan.wanted(_WARM), plan.only)
-    async with running.folder(behind) as made:
-        await folders.run_warm(made, chosen, outcome)
+
+    async def half(cases: Sequence[folders.Case]) -> None:
+        async with servers.serving() as own, running.folder(own) as made:
+            await folders.run_warm(made, cases, outcome)
+
+    async with asyncio.TaskGroup() as tasks:
+        for cases in (chosen[::2], chosen[1::2]):
+            if cases:
+                tasks.create_task(half(cases))
 
 
 async def _cold(plan: Plan, behind: Servers, outcome: Outcome) -> None:
