@@ -1,10 +1,10 @@
 """`python -m tests.attacks`: the battery. Exit 1 when anything reached a server without a policy.
 
-    python -m tests.attacks                     everything; about 10 000 inputs
-    python -m tests.attacks --small             a selection, in seconds
-    python -m tests.attacks --only ID           what begins with this id, as a failure prints it
-    python -m tests.attacks --seed 7            other documents, other places to cut them
-    python -m tests.attacks --kind paths        one kind (several: give it again)
+python -m tests.attacks                     everything; about 10 000 inputs
+python -m tests.attacks --small             a selection, in seconds
+python -m tests.attacks --only ID           what begins with this id, as a failure prints it
+python -m tests.attacks --seed 7            other documents, other places to cut them
+python -m tests.attacks --kind paths        one kind (several: give it again)
 """
 
 from __future__ import annotations

@@ -90,9 +90,7 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def judge(
-        self, attack: Attack, answered: Answered, seen: Mapping[str, Iterable[Seen]]
-    ) -> None:
+    def judge(self, attack: Attack, answered: Answered, seen: Mapping[str, Iterable[Seen]]) -> None:
         row = self.rows.setdefault(attack.kind, Row())
         mine = tuple(seen.get(attack.id, ()))
         why = next(filter(None, (_wrong(attack, one) for one in mine)), None)

@@ -94,7 +94,10 @@ def _authorizations(chance: random.Random) -> Iterator[tuple[str, list[Header]]]
     yield "twice-basic", [(name, "Basic eDp5"), (name, f"Bearer {token}")]
     yield "twice-empty", [(name, ""), (name, f"Bearer {token}")]
     yield "proxy", [("Proxy-Authorization", f"Bearer {token}")]
-    yield "cookie", [("Cookie", f"access_token={token}; token={token}; Authorization=Bearer {token}")]
+    yield (
+        "cookie",
+        [("Cookie", f"access_token={token}; token={token}; Authorization=Bearer {token}")],
+    )
     yield "other-header", [("X-Authorization", f"Bearer {token}"), ("X-Forwarded-Authorization", f"Bearer {token}"), ("X-Access-Token", token)]  # fmt: skip
     for number in range(40):
         at = chance.randrange(len(token))
@@ -130,10 +133,41 @@ def _tokens(chance: random.Random) -> Iterator[tuple[str, str]]:
         yield f"confused-{number}", hs256(secret)
         yield f"confused-no-kid-{number}", hs256(secret, kid=None)
         yield f"confused-512-{number}", hs256(secret, alg="HS512")
-    algorithms: tuple[object, ...] = ("HS256", "RS256", "PS256", "ES384", "ES512", "ES256K", "EdDSA", "es256", "ES256 ", "dir", "RSA-OAEP", 256, None, ["ES256"], {}, True)
+    algorithms: tuple[object, ...] = (
+        "HS256",
+        "RS256",
+        "PS256",
+        "ES384",
+        "ES512",
+        "ES256K",
+        "EdDSA",
+        "es256",
+        "ES256 ",
+        "dir",
+        "RSA-OAEP",
+        256,
+        None,
+        ["ES256"],
+        {},
+        True,
+    )
     for number, one in enumerate(algorithms):
         yield f"alg-{number}", signed(HEADER | {"alg": one}, claims)
-    critical: tuple[object, ...] = (["exp"], ["b64"], ["x"], [], ["alg"], ["exp", "exp"], "exp", {"exp": 1}, [1], None, True, [""], ["http://openbanking.org.uk/iat"])
+    critical: tuple[object, ...] = (
+        ["exp"],
+        ["b64"],
+        ["x"],
+        [],
+        ["alg"],
+        ["exp", "exp"],
+        "exp",
+        {"exp": 1},
+        [1],
+        None,
+        True,
+        [""],
+        ["http://openbanking.org.uk/iat"],
+    )
     for number, one in enumerate(critical):
         yield f"crit-{number}", signed(HEADER | {"crit": one, "exp": now + 100}, claims)
     for number, one in enumerate((False, True, "false", 0, None)):
@@ -158,8 +192,8 @@ def _tokens(chance: random.Random) -> Iterator[tuple[str, str]]:
         for number, value in enumerate(values):
             yield f"{name}-{number}", signed(HEADER, docs.claims("alice", **{name: value}))
     whole = json.dumps(claims)[:-1]
-    for number, more in enumerate((', "sub": "mallory"}', ', "s\\u0075b": "mallory"}', f', "exp": {now - 3600}}}', ', "aud": "other"}', ', "iss": "https://other.test"}', ', "groups": ["x"]}', "} x", "}}")):  # fmt: skip
-        yield f"double-{number}", signed(HEADER, (whole + more).encode())
+    for number, end in enumerate((', "sub": "mallory"}', ', "s\\u0075b": "mallory"}', f', "exp": {now - 3600}}}', ', "aud": "other"}', ', "iss": "https://other.test"}', ', "groups": ["x"]}', "} x", "}}")):  # fmt: skip
+        yield f"double-{number}", signed(HEADER, (whole + end).encode())
     for number, payload in enumerate(([], "alice", b"{", b"", b"null", b"\xff\xfe", b"[" * 3000, b'{"a":' * 800 + b"1" + b"}" * 800, good())):  # fmt: skip
         yield f"payload-{number}", signed(HEADER, payload)
     for number, header in enumerate(([], "ES256", b"{", b"", b"\xff", {"typ": "JWT"}, b"null", {})):

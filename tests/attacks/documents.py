@@ -49,7 +49,7 @@ def document(
 
 
 def text(*documents: Document) -> bytes:
-    return yaml.safe_dump_all(documents, sort_keys=False).encode()
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False).encode()
 
 
 def host(name: str) -> str:

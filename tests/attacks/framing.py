@@ -57,7 +57,28 @@ def _outer(mark: str, headers: list[str], body: str, end: str) -> bytes:
 
 def _smuggled() -> Iterator[tuple[list[str], str, str]]:
     crlf = "\r\n"
-    lengths = ("0", "4", "90", "-1", "+0", "0x0", "0.0", "1e1", "0 0", "", "zero", "18446744073709551616", "9" * 30, "0, 90", "0,0", "00", "0\t", "\x0b0", "0;", "0 ;x")
+    lengths = (
+        "0",
+        "4",
+        "90",
+        "-1",
+        "+0",
+        "0x0",
+        "0.0",
+        "1e1",
+        "0 0",
+        "",
+        "zero",
+        "18446744073709551616",
+        "9" * 30,
+        "0, 90",
+        "0,0",
+        "00",
+        "0\t",
+        "\x0b0",
+        "0;",
+        "0 ;x",
+    )
     codings = (
         "chunked", "xchunked", "chunked, identity", "identity, chunked", "identity", "gzip, chunked", "chunked, chunked", "chunked;x=y", "chunkedx", '"chunked"', "\x0bchunked",
         "chunk\x00ed", "chunk ed", "CHUNKED", "chunked,", ",chunked", "chunked\t", "\xa0chunked", "deflate", "chunked, gzip", "",
@@ -76,7 +97,29 @@ def _smuggled() -> Iterator[tuple[list[str], str, str]]:
              "Content-Length\x00", "Content_Length", "transfer-encoding", "TRANSFER-ENCODING")  # fmt: skip
     for name, value in itertools.product(names, ("chunked", "4")):
         yield [f"{name}: {value}", "Content-Length: 4"], "0\r\n\r\n~", crlf
-    for size in ("-1", "0x0", "+0", "", " ", "g", "f" * 17, "1" + "0" * 16, "0\x00", "0 0", ";", ";a", "0;\n", "00000", "0 ", "0\t", "0;a=b", "0;a\rb", "0\r", "7fffffffffffffff", "0" * 400):
+    for size in (
+        "-1",
+        "0x0",
+        "+0",
+        "",
+        " ",
+        "g",
+        "f" * 17,
+        "1" + "0" * 16,
+        "0\x00",
+        "0 0",
+        ";",
+        ";a",
+        "0;\n",
+        "00000",
+        "0 ",
+        "0\t",
+        "0;a=b",
+        "0;a\rb",
+        "0\r",
+        "7fffffffffffffff",
+        "0" * 400,
+    ):
         yield [CHUNKED], f"{size}\r\n~", crlf
         yield [CHUNKED], f"{size}\r\n\r\n~", crlf
         yield [CHUNKED], f"1\r\nx\r\n{size}\r\n\r\n~", crlf
@@ -104,7 +147,10 @@ def _lines() -> tuple[str, ...]:
 
 def _of_http2() -> Iterator[list[http2.Field]]:
     name = _HOST
-    line, whole = "\r\nx-api-key: acme-0123456789abcdef\r\n", f"\r\n\r\nPOST /admin HTTP/1.1\r\nhost: {name}\r\n{MARK}: ~\r\ncontent-length: 0\r\n\r\n"
+    line, whole = (
+        "\r\nx-api-key: acme-0123456789abcdef\r\n",
+        f"\r\n\r\nPOST /admin HTTP/1.1\r\nhost: {name}\r\n{MARK}: ~\r\ncontent-length: 0\r\n\r\n",
+    )
     for text in (line, whole, "\n", "\r", "\0", "\n x: y", "\x0b", "\x7f"):
         yield http2.request("/public", ("x", f"a{text}b"), host=name)
         yield http2.request(f"/public{text}", host=name)
@@ -151,14 +197,16 @@ def hosts() -> Iterator[Attack]:
             yield Attack(id=one, sni=name, alone=True, data=head.encode("latin-1"))
     for number, version in enumerate(("HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "HTTP/1.1x", "http/1.1", "HTTP/11", "", "HTTP/1.1 x", "FOO/1.1")):  # fmt: skip
         mark = f"hosts/version-{number}"
-        head = f"POST {infer} {version}\r\nHost: {name}\r\n{MARK}: {mark}\r\nContent-Length: 0\r\n\r\n"
+        head = (
+            f"POST {infer} {version}\r\nHost: {name}\r\n{MARK}: {mark}\r\nContent-Length: 0\r\n\r\n"
+        )
         yield Attack(id=mark, sni=name, alone=True, data=head.encode())
     yield from both("hosts/legitimate", "infer", [ACME], target=infer, may=frozenset({scene.INFER}), control=True)  # fmt: skip
 
 
 def _plain_http() -> Iterator[Attack]:
     """Governed hosts over plain HTTP, with every credential that is good over TLS."""
-    for number, (name, path) in enumerate(((scene_host, "/") for scene_host in scene.HOSTS)):
+    for number, (name, path) in enumerate((scene_host, "/") for scene_host in scene.HOSTS):
         for who in (ACME, ("X-Forwarded-Proto", "https"), ("X-Forwarded-Scheme", "https"), ("Front-End-Https", "on"), ("Upgrade-Insecure-Requests", "1")):  # fmt: skip
             mark = f"framing/plain-{number}/{who[0]}"
             target = scene.INFER_PATH if name == "infer" else "/public" if name == "paths" else path

@@ -51,7 +51,9 @@ def climbing(chance: random.Random) -> Iterator[Attack]:
             mixed = chance.choice(["", "x/", "x%20/"])
             targets = {
                 "up": f"/public/{mixed}{'../' if mixed else ''}{dot}{dot}{slash}admin",
-                "half": f"/public{slash}{dot}.{slash}admin" if s != "plain" else f"/public/.{dot}/admin",
+                "half": f"/public{slash}{dot}.{slash}admin"
+                if s != "plain"
+                else f"/public/.{dot}/admin",
             }
         for label, target in targets.items():
             yield from both(f"paths/{d}+{s}/{label}", "paths", target=target)
@@ -95,7 +97,14 @@ def fixed(chance: random.Random) -> Iterator[Attack]:
 def _canonical() -> Spoilt:
     good = {
         f"/v2/models/infer{rest}".encode()
-        for rest in ("", "/infer", "/ready", "/versions/1", "/versions/1/infer", "/versions/1/ready")
+        for rest in (
+            "",
+            "/infer",
+            "/ready",
+            "/versions/1",
+            "/versions/1/infer",
+            "/versions/1/ready",
+        )
     }
 
     def look(seen: Seen) -> str | None:

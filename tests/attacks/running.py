@@ -74,9 +74,8 @@ async def until_served(running: Running, host: str, *headers: str) -> None:
     while await running.status_of(host, *headers) != 200:
         process = running.up.process
         ended = process is not None and process.poll() is not None
-        assert not ended and time.monotonic() < end, (
-            f"{host} is not served\n{running.up.output()[-3000:]}"
-        )
+        if ended or time.monotonic() > end:
+            raise AssertionError(f"{host} is not served\n{running.up.output()[-3000:]}")
         await asyncio.sleep(0.02)
 
 

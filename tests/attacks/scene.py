@@ -1,10 +1,10 @@
 """The folder that requests attack: it stands still while thousands of them come.
 
-    rules    a model whose rules read purpose, region, subject, requested version and a match
-    paths    /public is a model for everybody, /admin beside it one for a partner, on one host
-    infer    a model with fixed operations (kserve-v2) for staff and partners
-    chat     two models with one API, told apart by the body; `shared`: both on one server
-    open     a model that asks for a token only
+rules    a model whose rules read purpose, region, subject, requested version and a match
+paths    /public is a model for everybody, /admin beside it one for a partner, on one host
+infer    a model with fixed operations (kserve-v2) for staff and partners
+chat     two models with one API, told apart by the body; `shared`: both on one server
+open     a model that asks for a token only
 """
 
 from __future__ import annotations

@@ -11,7 +11,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attacks import credentials, folders, framing, headers, paths, running, scene, servers, wire, withdrawals
+from tests.attacks import (
+    credentials,
+    folders,
+    framing,
+    headers,
+    paths,
+    running,
+    scene,
+    servers,
+    wire,
+    withdrawals,
+)
 from tests.attacks import documents as docs
 from tests.attacks.battery import Attack, Outcome
 from tests.attacks.servers import Servers

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.attacks.battery import Answered, Attack, Outcome
@@ -100,7 +100,9 @@ def _cut(numbers: Iterable[int]) -> list[list[int]]:
 
 
 @contextlib.asynccontextmanager
-async def connected(place: Place, sni: str | None, *protocols: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+async def connected(
+    place: Place, sni: str | None, *protocols: str
+) -> AsyncIterator[gates.Connection]:
     """A connection to the gate, ended at once when it is done with."""
     tls = None if sni is None else _tls(*(protocols or ("http/1.1",)))
     async with asyncio.timeout(gates.DEADLINE_S):

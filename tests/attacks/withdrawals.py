@@ -271,5 +271,3 @@ async def _anew(running: Running, cell: Cell, way: Withdrawal) -> tuple[Attack, 
             answer = await connection.answer()
             return attack, Answered(status=answer.status, code=answer.code)
     return attack, Answered(status=0)
-
-
