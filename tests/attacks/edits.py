@@ -30,7 +30,7 @@ def _put(value: Any, *path: str | int) -> Edit:
         for step in way:
             here = here[step]
         if isinstance(here, list) or last in here:
-            here[last] = value
+            here[last] = value  # type: ignore[index]  # of the holder
 
     return edit
 

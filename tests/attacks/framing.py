@@ -33,7 +33,7 @@ def attacks() -> Iterator[Attack]:
     for number, fields in enumerate(_of_http2()):
         mark = f"framing/h2-{number}"
         yield Attack(
-            id=mark, sni=_HOST, may=PUBLIC, fields=tuple((_put(a, mark), _put(b, mark)) for a, b in fields),
+            id=mark, sni=_HOST, may=PUBLIC, fields=(*((_put(a, mark), _put(b, mark)) for a, b in fields), (MARK, mark)),
             data=b"",
         )  # fmt: skip
     yield from both("framing/legitimate", "paths", target="/public", may=PUBLIC, control=True)

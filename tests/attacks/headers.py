@@ -74,7 +74,7 @@ def _twice(
     }  # fmt: skip
     for label, text in odd_bytes.items():
         if text is None:
-            yield label, [(name, f"{bad[:1]}\t{bad[1:]}")]
+            yield label, [(name, f"{good}\t{bad}")]
             continue
         yield f"{label}-after", [(name, bad + text)]
         yield f"{label}-before", [(name, text + bad)]
