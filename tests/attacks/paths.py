@@ -34,15 +34,25 @@ SLASH = {
 }  # fmt: skip
 
 LEGITIMATE = (
-    "/public", "/public/", "/public/a", "/public/a%20b", "/public/a-b_c~d", "/public/a.b.c", "/public/v1.0/x", "/public/caf%C3%A9",
-    "/public/a?b=%2e%2e%2fadmin", "/public/a?x=/../admin", "/public/%E2%82%AC", "/public/a:b@c", "/public/a+b", "/public/a..b",
+    "/public", "/public/", "/public/a", "/public/a-b_c~d", "/public/a.b.c", "/public/v1.0/x", "/public/a?b=%2e%2e%2fadmin", "/public/a?x=/../admin",
+    "/public/a:b@c", "/public/a+b", "/public/a..b",
 )  # fmt: skip
+ESCAPED = (
+    "/public/a%20b",
+    "/public/caf%C3%A9",
+    "/public/%E2%82%AC",
+    "/public/...",
+    "/public/a%7Eb",
+)
+"""One meaning, and yet a governed path may do without: whether they are answered is no matter here."""
 
 
 def climbing(chance: random.Random) -> Iterator[Attack]:
     public = frozenset({scene.PUBLIC})
     for number, path in enumerate(LEGITIMATE):
         yield from both(f"paths/legitimate-{number}", "paths", target=path, may=public, control=True)  # fmt: skip
+    for number, path in enumerate(ESCAPED):
+        yield from both(f"paths/escaped-{number}", "paths", target=path, may=public)
     admin = frozenset({scene.ADMIN})
     yield from both("paths/legitimate-admin", "paths", [ACME], target="/admin", may=admin, control=True)  # fmt: skip
     for (d, dot), (s, slash) in itertools.product(DOT.items(), SLASH.items()):
