@@ -1,7 +1,8 @@
 """Documents × ways to be broken × ways to be reached.
 
 Each blow falls on one file of a cell of its own. *Warm*: while the gate serves the whole cell, and
-again after it has read the change. *Cold*: before the gate ever saw the cell whole. No caller whom
+again after it has read the change. *Cold*: before the gate ever saw the cell whole. *Restart*: between
+two runs of one gate, which keeps its state. No caller whom
 the whole documents refuse may be answered by the cell's server afterwards, whatever it was.
 
 What a deliberate deletion may give, and nothing else (`may_gain`): a whole policy file that only
@@ -39,7 +40,7 @@ BATCH = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One blow on one file of a cell. stage: warm or cold."""
+    """One blow on one file of a cell. stage: warm, cold or restart."""
 
     stage: str
     file: str
@@ -159,6 +160,45 @@ async def _strike_warm(running: Running, case: Case, cell: Cell, outcome: Outcom
         await _ask(running, attacks(case, cell, "settled"), outcome)
     _sweep(running.up.folder, cell, keep=cell.files())
     running.write(cell.files())
+
+
+def restarts(chance: random.Random, only: str | None = None) -> list[list[Case]]:
+    """What is deleted, and what is broken, while nothing runs: one file of each cell."""
+    listed = cases("restart", chance, 10_000, only)
+    deleted = [one for one in listed if one.blow.name == "deleted"]
+    broken = [
+        chance.choice(mine)
+        for file in FILES
+        if (mine := [one for one in listed if one.file == file and not one.blow.deletes])
+    ]
+    return [batch for batch in (deleted, broken) if batch]
+
+
+async def run_restarts(
+    running: Running, batches: Sequence[Sequence[Case]], outcome: Outcome
+) -> None:
+    """The gate has served whole cells, ends, and starts on the changed folder with its old state."""
+    running.write(docs.platform(running.ports) | {"gateway.yaml": cells.gateway(running.ports)})
+    for _, cell in _numbered(running, batches):
+        running.write(cell.files() | cell.doors())
+    await running.start()
+    for case, cell in _numbered(running, batches):
+        await _ask(running, controls(case.id, cell, "whole"), outcome)
+    for number, batch in enumerate(batches):
+        await asyncio.to_thread(running.up.end)
+        struck = [one for one in _numbered(running, batches) if one[0] in batch]
+        for case, cell in struck:
+            case.blow.strike(running.up.folder / f"{cell.ns}-{case.file}.yaml")
+        await running.start()
+        for case, cell in struck:
+            await _ask(running, attacks(case, cell, f"start-{number}"), outcome)
+        for _, cell in struck:
+            _sweep(running.up.folder, cell)
+
+
+def _numbered(running: Running, batches: Sequence[Sequence[Case]]) -> list[tuple[Case, Cell]]:
+    listed = [case for batch in batches for case in batch]
+    return [(case, Cell(number=n, ports=running.ports)) for n, case in enumerate(listed)]
 
 
 async def _ask(running: Running, asked: Sequence[Attack], outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ from tests.attacks import (
     folders,
     framing,
     headers,
+    keysets,
     paths,
     running,
     scene,
@@ -38,7 +39,7 @@ REQUESTS: dict[str, Callable[[random.Random], Iterator[Attack]]] = {
     "hosts": lambda _: framing.hosts(),
     "bodies": lambda _: framing.bodies(),
 }
-KINDS = (*REQUESTS, "withdraw", "warm", "cold")
+KINDS = (*REQUESTS, "withdraw", "restart", "keys", "warm", "cold")
 _WARM, _COLD = 260, 300
 _SMALL = 11
 
@@ -138,8 +139,22 @@ async def _withdraw(plan: Plan, behind: Servers, outcome: Outcome) -> None:
         await withdrawals.run(made, chosen, outcome)
 
 
+async def _restart(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+    batches = folders.restarts(plan.chance("restart"), plan.only)
+    async with running.folder(behind) as made:
+        await folders.run_restarts(made, batches[:1] if plan.small else batches, outcome)
+
+
+async def _keys(plan: Plan, behind: Servers, outcome: Outcome) -> None:
+    with tempfile.TemporaryDirectory(prefix="gr-keys-") as name:
+        async with gates.running_gate("g") as gate:
+            await keysets.run(gate, behind, Path(name), plan.only, outcome, small=plan.small)
+
+
 _STAGES: dict[str, Callable[[Plan, Servers, Outcome], Awaitable[None]]] = {
     "withdraw": _withdraw,
+    "restart": _restart,
+    "keys": _keys,
     "warm": _warm,
     "cold": _cold,
 }
