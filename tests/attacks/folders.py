@@ -30,7 +30,7 @@ from tests.attacks.battery import Attack, Outcome
 from tests.attacks.breaking import Blow
 from tests.attacks.cells import Cell, Way
 from tests.attacks.documents import Ports
-from tests.attacks.running import Running
+from tests.attacks.running import Running, until_served
 from tests.attacks.servers import Servers
 from tests.support import gate as gates
 
@@ -97,12 +97,14 @@ def attacks(case: Case, cell: Cell, moment: str) -> list[Attack]:
                     told=told,
                 )
             )
-    return [*found, _web(case.id, moment)]
+    return [*found, *_web(case, moment)]
 
 
-def _web(mark: str, moment: str) -> Attack:
-    """The website of another namespace, which no blow may touch."""
-    return _control(f"{mark}/web/{moment}", docs.host("web"), None, docs.WEB)
+def _web(case: Case, moment: str) -> list[Attack]:
+    """The website of another namespace, which no blow may touch while the last good form serves."""
+    if case.stage == "cold":
+        return []
+    return [_control(f"{case.id}/web/{moment}", docs.host("web"), None, docs.WEB)]
 
 
 def controls(stage: str, cell: Cell, moment: str) -> list[Attack]:
@@ -131,6 +133,8 @@ async def run_warm(running: Running, chosen: Sequence[Case], outcome: Outcome) -
         for _, cell in batch:
             running.write(cell.files() | cell.doors())
         await running.wait_read()
+        for _, cell in batch:
+            await until_served(running, cell.model_host, docs.key("acme"))
         whole = [one for _, cell in batch for one in controls("warm", cell, "whole")]
         await _ask(running, whole, outcome)
         for case, cell in batch:
@@ -140,7 +144,7 @@ async def run_warm(running: Running, chosen: Sequence[Case], outcome: Outcome) -
         await running.wait_read()
     last = Cell(number=len(chosen), ports=running.ports)
     running.write(last.files() | last.doors())
-    await running.wait_read()
+    await until_served(running, last.model_host, docs.key("acme"))
     await _ask(running, controls("warm", last, "last"), outcome)
 
 
@@ -153,11 +157,9 @@ async def _strike_warm(running: Running, case: Case, cell: Cell, outcome: Outcom
             break
         await _ask(running, attacks(case, cell, f"meanwhile-{number}"), outcome)
     await striking
-    await running.wait_read()
-    await _ask(running, attacks(case, cell, "read"), outcome)
-    if case.blow.deletes or "renamed" in case.blow.name:
+    for moment in ("read", "settled"):  # what settles first may be read after the canary
         await running.wait_read()
-        await _ask(running, attacks(case, cell, "settled"), outcome)
+        await _ask(running, attacks(case, cell, moment), outcome)
     _sweep(running.up.folder, cell, keep=cell.files())
     running.write(cell.files())
 
@@ -183,6 +185,7 @@ async def run_restarts(
         running.write(cell.files() | cell.doors())
     await running.start()
     for case, cell in _numbered(running, batches):
+        await until_served(running, cell.model_host, docs.key("acme"))
         await _ask(running, controls(case.id, cell, "whole"), outcome)
     for number, batch in enumerate(batches):
         await asyncio.to_thread(running.up.end)

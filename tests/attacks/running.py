@@ -75,7 +75,9 @@ async def until_served(running: Running, host: str, *headers: str) -> None:
         process = running.up.process
         ended = process is not None and process.poll() is not None
         if ended or time.monotonic() > end:
-            raise AssertionError(f"{host} is not served\n{running.up.output()[-3000:]}")
+            raise AssertionError(
+                f"{host} is not served to {headers}\n{running.up.output()[-3000:]}"
+            )
         await asyncio.sleep(0.02)
 
 
