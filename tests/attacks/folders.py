@@ -50,6 +50,17 @@ class Case:
     def id(self) -> str:
         return f"{self.stage}/{self.file}/{self.blow.name}"
 
+    def strike(self, folder: Path, cell: Cell) -> None:
+        """The same blow on the cell's own file: what is written is the cell's, bent."""
+        name = f"{cell.ns}-{self.file}.yaml"
+        listed = breaking.blows(name, cell.files()[name], self.chance(self.stage, self.file))
+        next(one for one in listed if one.name == self.blow.name).strike(folder / name)
+
+    @staticmethod
+    def chance(stage: str, file: str) -> random.Random:
+        """Where bytes are cut and bent."""
+        return random.Random(f"{stage} {file}")
+
 
 FILES = ("model", "version", "allow", "deny", "service", "slice", "grant", "route")
 _LARGE = ("too-large", "too-many-characters")
@@ -61,7 +72,7 @@ def cases(stage: str, chance: random.Random, wanted: int, only: str | None = Non
     found = []
     for file, data in model.files().items():
         what = file.rpartition("-")[2].removesuffix(".yaml")
-        for blow in breaking.blows(file, data, random.Random(f"{stage} {file}")):
+        for blow in breaking.blows(file, data, Case.chance(stage, what)):
             usable = blow.warm if stage == "warm" else blow.cold
             if usable and (blow.name not in _LARGE or what in ("model", "deny")):
                 found.append(Case(stage=stage, file=what, blow=blow))
@@ -149,8 +160,7 @@ async def run_warm(running: Running, chosen: Sequence[Case], outcome: Outcome) -
 
 
 async def _strike_warm(running: Running, case: Case, cell: Cell, outcome: Outcome) -> None:
-    path = running.up.folder / f"{cell.ns}-{case.file}.yaml"
-    striking = asyncio.create_task(asyncio.to_thread(case.blow.strike, path))
+    striking = asyncio.create_task(asyncio.to_thread(case.strike, running.up.folder, cell))
     for number in itertools.count():
         done, _ = await asyncio.wait([striking], timeout=0)
         if done:
@@ -191,7 +201,7 @@ async def run_restarts(
         await asyncio.to_thread(running.up.end)
         struck = [one for one in _numbered(running, batches) if one[0] in batch]
         for case, cell in struck:
-            case.blow.strike(running.up.folder / f"{cell.ns}-{case.file}.yaml")
+            case.strike(running.up.folder, cell)
         await running.start()
         for case, cell in struck:
             await _ask(running, attacks(case, cell, f"start-{number}"), outcome)
@@ -234,7 +244,7 @@ async def run_cold(
         for name, data in (shared | cell.files() | cell.doors()).items():
             (folder / name).write_bytes(data)
         if case is not None:
-            case.blow.strike(folder / f"{cell.ns}-{case.file}.yaml")
+            case.strike(folder, cell)
         with contextlib.suppress(
             errors.GatereeveError
         ):  # the controls tell that nothing came of it
