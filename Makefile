@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential withdrawals bench golden generate format lock clean
+.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential withdrawals attacks bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -63,6 +63,9 @@ differential: setup ## reference decision against the real Envoy; N cases (defau
 withdrawals: setup ## nobody is answered by older rules once a gate is current; N withdrawals (default 10000)
 	GATEREEVE_WITHDRAWALS=$(or $(N),10000) $(BIN)/python -m pytest tests/envoy/test_withdrawals.py -q -k no_host
 	@cat build/withdrawals.json
+
+attacks: setup ## hostile and broken inputs against the real gate; ONLY=id, SEED=n; build/attacks.json
+	$(BIN)/python -m tests.attacks $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## every figure, a table and build/bench.json
 	$(BIN)/python -m bench

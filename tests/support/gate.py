@@ -200,9 +200,13 @@ class Gate:
     async def publish(self, *texts: str) -> Compiled:
         """Serves these documents, and returns when the Envoy runs them."""
         made = self.compile(*texts)
+        await self.publish_compiled(made)
+        return made
+
+    async def publish_compiled(self, made: Compiled) -> None:
+        """Serves a compilation, and returns when the Envoy runs it."""
         snapshot = self.offer(made)
         await wait_active(self.admin, expected_of(snapshot), timeout_s=DEADLINE_S * 2)
-        return made
 
     def offer(self, made: Compiled) -> Snapshot:
         """Serves a compilation, and waits for nothing."""
