@@ -29,7 +29,7 @@ def compiled(scene: Scene) -> Gate:
 async def serve(scene: Scene, gate: Gate) -> None:
     snapshot = scene.gate._builder.build(gate)
     scene.gate.controller.set_snapshot(scene.gate.name, snapshot)
-    await wait_active(scene.gate._admin, expected_of(snapshot), timeout_s=20)
+    await wait_active(scene.gate.admin, expected_of(snapshot), timeout_s=20)
 
 
 async def answers(scene: Scene) -> tuple[tuple[int, str | None], ...]:

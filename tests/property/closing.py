@@ -188,8 +188,7 @@ def source(folder: Path) -> FolderSource:
 
 def remembering(before: World, now: World) -> World:
     """`now` with what a running gate remembers of `before`."""
-    remember = getattr(services, "remember", None)
-    return now if remember is None else replace(now, memory=remember(before, Memo()))  # type: ignore[call-arg]
+    return replace(now, memory=services.remember(before, Memo()))
 
 
 def answers(world: World, plan: Plan, extra: Iterable[str] = ()) -> frozenset[Answer]:

@@ -18,6 +18,7 @@ from gatereeve.compile import addresses, compiler, services
 from gatereeve.compile.compiler import Compiled
 from gatereeve.core.memo import Memo
 from tests.support import teams
+from tests.support.clocks import AT
 from tests.support.routes import (
     GATE,
     at,
@@ -29,7 +30,7 @@ from tests.support.routes import (
     to_service,
     version,
 )
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 
 GOVERNING = ("kind: Model\n", "kind: ModelVersion", "kind: AccessPolicy", "kind: HostGrant")
 PORT = 9000

@@ -11,6 +11,7 @@ from gatereeve.api import parse
 from gatereeve.api.assemble import assemble
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
+from tests.support.clocks import AT
 from tests.support.routes import (
     GATE,
     answer,
@@ -26,7 +27,6 @@ from tests.support.routes import (
     to_service,
     version,
 )
-from tests.support.worlds import AT
 
 INFER = "/v2/models/credit/infer"
 

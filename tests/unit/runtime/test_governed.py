@@ -12,8 +12,9 @@ from gatereeve.core.errors import SettingsError
 from gatereeve.core.memo import Memo
 from gatereeve.runtime import governed
 from gatereeve.runtime.governed import FileStore, Governed
+from tests.support.clocks import AT
 from tests.support.routes import EVERYTHING, at, model, service, version
-from tests.support.worlds import AT, world_of
+from tests.support.worlds import world_of
 
 LATER = AT + timedelta(minutes=5)
 MEMORY = Memory(
