@@ -316,7 +316,9 @@ async def connected(folder: Path) -> AsyncIterator[FolderGate]:
                 clock=clock,
                 server=server,
                 changes=changes,
-                documents=DocumentNotes(changes, clock, Digests(directory / "d"), Departures()),
+                documents=DocumentNotes(
+                    changes, clock, Digests(directory / "d"), Departures(clock)
+                ),
                 find_place=lambda _gate: "",
                 on_gates=lambda _gates: None,
                 on_active=lambda _name: None,

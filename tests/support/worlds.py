@@ -10,6 +10,8 @@ from gatereeve.api.assemble import assemble
 from gatereeve.api.world import World
 from tests.support.clocks import AT
 
+__all__ = ["AT", "codes", "world_of"]
+
 
 def world_of(*texts: str, at: datetime = AT) -> World:
     """The World of these documents; each text is one file, indentation is removed."""

@@ -16,11 +16,16 @@ from gatereeve.admission.guards.settings import CHANGED_BY
 from gatereeve.api import registry
 from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.protocols import Clock
 from gatereeve.core.records import What
 from gatereeve.core.refs import Ref
 
 MOST: Final = 10_000
 """Departures that are remembered; of more, the oldest are forgotten and have no name."""
+
+LATEST_S: Final = 30.0
+"""A deletion that the World shows later than this is not the one that was heard of: other admission
+may have refused that one, and another replica have heard of the next."""
 
 UNGOVERNED: Final = frozenset({"Namespace", "Service", "EndpointSlice", "Secret"})
 """Kinds that a World reads and nobody is stamped for."""
@@ -41,20 +46,22 @@ class Changed:
 
 
 class Departures:
-    """A `core.protocols.Witness` that remembers who let what go, until it is asked. Of one loop."""
+    """A `core.protocols.Witness` that remembers who let what go, for LATEST_S. Of one loop."""
 
-    def __init__(self) -> None:
-        self._heard: OrderedDict[Ref, str] = OrderedDict()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heard: OrderedDict[Ref, tuple[str, float]] = OrderedDict()
 
     def deleted(self, ref: Ref, by: str) -> None:
         self._heard.pop(ref, None)
-        self._heard[ref] = by
+        self._heard[ref] = by, self._clock.monotonic()
         if len(self._heard) > MOST:
             self._heard.popitem(last=False)
 
     def take(self, ref: Ref) -> str | None:
-        """Who let `ref` go, once; None when no replica's webhook heard of it here."""
-        return self._heard.pop(ref, None)
+        """Who let `ref` go, once; None when this replica's webhook did not hear of it just now."""
+        by, at = self._heard.pop(ref, (None, 0.0))
+        return by if self._clock.monotonic() - at <= LATEST_S else None
 
 
 def changes(before: World | None, after: World, departures: Departures) -> tuple[Changed, ...]:

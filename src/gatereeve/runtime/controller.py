@@ -113,7 +113,7 @@ class _House:
             observer=self._observe,
         )
         self._changes = Changes(recorder, clock)
-        departures = Departures()
+        departures = Departures(clock)
         self._digests = Digests(settings.state.documents)
         self._digests.load()
         self._door: Door | None = None

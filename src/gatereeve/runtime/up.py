@@ -111,7 +111,7 @@ class _House:
             clock=clock,
             server=self._server,
             changes=self._changes,
-            documents=DocumentNotes(self._changes, clock, self._digests, Departures()),
+            documents=DocumentNotes(self._changes, clock, self._digests, Departures(clock)),
             find_place=self._ports.take,
             on_gates=self._follow,
             on_active=self._tell,

@@ -10,6 +10,7 @@ from gatereeve.api import objects
 from gatereeve.api.world import ModelDoc, World
 from gatereeve.core.protocols import Witness
 from gatereeve.core.refs import Ref
+from tests.recording import StillClock
 from tests.support.clocks import AT
 from tests.support.reviews import plain
 from tests.support.worlds import world_of
@@ -34,7 +35,7 @@ def digest(of: World) -> str:
 
 
 def test_what_comes_changes_and_goes_is_told_with_who_and_digests() -> None:
-    departures = Departures()
+    departures = Departures(StillClock())
     nothing, first = world(None), world(MODEL)
     second = world(MODEL.replace("limited", "high"), by="max")
 
@@ -55,26 +56,26 @@ def test_what_nobody_said_is_no_change() -> None:
     first = world(MODEL, resourceVersion="1")
     again = world(MODEL, resourceVersion="2", finalizers=["a/b"], generation=2)
 
-    assert changes(first, first, Departures()) == ()
-    assert changes(first, again, Departures()) == ()
+    assert changes(first, first, Departures(StillClock())) == ()
+    assert changes(first, again, Departures(StillClock())) == ()
 
 
 def test_labels_are_a_change_with_the_same_digest() -> None:
     first, labelled = world(MODEL), world(MODEL, labels={"a": "b"})
 
-    [change] = changes(first, labelled, Departures())
+    [change] = changes(first, labelled, Departures(StillClock()))
     assert (change.what, change.before, change.after) == ("changed", digest(first), digest(first))
 
 
 def test_a_name_in_a_file_was_typed() -> None:
     typed = MODEL.replace("offers,", "offers, annotations: {gatereeve.dev/changed-by: me},", 1)
 
-    [change] = changes(None, world_of(typed), Departures())
+    [change] = changes(None, world_of(typed), Departures(StillClock()))
     assert change.by is None
 
 
 def test_departures_are_bounded_and_the_last_word_counts() -> None:
-    departures: Departures = Departures()
+    departures: Departures = Departures(StillClock())
     witness: Witness = departures
     for number in range(changers.MOST + 5):
         witness.deleted(Ref("gatereeve.dev", "Model", "shop", f"m{number}"), "mia")
@@ -85,8 +86,16 @@ def test_departures_are_bounded_and_the_last_word_counts() -> None:
     assert departures.take(REF) == "max"
 
 
+def test_a_name_that_was_heard_long_before_is_not_the_name_of_this_deletion() -> None:
+    clock = StillClock()
+    departures = Departures(clock)
+    departures.deleted(REF, "petra")
+    clock.move(changers.LATEST_S + 1)
+    assert departures.take(REF) is None
+
+
 def test_other_kinds_are_nobodys_change() -> None:
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n"
-    assert changes(World(at=AT), world_of(service), Departures()) == ()
+    assert changes(World(at=AT), world_of(service), Departures(StillClock())) == ()
     model: ModelDoc = world(MODEL).models["shop", "offers"]
     assert model.file == ""

@@ -38,7 +38,7 @@ class House:
             clock=clock,
             server=self.server,
             changes=changes,
-            documents=DocumentNotes(changes, clock, Digests(Path("/nowhere")), Departures()),
+            documents=DocumentNotes(changes, clock, Digests(Path("/nowhere")), Departures(clock)),
             find_place=lambda _gate: "",
             on_gates=lambda _gates: None,
             on_active=lambda _name: None,

@@ -41,7 +41,7 @@ class House:
     def __init__(self, root: Path) -> None:
         self.recorder = MemoryRecorder()
         self.root = root
-        self.departures = Departures()
+        self.departures = Departures(StillClock())
         self.notes = self._notes()
 
     def _notes(self) -> DocumentNotes:

@@ -58,7 +58,7 @@ def kept(tmp_path: Path) -> Kept:
 async def opened(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Door, str]]:
     monkeypatch.setattr("gatereeve.runtime.door._LOOK_S", 0.02)
     port = free_port()
-    door = Door(f"127.0.0.1:{port}", kept, SystemClock(), Departures())
+    door = Door(f"127.0.0.1:{port}", kept, SystemClock(), Departures(SystemClock()))
     tasks = [asyncio.create_task(work()) for work in (door.run, door.read)]
     try:
         yield door, f"https://localhost:{port}/review"
@@ -141,4 +141,4 @@ async def test_a_certificate_is_renewed_and_one_that_cannot_be_used_changes_noth
 
 def test_an_address_that_is_none_is_refused(kept: Kept) -> None:
     with pytest.raises(SettingsError):
-        Door("9443", kept, SystemClock(), Departures())
+        Door("9443", kept, SystemClock(), Departures(SystemClock()))
