@@ -27,7 +27,7 @@ IDENTITY: Final = tuple(sorted((
     "x-account", "x-account-*", "x-org-id", "x-organization-id", "x-scope-orgid", "x-principal*", "x-identity*",
     "x-email", "x-role", "x-roles", "x-group", "x-groups", "x-claims", "x-claim-*", "x-jwt-*",
     "x-remote-*", "remote-*", "x-webauth-*", "x-auth-request-*", "x-auth-user*", "x-auth-email", "x-auth-groups",
-    "x-authenticated-*", "x-authentik-*", "x-token-*", "x-pomerium-*", "x-consumer-*", "x-credential-*",
+    "x-authenticated-*", "x-ext-authz-*", "x-authentik-*", "x-token-*", "x-pomerium-*", "x-consumer-*", "x-credential-*",
     "x-anonymous-consumer", "x-amzn-oidc-*", "x-goog-authenticated-user-*", "x-goog-iap-*", "x-ms-client-principal*",
     "x-ms-token-*", "cf-access-*", "tailscale-user-*", "kubeflow-userid", "x-kubeflow-*", "impersonate-*",
     "x-ssl-client-*", "ssl-client-*", "x-client-cert*", "x-client-dn", "x-client-verify",
