@@ -248,3 +248,26 @@ async def test_a_flood_of_resets_ends_its_own_connection_only(scene: Scene) -> N
             await talk.connection.send(http2.frame(http2.RST_STREAM, 0, stream, b"\0\0\0\x08"))
         assert await asked(scene, request(INFER, KEY), b"{}") == 200
     assert set(scene.reached()) == {"credit"}
+
+
+ONE_TOKEN = bearer()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [ONE_TOKEN], [f"Basic eDp5, {ONE_TOKEN}"], [f"x{ONE_TOKEN}"], [f" {ONE_TOKEN}"], [f"{ONE_TOKEN} "], [f"{ONE_TOKEN}\t"], ["Basic eDp5"],
+        [ONE_TOKEN.replace("Bearer ", "Bearer .")], [ONE_TOKEN + "."], [ONE_TOKEN.replace(" ", "  ")], [ONE_TOKEN, ONE_TOKEN], [""],
+    ],
+    ids=range(12),
+)  # fmt: skip
+async def test_authorization_is_one_token(scene: Scene, more: list[str]) -> None:
+    """Over HTTP/2 as over HTTP/1.1; headers that stand several times are one value with commas."""
+    fields: list[Field] = [("authorization", value) for value in more]
+    status = await asked(scene, request(INFER, *fields), b"{}")
+    if [value.strip() for value in more] == [ONE_TOKEN]:  # spaces around a value may be taken off
+        assert status in {200, 400, 401, CLOSED}
+    else:
+        assert status in {400, 401, CLOSED}
+        assert not scene.reached()
+    scene.reached()
