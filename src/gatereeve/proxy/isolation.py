@@ -21,7 +21,7 @@ from gatereeve.proxy import quarantine
 from gatereeve.proxy.quarantine import Out, Unit
 from gatereeve.proxy.xds import snapshot as snap
 
-_REMEMBERED: Final = 8
+_REMEMBERED: Final = 4
 _JUDGED: Final = (snap.SDS, snap.LDS, snap.ECDS, snap.RDS)
 """Types that Envoy accepts at once. It withholds its word about clusters until they are warm."""
 
