@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gatereeve.ir.gates import Gate
+from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.proxy import quarantine
 from gatereeve.proxy.quarantine import Out, Unit
 from gatereeve.proxy.xds import snapshot as snap
 
-_REMEMBERED: Final = 8
+_REMEMBERED: Final = 4
 _JUDGED: Final = (snap.SDS, snap.LDS, snap.ECDS, snap.RDS)
 """Types that Envoy accepts at once. It withholds its word about clusters until they are warm."""
 
@@ -152,8 +152,8 @@ class Isolation:
         before = self._accepted_form(type_url, name, has_accepted)
         units = quarantine.units_in(gate, type_url, name)
         known = quarantine.units_in(before, type_url, name) if before is not None else {}
-        if before is None:  # no older form of the Gate's own document could stand in
-            units = {unit: said for unit, said in units.items() if unit != wanted.origin}
+        if before is None:
+            units = _without_gate(units, wanted.origin, type_url)
         new = frozenset(unit for unit, said in units.items() if known.get(unit) != said)
         out = self._published[-1].out
         if new & (self._out - out.units) or new & ((self._deep & self._out) - out.deep):
@@ -207,6 +207,16 @@ class Isolation:
             if resource is not None and has_accepted(type_url, name, resource.version):
                 return one.gate
         return None
+
+
+def _without_gate(units: quarantine.Units, gate: Unit, type_url: snap.TypeUrl) -> quarantine.Units:
+    """No older form of the Gate's own document could stand in. A listener that was never accepted,
+    because of its port perhaps, is no fault of those whose certificates it shows."""
+    return {
+        unit: said
+        for unit, said in units.items()
+        if unit != gate and not (type_url == snap.LDS and isinstance(said[0], Certificate))
+    }
 
 
 def _halves(units: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:

@@ -445,7 +445,8 @@ class ControlPlane:
                     isolation.proceed()
         except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
             _LOG.exception("gate %s keeps its last good configuration", name)
-            self._keep_last_good(self.runs[name].gate, f"cannot be built: {error!r}", again=False)
+            if (run := self.runs.get(name)) is not None:
+                self._keep_last_good(run.gate, f"cannot be built: {error!r}", again=False)
         finally:
             del self._searches[name]
 
