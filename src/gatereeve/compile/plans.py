@@ -152,6 +152,7 @@ class _Work:
             policies=policies_for(model, candidates),
             rollouts=shard.rollouts.of(key),
             broken=self.gathered.doubts.about_model(*key),
+            more=self.gathered.doubts.about_more_versions(*key),
             doubted=tuple(self.gathered.doubts.about_version(key[0], v.ref.name) for v in versions),
         )
 
@@ -160,7 +161,8 @@ class _Work:
 class Inputs:
     """Every document one plan reads; servers and doubted go with versions, passed with approvals.
 
-    broken: why a document that is not understood may speak of the model. doubted: names of documents
+    broken: why a document that is not understood may speak of the model. more: why it may have another
+    version, which matters without a Rollout. doubted: names of documents
     that cannot be read and may reject the version. passed: which of an approval's moments are over.
     """
 
@@ -172,6 +174,7 @@ class Inputs:
     policies: tuple[AccessPolicyDoc, ...]
     rollouts: tuple[RolloutDoc, ...]
     broken: str | None
+    more: str | None
     doubted: tuple[str | None, ...]
 
 
@@ -201,7 +204,8 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         for v in judged.eligible
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
-    closed = inputs.broken or (f"{astray.origin} matches nothing" if astray else None)
+    more = None if rollouts else inputs.more
+    closed = inputs.broken or more or (f"{astray.origin} matches nothing" if astray else None)
     refuse, problems = _refusal(model, versions, closed)
     classes = lawful_classes(model, candidates, scope.groups)
     read: tuple[Doc[object], ...] = (
