@@ -72,7 +72,7 @@ def doubting(
     astray: policies that name a Model which does not exist, or select none. rejecting: rejections of
     a version that does not exist. The first document that speaks of something is named.
     """
-    denying = [doc for doc in astray if doc.spec.deny and doc.spec.mode == "enforce"]
+    denying = [doc for doc in astray if _may_deny(doc)]
     rejecting = tuple(rejecting)
     if not (world.broken or denying or rejecting):
         return Doubting(models=(), versions=(), more=(), findings=())
@@ -108,6 +108,12 @@ def doubting(
         more=tuple(more.items()),
         findings=tuple(found),
     )
+
+
+def _may_deny(doc: AccessPolicyDoc) -> bool:
+    """Whether the policy has deny rules; one without any rule may have been cut off."""
+    spec = doc.spec
+    return spec.mode == "enforce" and bool(spec.deny or not spec.allow)
 
 
 class _Places:

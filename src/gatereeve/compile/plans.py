@@ -6,7 +6,7 @@ the memo when none of them changed, and a single plan otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -31,7 +31,7 @@ from gatereeve.compile.models import Candidate, ModelPlan, lawful_classes, subje
 from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
-from gatereeve.core.refs import PolicyHash
+from gatereeve.core.refs import PolicyHash, Ref
 from gatereeve.ir.clusters import Endpoint
 from gatereeve.ir.identity import Attributes, Identity
 
@@ -197,7 +197,8 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         groups=scope.groups,
         known=scope.known,
     )
-    astray = next((f for f in findings if f.code == "deny-matches-nothing"), None)
+    shadows = {policy.ref for policy in inputs.policies if policy.spec.mode == "shadow"}
+    astray = next((f for f in findings if _says_less_than_meant(f, shadows)), None)
     servers = dict(zip(versions, inputs.servers, strict=True))
     candidates = tuple(
         Candidate(version=v.spec.version, region=v.spec.region, doc=v, endpoints=servers[v])
@@ -205,7 +206,7 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
     more = None if rollouts else inputs.more
-    closed = inputs.broken or more or (f"{astray.origin} matches nothing" if astray else None)
+    closed = inputs.broken or more or (f"{astray.origin} denies nothing" if astray else None)
     refuse, problems = _refusal(model, versions, closed)
     classes = lawful_classes(model, candidates, scope.groups)
     read: tuple[Doc[object], ...] = (
@@ -241,6 +242,12 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
             *_endpoint_findings(candidates),
         ),
     )
+
+
+def _says_less_than_meant(finding: Finding, shadows: Collection[Ref]) -> bool:
+    """A deny rule that can match nothing, and a policy without rules: its file may be cut off."""
+    about = finding.origin.ref if finding.origin is not None else None
+    return finding.code in ("deny-matches-nothing", "policy-empty") and about not in shadows
 
 
 def _refusal(

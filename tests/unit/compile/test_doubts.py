@@ -279,3 +279,18 @@ def test_a_class_document_that_cannot_be_read_may_be_of_another_controller(name:
     assert not any(
         listener.hosts for gate in compiler.compile(world).ir.gates for listener in gate.listeners
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        (document("AccessPolicy", LENDING, "{models: [credit]}"), {"credit.lending"}),
+        (document("AccessPolicy", LENDING, "{models: [cred]}"), {"credit.lending", "other.lending"}),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: x\n  namespace: shop", EVERY),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: [x\n  namespace: shop", EVERY),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: x\n  namespace: shop\n",
+         {"credit.shop", "other.shop"}),
+    ],
+)  # fmt: skip
+def test_what_may_have_been_cut_off_closes(text: str, hosts: set[str]) -> None:
+    assert closed(compiler.compile(served(text))) == dict.fromkeys(hosts, "policy-broken")
