@@ -33,6 +33,10 @@ _NAMESPACE = re.compile(
 )
 
 
+_NAMESPACE_LAST = re.compile(r"\bnamespace[\"']?\s*:[^\n]*\Z")
+"""Text that ends within a namespace may have been cut off there, and have named another."""
+
+
 def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
     """The documents of `text`.
 
@@ -146,6 +150,8 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     trees, problem = yaml.read(chunk.text)
     found = _Gathered()
     found.take(document.read(tree, file, chunk.before) for tree in trees)
+    if _NAMESPACE_LAST.search(chunk.text):
+        found.broken = [_anywhere(broken) for broken in found.broken]
     lost = False
     if problem is not None:
         read = {doc.ref for doc in found.docs} | {broken.ref for broken in found.broken}
@@ -179,9 +185,16 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     )
 
 
+def _anywhere(broken: Broken) -> Broken:
+    ref = broken.ref
+    return dataclasses.replace(broken, ref=refs.Ref(ref.group, ref.kind, "", ref.name))
+
+
 def _namespace_in(text: str) -> str:
     """The only namespace that is written anywhere; "" when there are several, one is illegible or
-    none is written: text that is cut off may have lost it."""
+    none is written: text that is cut off may have lost it, or its end."""
+    if _NAMESPACE_LAST.search(text):
+        return ""
     written = _NAMESPACE.findall(text)
     if len(set(written)) == 1 and len(written) == len(_NAMESPACE_KEY.findall(text)):
         return str(written[0])

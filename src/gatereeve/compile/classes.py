@@ -48,6 +48,7 @@ def classes_of(world: World, memo: Memo) -> Classes:
         tuple(world.gates.values()),
         tuple(world.ingress_classes.values()),
         tuple(world.gateway_classes.values()),
+        world.broken,
     )
     return memo.get(key, lambda: _classes(world))
 
@@ -75,6 +76,9 @@ def _classes(world: World) -> Classes:
     for key in sorted(world.gateway_classes):
         of = world.gateway_classes[key]
         gateway.add(of, of.spec.controller_name, of.spec.parameters_ref)
+    _withdraw_unreadable(world, ingress.gates, gateway.gates)
+    if any(broken.ref.kind == "IngressClass" for broken in world.broken):
+        defaults = []
     opened, conflicts = _addresses(gates)
     return Classes(
         ingress=ingress.gates,
@@ -83,6 +87,14 @@ def _classes(world: World) -> Classes:
         opened=opened,
         findings=(*findings, *ingress.findings, *gateway.findings, *conflicts),
     )
+
+
+def _withdraw_unreadable(world: World, ingress: dict[str, str], gateway: dict[str, str]) -> None:
+    """A class document that cannot be read may give its class to another controller."""
+    for kind, table in (("IngressClass", ingress), ("GatewayClass", gateway)):
+        names = {broken.ref.name for broken in world.broken if broken.ref.kind == kind}
+        for name in list(table) if "" in names else names:
+            table.pop(name, None)
 
 
 class _Table:

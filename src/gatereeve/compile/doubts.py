@@ -30,11 +30,17 @@ class Doubts:
     """By (namespace, name), either of them ANYWHERE, what is not understood. A memo key by identity.
 
     models: names of Models, with why a policy or rollout may speak of them. versions: names of
-    ModelVersion documents, with the approval that may reject them.
+    ModelVersion documents, with the approval that may reject them. more: names of Models, with a
+    ModelVersion of theirs that cannot be read: without a Rollout they may have several versions.
     """
 
     models: Mapping[Key, str]
     versions: Mapping[Key, str]
+    more: Mapping[Key, str]
+
+    def about_more_versions(self, namespace: str, name: str) -> str | None:
+        """Why a Model may have one more version than can be read."""
+        return _look_up(self.more, namespace, name)
 
     def about_model(self, namespace: str, name: str) -> str | None:
         """Why something may be said about a Model that is not understood; None: nothing is."""
@@ -51,10 +57,11 @@ class Doubting:
 
     models: tuple[tuple[Key, str], ...]
     versions: tuple[tuple[Key, str], ...]
+    more: tuple[tuple[Key, str], ...]
     findings: tuple[Finding, ...]
 
     def doubts(self) -> Doubts:
-        return Doubts(models=dict(self.models), versions=dict(self.versions))
+        return Doubts(models=dict(self.models), versions=dict(self.versions), more=dict(self.more))
 
 
 def doubting(
@@ -65,18 +72,22 @@ def doubting(
     astray: policies that name a Model which does not exist, or select none. rejecting: rejections of
     a version that does not exist. The first document that speaks of something is named.
     """
-    denying = [doc for doc in astray if doc.spec.deny and doc.spec.mode == "enforce"]
+    denying = [doc for doc in astray if _may_deny(doc)]
     rejecting = tuple(rejecting)
     if not (world.broken or denying or rejecting):
-        return Doubting(models=(), versions=(), findings=())
+        return Doubting(models=(), versions=(), more=(), findings=())
     places = _Places(world)
     models: dict[Key, str] = {}
     versions: dict[Key, str] = {}
+    more: dict[Key, str] = {}
     for item in world.broken:
         namespace = places.namespace(item.ref.namespace, in_folder=item.where is not None)
         if item.ref.kind in _POLICIES:
             names = places.models_named(namespace, item.models)
             _note(models, namespace, names, f"{item.called} cannot be read")
+        elif item.ref.kind == "ModelVersion":
+            names = places.models_named(namespace, item.models)
+            _note(more, namespace, names, f"{item.called} cannot be read")
         elif item.ref.kind == "Approval":
             names = places.versions_named(namespace, item.rejects)
             _note(versions, namespace, names, item.called)
@@ -92,8 +103,17 @@ def doubting(
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
     return Doubting(
-        models=tuple(models.items()), versions=tuple(versions.items()), findings=tuple(found)
+        models=tuple(models.items()),
+        versions=tuple(versions.items()),
+        more=tuple(more.items()),
+        findings=tuple(found),
     )
+
+
+def _may_deny(doc: AccessPolicyDoc) -> bool:
+    """Whether the policy has deny rules; one without any rule may have been cut off."""
+    spec = doc.spec
+    return spec.mode == "enforce" and bool(spec.deny or not spec.allow)
 
 
 class _Places:

@@ -125,7 +125,7 @@ def gather(world: World, memo: Memo | None = None) -> Gathered:
         (*of_policies.astray, *idle),
         (doc for doc in of_approvals.astray if doc.spec.decision == "reject"),
     )
-    doubts = memo.get(("gather.doubts", doubt.models, doubt.versions), doubt.doubts)
+    doubts = memo.get(("gather.doubts", doubt.models, doubt.versions, doubt.more), doubt.doubts)
     return Gathered(
         shards=tuple(
             Shard(

@@ -6,7 +6,7 @@ the memo when none of them changed, and a single plan otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,7 +32,7 @@ from gatereeve.compile.persons import Directory
 from gatereeve.compile.versions import judge_versions, moments
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
-from gatereeve.core.refs import PolicyHash
+from gatereeve.core.refs import PolicyHash, Ref
 from gatereeve.ir.clusters import Endpoint
 from gatereeve.ir.identity import Attributes, Identity
 
@@ -162,6 +162,7 @@ class _Work:
             policies=policies_for(model, candidates),
             rollouts=shard.rollouts.of(key),
             broken=self.gathered.doubts.about_model(*key),
+            more=self.gathered.doubts.about_more_versions(*key),
             doubted=tuple(self.gathered.doubts.about_version(key[0], v.ref.name) for v in versions),
         )
 
@@ -170,7 +171,8 @@ class _Work:
 class Inputs:
     """Every document one plan reads; servers and doubted go with versions, passed with approvals.
 
-    broken: why a document that is not understood may speak of the model. doubted: names of documents
+    broken: why a document that is not understood may speak of the model. more: why it may have another
+    version, which matters without a Rollout. doubted: names of documents
     that cannot be read and may reject the version. passed: which of an approval's moments are over.
     """
 
@@ -182,6 +184,7 @@ class Inputs:
     policies: tuple[AccessPolicyDoc, ...]
     rollouts: tuple[RolloutDoc, ...]
     broken: str | None
+    more: str | None
     doubted: tuple[str | None, ...]
 
 
@@ -205,14 +208,16 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
         groups=scope.groups,
         known=scope.known,
     )
-    astray = next((f for f in findings if f.code == "deny-matches-nothing"), None)
+    shadows = {policy.ref for policy in inputs.policies if policy.spec.mode == "shadow"}
+    astray = next((f for f in findings if _says_less_than_meant(f, shadows)), None)
     servers = dict(zip(versions, inputs.servers, strict=True))
     candidates = tuple(
         Candidate(version=v.spec.version, region=v.spec.region, doc=v, endpoints=servers[v])
         for v in judged.eligible
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
-    closed = inputs.broken or (f"{astray.origin} matches nothing" if astray else None)
+    more = None if rollouts else inputs.more
+    closed = inputs.broken or more or (f"{astray.origin} denies nothing" if astray else None)
     refuse, problems = _refusal(model, versions, closed)
     classes = lawful_classes(model, candidates, scope.groups)
     read: tuple[Doc[object], ...] = (
@@ -248,6 +253,12 @@ def _plan(key: Key, scope: Scope, inputs: Inputs, at: datetime) -> ModelPlan:
             *_endpoint_findings(candidates),
         ),
     )
+
+
+def _says_less_than_meant(finding: Finding, shadows: Collection[Ref]) -> bool:
+    """A deny rule that can match nothing, and a policy without rules: its file may be cut off."""
+    about = finding.origin.ref if finding.origin is not None else None
+    return finding.code in ("deny-matches-nothing", "policy-empty") and about not in shadows
 
 
 def _refusal(

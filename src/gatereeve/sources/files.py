@@ -110,10 +110,10 @@ class FolderSource:
     def settles_in(self) -> float | None:
         """Seconds until a file that changed is settled; None when none changed."""
         with self._lock:
-            lost = self._lost()
-            paths = [path for path in self._settling.paths if not path.startswith(lost)]
-            waiting = [(path, self._quiet_s(path)) for path in paths]
-            return self._settling.due(self._clock.monotonic(), waiting)
+            lost, now = self._lost(), self._clock.monotonic()
+            last = self._gone if self._comes(now) else frozenset()
+            paths = [path for path in self._settling.paths - last if not path.startswith(lost)]
+            return self._settling.due(now, [(path, self._quiet_s(path)) for path in paths])
 
     def read(self) -> World:
         """The World of everything in the folder as it is now, settled or not.
@@ -153,7 +153,9 @@ class FolderSource:
                 self._end(path)
             elif self._settling.see(path, seen, now):
                 self._cut.discard(path)
-        for path in sorted(self._settling.paths & looks.keys()):
+        for path in sorted(
+            self._settling.paths & looks.keys(), key=lambda p: (looks[p] is None, p)
+        ):
             self._settle(path, looks[path], now, at_once=at_once)
         world = self._assemble(gone)
         if self._world is None or not _same(self._world, world):
@@ -247,6 +249,8 @@ class FolderSource:
             at_once = False
         if not at_once and self._settling.waits(path, now, self._quiet_s(path)) > 0:
             return
+        if seen is None and not at_once and self._comes(now):
+            return
         if seen is None:
             self._known.pop(path, None)
             self._end(path)
@@ -258,6 +262,13 @@ class FolderSource:
             return
         self._known[path] = taken
         self._end(path)
+
+    def _comes(self, now: float) -> bool:
+        """Whether other files wait that do not vanish: one that vanished may be one of them, under
+        another name. Not for ever: changes may be without end."""
+        return self._settling.ages(now) < settling.LONGEST_S and bool(
+            self._settling.paths - self._gone
+        )
 
     def _end(self, path: str) -> None:
         self._settling.end(path)

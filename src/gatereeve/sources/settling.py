@@ -16,6 +16,8 @@ from gatereeve.sources.listing import Look
 QUIET_S = 0.1
 GONE_S = 1.0
 BURST_S = 2.0
+LONGEST_S = 5.0
+"""So long a file that vanished waits for others, of which one may be it under another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Settling:
         first = now if before is None else before.first
         self._waiting[path] = _Waiting(look=look, since=now, first=first)
         return True
+
+    def ages(self, now: float) -> float:
+        """Seconds since the first of them began to change."""
+        return max((now - one.first for one in self._waiting.values()), default=0.0)
 
     def end(self, path: str) -> None:
         """What is known of the file is what it is."""

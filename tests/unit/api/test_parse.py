@@ -205,9 +205,15 @@ def test_what_is_no_object_is_told(text: str) -> None:
     assert only(text).code == "not-an-object"
 
 
-@pytest.mark.parametrize("text", ["", "---\n", "# comment\n", "---\n---\n# x\n---\nnull\n"])
-def test_empty_documents_are_nothing(text: str) -> None:
-    assert told(read(text)) == []
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "empty-file"), ("---\n", "empty-file"), ("# comment\n", "file-not-read"),
+     ("---\n---\n# x\n---\nnull\n", "")],
+)  # fmt: skip
+def test_empty_documents_are_nothing(text: str, code: str) -> None:
+    parsed = read(text)
+    assert [str(f.code) for f in parsed.findings] == ([code] if code else [])
+    assert [b.ref.kind for b in parsed.broken] == ([""] if code == "empty-file" else [])
 
 
 def test_foreign_kinds_are_named_and_left_alone() -> None:

@@ -139,7 +139,7 @@ def test_a_version_without_a_namespace_may_stand_on_any_service() -> None:
         )
     ]
     compiled = made(broken, *web)
-    assert closed(compiled) == {}
+    assert closed(compiled) == dict.fromkeys(("credit.lending", "credit.shop"), "policy-broken")
     assert {to(answer(rows(compiled, f"web.{ns}"), "/")) for ns in TEAMS} == {"refuse no-backend"}
     assert "hidden-path-to-model" in codes(compiled.findings)
 
@@ -258,3 +258,39 @@ def test_a_rejection_under_a_wrong_name_counts_by_its_digest() -> None:
     spec = f"{{subject: {{name: credt-1, digest: '{digest}'}}, role: risk, decision: reject, approver: zoe, reason: unsafe}}"
     rejected = compiler.compile(served(document("Approval", "{name: x, namespace: shop}", spec)))
     assert closed(rejected) == {"credit.shop": "no-eligible-version"}
+
+
+def test_a_version_that_cannot_be_read_is_one_more_where_no_rollout_says_which_answers() -> None:
+    broken = document(
+        "ModelVersion", "{name: credit-2, namespace: shop}", "{model: credit, odd: 1}"
+    )
+    assert closed(made(broken)) == {"credit.shop": "policy-broken"}
+    rollout = document(
+        "Rollout", "{name: credit, namespace: shop}", '{model: credit, split: [{version: "1", weight: 10000}]}'
+    )  # fmt: skip
+    assert closed(made(broken, rollout)) == {}
+
+
+@pytest.mark.parametrize("name", ["gatereeve", "[gatereeve]"])
+def test_a_class_document_that_cannot_be_read_may_be_of_another_controller(name: str) -> None:
+    head = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\n"
+    world = served(f"{head}metadata: {{name: {name}}}\nspec: {{controller: 1}}\n")
+    assert world.broken
+    assert not any(
+        listener.hosts for gate in compiler.compile(world).ir.gates for listener in gate.listeners
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        (document("AccessPolicy", LENDING, "{models: [credit]}"), {"credit.lending"}),
+        (document("AccessPolicy", LENDING, "{models: [cred]}"), {"credit.lending", "other.lending"}),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: x\n  namespace: shop", EVERY),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: [x\n  namespace: shop", EVERY),
+        ("apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata:\n  name: x\n  namespace: shop\n",
+         {"credit.shop", "other.shop"}),
+    ],
+)  # fmt: skip
+def test_what_may_have_been_cut_off_closes(text: str, hosts: set[str]) -> None:
+    assert closed(compiler.compile(served(text))) == dict.fromkeys(hosts, "policy-broken")

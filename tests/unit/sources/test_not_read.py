@@ -168,6 +168,28 @@ def test_a_copy_closes_once_its_original_is_gone(folder: Path) -> None:
     assert closed(world) == ["shop/credit"]
 
 
+def test_a_policy_that_gets_a_name_that_is_not_read_is_in_force_until_it_closes(
+    folder: Path,
+) -> None:
+    place, copy = folder / "deny.yaml", folder / "deny.yaml.bak"
+    place.write_text(DENY)
+    clock = StillClock()
+    source = FolderSource(folder, clock)
+    source.read()
+    place.rename(copy)
+    source.follow({place})
+    clock.advance(settling.QUIET_S / 2)
+    source.follow({copy})
+    worlds = []
+    for _ in range(40):
+        clock.advance(settling.QUIET_S / 2)
+        worlds.append(source.follow(()))
+    assert source.settles_in is None
+    for world in worlds:
+        assert ("lending", "credit") in world.access_policies or closed(world) == ["lending/credit"]
+    assert closed(worlds[-1]) == ["lending/credit"]
+
+
 def test_what_was_good_serves_instead(folder: Path) -> None:
     (folder / "deny.yaml").write_text(DENY)
     clock = StillClock()
