@@ -155,7 +155,7 @@ def index(sources: Sources, memo: Memo) -> Owners:
         found = memo.get(("owners.slice", doc, service), partial(_read, doc, service))
         work.add_slice(key, found)
     reserved = frozenset(work.reserved())
-    work.add_claims(reserved)
+    work.add_claims(reserved, memo)
     taken = {namespace: tuple(sorted(found)) for namespace, found in work.taken().items()}
     lost = {(namespace, server) for namespace, found in taken.items() for server, _ in found}
     return Owners(
@@ -196,10 +196,11 @@ class _Work:
         for text, _ in self._by_hand.get(_API_SERVER, ()):
             yield text
 
-    def add_claims(self, reserved: frozenset[str]) -> None:
+    def add_claims(self, reserved: frozenset[str], memo: Memo) -> None:
         """Note who names what with a grant, and which of it is a model's."""
         for namespace, text, port, model in self._named():
-            granted = grant_of(self._sources.selecting(namespace), reserved, text, port)
+            read = (self._sources.selecting(namespace), reserved, text, port)
+            granted = memo.get(("owners.granted", *read), partial(grant_of, *read))
             if granted is None:
                 continue
             server = addresses.server(text, port)

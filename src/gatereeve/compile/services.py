@@ -188,7 +188,8 @@ def _index(world: World, whole: Memo) -> ServiceIndex:
         memo,
     )
     keys = memo.get(("services.keys", versions), partial(_keys, versions))
-    held = {key: one for key, one in world.memory.services.items() if key not in set(keys)}
+    named = set(keys)
+    held = {key: one for key, one in world.memory.services.items() if key not in named}
     read = (*map(world.services.get, keys), *map(slices.get, keys))
     again = (*map(world.services.get, held), *map(slices.get, held))
     rights = tuple(found.rights(name) for name in sorted({v.ref.namespace for v in versions}))
