@@ -5,9 +5,9 @@ struck (`tests.attacks.breaking`), and it is asked again: by a gate that starts 
 that has read the whole folder before. Whatever reaches a model's server must have reached it before.
 
 Compared are requests and the model whose server answers, not versions: without its Rollout a model
-may answer by another version of its own. One gain is meant, and is the only one: a file that is
-taken away whole, with a policy that only denies, takes its own denials back. A person who may delete
-the file may as well edit it; and what is gained must be what the whole folder refused by a deny rule
+may answer by another version of its own. One gain is meant, and is the only one: a policy that only
+denies, taken away whole or out of its file, takes its own denials back. A person who may delete the
+file may as well edit it; and what is gained must be what the whole folder refused by a deny rule
 of exactly that policy. A file that is broken, cut, renamed within the folder or linked elsewhere
 gains nothing.
 """
