@@ -55,6 +55,10 @@ def _replace(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+_SAYS_NOTHING = ("empty", "blank", "only-comments", "only-a-separator", "only-an-end", "null")
+"""Readable, and without a document: what stood there was taken out."""
+
+
 def _padded(original: bytes, size: int) -> Change:
     return lambda path: _replace(path, original + b"#" * (size - len(original)))
 
@@ -113,7 +117,7 @@ def _of_bytes(original: bytes, chance: random.Random) -> Iterator[Blow]:
         "invisible": text.replace("kind: ", "kind: \u200b").encode(),
     }  # fmt: skip
     for name, data in damaged.items():
-        yield Blow(name=name, strike=_write(data))
+        yield Blow(name=name, strike=_write(data), deletes=name in _SAYS_NOTHING)
     for name, size in {"too-large": listing.MAX_FILE_BYTES + 1, "too-many-characters": 9 << 20}.items():  # fmt: skip
         yield Blow(name=name, strike=_padded(original, size))
     places = {0: 1} | {n: chance.randrange(2, max(3, len(original) - 2)) for n in range(1, 7)}
@@ -140,7 +144,9 @@ def _of_the_file() -> Iterator[Blow]:
         "text-ending": "{stem}.txt", "json-ending": "{stem}.json", "disabled": "{stem}.yaml.disabled", "space": "{stem}.yaml ",
         "dot": "{stem}.yaml.", "emacs": "#{stem}.yaml#", "git": ".git/{stem}.yaml", "outside": "../{stem}.yaml",
     }.items():  # fmt: skip
-        yield Blow(name=f"renamed-{label}", strike=renamed(name), deletes=label == "outside")
+        yield Blow(
+            name=f"renamed-{label}", strike=renamed(name), deletes=label in ("outside", "git")
+        )
     yield Blow(name="deleted", strike=lambda path: path.unlink(), deletes=True)
     for name, put in {
         "a-folder": lambda path: path.mkdir(),

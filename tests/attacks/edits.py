@@ -167,7 +167,6 @@ _WORDS: dict[str, dict[str, Edit]] = {
         "provider-missing": _put([{"principal": "mallory"}, {"principal": "globex"}], *_SUBJECTS),
         "provider-as-provider": _put([{"provider": "crop"}, {"provider": "partner"}], *_SUBJECTS),
         "group-of-nobody": _put([{"group": "crop/mallory"}, {"group": "partner/globex"}], *_SUBJECTS),
-        "region-of-nobody": lambda d: d["spec"]["deny"][0].update(regions=["nowhere"]),
         "purpose-list-text": lambda d: d["spec"]["deny"][0].update(purposes="marketing"),
         "operations-typo": lambda d: d["spec"]["deny"][0].update(operations=["infr"]),
         "mode-typo": lambda d: d["spec"].update(mode="enforced"),

@@ -5,9 +5,9 @@ again after it has read the change. *Cold*: before the gate ever saw the cell wh
 two runs of one gate, which keeps its state. No caller whom
 the whole documents refuse may be answered by the cell's server afterwards, whatever it was.
 
-What a deliberate deletion may give, and nothing else (`may_gain`): a whole policy file that only
-denies, taken out of the folder, takes its own denials with it. That is a decision, as an edit is;
-a file that cannot be read, or is there under another name, is not.
+What a deliberate deletion may give, and nothing else (`may_gain`): a whole policy that only denies,
+taken out of the folder or out of its file, takes its own denials with it. That is a decision, as an
+edit is; a file that cannot be read, or is there under another name, is not.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ REQUESTS: dict[str, Callable[[random.Random], Iterator[Attack]]] = {
     "bodies": lambda _: framing.bodies(),
 }
 KINDS = (*REQUESTS, "withdraw", "restart", "keys", "warm", "cold")
-_WARM, _COLD = 260, 300
+_WARM, _COLD = 130, 200
 _SMALL = 11
 
 

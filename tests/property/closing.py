@@ -18,6 +18,7 @@ from gatereeve.api.world import World
 from gatereeve.compile import compiler, services
 from gatereeve.compile.decide import decide
 from gatereeve.compile.request import Request
+from gatereeve.core import errors
 from gatereeve.core.memo import Memo
 from gatereeve.ir.gates import Gate
 from gatereeve.runtime import folders
@@ -180,6 +181,14 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
 def read(folder: Path) -> World:
     """As a gate that starts reads it."""
     return folders.read_folder(folder)
+
+
+def answers_at_start(folder: Path, plan: Plan) -> frozenset[Answer]:
+    """What a gate that starts answers; one that does not start answers nothing."""
+    try:
+        return answers(read(folder), plan)
+    except errors.SourceError:
+        return frozenset()
 
 
 def source(folder: Path) -> FolderSource:
