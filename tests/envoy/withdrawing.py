@@ -218,7 +218,7 @@ async def _begin(
         clock=clock,
         server=controller,
         changes=changes,
-        documents=DocumentNotes(changes, clock, Digests(root / "digests"), Departures()),
+        documents=DocumentNotes(changes, clock, Digests(root / "digests"), Departures(clock)),
         find_place=lambda _gate: "",
         on_gates=lambda _gates: news.set(),
         on_active=lambda _name: news.set(),
