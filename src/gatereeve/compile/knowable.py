@@ -2,8 +2,9 @@
 
 A deny rule with a name that nothing can have denies nothing, so its author meant something else.
 Known are: the providers of all Gates; callers and groups of API keys and certificates, which the
-Gate lists; whether a JWT provider has groups; regions, unless a claim or a header says them; whether
-there is any source of purposes. Not known are callers and groups of a JWT provider.
+Gate lists; whether a JWT provider has groups; regions; whether there is any source of purposes. A
+region that a claim or a header says has two letters, or the Gate names it. Not known are callers and
+groups of a JWT provider.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from gatereeve.api.gate import ApiKey, CertificateIdentity, GateSpec
 from gatereeve.ir.identity import Attributes, CidrSource
 
 _COUNTRY = 2
-"""Letters of a country in a GeoIP database; which of them it holds changes with its editions."""
+"""Letters of a country in a GeoIP database, a claim or a header; which of them come is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowable:
     """By provider the ids and the groups that its callers can have; None where any may come.
 
-    regions: those that a source can yield, None for any. countries: any two letters can be one.
+    regions: those that a source can yield. countries: any two letters can be one.
     no_regions, no_purposes: why a request may have none although it should, "" otherwise.
     """
 
     ids: Mapping[str, frozenset[str] | None]
     groups: Mapping[str, frozenset[str] | None]
-    regions: frozenset[str] | None
+    regions: frozenset[str]
     countries: bool
     no_regions: str
     no_purposes: str
@@ -45,11 +46,10 @@ class Knowable:
         """Why no request can come from `region`, "" when one can."""
         if self.no_regions:
             return self.no_regions
-        if self.regions is None or region in self.regions:
+        if region in self.regions or (self.countries and len(region) == _COUNTRY):
             return ""
-        if self.countries and len(region) == _COUNTRY:
-            return ""
-        return f"no source of regions yields {region!r}"
+        rest = ", and no regionGroup of the Gate names it" if self.countries else ""
+        return f"no source of regions yields {region!r}{rest}"
 
 
 def _misses(known: Mapping[str, frozenset[str] | None], provider: str, name: str, what: str) -> str:
@@ -76,7 +76,8 @@ def knowable(gate: GateSpec, attributes: Attributes, gates: Iterable[GateSpec]) 
         ids=ids,
         groups=groups,
         regions=_regions(gate, attributes),
-        countries=any(source.geoip is not None for source in gate.attributes.region),
+        countries=any(source.geoip is not None for source in gate.attributes.region)
+        or any(not isinstance(source, CidrSource) for source in attributes.region),
         no_regions=_lacking(len(attributes.region), len(gate.attributes.region), "region"),
         no_purposes=_lacking(len(attributes.purpose), len(gate.attributes.purpose), "purpose"),
     )
@@ -106,12 +107,14 @@ def _lacking(working: int, written: int, what: str) -> str:
     return f"a source of {what}s of the Gate does not work" if working < written else ""
 
 
-def _regions(gate: GateSpec, attributes: Attributes) -> frozenset[str] | None:
-    """Regions of tables, and groups that hold one of them."""
+def _regions(gate: GateSpec, attributes: Attributes) -> frozenset[str]:
+    """Regions of tables, and groups that hold one of them; with a claim or a header as source, all
+    that the Gate names."""
     found: set[str] = set()
     for source in attributes.region:
-        if not isinstance(source, CidrSource):
-            return None
-        found.update(region for _, region in source.entries)
+        if isinstance(source, CidrSource):
+            found.update(region for _, region in source.entries)
+        else:
+            found.update((gate.region, *(r for g in gate.region_groups for r in g.regions)))
     found.update(g.name for g in gate.region_groups if found & set(g.regions))
     return frozenset(found)

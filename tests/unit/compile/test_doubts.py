@@ -237,6 +237,25 @@ def test_a_deny_rule_that_can_match_nothing_closes(
     assert bool(found(compiled, "deny-matches-nothing")) == bool(hosts)
 
 
+@pytest.mark.parametrize(
+    ("region", "closes"),
+    [("us", False), ("xx", False), ("far", False), ("emea", False), ("emaa", True), ("u", True)],
+)
+def test_a_region_that_a_header_says_is_a_country_or_named_by_the_gate(
+    region: str, closes: bool
+) -> None:
+    gate = KEYS_GATE.replace(
+        "{cidrs: [{region: de, cidrs: [10.0.0.0/8]}]}",
+        "{header: {name: x-region, from: [10.0.0.0/8]}}",
+    ).replace("regions: [us]", "regions: [us, emea]")
+    policy = document(
+        "AccessPolicy", LENDING, f"{{models: [credit], deny: [{{regions: [{region}]}}]}}"
+    )
+    compiled = compiler.compile(served(policy, gate=gate))
+    assert bool(closed(compiled)) == closes
+    assert bool(found(compiled, "deny-matches-nothing")) == closes
+
+
 def test_a_deny_rule_on_a_model_that_cannot_be_read_closes_nothing_else() -> None:
     broken = document("Model", "{name: third, namespace: shop}", "{odd: 1}")
     policy = document(
