@@ -131,7 +131,7 @@ class AdmissionServer:
         self.expires = leaf.not_valid_after_utc
 
     async def serve(self, place: socket.socket) -> None:
-        """Serve on a bound socket until cancelled. `renew` comes first: RuntimeError without."""
+        """Serve on a bound socket, and close it when cancelled. `renew` first: RuntimeError without."""
         # asyncio does this only for sockets that were made with their protocol; without it the end
         # of an answer waits some 40 ms for the other side to acknowledge its beginning.
         place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -140,6 +140,7 @@ class AdmissionServer:
                 self._reopen.clear()
                 await self._serve_until_reopened(place)
         finally:
+            place.close()
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = _one_thread()  # it may be served again
 
