@@ -30,7 +30,7 @@ class GateSetup:
     """What a running gate needs. Without one (compile only) the defaults stand in.
 
     certificate, key: PEM of the server. jwks: of the identity provider. api_key: of partner `acme`.
-    backend: port on 127.0.0.1 of every model's server. Ports: where the gate listens.
+    backend: port on 127.0.0.1 of the servers that are asked. Ports: where the gate listens.
     """
 
     https: int = 8443
@@ -47,6 +47,12 @@ def host_of(index: int) -> str:
 
 def protocol_of(index: int) -> str:
     return "kserve-v2" if index % 2 == 0 else "openai"
+
+
+def port_of(index: int, setup: GateSetup) -> int:
+    """The port of the model's server. No request is sent to OpenAI models, which have unequal policies
+    and so need a server each."""
+    return setup.backend if protocol_of(index) == "kserve-v2" else 10_000 + index % 20_000
 
 
 def policy_file(index: int) -> str:
@@ -213,7 +219,7 @@ def _model_documents(index: int, setup: GateSetup) -> Iterator[str]:
     )
     yield (
         f"apiVersion: v1\nkind: Service\n{meta}\n"
-        f"spec: {{ports: [{{name: http, port: 80, targetPort: {setup.backend}}}]}}\n"
+        f"spec: {{ports: [{{name: http, port: 80, targetPort: {port_of(index, setup)}}}]}}\n"
     )
     yield (
         "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
@@ -221,7 +227,7 @@ def _model_documents(index: int, setup: GateSetup) -> Iterator[str]:
         f" labels: {{kubernetes.io/service-name: {name}}}}}\n"
         "addressType: IPv4\n"
         "endpoints: [{addresses: [127.0.0.1], conditions: {ready: true}}]\n"
-        f"ports: [{{name: http, port: {setup.backend}}}]\n"
+        f"ports: [{{name: http, port: {port_of(index, setup)}}}]\n"
     )
     yield _http_route(index, meta) if index % 2 == 0 else _ingress(index, meta)
 
