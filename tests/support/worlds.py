@@ -14,8 +14,10 @@ __all__ = ["AT", "codes", "world_of"]
 
 
 def world_of(*texts: str, at: datetime = AT) -> World:
-    """The World of these documents; each text is one file, indentation is removed."""
-    parsed = [parse.parse_text(textwrap.dedent(text), f"{n}.yaml") for n, text in enumerate(texts)]
+    """The World of these documents; each text is one file, indentation is removed. "" is no file."""
+    parsed = [
+        parse.parse_text(textwrap.dedent(text), f"{n}.yaml") for n, text in enumerate(texts) if text
+    ]
     return assemble(parsed, at=at)
 
 
