@@ -113,10 +113,10 @@ def _jwks_text(world: World, jwks: gate_api.Jwks) -> tuple[str | None, str]:
 def read_bytes(
     world: World, source: gate_api.FileOrSecretKey, *, default_key: str
 ) -> tuple[bytes | None, str]:
-    """The bytes a Gate names, or None and why not."""
+    """The bytes a Gate names and "", or None and why not."""
     if source.file is not None:
         data = world.files.get(source.file)
-        return data, f"file {source.file} cannot be read"
+        return data, "" if data is not None else f"file {source.file} cannot be read"
     if source.secret is None:  # the type admits exactly one of the two
         return None, "no source is given"
     return secret_value(
