@@ -21,7 +21,7 @@ RSA = rsa.generate_private_key(65537, 2048)
 ED = ed25519.Ed25519PrivateKey.generate()
 
 
-def signed(authorization: str) -> str:
+def with_signature(authorization: str) -> str:
     """With a part as long as a signature in place of `c`."""
     return authorization.replace("b.c", "b." + "c" * 86)
 
@@ -34,7 +34,7 @@ def is_good(token: str) -> bool:
     "authorization", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR a.b.c"]
 )
 def test_bearer(authorization: str) -> None:
-    assert tokens.bearer(signed(authorization)) == signed("a.b.c")
+    assert tokens.bearer(with_signature(authorization)) == with_signature("a.b.c")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_signature_has_the_length_of_one(characters: int, is_one: bool) -> Non
     ],
 )  # fmt: skip
 def test_what_is_no_bearer_token(authorization: str) -> None:
-    assert isinstance(tokens.bearer(signed(authorization)), Invalid)
+    assert isinstance(tokens.bearer(with_signature(authorization)), Invalid)
 
 
 @pytest.mark.parametrize(
