@@ -187,6 +187,8 @@ def test_a_review_that_the_api_server_did_not_send_is_not_answered(
         " spec: {models: [credit], allow: [{name: a, subjects: [{anonymous: true}]}]}}"
     )
     root.apply(policy).ok()
+    name = "AccessPolicy lending/forged"
+    waiting.until(lambda: installed.noted(name), "it is seen")
     node = apiserver.authority.issue("node", user="system:node:n1")
     (hook,) = [
         one
@@ -207,7 +209,6 @@ def test_a_review_that_the_api_server_did_not_send_is_not_answered(
                 headers={"content-type": "application/json"},
             )  # fmt: skip
     root.delete(policy).ok()
-    name = "AccessPolicy lending/forged"
     waiting.until(
         lambda: [one.what for one in installed.noted(name)][-1:] == ["deleted"], "it is noted"
     )
