@@ -136,5 +136,5 @@ class Directory:
         if person is None:
             raise UnclearError("no People document names it")
         if role is not None and person.roles is not None and role not in person.roles:
-            raise UnclearError(f"it may not decide in the role {role}, says its People document")
+            raise UnclearError(f"its People document does not give it the role {role}")
         return person

@@ -34,7 +34,7 @@ def test_callers_without_a_credential_decide_nothing(folder: Path) -> None:
     given = ("offers-1", "--role", "owner", "--reason", "r", "--folder", str(folder))
     with pytest.raises(SettingsError) as told:
         call("approve", *given, "--approver", "system:anonymous")
-    assert "'system:anonymous' is no person's name" in str(told.value)
+    assert "'system:anonymous' does not count as a person" in str(told.value)
 
 
 def test_an_approval_counts_as_it_is_printed(folder: Path) -> None:
