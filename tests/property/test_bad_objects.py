@@ -2,7 +2,7 @@
 
 Valid documents are taken apart and put together wrong: fields dropped, replaced, doubled, moved,
 blown up. What stays closed on doubt beyond a team (a document whose namespace cannot be made out)
-is pinned in tests/unit/compile/test_doubts.py, so namespaces stay as they are here.
+is pinned in tests/unit/compile/test_doubts.py; here such a document only opens nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ BOUNDED = settings(
     max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 BOUND_S = 3.0
+CLOSING = ("", "AccessPolicy", "Rollout", "Approval", "ModelVersion", "EndpointSlice")
+"""Kinds of documents that close every namespace when theirs cannot be made out."""
 
 Path = tuple[str | int, ...]
 
@@ -160,7 +162,8 @@ def held(*texts: str, memo: Memo | None = None) -> None:
     world = world_of(*teams.SHARED, *teams.of_team(teams.FINE), *texts)
     made = compiler.compile(world, memo)
     assert time.process_time() - began < BOUND_S
-    assert teams.slice_of(made) == without()
+    if all(b.ref.namespace or b.ref.kind not in CLOSING for b in world.broken):
+        assert teams.slice_of(made) == without()
     assert teams.ways_past_policy(made) == []
     for finding in made.findings:
         assert finding.message
