@@ -129,17 +129,24 @@ def own(kind: str, name: str, spec: object) -> str:
     return json.dumps(made, ensure_ascii=False)
 
 
+ATTRIBUTES = """\
+  attributes:
+    region: [{header: {name: x-region, from: [10.0.0.0/8]}}]
+    purpose: [{header: {name: x-purpose, from: [10.0.0.0/8]}}]
+"""
+REGIONS = [f"r{number}" + "x" * 26 for number in range(200)]
+
+
 def policy() -> str:
     """Rules with as much in them as a document may have."""
     odd = "\u00e9\u4e2d\U0001f600'%*()[]{}|^$<>;"
     subjects = [{"principal": f"corp/{odd}{'p' * 200}{number}"} for number in range(200)]
     subjects += [{"group": f"corp/{odd}{number}"} for number in range(40)]
-    regions = [f"r{number}" + "x" * 26 for number in range(200)]
-    whole = {"subjects": subjects, "regions": regions, "purposes": [f"p{n}-" + "x" * 200 for n in range(64)]}  # fmt: skip
+    whole = {"subjects": subjects, "regions": REGIONS, "purposes": [f"p{n}-" + "x" * 200 for n in range(64)]}  # fmt: skip
     small = {"subjects": [{"group": "corp/staff"}]}
     limits = [{"requests": {"count": count, "seconds": seconds}} for count in (1, 1_000_000) for seconds in (1, 86_400)]  # fmt: skip
     allow = [whole, *({**small, "limits": limit} for limit in limits), *[small] * 100]
-    deny = [whole, *({"regions": [region]} for region in regions[:100])]
+    deny = [whole, *({"regions": [region]} for region in REGIONS[:100])]
     return own("AccessPolicy", "offers", {"models": ["offers"], "allow": allow, "deny": deny})
 
 
@@ -171,6 +178,8 @@ async def test_envoy_accepts_all_that_models_and_policies_may_say() -> None:
     async with gates.running_gate("public") as gate:
         texts = docs.base()
         texts["gate"] = texts["gate"].replace("8080", str(gate.http)).replace("8443", str(gate.https))  # fmt: skip
+        texts["gate"] += ATTRIBUTES
+        texts["gate"] += f"  regionGroups: [{{name: all, regions: {json.dumps(REGIONS)}}}]\n"
         texts["policy"] = policy()
         texts["version1"] = version(1, bounds={**bounds[0], "timeoutSeconds": 1})
         texts["version2"] = version(2, bounds={**bounds[1], "timeoutSeconds": 3600}, health=health)  # fmt: skip

@@ -159,6 +159,19 @@ def slice_of(made: Compiled, ns: str = FINE) -> str:
     return digests.value_hash(whole)
 
 
+def forwards_of(made: Compiled, ns: str = FINE) -> frozenset[str]:
+    """Every row of the team's hosts that leads to a server, with all that it says."""
+    return frozenset(
+        f"{listener.name} {host.host} {route}"
+        for gate in made.ir.gates
+        for listener in gate.listeners
+        for host in listener.hosts
+        if is_host_of(ns, host.host)
+        for route in host.routes
+        if clusters_of(route)
+    )
+
+
 def clusters_of(route: Route) -> set[str]:
     if not isinstance(route.action, Forward):
         return set()

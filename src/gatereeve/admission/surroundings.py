@@ -33,6 +33,7 @@ from gatereeve.compile import addresses, hosts, routing, services
 from gatereeve.compile.access import policies_for
 from gatereeve.compile.grammar import is_under
 from gatereeve.compile.order import age
+from gatereeve.compile.sharing import Shared
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP, Ref
 
@@ -46,7 +47,7 @@ MOST = 64
 class Seen:
     """One World, indexed. routes: by host, with the paths that they claim there. models: documents by the model that they speak of.
 
-    attached: HTTPRoutes by the Gateway that they name. thin: the gates without their callers' keys and certificates, which no review but a Gate's needs.
+    sharing: by model, the others of its servers. attached: HTTPRoutes by the Gateway that they name. thin: the gates without their callers' keys and certificates, which no review but a Gate's needs.
     """
 
     world: World
@@ -55,6 +56,7 @@ class Seen:
     routes: Mapping[str, tuple[tuple[str, AnyDoc], ...]]
     models: Mapping[Key, tuple[AnyDoc, ...]]
     selecting: Mapping[str, tuple[AnyDoc, ...]]
+    sharing: Mapping[Key, frozenset[Key]]
     attached: Mapping[Key, tuple[AnyDoc, ...]]
     thin: Mapping[Key, GateDoc]
     everywhere: tuple[HostGrantDoc, ...]
@@ -85,6 +87,7 @@ def see(world: World, memo: Memo) -> Seen:
         routes={host: tuple(claims) for host, claims in routes.items()},
         models={key: tuple(docs) for key, docs in models.items()},
         selecting={name: tuple(docs) for name, docs in selecting.items()},
+        sharing=_sharing(index.services.versions.shared),
         attached={key: tuple(docs) for key, docs in attached.items()},
         thin={key: _thin(doc) for key, doc in world.gates.items()},
         everywhere=tuple(
@@ -95,6 +98,15 @@ def see(world: World, memo: Memo) -> Seen:
     )
     memo.sweep()
     return seen
+
+
+def _sharing(shared: Shared) -> dict[Key, frozenset[Key]]:
+    found: defaultdict[Key, set[Key]] = defaultdict(set)
+    for versions in shared.values():
+        models = {(version.ref.namespace, version.spec.model) for version in versions}
+        for model in models:
+            found[model] |= models - {model}
+    return {model: frozenset(others) for model, others in found.items()}
 
 
 def _about_models(world: World) -> Iterable[AnyDoc]:
@@ -162,7 +174,12 @@ class _Gathering:
         return doc
 
     def model(self, key: Key) -> None:
-        """A model with everything that decides about it.
+        """A model with everything that decides about it, and those that share a server with it."""
+        for one in (key, *sorted(self.seen.sharing.get(key, ()))):
+            self._model(one)
+
+    def _model(self, key: Key) -> None:
+        """One model.
 
         With a policy come the other Models that it names, and a policy comes only with a Model that
         it selects: else it would speak of none here, and that closes models (`compile.doubts`).

@@ -33,7 +33,7 @@ _NAMESPACE = re.compile(
 )
 
 
-_NAMESPACE_LAST = re.compile(r"\bnamespace[\"']?\s*:\s*[\"']?[^\s\"',}\]]*\Z")
+_NAMESPACE_LAST = re.compile(r"\bnamespace[\"']?\s*:\s*[\"']?[^\s\"',}\]#]*\Z")
 """Text that ends within a namespace may have been cut off there, and have named another."""
 
 

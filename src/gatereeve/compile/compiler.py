@@ -130,7 +130,7 @@ def _compile_gate(
     )
     routed_models = frozenset(routed.models)
     problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
-    problems += [f for key in routed.models for f in _removed_fields(plans[key].doc, gate)]
+    problems += [f for plan in plans.values() for f in _removed_fields(plan.doc, gate)]
     changes = [p.next_change for p in plans.values() if p.next_change is not None]
     hashed = replace(gate, hash=hash_gate(gate, routed, plans, memo))
     return hashed, GateOutcome(doc=doc, plans=plans, routed=routed), problems, changes

@@ -103,7 +103,7 @@ def _jwks_text(world: World, jwks: gate_api.Jwks) -> tuple[str | None, str]:
         return jwks.inline, ""
     if jwks.remote is not None:
         text = world.jwks.get(jwks.remote.uri)
-        return text, f"there are no keys from {jwks.remote.uri}" if text is None else ""
+        return text, f"there are no keys from {jwks.remote.uri}"
     if jwks.source is None:  # the type admits exactly one of the three
         return None, "no key set is given"
     data, problem = read_bytes(world, jwks.source, default_key="jwks.json")
@@ -116,7 +116,7 @@ def read_bytes(
     """The bytes a Gate names and "", or None and why not."""
     if source.file is not None:
         data = world.files.get(source.file)
-        return data, f"file {source.file} cannot be read" if data is None else ""
+        return data, "" if data is not None else f"file {source.file} cannot be read"
     if source.secret is None:  # the type admits exactly one of the two
         return None, "no source is given"
     return secret_value(

@@ -44,7 +44,10 @@ _ALGORITHMS = frozenset(
         "EdDSA",
     ]
 )
-_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+_PART = "[A-Za-z0-9_-]"
+_SIGNATURE = rf"{_PART}{{86}}|{_PART}{{128}}|{_PART}{{176}}|{_PART}{{342,}}"
+"""The lengths of ES256 and EdDSA, ES384, ES512, and RSA from 2048 bits on (RFC 7518, 8037)."""
+_BEARER = re.compile(rf"[Bb][Ee][Aa][Rr][Ee][Rr] ({_PART}+\.{_PART}+\.(?:{_SIGNATURE}))")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _EXTENSIONS = ("crit", "b64")
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -82,8 +85,8 @@ class _UnreadableError(Exception):
 def bearer(authorization: str) -> str | Invalid:
     """The token of an Authorization header (several headers joined by commas).
 
-    The header is `Bearer` in any case, one space, and three parts of base64url (RFC 6750 section
-    2.1, RFC 7515 section 3.1); everything else is invalid.
+    The header is `Bearer` in any case, one space, and three parts of base64url, the last as long as
+    a signature (RFC 6750 section 2.1, RFC 7515 section 3.1); everything else is invalid.
     """
     found = _BEARER.fullmatch(authorization)
     if found is None:

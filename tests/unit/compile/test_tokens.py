@@ -21,6 +21,11 @@ RSA = rsa.generate_private_key(65537, 2048)
 ED = ed25519.Ed25519PrivateKey.generate()
 
 
+def with_signature(authorization: str) -> str:
+    """With a part as long as a signature in place of `c`."""
+    return authorization.replace("b.c", "b." + "c" * 86)
+
+
 def is_good(token: str) -> bool:
     return isinstance(tokens.verify(token, PROVIDERS, now=ir.NOW), Verified)
 
@@ -29,7 +34,16 @@ def is_good(token: str) -> bool:
     "authorization", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "bEaReR a.b.c"]
 )
 def test_bearer(authorization: str) -> None:
-    assert tokens.bearer(authorization) == "a.b.c"
+    assert tokens.bearer(with_signature(authorization)) == with_signature("a.b.c")
+
+
+@pytest.mark.parametrize(
+    ("characters", "is_one"),
+    [(86, True), (128, True), (176, True), (342, True), (683, True), (1, False), (85, False), (87, False), (130, False), (341, False)],
+)  # fmt: skip
+def test_a_signature_has_the_length_of_one(characters: int, is_one: bool) -> None:
+    token = f"a.b.{'c' * characters}"
+    assert (tokens.bearer(f"Bearer {token}") == token) == is_one
 
 
 @pytest.mark.parametrize(
@@ -42,7 +56,7 @@ def test_bearer(authorization: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_bearer_token(authorization: str) -> None:
-    assert isinstance(tokens.bearer(authorization), Invalid)
+    assert isinstance(tokens.bearer(with_signature(authorization)), Invalid)
 
 
 @pytest.mark.parametrize(

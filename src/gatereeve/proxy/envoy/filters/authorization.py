@@ -2,7 +2,8 @@
 
 jwt_authn searches the header for a token, wherever it stands and whatever is around it, and overlooks
 dots. So its form is judged here (RFC 9110 section 11.4, RFC 6750 section 2.1, RFC 7515 section 3.1):
-`Bearer` in any case, one space, three parts of base64url without padding. The local reply says 401.
+`Bearer` in any case, one space, three parts of base64url without padding, the last as long as a
+signature. The local reply says 401.
 Asleep but on routes that verify tokens.
 """
 
@@ -17,7 +18,13 @@ from gatereeve.proxy.envoy import names, packing, rbac
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
 HEADER: Final = "authorization"
-FORM: Final = r"[Bb][Ee][Aa][Rr][Ee][Rr] [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+_PART: Final = "[A-Za-z0-9_-]"
+_SIGNATURE: Final = "|".join(
+    (f"{_PART}{{86}}", f"{_PART}{{128}}", f"{_PART}{{176}}", f"{_PART}{{342}}{_PART}*")
+)
+"""The lengths of ES256 and EdDSA, ES384, ES512, and RSA from 2048 bits on (RFC 7518, 8037). Envoy
+overlooks an odd byte after a signature of an elliptic curve."""
+FORM: Final = rf"[Bb][Ee][Aa][Rr][Ee][Rr] {_PART}+\.{_PART}+\.(?:{_SIGNATURE})"
 """The whole header; several headers are one value with commas, which it does not take."""
 
 
