@@ -56,6 +56,10 @@ def attacks(chance: random.Random) -> Iterator[Attack]:
     for number, spelt in enumerate(("bearer", "BEARER", "bEaReR")):
         header = ("Authorization", f"{spelt} {good()}")
         yield from both(f"credentials/scheme-{number}", "rules", [header], may=_MAY, control=True)
+    # Envoy makes one header of an empty one and another, before anything that we configure.
+    pair = [("Authorization", ""), ("Authorization", f"Bearer {good()}")]
+    yield from both("credentials/empty-first", "rules", pair, may=_MAY)
+    yield from both("credentials/empty-last", "rules", pair[::-1], may=_MAY)
     for label, values in _authorizations(chance):
         yield from both(f"credentials/{label}", "rules", values)
     for label, token in _tokens(chance):
@@ -92,7 +96,6 @@ def _authorizations(chance: random.Random) -> Iterator[tuple[str, list[Header]]]
     yield "twice-good-bad", [(name, f"Bearer {token}"), (name, f"Bearer {bad}")]
     yield "twice-bad-good", [(name, f"Bearer {bad}"), (name, f"Bearer {token}")]
     yield "twice-basic", [(name, "Basic eDp5"), (name, f"Bearer {token}")]
-    yield "twice-empty", [(name, ""), (name, f"Bearer {token}")]
     yield "proxy", [("Proxy-Authorization", f"Bearer {token}")]
     yield (
         "cookie",

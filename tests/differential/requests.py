@@ -250,9 +250,10 @@ def _credentials(
                  f"xBearer {good}", f"Bearer {good.replace('.', '..')}", f"Bearer {good},Bearer {good}", good, f"bEARER {good}",
                  f"Bearer\t{good}", f"Token {good}", f"Bearer {good}\xe9"]))  # fmt: skip
         if random.random() < 0.03:
-            headers.append(
-                random.choice((headers[-1], ("authorization", ""), ("authorization", "Basic eDp5")))
+            other = random.choice(
+                (headers[-1], ("authorization", ""), ("authorization", "Basic eDp5"))
             )
+            headers.insert(random.randint(0, len(headers)), other)
     if who in (4, 6, 7, 8):
         value = random.choice((*[*cast.API_KEYS.values()] * 4, cast.WRONG_KEY, ""))
         headers.append(("x-api-key", value))

@@ -96,7 +96,7 @@ async def _withdraw(at: House, chosen: set[int]) -> float:
 
 def _write(found: dict[str, object]) -> None:
     """The figure of a long run, to be read."""
-    if COUNT >= 1000:
+    if "GATEREEVE_WITHDRAWALS" in os.environ:
         BUILD.mkdir(exist_ok=True)
         (BUILD / "withdrawals.json").write_text(json.dumps(found, indent=1) + "\n")
 

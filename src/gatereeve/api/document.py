@@ -117,7 +117,7 @@ class _Reading:
                 "",
                 "this is no Kubernetes object",
                 "it needs `apiVersion`, `kind` and `metadata.name`, as text; "
-                "until then what it may speak of is closed",
+                "until then every model that it may concern is refused",
             )
             return self._not_understood(value)
         kind, doubt = _recognise(*head)

@@ -181,7 +181,7 @@ def _person(directory: Directory, name: str, role: Role | None = None) -> str:
         return directory.find(name, role).id
     except UnclearError as error:
         raise SettingsError(
-            f"{name!a} is no person's name here: {error}",
+            f"{name!a} does not count as a person here: {error}",
             hint="write it as the API server or the People documents have it",
         ) from error
 

@@ -57,7 +57,7 @@ def _not_read(passed: Sequence[Finding]) -> str:
     """One line about all files that are passed over; `--output json` has a line for each, with why."""
     names = [str(f.where) for f in passed[:_MOST_NAMED]]
     more = ["…"] if len(passed) > _MOST_NAMED else []
-    return f"not read: {', '.join([*names, *more])} ({counted(len(passed), 'file')}; why: --output json)"
+    return f"not read: {', '.join([*names, *more])} ({counted(len(passed), 'file')}; reasons: --output json)"
 
 
 def to_json(finding: Finding) -> dict[str, object]:

@@ -205,10 +205,15 @@ def _not_granted(doc: AnyDoc, backend: Backend, given: tuple[HostGrantDoc, ...])
     namespace = (
         "" if backend.namespace == doc.ref.namespace else f", namespace: {backend.namespace}"
     )
-    names = ", ".join(grant.ref.name for grant in given)
+    names = " or ".join(grant.ref.name for grant in given)
+    entry = f"{{name: {backend.name}{namespace}}}"
+    if any(grant.spec.backends is not None and grant.spec.backends.services for grant in given):
+        line = f"add to the list backends.services of HostGrant {names}: {entry}"
+    else:
+        line = f"add to the spec of HostGrant {names}: backends: {{services: [{entry}]}}"
     return _nowhere(
         "service-not-granted",
         f"no HostGrant lets routes of {doc.ref.namespace} reach Service {backend.namespace}/{backend.name} here: a host grants its Models only, unless it says more",
-        f"name the Model, or let the platform add to the spec of HostGrant {names}: backends: {{services: [{{name: {backend.name}{namespace}}}]}}",
+        f"name the Model, or let the platform {line}",
         governed=False,
     )

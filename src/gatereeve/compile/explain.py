@@ -23,6 +23,10 @@ _CLOSED = "policy-broken"
 """The code, of the refusal and of the finding, of models for which something is not understood."""
 
 
+_NO_RULE = "no-allow-rule"
+"""What callers are answered first whom no rule admits; the rule may stand in what is not understood."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One step, and where a person can read what decided it (None: no document, or no file)."""
@@ -48,7 +52,7 @@ def explain(
     Raises RequestError as `decide` does.
     """
     decision = decide(gate, request, now=now)
-    if decision.code == _CLOSED:
+    if decision.code in (_CLOSED, _NO_RULE):
         decision = _with_reason(decision, findings)
     return Explanation(
         decision=decision,
@@ -60,13 +64,17 @@ def explain(
 
 
 def _with_reason(decision: Decision, findings: Iterable[Finding]) -> Decision:
-    """The decision, with the document that is not understood in its last step."""
+    """The decision, with the document that is not understood, if there is one, in its last step."""
     *steps, last = decision.steps
     why = next(
         (f.message for f in findings
          if f.code == _CLOSED and f.origin is not None and f.origin.ref.short == decision.model),
-        last.detail,
+        None,
     )  # fmt: skip
+    if why is None:
+        return decision
+    if decision.code != _CLOSED:
+        why = f"{last.detail}; {why}"
     return replace(decision, steps=(*steps, replace(last, detail=why)))
 
 

@@ -63,6 +63,13 @@ class Rights:
         text = "127.0.0.1" if address == addresses.LOOPBACK else address
         return grant_of(self.grants, self.reserved, text, port)
 
+    def _line(self, entry: str) -> str:
+        """Where a HostGrant would say it."""
+        names = " or ".join(doc.ref.name for doc in self.grants if doc.spec.addresses)
+        if names:
+            return f"add to the list addresses of HostGrant {names}: {entry}"
+        return f"add to the spec of a HostGrant that selects {self.namespace}: addresses: [{entry}]"
+
     def objection(self, text: str, port: int) -> Objection | None:
         """Why `text` (an address in any spelling) and `port` may not be named, if so."""
         granted = grant_of(self.grants, self.reserved, text, port)
@@ -70,7 +77,7 @@ class Rights:
             return Objection(
                 "address-not-granted",
                 f"no HostGrant lets namespace {self.namespace} name {text}:{port}, which no Service's selector produced",
-                f"let the platform add to the spec of a HostGrant that selects {self.namespace}: addresses: [{{cidr: {_single(text)}, ports: [{port}]}}]",
+                f"let the platform {self._line(f'{{cidr: {_single(text)}, ports: [{port}]}}')}",
             )
         why = self.taken.get(addresses.server(text, port))
         if why is None:

@@ -137,8 +137,8 @@ def refusal(doc: Doc[object], path: str, name: str, why: object) -> Finding:
     """person-refused, worded in one place."""
     return Finding(
         code=FindingCode("person-refused"),
-        message=f"{name!a} is no person's name here: {why}",
-        hint="write the name as the API server has it, in letters of one script; in a folder with People documents, list the person there",
+        message=f"{name!a} does not count as a person here: {why}",
+        hint="write the name as the API server has it, in letters of one script; in a folder with People documents, list the person there; until then what this name signs does not count",
         origin=doc.origin(path),
         where=doc.where(path),
     )

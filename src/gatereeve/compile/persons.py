@@ -17,15 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-ANYBODY: Final = frozenset(
-    {
-        "system:anonymous",
-        "system:unauthenticated",
-        "system:authenticated",
-        "system:serviceaccounts",
-    }
-)
-"""Names of the API server's that stand for nobody in particular."""
+from gatereeve.api.people import EVERYBODY, NOBODY
+
+ANYBODY: Final = frozenset((*EVERYBODY, *NOBODY))
+"""Names of the API server's that stand for no one person."""
 
 _ACCOUNT: Final = re.compile(
     r"(?:system:)?serviceaccounts?[:/](?P<namespace>[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)"
@@ -108,7 +103,7 @@ def _script(character: str) -> str:
 
 def _account(text: str) -> str:
     if text in ANYBODY:
-        raise UnclearError("it stands for nobody in particular")
+        raise UnclearError("it stands for no one person")
     account = _ACCOUNT.fullmatch(text)
     if account is not None:
         return f"system:serviceaccount:{account['namespace']}:{account['name']}"
@@ -141,5 +136,5 @@ class Directory:
         if person is None:
             raise UnclearError("no People document names it")
         if role is not None and person.roles is not None and role not in person.roles:
-            raise UnclearError(f"it may not decide in the role {role}, says its People document")
+            raise UnclearError(f"its People document does not give it the role {role}")
         return person

@@ -272,8 +272,8 @@ def _refusal(
         ]  # fmt: skip
     if closed is not None:
         return "policy-broken", [
-            finding(model, "policy-broken", "", f"{closed} and may speak of {model.ref.short}",
-                     "mend that document; until then nobody is admitted")
+            finding(model, "policy-broken", "", f"{closed}, and it may concern {model.ref.short}",
+                     "correct that document; until then every request to the model is refused")
         ]  # fmt: skip
     if model.spec.audit == "strict":
         return "strict-recording-unavailable", [

@@ -103,12 +103,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "unreadable-file",
         _E,
-        "A file could not be read, or is too large. Its last good documents stay in force; what a file that never was good could speak of is closed.",
+        "A file could not be read, or is too large. Its last good documents stay in force; what a file that never was good may concern is refused.",
     ),
     (
         "file-misnamed",
         _E,
-        "A file whose name keeps it from being read holds rules that refuse. What they speak of is closed.",
+        "A file whose name keeps it from being read holds rules that refuse. Requests to the models that they may concern are refused.",
     ),
     ("file-not-read", _I, "A file or folder that is passed over, with why."),
     (
@@ -401,14 +401,14 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "approval-broken",
         _E,
-        "An approval cannot be read and may be a rejection, so the versions it may speak of get no traffic.",
+        "An approval cannot be read and may be a rejection, so the versions that it may concern get no traffic.",
     ),
     ("approval-expired", _W, "An approval has expired and no longer counts."),
     ("approval-self", _E, "The author of a version cannot approve it."),
     (
         "person-refused",
         _E,
-        "A name that is no person's (invisible or mixed letters, or unknown): what it approves does not count.",
+        "An author or approver whose name cannot be one person's (invisible letters, letters of several scripts), or that no People document lists: what it signs does not count.",
     ),
     (
         "approval-not-independent",
@@ -433,12 +433,12 @@ REGISTRY: dict[FindingCode, Code] = _registry(
     (
         "policy-broken",
         _E,
-        "A policy, or what may be one, is not understood, so the models that it may speak of are refused.",
+        "A policy, or what may be one, is not understood, so requests to the models that it may concern are refused.",
     ),
     (
         "deny-matches-nothing",
         _E,
-        "A deny rule that can match nothing: whom or what it means is unknown. The models that it may speak of are refused.",
+        "A deny rule that can match nothing, because a name in it is misspelled or unknown. Requests to the models that it may concern are refused.",
     ),
     ("policy-matches-nothing", _W, "A policy whose models or selector match no Model."),
     ("no-allow-rule", _W, "No enforced allow rule names this model: every request is refused."),

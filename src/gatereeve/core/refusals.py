@@ -202,7 +202,7 @@ REFUSALS: dict[RefusalCode, Refusal] = _table(
         503,
         "The policy of this model cannot be read.",
         _SERVER,
-        "A document that may be a policy of this model is not understood, so nobody is admitted until it is mended.",
+        "A document that may be a policy of this model is not understood, so every request is refused until it is corrected.",
     ),
     (
         "upstream-unavailable",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -169,8 +170,9 @@ class FileStore:
         except ValueError as error:
             why = f"is damaged: {error}"
         raise SettingsError(
-            f"{self._path}, which says what stood behind models, {why}: no route can be told from a way past a policy",
-            hint=f"restore it from a copy; or, if every Service that a HostGrant names may be served, begin with an empty one: echo '{EMPTY}' > {self._path}",
+            f"{self._path} {why}. It lists the Services and addresses that stood behind models; without it, routes to those whose documents were deleted would be served",
+            hint="restore it from a copy. If this state directory is of a version that did not keep this file, or if everything that the HostGrants name in `backends` and `addresses` may be served, "
+            f"begin with an empty list: echo '{EMPTY}' > {shlex.quote(str(self._path))}",
         )
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:

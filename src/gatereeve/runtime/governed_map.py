@@ -41,8 +41,8 @@ class ConfigMapStore:
             return governed.decode(text if isinstance(text, str) else "")
         except ValueError as error:
             raise errors.SourceError(
-                f"ConfigMap {self._namespace}/{NAME}, which says what stood behind models, is damaged: {error}",
-                hint="restore it from a copy; or, if every Service that a HostGrant names may be served, delete it",
+                f"ConfigMap {self._namespace}/{NAME} is damaged: {error}. It lists the Services and addresses that stood behind models",
+                hint="restore it from a copy; or, if everything that the HostGrants name in `backends` and `addresses` may be served, delete it",
             ) from error
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:

@@ -311,6 +311,18 @@ def test_a_policy_ruined_before_its_name_is_known_by_its_namespace() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "namespace"),
+    [("x", ""), ('"x', ""), ("x}", "x"), ('"x"}', "x"), ("x, labels: {}}", "x"), ("x\n  }", "x")],
+)
+def test_a_namespace_is_unsure_only_where_the_text_ends_in_it(end: str, namespace: str) -> None:
+    """JSON stands on one line: its namespace is whole although no line end follows."""
+    text = (
+        "apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nspec: {}\nmetadata: {namespace: "
+    )
+    assert [b.ref.namespace for b in read(text + end).broken] == [namespace]
+
+
+@pytest.mark.parametrize(
     ("metadata", "namespace"),
     [
         ("{name: credit}", "default"),

@@ -8,6 +8,7 @@ from gatereeve.compile.explain import explain, to_plain
 from gatereeve.compile.locate import locate
 from gatereeve.compile.request import Request
 from gatereeve.core.canonical import canonical_bytes
+from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.refs import Origin, Ref, Where
 from gatereeve.ir.access import FromProvider
 from gatereeve.ir.identity import Identity
@@ -60,3 +61,23 @@ def test_an_explanation_is_the_decision_with_places_and_is_json() -> None:
     }
     refused = explain(gate, Request(host=ir.HOST, path="/x"), now=ir.NOW, world=WORLD, findings=())
     assert (to_plain(refused)["code"], to_plain(refused)["caller"]) == ("unknown-path", None)
+
+
+def test_a_document_that_is_not_understood_is_named_where_no_rule_admits() -> None:
+    origin = Origin(Ref("gatereeve.dev", "Model", "lending", "credit"))
+    why = Finding(
+        code=FindingCode("policy-broken"),
+        message="AccessPolicy lending/credit cannot be read, and it may concern lending/credit",
+        hint="correct that document",
+        origin=origin,
+    )
+    corp = ir.Issuer()
+    gate = ir.gate(ir.route(), access=(ir.access(),), identity=Identity(jwt=(corp.provider(),)))
+    request = Request(host=ir.HOST, path=ir.INFER, headers=(corp.header(),))
+    decided = [
+        explain(gate, request, now=ir.NOW, world=WORLD, findings=findings).decision
+        for findings in ((), (why,))
+    ]
+    assert [one.code for one in decided] == ["no-allow-rule", "no-allow-rule"]
+    assert decided[0].model == origin.ref.short
+    assert [why.message in one.steps[-1].detail for one in decided] == [False, True]

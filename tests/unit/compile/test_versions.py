@@ -113,6 +113,7 @@ def test_a_prohibited_model_has_no_eligible_version_whatever_is_approved() -> No
         ({"approver": "m\u0456a"}, "person-refused"),
         ({"approver": "\u043c\u0456\u0430"}, "person-refused"),
         ({"approver": '"mia\\u200b"'}, "person-refused"),
+        ({"approver": "system:authenticated"}, "person-refused"),
         ({"approver": "system:serviceaccount:ci"}, "person-refused"),
         ({"decision": "reject"}, "version-rejected"),
     ],
