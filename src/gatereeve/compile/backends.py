@@ -192,7 +192,7 @@ def _was_governed(doc: AnyDoc, backend: Backend, what: str, held: Held) -> Nowhe
     return _nowhere(
         "was-governed",
         f"{what} stood behind model {held.model}, whose documents are gone since {moment}",
-        f"bring the documents back and name the Model; or, if no model answers there any more, let the platform release it in the HostGrant: backends: {{services: [{{name: {backend.name},{place} released: {_moment(held)}}}]}}",
+        f"bring the documents back and name the Model; or, if no model answers there any more, let the platform release it, in the list backends.services of the HostGrant: {{name: {backend.name},{place} released: {_moment(held)}}}",
         governed=True,
     )
 
