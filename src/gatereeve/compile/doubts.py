@@ -76,7 +76,7 @@ def doubting(
     rejecting = tuple(rejecting)
     if not (world.broken or denying or rejecting):
         return Doubting(models=(), versions=(), more=(), findings=())
-    places = _Places(world)
+    places = Places(world)
     models: dict[Key, str] = {}
     versions: dict[Key, str] = {}
     more: dict[Key, str] = {}
@@ -116,21 +116,21 @@ def _may_deny(doc: AccessPolicyDoc) -> bool:
     return spec.mode == "enforce" and bool(spec.deny or not spec.allow)
 
 
-class _Places:
+class Places:
     """What exists in a World, whether it can be read or not."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._models = {*world.models, *_unreadable(world, "Model")}
         self._versions = {*world.model_versions, *_unreadable(world, "ModelVersion")}
-        self._namespaces = {name for _, name in world.namespaces}
+        self.namespaces = {name for _, name in world.namespaces}
         for table in _TABLES:
-            self._namespaces.update(namespace for namespace, _ in getattr(world, table))
-        self._namespaces.update(namespace for namespace, _ in self._models | self._versions)
+            self.namespaces.update(namespace for namespace, _ in getattr(world, table))
+        self.namespaces.update(namespace for namespace, _ in self._models | self._versions)
 
     def namespace(self, namespace: str, *, in_folder: bool) -> str:
         """The namespace, or ANYWHERE when it may be a misspelled one."""
-        return ANYWHERE if in_folder and namespace not in self._namespaces else namespace
+        return ANYWHERE if in_folder and namespace not in self.namespaces else namespace
 
     def models_named(self, namespace: str, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The names, if there is a Model for each of them; None: it may be every Model."""
