@@ -1,9 +1,9 @@
 """What the name of a file says: whether it is read as documents, looked into, or passed over.
 
 Read are `.yaml`, `.yml` and `.json`, in any case of letters, unless the name is hidden. Everything
-else has a line. Looked into is what may be documents under a wrong name (`deny.yaml.bak`, `.deny.yaml`,
-`deny`): a renamed policy must not open anything. Passed over is what cannot be one: prose, programs,
-keys, and what editors write beside their files. Opens nothing.
+else has a line. Looked into is what may be documents under a wrong name (`deny.yaml.bak`, `deny.yaml~`,
+`.deny.yaml`, `deny`): a renamed policy must not open anything, whichever program renamed it. Passed
+over is what cannot be one: prose, programs, keys, and temporary files of editors. Opens nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _PASSED = frozenset({
 })  # fmt: skip
 """Endings of files that quote documents, or hold none; see limits.md."""
 
-_EDITORS = re.compile(r"#.*#|\.#.*|.*~|\..*\.sw[a-z]|4913|\.goutputstream-.*|\.DS_Store")
-"""Emacs, vim and GNOME write these beside the file that is edited."""
+_EDITORS = re.compile(r"4913|\.goutputstream-.*|\.DS_Store")
+"""Vim and GNOME write these beside the file that is edited, and take them away again."""
 
-_ORIGINAL = re.compile(r"\.?(?P<name>[^/]+?\.(?:yaml|yml|json))(?:[^/]*)", re.IGNORECASE)
+_ORIGINAL = re.compile(r"[.#]?(?P<name>[^/]+?\.(?:yaml|yml|json))(?:[^/]*)", re.IGNORECASE)
 
 
 def role(path: str) -> Role:

@@ -119,7 +119,7 @@ def test_a_policy_that_cannot_be_read_closes_every_model(folder: Path, how: str)
 @pytest.mark.parametrize(
     "name",
     ["deny.yaml.bak", "deny.yml.orig", "deny.yaml.txt", ".deny.yaml", "deny", "deny.yaml ", "deny.yam",
-     "deny.disabled"],
+     "deny.disabled", "deny.yaml~", "#deny.yaml#", ".deny.yaml.swp", "deny.yaml.~1~"],
 )  # fmt: skip
 def test_a_policy_under_a_name_that_is_not_read_closes_its_model(folder: Path, name: str) -> None:
     (folder / name).write_text(DENY)
@@ -139,7 +139,8 @@ def test_endings_are_read_in_any_case(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("README.md", DENY), ("deny.yaml~", DENY), ("#deny.yaml#", DENY), (".deny.yaml.swp", DENY),
+        ("README.md", DENY), (".new.yaml.swp", "b0VIM 9.0" + DENY), (".goutputstream-A1B2C3", DENY),
+        ("gate.yaml~", DENY), ("#gate.yaml#", DENY), (".gate.yaml.swp", DENY),
         ("notes.txt", "to do"), ("keys.pem", "x"), ("allow.yaml.bak", documents.POLICY.partition("  deny")[0]
          + "  allow: [{subjects: [{anonymous: true}]}]\n"), ("gate.yaml.bak", DENY), ("all.yaml", "# nothing\n"),
     ],
