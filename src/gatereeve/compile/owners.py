@@ -309,11 +309,11 @@ class _Work:
     def _may_claim(
         self, server: Server, claims: Mapping[str, Granted], granted: Granted
     ) -> str | None:
-        """A namespace that does not name the server, may by as good a grant, and may mean to."""
+        """A namespace that does not name the server, may by a narrower grant, and may mean to."""
         text = "127.0.0.1" if server[0] == addresses.LOOPBACK else server[0]
         for namespace in sorted(self._sources.unsure - claims.keys()):
             own = grant_of(self._sources.selecting(namespace), self._reserved, text, server[1])
-            if own is not None and own.rank >= granted.rank:
+            if own is not None and own.rank > granted.rank:
                 return namespace
         return None
 
