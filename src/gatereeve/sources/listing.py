@@ -150,6 +150,8 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
                     listing.refused[path] = _LEAVES
                     continue
                 seen.add(real)
+            if _is_hollow(folder, path):
+                listing.refused[path] = _NO_FILE
             yield from _walk(folder, root, path, listing, seen)
 
 
@@ -175,12 +177,19 @@ def _examine(folder: Path, root: str, path: str) -> Look:
             else _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
         )
     if stat.S_ISDIR(status.st_mode):
-        return None
+        return _NO_FILE if _is_hollow(folder, path) else None
     if not _within(root, os.path.realpath(full)):
         return _LEAVES
     if not stat.S_ISREG(status.st_mode):
         return _unreadable("it is no regular file", "replace or remove it")
     return stamp_of(status)
+
+
+def _is_hollow(folder: Path, path: str) -> bool:
+    """Whether a folder stands where a file was meant: it has a file's name, and no file beneath."""
+    if names.role(path) != "document":
+        return False
+    return not any(files for _, _, files in os.walk(folder / path))
 
 
 def _within(root: str, real: str) -> bool:
@@ -193,6 +202,9 @@ def _unreadable(message: str, hint: str) -> Refused:
 
 _LEAVES = _unreadable(
     "the link leads out of the folder and is not followed", "copy the file into the folder"
+)
+_NO_FILE = _unreadable(
+    "it is an empty folder under the name of a file", "remove it, or put the file in its place"
 )
 _TOO_MANY = Refused(
     code="too-many-documents",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,14 @@ BOMB = "a: &a [x, x]\n" + "".join(
     for a, b in zip("abcdefghijklmnopqrs", "bcdefghijklmnopqrst", strict=True)
 )
 
+
+def empty_folder(folder: Path) -> Path:
+    """As container engines make one for a file that is not there."""
+    place = folder / "deny.yaml"
+    (place / "deeper").mkdir(parents=True)
+    return place
+
+
 SPOILED: dict[str, Spoil] = {
     "utf-16": written("deny.yaml", DENY.encode("utf-16")),
     "utf-16 without a mark": written("deny.yaml", DENY.encode("utf-16-le")),
@@ -63,6 +72,7 @@ SPOILED: dict[str, Spoil] = {
     "cut off in the first word": written("deny.yaml", DENY[:5]),
     "linked out": linked_out,
     "in a folder that is linked out": folder_linked_out,
+    "an empty folder": empty_folder,
     "only a version": written("deny.YAML", "apiVersion: gatereeve.dev/v1alpha1\n"),
     "bomb": written("deny.yaml", BOMB),
     "json cut off": written("deny.JSON", '{"apiVersion": "gatereeve.dev/v1alpha1", "kind": '),
@@ -199,6 +209,8 @@ def test_what_was_good_serves_instead(folder: Path) -> None:
     for how, spoil in SPOILED.items():
         if how == "in a folder that is linked out":
             continue
+        if (folder / "deny.yaml").is_dir():
+            shutil.rmtree(folder / "deny.yaml")
         (folder / "deny.yaml").unlink(missing_ok=True)
         place = spoil(folder)
         if place.name != "deny.yaml":
