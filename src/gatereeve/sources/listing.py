@@ -1,8 +1,8 @@
 """What a folder holds, and whether it changed since it was looked at.
 
 Every file beneath has an entry: documents, in order of their paths; files that are there and may not
-or cannot be read; files under other names; and what is passed over, with why. Hidden folders are not
-entered, links may not lead outside. Bounded. Opens no file, parses nothing.
+or cannot be read; files under other names; and what is passed over, with why. Hidden folders
+of programs are not entered, links may not lead outside. Bounded. Opens no file, parses nothing.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def scan(folder: Path) -> Listing:
 def look(folder: Path, path: str) -> Look:
     """One file as `scan` would see it; None when there is none, or it is passed over."""
     role = names.role(path)
-    if role == "passed" or names.is_in_hidden_folder(path):
+    if role == "passed":
         return None
     seen = _examine(folder, os.path.realpath(folder), path)
     return None if role == "other" and isinstance(seen, Refused) else seen
@@ -138,8 +138,10 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
         path = f"{below}/{entry.name}" if below else entry.name
         if not entry.is_dir():
             yield path
-        elif entry.name.startswith("."):
-            listing.passed[path] = "hidden folders are not read"
+        elif entry.name.startswith(".") and (
+            entry.is_symlink() or not names.is_entered(entry.name)
+        ):
+            listing.passed[path] = "this hidden folder is not looked into"
         else:
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)

@@ -33,9 +33,9 @@ def read(path: str, data: bytes) -> parsed.Parsed:
                      "nothing to do, unless it is meant to be read: then rename it")  # fmt: skip
     closing = tuple(_closing(parse.parse_text(text, path)))
     if not closing:
-        return _line(path, "file-not-read", "it holds documents, and its name keeps it from being read",
+        return _line(path, "file-not-read", "it holds documents, and its name or folder keeps it from being read",
                      "rename it to end in .yaml if they are meant to be in force")  # fmt: skip
-    return _line(path, "file-misnamed", "it holds rules that refuse, and its name keeps it from being read; what they speak of is closed",
+    return _line(path, "file-misnamed", "it holds rules that refuse, and its name or folder keeps it from being read; what they speak of is closed",
                  "rename it to end in .yaml, or delete it to withdraw the rules", closing)  # fmt: skip
 
 

@@ -129,9 +129,10 @@ def test_a_policy_that_cannot_be_read_closes_every_model(folder: Path, how: str)
 @pytest.mark.parametrize(
     "name",
     ["deny.yaml.bak", "deny.yml.orig", "deny.yaml.txt", ".deny.yaml", "deny", "deny.yaml ", "deny.yam",
-     "deny.disabled", "deny.yaml~", "#deny.yaml#", ".deny.yaml.swp", "deny.yaml.~1~"],
+     "deny.disabled", "deny.yaml~", "#deny.yaml#", ".deny.yaml.swp", "deny.yaml.~1~", ".old/deny.yaml", "x/.old/y/deny.yaml~"],
 )  # fmt: skip
 def test_a_policy_under_a_name_that_is_not_read_closes_its_model(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(DENY)
     world = read(folder)
     assert [(str(f.code), str(f.where)) for f in world.findings] == [("file-misnamed", name)]
@@ -151,6 +152,7 @@ def test_endings_are_read_in_any_case(folder: Path, name: str) -> None:
     [
         ("README.md", DENY), (".new.yaml.swp", "b0VIM 9.0" + DENY), (".goutputstream-A1B2C3", DENY),
         ("gate.yaml~", DENY), ("#gate.yaml#", DENY), (".gate.yaml.swp", DENY),
+        (".old/gate.yaml", DENY), (".old/README", DENY),
         ("notes.txt", "to do"), ("keys.pem", "x"), ("allow.yaml.bak", documents.POLICY.partition("  deny")[0]
          + "  allow: [{subjects: [{anonymous: true}]}]\n"), ("gate.yaml.bak", DENY), ("all.yaml", "# nothing\n"),
     ],
@@ -158,6 +160,7 @@ def test_endings_are_read_in_any_case(folder: Path, name: str) -> None:
 def test_what_is_passed_over_has_a_line_and_closes_nothing(
     folder: Path, name: str, content: str
 ) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(content)
     world = read(folder)
     assert [(str(f.code), str(f.where)) for f in world.findings] == [("file-not-read", name)]
