@@ -1,10 +1,10 @@
 """Where documents do not say where a model's servers are, any Service may lead to them (P1, P2).
 
-A document that is not understood may be a ModelVersion, or name servers of one. In a folder, a
-Model without versions may have lost them, a version whose Service has no servers may name another
-one or have lost its slice, and a version without a Model in its namespace may be meant for one that
-has that Model. Ordinary Services there are refused. A cluster adds documents one after the other,
-and its memory (`World.memory`) is older than any of them.
+A document that is not understood may be a ModelVersion, or name servers of one. A version whose
+Service is not there may mean another one. In a folder, a Model without versions may have lost them, a
+Service without servers its slice, and a version without a Model in its namespace may be meant for one
+that has that Model. Ordinary Services there are refused. In a cluster pods come and go, documents
+come one after the other, and the memory (`World.memory`) is older than any of them.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def _reasons(
         if model.file and key not in served:
             yield key[0], f"{model.ref} has no ModelVersion, so it may be that"
     for (namespace, _), doc in world.model_versions.items():
-        backend = doc.spec.backend
-        if backend is None or not doc.file:
+        if doc.spec.backend is None:
             continue
-        key = (namespace, backend.service)
-        if not _has_servers(world.services.get(key), slices.get(key, ())):
+        key = (namespace, doc.spec.backend.service)
+        service = world.services.get(key)
+        if service is None or (doc.file and not _has_servers(service, slices.get(key, ()))):
             yield (
                 namespace,
-                f"{doc.ref} names Service {backend.service}, of which no server is known, so it may be that",
+                f"{doc.ref} names Service {key[1]}, of which no server is known, so it may be that",
             )
 
 

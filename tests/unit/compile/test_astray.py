@@ -5,8 +5,13 @@ Cold starts: nothing remembers how the documents were.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
 from tests.support.routes import (
@@ -138,12 +143,54 @@ def test_another_namespace_gains_no_server(how: str, thief: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("thief", [BY_MODEL, BY_SERVICE], ids=["model", "service"])
-@pytest.mark.parametrize("change", ["hosts:/host:", "kind: HostGrant/kinds: x"])
+@pytest.mark.parametrize(("old", "new"), [("hosts:", "host:"), ("kind: HostGrant", "kinds: x")])
 def test_a_grant_that_cannot_be_read_gives_its_server_to_no_other(
-    change: str, thief: tuple[str, ...]
+    old: str, new: str, thief: tuple[str, ...]
 ) -> None:
-    assert not stolen(made(A.replace(*change.split("/")), MODEL, ENDPOINTS, *thief))
+    assert not stolen(made(A.replace(old, new), MODEL, ENDPOINTS, *thief))
 
 
 def test_a_server_that_no_other_may_name_is_used() -> None:
     assert stolen(made(*BY_SERVICE)) == ["service/t/alias/80"]
+
+
+def in_a_cluster(world: World) -> World:
+    """The same documents, as an API server gives them: they stand in no file."""
+
+    def moved(table: Mapping[Key, AnyDoc]) -> dict[Key, AnyDoc]:
+        return {key: replace(doc, file="") for key, doc in table.items()}
+
+    names = ("models", "model_versions", "services", "endpoint_slices", "ingresses", "host_grants")
+    tables: dict[str, Any] = {name: moved(getattr(world, name)) for name in names}
+    broken = tuple(replace(one, where=None) for one in world.broken)
+    return replace(world, broken=broken, **tables)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (VERSION, service("other", "10.1.0.7", ns="a")),
+        (VERSION, BEHIND.replace("targetPort: 9000", "targetPort: [9000]")),
+        (VERSION, BEHIND.replace("addressType: IPv4", "addressType: [IPv4]")),
+        (VERSION.replace("backend:", "backnd:"), BEHIND),
+    ],
+    ids=["the Service is gone", "a broken Service", "a broken slice", "a broken version"],
+)
+def test_in_a_cluster_too(parts: tuple[str, ...]) -> None:
+    wide = A.replace("CIDR", "").replace(f"{ADDRESS}/32", "10.1.0.0/16")
+    world = in_a_cluster(
+        world_of(GATE, tls_secret(names=NAMES), wide, MODEL, *parts, ALIAS, *ROUTES)
+    )
+    compiled = compiler.compile(world)
+    assert leads(compiled, "alias.a.example").startswith("refuse")
+    assert found(compiled, "hidden-path-to-model")
+
+
+def test_a_cluster_without_pods_for_a_moment_serves_what_is_beside_the_model() -> None:
+    web = service("web", "10.1.0.9", ns="a")
+    route = ingress("web", f"Prefix / {to_service('web')}", host="alias.a.example", ns="a")
+    wide = A.replace(f"{ADDRESS}/32", "10.1.0.0/16")
+    empty = BEHIND.replace(f"[{ADDRESS}]", "[]")
+    texts = (GATE, tls_secret(names=NAMES), wide, MODEL, VERSION, empty, web, route)
+    compiled = compiler.compile(in_a_cluster(world_of(*texts)))
+    assert leads(compiled, "alias.a.example") == "service/a/web/80"
