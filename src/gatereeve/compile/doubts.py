@@ -92,10 +92,11 @@ def doubting(
         elif item.ref.kind == "Approval":
             names = places.versions_named(namespace, item.rejects)
             _note(versions, namespace, names, item.called)
-    found: list[Finding] = []
-    for doc in denying:
-        if places.models_named(doc.ref.namespace, doc.spec.models) is None:
-            found.append(_note_astray(models, places, doc))
+    found = [
+        _note_astray(models, places, doc)
+        for doc in denying
+        if places.models_named(doc.ref.namespace, doc.spec.models) is None
+    ]
     for approval in rejecting:
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
