@@ -116,7 +116,7 @@ def read_bytes(
     """The bytes a Gate names, or None and why not."""
     if source.file is not None:
         data = world.files.get(source.file)
-        return data, f"file {source.file} cannot be read"
+        return data, "" if data is not None else f"file {source.file} cannot be read"
     if source.secret is None:  # the type admits exactly one of the two
         return None, "no source is given"
     return secret_value(
