@@ -91,7 +91,7 @@ def attacks(case: Case, cell: Cell, moment: str) -> list[Attack]:
     found = []
     told = f"{cell.ns}-{case.file}.yaml {case.blow.name}, {case.stage}"
     for way in cell.ways():
-        if way.granted and case.stage == "cold":
+        if way.granted and case.stage == "cold" and case.blow.deletes:
             continue  # the platform granted the Service, and nothing ever said that a model is there
         callers = dict(cell.callers)
         if not way.model and way.host not in (cell.name("side"), cell.name("api")):

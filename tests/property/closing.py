@@ -84,7 +84,10 @@ def plans(draw: st.DrawFn) -> Plan:
 
 def _of_model(draw: st.DrawFn, ns: str, name: str, address: str) -> dict[str, Document]:
     """One model with its policy and the routes that lead to its server, wanted or not."""
-    hosts = {way: docs.host(f"{way}-{ns}-{name}") for way in ("model", "side", "alias", "open")}
+    hosts = {
+        way: docs.host(f"{way}-{ns}-{name}")
+        for way in ("model", "side", "alias", "open", "open-alias")
+    }
     served, behind = [(f"{address}/32", [PORTS.server])], f"behind-{name}"
     chosen = draw(st.sampled_from(("backend", "endpoints")))
     where = (
@@ -111,8 +114,11 @@ def _of_model(draw: st.DrawFn, ns: str, name: str, address: str) -> dict[str, Do
         made["aliasslice"] = docs.slices(alias, ns, address, PORTS.server)
         made["aliasroute"] = docs.ingress(alias, ns, hosts["alias"], docs.to_service(alias))
     if draw(st.booleans()):
-        made["opengrant"] = docs.grant(f"{ns}-{name}-open", ns, [hosts["open"]], services=[behind])
-        made["openroute"] = docs.ingress(f"open-{name}", ns, hosts["open"], docs.to_service(behind))
+        alias = f"alias-{name}"
+        opened = [hosts["open"], hosts["open-alias"]]
+        made["opengrant"] = docs.grant(f"{ns}-{name}-open", ns, opened, services=[behind, alias])
+        made["openroute"] = docs.ingress(f"open-{name}", ns, opened[0], docs.to_service(behind))
+        made["openalias"] = docs.ingress(f"open-{alias}", ns, opened[1], docs.to_service(alias))
     return made
 
 

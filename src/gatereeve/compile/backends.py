@@ -132,11 +132,11 @@ def _service(
         pinned = tuple(sorted({version.spec.version for version in versions}))
         everything = set(plan.known) <= set(pinned)
         return ToModel(plan=plan, pinned=None if everything else pinned, service=backend.name)
-    unreadable = found.unreadable_in(backend.namespace)
-    if unreadable is not None:
+    hiding = found.hiding_in(backend.namespace)
+    if hiding is not None:
         return _nowhere(
             "hidden-path-to-model",
-            f"{unreadable} cannot be read and may say that Service {backend.name} leads to a model",
+            f"{hiding} Service {backend.name} leads to a model",
             "mend that document; until then no Service of the namespace is served past it",
             governed=True,
         )

@@ -5,8 +5,9 @@ closes the models that it may speak of: those that it names if they exist, else 
 where that cannot be made out, every model. An approval closes the versions that it may reject. A
 policy whose deny rules name or select no model is such a document too: its author meant another.
 
-In a folder a namespace in which nothing else stands counts as not made out: it may be misspelled.
-In a cluster the API server knows it. Last good documents stand in before this (`api.assemble`).
+In a folder a namespace in which nothing else stands counts as not made out: it may be misspelled. A
+deny rule for a Model that only other namespaces have may be meant for those too. In a cluster the
+API server knows the namespace. Last good documents stand in before this (`api.assemble`).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def doubting(
     rejecting = tuple(rejecting)
     if not (world.broken or denying or rejecting):
         return Doubting(models=(), versions=(), more=(), findings=())
-    places = _Places(world)
+    places = Places(world)
     models: dict[Key, str] = {}
     versions: dict[Key, str] = {}
     more: dict[Key, str] = {}
@@ -91,14 +92,11 @@ def doubting(
         elif item.ref.kind == "Approval":
             names = places.versions_named(namespace, item.rejects)
             _note(versions, namespace, names, item.called)
-    found: list[Finding] = []
-    for doc in denying:
-        names = places.models_named(doc.ref.namespace, doc.spec.models)
-        if names is not None:
-            continue  # what it names is there, and cannot be read
-        namespace = places.namespace(doc.ref.namespace, in_folder=bool(doc.file))
-        _note(models, namespace, None, f"{doc.ref} denies callers on no Model that exists")
-        found.append(_astray(doc, namespace))
+    found = [
+        _note_astray(models, places, doc)
+        for doc in denying
+        if places.models_named(doc.ref.namespace, doc.spec.models) is None
+    ]
     for approval in rejecting:
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
@@ -116,21 +114,21 @@ def _may_deny(doc: AccessPolicyDoc) -> bool:
     return spec.mode == "enforce" and bool(spec.deny or not spec.allow)
 
 
-class _Places:
+class Places:
     """What exists in a World, whether it can be read or not."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._models = {*world.models, *_unreadable(world, "Model")}
         self._versions = {*world.model_versions, *_unreadable(world, "ModelVersion")}
-        self._namespaces = {name for _, name in world.namespaces}
+        self.namespaces = {name for _, name in world.namespaces}
         for table in _TABLES:
-            self._namespaces.update(namespace for namespace, _ in getattr(world, table))
-        self._namespaces.update(namespace for namespace, _ in self._models | self._versions)
+            self.namespaces.update(namespace for namespace, _ in getattr(world, table))
+        self.namespaces.update(namespace for namespace, _ in self._models | self._versions)
 
     def namespace(self, namespace: str, *, in_folder: bool) -> str:
         """The namespace, or ANYWHERE when it may be a misspelled one."""
-        return ANYWHERE if in_folder and namespace not in self._namespaces else namespace
+        return ANYWHERE if in_folder and namespace not in self.namespaces else namespace
 
     def models_named(self, namespace: str, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The names, if there is a Model for each of them; None: it may be every Model."""
@@ -159,8 +157,21 @@ def _existing(
     return names if here.issuperset(names) else None
 
 
-def _astray(doc: AccessPolicyDoc, namespace: str) -> Finding:
+def _note_astray(models: dict[Key, str], places: Places, doc: AccessPolicyDoc) -> Finding:
+    """A policy that denies callers on Models which its namespace does not have."""
+    namespace = places.namespace(doc.ref.namespace, in_folder=bool(doc.file))
+    why = f"{doc.ref} denies callers on no Model that exists"
+    _note(models, namespace, None, why)
+    elsewhere = places.models_named(ANYWHERE, doc.spec.models) if doc.file else None
+    if namespace != ANYWHERE and elsewhere is not None:
+        _note(models, ANYWHERE, elsewhere, why)
+    return _astray(doc, namespace, elsewhere or ())
+
+
+def _astray(doc: AccessPolicyDoc, namespace: str, elsewhere: tuple[str, ...]) -> Finding:
     where = f"namespace {namespace}" if namespace else "every namespace of the folder"
+    if namespace and elsewhere:
+        where += f", and those named {', '.join(elsewhere)} of others,"
     what = f"a Model of {doc.ref.namespace}"
     path = "spec.models" if doc.spec.models is not None else "spec.selector"
     return Finding(

@@ -5,7 +5,7 @@ that the cluster's own controller made of pods that a Service selects), the API 
 Service of the namespace, or the platform says so (`HostGrant.spec.addresses`). Whatever else a
 document names, in `endpoints` of a ModelVersion or in an EndpointSlice written by hand, is refused.
 Of two namespaces that name one server, the one with pods there has it; else the one with the
-narrower grant. With equal grants, as soon as a model is behind it for one of them, the one whose
+narrower grant. What cannot be read counts for whoever it may speak of. With equal grants, as soon as a model is behind it for one of them, the one whose
 model was there before has it, and neither when that is not remembered.
 """
 
@@ -30,6 +30,7 @@ from gatereeve.api.world import (
 from gatereeve.compile import addresses, slices
 from gatereeve.compile.address_grants import Granted, grant_of
 from gatereeve.compile.addresses import Server
+from gatereeve.compile.astray import Stray
 from gatereeve.compile.slices import SERVICE_LABEL
 from gatereeve.core import addresses as ip
 from gatereeve.core.memo import Memo
@@ -142,12 +143,17 @@ def _read(doc: EndpointSliceDoc, service: ServiceDoc | None) -> _Slice:
 class Sources:
     """What ownership is read from. selecting: the HostGrants of a namespace.
 
-    services, slices, versions: of the World. at: the World's instant.
+    services, slices, versions: of the World. strays: versions that may be meant for another
+    namespace, with it. unsure: namespaces in which it is not known where models' servers are, ""
+    for all. unread_grants: whether a HostGrant cannot be read. at: the World's instant.
     """
 
     services: Mapping[Key, ServiceDoc]
     slices: tuple[EndpointSliceDoc, ...]
     versions: tuple[ModelVersionDoc, ...]
+    strays: tuple[Stray, ...]
+    unsure: frozenset[str]
+    unread_grants: bool
     selecting: Callable[[str], tuple[HostGrantDoc, ...]]
     memory: Memory
     at: datetime
@@ -185,6 +191,8 @@ class _Work:
         self._by_hand: defaultdict[Key, list[tuple[str, int]]] = defaultdict(list)
         self._pods: defaultdict[str, set[str]] = defaultdict(set)
         self._claims: defaultdict[Server, dict[str, Granted]] = defaultdict(dict)
+        self._ungranted: defaultdict[Server, set[str]] = defaultdict(set)
+        self._reserved: frozenset[str] = frozenset()
         self.models: dict[tuple[str, Server], str] = {}
 
     def add_slice(self, key: Key, found: _Slice) -> None:
@@ -205,12 +213,14 @@ class _Work:
 
     def add_claims(self, reserved: frozenset[str], memo: Memo) -> None:
         """Note who names what with a grant, and which of it is a model's."""
+        self._reserved = reserved
         for namespace, text, port, model in self._named():
             read = (self._sources.selecting(namespace), reserved, text, port)
             granted = memo.get(("owners.granted", *read), partial(grant_of, *read))
-            if granted is None:
-                continue
             server = addresses.server(text, port)
+            if granted is None:
+                self._ungranted[server].add(namespace)
+                continue
             claims = self._claims[server]
             claims[namespace] = granted.and_also(claims.get(namespace))
             if model is not None:
@@ -229,6 +239,9 @@ class _Work:
         for version in self._sources.versions:
             for endpoint in version.spec.endpoints or ():
                 yield version.ref.namespace, endpoint.address, endpoint.port, version.spec.model
+        for version, namespace in self._sources.strays:
+            for endpoint in version.spec.endpoints or ():
+                yield namespace, endpoint.address, endpoint.port, version.spec.model
 
     def taken(self) -> Mapping[str, list[tuple[Server, str]]]:
         """By namespace, the servers that it names and that are another's, with why."""
@@ -240,7 +253,7 @@ class _Work:
                 why = f"belongs to namespace {min(owners)}"
                 losers = dict.fromkeys(claims.keys() - owners, why)
             else:
-                losers = self._losers(server, claims)
+                losers = self._losers(server, claims) | self._in_doubt(server, claims)
             for namespace, why in losers.items():
                 found[namespace].append((server, why))
         return found
@@ -280,6 +293,36 @@ class _Work:
                 if [name] != before
             }
         return lost
+
+    def _in_doubt(self, server: Server, claims: Mapping[str, Granted]) -> dict[str, str]:
+        """Namespaces that lose a server which may be another's, by what cannot be read, with why.
+
+        A namespace whose model had it before keeps it.
+        """
+        lost = {}
+        for namespace in claims.keys() - self._held.get(server, {}).keys():
+            others = self._ungranted.get(server, set()) - {namespace}
+            if self._sources.unread_grants and others:
+                lost[namespace] = (
+                    f"may be granted to namespace {min(others)} by a HostGrant that cannot be read"
+                )
+            other = self._may_claim(server, claims, claims[namespace])
+            if other is not None:
+                lost[namespace] = (
+                    f"may belong to namespace {other}, of whose models not all servers are known"
+                )
+        return lost
+
+    def _may_claim(
+        self, server: Server, claims: Mapping[str, Granted], granted: Granted
+    ) -> str | None:
+        """A namespace that does not name the server, may by a narrower grant, and may mean to."""
+        text = "127.0.0.1" if server[0] == addresses.LOOPBACK else server[0]
+        for namespace in sorted(self._sources.unsure - claims.keys()):
+            own = grant_of(self._sources.selecting(namespace), self._reserved, text, server[1])
+            if own is not None and own.rank > granted.rank:
+                return namespace
+        return None
 
     def _before(self, server: Server, claims: Mapping[str, Granted], granted: Granted) -> list[str]:
         """Namespaces whose models had the server before and that do not name it any more."""

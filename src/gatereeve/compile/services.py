@@ -23,7 +23,7 @@ from gatereeve.api.world import (
     ServiceDoc,
     World,
 )
-from gatereeve.compile import addresses, hosts, owners
+from gatereeve.compile import addresses, astray, hosts, owners
 from gatereeve.compile import slices as slice_facts
 from gatereeve.compile.addresses import Server
 from gatereeve.compile.doubts import ANYWHERE
@@ -58,8 +58,8 @@ class Versions:
 class ServiceIndex:
     """Everything about Services in one World.
 
-    held: Services that stood behind models before. unreadable: namespaces with a document that
-    cannot be read and may say where a model's servers are; "" when even its namespace is not known.
+    held: Services that stood behind models before. hiding: namespaces in which it is not known where
+    a model's servers are, with why; "" stands for every namespace.
     """
 
     services: Mapping[Key, ServiceDoc]
@@ -67,7 +67,7 @@ class ServiceIndex:
     versions: Versions
     owners: Owners
     held: Mapping[Key, Held]
-    unreadable: Mapping[str, str]
+    hiding: Mapping[str, str]
     at: datetime
     memo: Memo
 
@@ -79,7 +79,7 @@ class ServiceIndex:
             self.versions.behind.get(key),
             self.owners.rights(key[0]),
             self.held.get(key),
-            self.unreadable_in(key[0]),
+            self.hiding_in(key[0]),
         )
 
     def behind(self, keys: tuple[Key, ...]) -> tuple[object, ...]:
@@ -93,9 +93,10 @@ class ServiceIndex:
             ),
         )
 
-    def unreadable_in(self, namespace: str) -> str | None:
-        """A ModelVersion of the namespace that cannot be read, if there is one."""
-        return self.unreadable.get(namespace) or self.unreadable.get(ANYWHERE)
+    def hiding_in(self, namespace: str) -> str | None:
+        """Why any Service of the namespace may lead to a model, if so: the beginning of a sentence
+        that goes on with the Service."""
+        return self.hiding.get(namespace) or self.hiding.get(ANYWHERE)
 
     def is_released(
         self, namespace: str, held: Held, server: Server, released: datetime | None
@@ -115,9 +116,12 @@ def index(world: World, memo: Memo) -> ServiceIndex:
     grants and its memory with the one before."""
     read = (
         world.services, world.endpoint_slices, world.model_versions, world.host_grants,
-        world.namespaces, world.memory,
+        world.namespaces, world.memory, world.models,
     )  # fmt: skip
-    key = ("services.index", *map(Same, read), world.broken, _passed(world))
+    places = (world.ingresses, world.http_routes) if world.broken else ()
+    key = (
+        "services.index", *map(Same, (*read, *places)), world.broken, astray.versions(world), _passed(world),
+    )  # fmt: skip
     return memo.get(key, partial(_index, world, memo))
 
 
@@ -175,12 +179,16 @@ def _index(world: World, whole: Memo) -> ServiceIndex:
     slices, lone = memo.get(("services.slices", docs), lambda: _slices(docs))
     versions = tuple(world.model_versions.values())
     grants = hosts.index(world, whole)
+    strays, hiding = astray.versions(world), astray.hiding(world, slices)
     selecting = cache(lambda name: hosts.selecting(grants, name, world.namespaces.get(("", name))))
     found = owners.index(
         owners.Sources(
             services=world.services,
             slices=docs,
             versions=versions,
+            strays=strays,
+            unsure=astray.namespaces(world, hiding),
+            unread_grants=any(one.ref.kind in ("HostGrant", "") for one in world.broken),
             selecting=selecting,
             memory=world.memory,
             at=world.at,
@@ -193,34 +201,20 @@ def _index(world: World, whole: Memo) -> ServiceIndex:
     read = (*map(world.services.get, keys), *map(slices.get, keys))
     again = (*map(world.services.get, held), *map(slices.get, held))
     rights = tuple(found.rights(name) for name in sorted({v.ref.namespace for v in versions}))
-    key = ("services.versions", versions, read, again, lone, rights, Same(world.memory))
+    key = ("services.versions", versions, read, again, lone, rights, Same(world.memory), strays)
     return ServiceIndex(
         services=world.services,
         slices=slices,
         versions=memo.get(
-            key, lambda: _Versions(world, slices, lone, held, found, memo).versions(versions)
+            key,
+            lambda: _Versions(world, slices, lone, held, found, memo).versions(versions, strays),
         ),
         owners=found,
         held=held,
-        unreadable=_unreadable(world, {v.ref.namespace for v in versions}),
+        hiding=hiding,
         at=world.at,
         memo=whole,
     )
-
-
-def _unreadable(world: World, governed: set[str]) -> Mapping[str, str]:
-    """ModelVersions that cannot be read, and EndpointSlices in namespaces with models, whose servers
-    they may name: the first of each namespace."""
-    governed |= {namespace for namespace, _ in world.memory.services}
-    return {
-        broken.ref.namespace: str(broken.ref)
-        for broken in sorted(world.broken, key=lambda b: b.ref, reverse=True)
-        if broken.ref.kind == "ModelVersion"
-        or (
-            broken.ref.kind == "EndpointSlice"
-            and (broken.ref.namespace in governed or broken.ref.namespace == ANYWHERE)
-        )
-    }
 
 
 def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
@@ -265,7 +259,9 @@ class _Versions:
         self._owners = found
         self._memo = memo
 
-    def versions(self, docs: tuple[ModelVersionDoc, ...]) -> Versions:
+    def versions(
+        self, docs: tuple[ModelVersionDoc, ...], strays: tuple[astray.Stray, ...]
+    ) -> Versions:
         behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
         standing = Standing()
         findings: list[Finding] = []
@@ -278,10 +274,10 @@ class _Versions:
             if version.spec.backend is not None:
                 behind[namespace, version.spec.backend.service].append(version)
                 self._note(standing, (namespace, version.spec.backend.service), held)
-            for endpoint in version.spec.endpoints or ():
-                server = addresses.server(endpoint.address, endpoint.port)
-                standing.servers.setdefault((namespace, server), held)
+            self._note_endpoints(standing, version, namespace)
             findings += self._findings(version)
+        for version, namespace in strays:
+            self._note_stray(standing, version, namespace)
         named = set(behind)
         for doc in orphans(self._services, self._slices, self._lone, named | self._held.keys()):
             note_orphan(standing, doc)
@@ -308,6 +304,19 @@ class _Versions:
         service, slices = self._services.get(key), self._slices.get(key, ())
         make = partial(slice_facts.all_servers, service, slices)
         return self._memo.get(("services.given", service, slices), make)
+
+    def _note_stray(self, standing: Standing, version: ModelVersionDoc, namespace: str) -> None:
+        """What a version stands on if it is meant for `namespace`."""
+        if version.spec.backend is not None:
+            held = Held(model=f"{namespace}/{version.spec.model}")
+            self._note(standing, (namespace, version.spec.backend.service), held)
+        self._note_endpoints(standing, version, namespace)
+
+    def _note_endpoints(self, standing: Standing, version: ModelVersionDoc, namespace: str) -> None:
+        held = Held(model=f"{namespace}/{version.spec.model}")
+        for endpoint in version.spec.endpoints or ():
+            server = addresses.server(endpoint.address, endpoint.port)
+            standing.servers.setdefault((namespace, server), held)
 
     def _note(self, standing: Standing, key: Key, held: Held) -> None:
         note_service(standing, key[0], self._services.get(key), self._slices.get(key, ()), held)

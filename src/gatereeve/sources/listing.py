@@ -1,8 +1,8 @@
 """What a folder holds, and whether it changed since it was looked at.
 
 Every file beneath has an entry: documents, in order of their paths; files that are there and may not
-or cannot be read; files under other names; and what is passed over, with why. Hidden folders are not
-entered, links may not lead outside. Bounded. Opens no file, parses nothing.
+or cannot be read; files under other names; and what is passed over, with why. Hidden folders
+of programs are not entered, links may not lead outside. Bounded. Opens no file, parses nothing.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def scan(folder: Path) -> Listing:
 def look(folder: Path, path: str) -> Look:
     """One file as `scan` would see it; None when there is none, or it is passed over."""
     role = names.role(path)
-    if role == "passed" or names.is_in_hidden_folder(path):
+    if role == "passed":
         return None
     seen = _examine(folder, os.path.realpath(folder), path)
     return None if role == "other" and isinstance(seen, Refused) else seen
@@ -138,8 +138,10 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
         path = f"{below}/{entry.name}" if below else entry.name
         if not entry.is_dir():
             yield path
-        elif entry.name.startswith("."):
-            listing.passed[path] = "hidden folders are not read"
+        elif entry.name.startswith(".") and (
+            entry.is_symlink() or not names.is_entered(entry.name)
+        ):
+            listing.passed[path] = "this hidden folder is not looked into"
         else:
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)
@@ -150,6 +152,8 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
                     listing.refused[path] = _LEAVES
                     continue
                 seen.add(real)
+            if _is_hollow(folder, path):
+                listing.refused[path] = _NO_FILE
             yield from _walk(folder, root, path, listing, seen)
 
 
@@ -175,12 +179,19 @@ def _examine(folder: Path, root: str, path: str) -> Look:
             else _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
         )
     if stat.S_ISDIR(status.st_mode):
-        return None
+        return _NO_FILE if _is_hollow(folder, path) else None
     if not _within(root, os.path.realpath(full)):
         return _LEAVES
     if not stat.S_ISREG(status.st_mode):
         return _unreadable("it is no regular file", "replace or remove it")
     return stamp_of(status)
+
+
+def _is_hollow(folder: Path, path: str) -> bool:
+    """Whether a folder stands where a file was meant: it has a file's name, and no file beneath."""
+    if names.role(path) != "document":
+        return False
+    return not any(files for _, _, files in os.walk(folder / path))
 
 
 def _within(root: str, real: str) -> bool:
@@ -193,6 +204,9 @@ def _unreadable(message: str, hint: str) -> Refused:
 
 _LEAVES = _unreadable(
     "the link leads out of the folder and is not followed", "copy the file into the folder"
+)
+_NO_FILE = _unreadable(
+    "it is an empty folder under the name of a file", "remove it, or put the file in its place"
 )
 _TOO_MANY = Refused(
     code="too-many-documents",

@@ -18,21 +18,24 @@ from gatereeve.core import findings, refs
 MAX_BYTES = 1024 * 1024
 """So much of a file is looked into."""
 
+_VIM = b"b0VIM "
+"""So begins a swap file, in vim's own format: parts of what is being written."""
+
 _HEAD = re.compile(r"^[-\s{\"']*apiVersion[\"']?\s*:\s*[\"']?([^\s\"',}]+)", re.MULTILINE)
 _CLOSING = frozenset({"AccessPolicy", "Rollout", "Approval", ""})
 
 
 def read(path: str, data: bytes) -> parsed.Parsed:
     """What a file under another name closes, with the line about it. data: its first MAX_BYTES."""
-    text = _text(data)
+    text = "" if data.startswith(_VIM) else _text(data)
     if not any(resemblance.is_our_group(version) for version in _HEAD.findall(text)):
         return _line(path, "file-not-read", "its name does not end in .yaml, .yml or .json",
                      "nothing to do, unless it is meant to be read: then rename it")  # fmt: skip
     closing = tuple(_closing(parse.parse_text(text, path)))
     if not closing:
-        return _line(path, "file-not-read", "it holds documents, and its name keeps it from being read",
+        return _line(path, "file-not-read", "it holds documents, and its name or folder keeps it from being read",
                      "rename it to end in .yaml if they are meant to be in force")  # fmt: skip
-    return _line(path, "file-misnamed", "it holds rules that refuse, and its name keeps it from being read; what they speak of is closed",
+    return _line(path, "file-misnamed", "it holds rules that refuse, and its name or folder keeps it from being read; what they speak of is closed",
                  "rename it to end in .yaml, or delete it to withdraw the rules", closing)  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from watchfiles import Change, awatch
 
 from gatereeve.api.world import World
+from gatereeve.sources import names
 from gatereeve.sources.files import FolderSource
 
 RESCAN_S = 30.0
@@ -137,9 +138,10 @@ class Watch:
                     return
 
     def _is_wanted(self, _change: Change, path: str) -> bool:
-        """What is in hidden folders is not, but for those by which Kubernetes swaps whole folders."""
+        """What is in hidden folders of programs is not; by those that begin with `..` Kubernetes swaps
+        whole folders."""
         *folders, _ = os.path.relpath(path, self._source.folder).split("/")
-        return all(not part.startswith(".") or part.startswith("..") for part in folders)
+        return all(names.is_entered(part) or part.startswith("..") for part in folders)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -313,3 +313,16 @@ def test_a_class_document_that_cannot_be_read_may_be_of_another_controller(name:
 )  # fmt: skip
 def test_what_may_have_been_cut_off_closes(text: str, hosts: set[str]) -> None:
     assert closed(compiler.compile(served(text))) == dict.fromkeys(hosts, "policy-broken")
+
+
+def test_a_deny_rule_for_a_model_of_another_namespace_closes_that_model_too() -> None:
+    third = "\n---\n".join((
+        model("third", "lending", "json"),
+        version("third", "1", at("10.0.0.9"), ns="lending"),
+        ingress("third", f"Prefix / {to_model('third')}", ns="lending", host="third.lending.example"),
+    ))  # fmt: skip
+    spec = DENYING.replace("MODEL", "third")
+    text = f"apiVersion: gatereeve.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {{name: x, namespace: shop}}\nspec: {spec}\n"
+    compiled = compiler.compile(served(third, text, gate=KEYS_GATE))
+    assert set(closed(compiled)) == {"credit.shop", "other.shop"}
+    assert to(answer(rows(compiled, "third.lending.example"), "/")) == "refuse policy-broken"

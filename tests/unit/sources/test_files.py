@@ -299,7 +299,7 @@ def test_what_is_no_ordinary_file_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").mkdir()
     (tmp_path / "null.JSON").symlink_to("/dev/null")
     world = source(tmp_path).read()
-    assert [str(f.where) for f in world.findings] == ["a.yaml", "null.JSON"]
+    assert [str(f.where) for f in world.findings] == ["a.yaml", "b.yaml", "null.JSON"]
     assert [(b.ref.kind, b.ref.namespace) for b in world.broken] == [("", "")]
 
 

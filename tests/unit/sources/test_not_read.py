@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,14 @@ BOMB = "a: &a [x, x]\n" + "".join(
     for a, b in zip("abcdefghijklmnopqrs", "bcdefghijklmnopqrst", strict=True)
 )
 
+
+def empty_folder(folder: Path) -> Path:
+    """As container engines make one for a file that is not there."""
+    place = folder / "deny.yaml"
+    (place / "deeper").mkdir(parents=True)
+    return place
+
+
 SPOILED: dict[str, Spoil] = {
     "utf-16": written("deny.yaml", DENY.encode("utf-16")),
     "utf-16 without a mark": written("deny.yaml", DENY.encode("utf-16-le")),
@@ -63,6 +72,7 @@ SPOILED: dict[str, Spoil] = {
     "cut off in the first word": written("deny.yaml", DENY[:5]),
     "linked out": linked_out,
     "in a folder that is linked out": folder_linked_out,
+    "an empty folder": empty_folder,
     "only a version": written("deny.YAML", "apiVersion: gatereeve.dev/v1alpha1\n"),
     "bomb": written("deny.yaml", BOMB),
     "json cut off": written("deny.JSON", '{"apiVersion": "gatereeve.dev/v1alpha1", "kind": '),
@@ -119,9 +129,10 @@ def test_a_policy_that_cannot_be_read_closes_every_model(folder: Path, how: str)
 @pytest.mark.parametrize(
     "name",
     ["deny.yaml.bak", "deny.yml.orig", "deny.yaml.txt", ".deny.yaml", "deny", "deny.yaml ", "deny.yam",
-     "deny.disabled"],
+     "deny.disabled", "deny.yaml~", "#deny.yaml#", ".deny.yaml.swp", "deny.yaml.~1~", ".old/deny.yaml", "x/.old/y/deny.yaml~"],
 )  # fmt: skip
 def test_a_policy_under_a_name_that_is_not_read_closes_its_model(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(DENY)
     world = read(folder)
     assert [(str(f.code), str(f.where)) for f in world.findings] == [("file-misnamed", name)]
@@ -139,7 +150,9 @@ def test_endings_are_read_in_any_case(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("README.md", DENY), ("deny.yaml~", DENY), ("#deny.yaml#", DENY), (".deny.yaml.swp", DENY),
+        ("README.md", DENY), (".new.yaml.swp", "b0VIM 9.0" + DENY), (".goutputstream-A1B2C3", DENY),
+        ("gate.yaml~", DENY), ("#gate.yaml#", DENY), (".gate.yaml.swp", DENY),
+        (".old/gate.yaml", DENY), (".old/README", DENY),
         ("notes.txt", "to do"), ("keys.pem", "x"), ("allow.yaml.bak", documents.POLICY.partition("  deny")[0]
          + "  allow: [{subjects: [{anonymous: true}]}]\n"), ("gate.yaml.bak", DENY), ("all.yaml", "# nothing\n"),
     ],
@@ -147,6 +160,7 @@ def test_endings_are_read_in_any_case(folder: Path, name: str) -> None:
 def test_what_is_passed_over_has_a_line_and_closes_nothing(
     folder: Path, name: str, content: str
 ) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(content)
     world = read(folder)
     assert [(str(f.code), str(f.where)) for f in world.findings] == [("file-not-read", name)]
@@ -198,6 +212,8 @@ def test_what_was_good_serves_instead(folder: Path) -> None:
     for how, spoil in SPOILED.items():
         if how == "in a folder that is linked out":
             continue
+        if (folder / "deny.yaml").is_dir():
+            shutil.rmtree(folder / "deny.yaml")
         (folder / "deny.yaml").unlink(missing_ok=True)
         place = spoil(folder)
         if place.name != "deny.yaml":
