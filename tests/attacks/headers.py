@@ -100,6 +100,9 @@ BELIEVED = (
     "X-Forwarded-Client-Cert", "X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-Host", "X-HTTP-Method-Override",
     "X-HTTP-Method", "X-Method-Override", "X-User", "X-User-Id", "X-Tenant", "X-Tenant-Id", "X-Remote-User", "Remote-User",
     "X-Auth-Request-User", "X-Auth-Request-Email", "X-Client-IP", "True-Client-IP", "Cluster-Client-IP", "CF-Connecting-IP",
+    "X-Cluster-Client-IP", "WL-Proxy-Client-IP", "Fastly-Client-IP", "X-ProxyUser-Ip", "X-AppEngine-User-IP", "X-Azure-SocketIP", "Forwarded-For",
+    "X-HTTP-Host-Override", "X-ARR-ClientCert", "Client-Cert", "X-Amzn-Mtls-Clientcert", "OIDC-Claim-Sub", "Proxy", "X-Url-Scheme", "Base-Url",
+    "X-Middleware-Subrequest", "X-Accel-Mapping", "X-Gatereeve.Principal", "X.Gatereeve.Groups", "X.User", "X-Forwarded.User",
     "X-Gatereeve-Principal", "X-Gatereeve-Groups", "X-Gatereeve-Region", "X-Gatereeve-Purpose", "X-Gatereeve-Code",
     "X-Envoy-Original-Path", "X-Envoy-External-Address", "X-Envoy-Upstream-Rq-Timeout-Ms", "X-Envoy-Decorator-Operation",
 )  # fmt: skip

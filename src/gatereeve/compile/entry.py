@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from gatereeve.compile.request import ClientCertificate, Request, Scheme
+from gatereeve.core.believed import DASH
 
 MAX_HEADERS = 100
 """Fields, Host among them."""
@@ -89,7 +90,7 @@ _JOINED = frozenset(
 )
 """Headers that Envoy keeps as one value joined by commas; of all others each value stands alone."""
 
-_GATE_ONLY = ("x-gatereeve-", "x-envoy-")
+_GATE_ONLY = re.compile(f"x{DASH}gatereeve{DASH}|x-envoy-")
 _FORWARDED_FOR = "x-forwarded-for"
 _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cert"})
 
@@ -290,7 +291,7 @@ def _headers(request: Request) -> tuple[tuple[str, str], ...]:
     place: dict[str, int] = {}
     for name, given in request.headers:
         lower, value = name.lower(), given.strip(" \t")
-        if lower.startswith(_GATE_ONLY) or lower in _REMOVED:
+        if _GATE_ONLY.match(lower) is not None or lower in _REMOVED:
             continue
         if lower in place:
             before = found[place[lower]][1]
