@@ -124,9 +124,11 @@ def believed() -> Iterator[Attack]:
         who = ACME if name == "X-Api-Key" else ALICE
         yield from both(mark, "rules", [who], may=_RULES, control=True, spoilt=_holds(name, who[1]))
     for listed in ("X-Api-Key", "x-purpose", "Authorization, X-Api-Key", "x-region, close", "Host"):
+        # What Connection names is as if it was not sent (RFC 9110 section 7.6.1): to no rule, and to no server.
         mark = f"believed/hop-{listed.replace(' ', '').replace(',', '+')}"
         headers = [ACME, (docs.PURPOSE_HEADER, "marketing"), ("Connection", listed)]
-        yield from both(mark, "rules", headers)
+        may = _RULES if listed == docs.PURPOSE_HEADER else frozenset[str]()
+        yield from both(mark, "rules", headers, may=may, spoilt=_holds(docs.PURPOSE_HEADER, "marketing"))  # fmt: skip
 
 
 def _passes_on(name: str) -> Spoilt:

@@ -135,6 +135,19 @@ def test_upgrades() -> None:
     assert entered(("Upgrade", "websocket")).path == "/"
 
 
+def test_what_connection_names_is_as_if_it_was_not_sent() -> None:
+    sent = ("X-Purpose", "marketing")
+    kept = entered(sent, ("Connection", "keep-alive, close"))
+    assert kept.values("x-purpose") == ("marketing",)
+    for named in ("x-purpose", "close, X-PURPOSE", " ,\tx-purpose ,"):
+        assert entered(sent, ("Connection", named)).values("x-purpose") == ()
+    twice = entered(("Connection", "close"), sent, ("connection", "x-purpose"))
+    assert twice.values("x-purpose") == ()
+    for named in ("host", ":path", "x-forwarded-for", ",".join("abcdefghij")):
+        assert code(sent, ("Connection", named)) == "malformed-request"
+    assert entered(("Connection", "host"), path="http://b.test/").host == "b.test"
+
+
 def test_header_bounds() -> None:
     assert code(*((f"a{i}", "1") for i in range(100))) == "headers-too-large"
     assert (
