@@ -390,6 +390,32 @@ async def test_hosts_exact_then_longest_wildcard_then_any(bench: Bench) -> None:
 OPENAI = replace(ir.governance(), protocol="openai")
 
 
+async def test_an_encoded_body_falls_to_the_next_row_that_reads_none(bench: Bench) -> None:
+    """A row that asks for a header stands between those of two versions, which ask for the body."""
+
+    def named(name: str) -> tuple[routes.ValueMatch, ...]:
+        return (routes.ValueMatch(name=name, kind="exact", value="1"),)
+
+    first = model("/v1/chat", to("first"), headers=named("x-model-version"), body_model=("a",))
+    rows = (replace(first, governance=OPENAI), model("/v1/chat", to("second"), headers=named("x-other")),
+            replace(model("/v1/chat", to("first"), body_model=("a",)), governance=OPENAI),
+            ir.refusing("unknown-model", "/v1/chat"))  # fmt: skip
+    await bench.serve(host(*rows, name="chat.test", inspects_body=True))
+    asked = (key("bob"), "content-type: application/json", "content-encoding: gzip")
+    for method in ("GET", "POST"):
+        for headers, server in (
+            (("x-other: 1",), "second"),
+            (("x-other: 1", "x-model-version: 1"), "second"),
+            (("x-model-version: 1",), None),
+            ((), None),
+        ):
+            answer = await bench.ask(
+                "/v1/chat", *asked, *headers, method=method, body=b'{"model":"a"}', host="chat.test"
+            )
+            assert answer.server == server
+            assert answer.code == (None if server else "unknown-model")
+
+
 @pytest.mark.parametrize("name", ["chat.test", "*.chat.test"])
 async def test_the_body_names_the_model(bench: Bench, name: str) -> None:
     """On exact hosts and on wildcards; the refusal comes in the caller's shape."""

@@ -94,7 +94,9 @@ _GATE_ONLY = re.compile(f"x{DASH}gatereeve{DASH}|x-envoy-")
 _FORWARDED_FOR = "x-forwarded-for"
 _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cert"})
 
-_CONNECTION_OPTIONS = frozenset({"close", "connection", "http2-settings", "keep-alive", "te", "upgrade"})
+_CONNECTION_OPTIONS = frozenset(
+    {"close", "connection", "http2-settings", "keep-alive", "te", "upgrade"}
+)
 """Members of `Connection` that name no header to be taken off."""
 
 _MAX_CONNECTION_OPTIONS = 9

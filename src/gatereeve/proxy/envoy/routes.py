@@ -108,15 +108,6 @@ def build_refusing(place: Place, name: str, match: Any, code: str, told: Told | 
     return Row(head, name, _own(place))
 
 
-def build_encoded(place: Place, row: routes.Route) -> Row:
-    """Encoded bodies name no model: what `row` refuses, it refuses of them before any row of the
-    same requests reads the body."""
-    action = wire.field(_DIRECT_RESPONSE, _refusal(_UNKNOWN_MODEL))
-    match = matches.build_encoded_match(row.match).SerializeToString(deterministic=True)
-    head = wire.field(_MATCH, match) + action + _metadata(row)
-    return Row(head, row.name, _per_filter(place, row, Selection()))
-
-
 def refuses_bodies(row: routes.Route) -> bool:
     """Whether the row refuses bodies that name no model."""
     return isinstance(row.action, routes.Refuse) and row.action.code == _UNKNOWN_MODEL
