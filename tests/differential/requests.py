@@ -229,7 +229,27 @@ def _path(random: Random, aim: Aim | None) -> str:
     under = operation == base or operation.startswith(base + "/")
     path = operation if under and random.random() < 0.9 else base + operation
     if random.random() < 0.1:
-        path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
+        path += random.choice(
+            [
+                "?x=1",
+                "?x=2",
+                "?y=1&x=1",
+                "?",
+                "/",
+                "?x",
+                "?x=1&x=2",
+                "?x=1&x=1",
+                "?%78=1",
+                "?x=1;x=2",
+                "?X=1",
+                "?x=%31",
+                "?x=1&y=;",
+                "?x=1+",
+                "?x=1&%58=2",
+                "?y=x&x=1&xx=1",
+                "?;x=1",
+            ]
+        )
     if random.random() < 0.08:
         path = path.partition("?")[0] + random.choice(_ODD_TAILS)
     return path if path.startswith("/") else "/" + path

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 VALUE: Final = r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?"
@@ -66,6 +67,39 @@ LOOK_ALIKE: Final = (
 )
 """Escaped characters that compatibility normalisation (Unicode NFKC), or the usual tables of best
 fits, turn into `/`, `\\`, `%`, `;` or dots."""
+
+_QUERY_VALUE: Final = r"[!-$'-*,-:<-~]*"
+"""A value of a query parameter without `%`, `&`, `+` and `;`: what it says when decoded is what it says."""
+
+
+@lru_cache(maxsize=1024)
+def query_forms(name: str) -> tuple[str, str, str]:
+    """Expressions over a whole target (path and query) in which a parameter stands: somehow, twice,
+    and plainly, under its own name with a value that needs no decoding.
+
+    Somehow: in escapes, in other letters, or behind a `;`, which some servers take for `&`.
+    """
+    other = "".join(_spellings(letter) for letter in name)
+    rest = "(?:[=&;].*)?"
+    some = rf"[^?]*\?(?:.*[&;])?{other}{rest}"
+    plain = rf"[^?]*\?(?:.*&)?{re.escape(name)}(?:={_QUERY_VALUE})?(?:&.*)?"
+    return some, rf"{some}[&;]{other}{rest}", plain
+
+
+def _spellings(letter: str) -> str:
+    escapes = (f"%{ord(one):02x}" for one in sorted({letter.lower(), letter.upper()}))
+    return f"(?i:{'|'.join((re.escape(letter), *escapes))})"
+
+
+def is_plain_query(name: str, target: str) -> bool:
+    """Whether the parameter stands in the target once and plainly, or not at all."""
+    some, twice, plain = query_forms(name)
+    if re.fullmatch(some, target, re.DOTALL) is None:
+        return True
+    return re.fullmatch(twice, target, re.DOTALL) is None and (
+        re.fullmatch(plain, target, re.DOTALL) is not None
+    )
+
 
 _GOVERNED: Final = re.compile(GOVERNED_PATH, re.ASCII)
 _ORDINARY: Final = re.compile(ORDINARY_PATH, re.ASCII)

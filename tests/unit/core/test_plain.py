@@ -76,3 +76,13 @@ def test_no_character_becomes_a_slash_or_dots_by_normalisation() -> None:
         turned = set(unicodedata.normalize("NFKC", chr(code)))
         if turned & set("/\\%") or turned <= set("./\\%;"):
             assert not plain.is_ordinary_path("/a" + quote(chr(code))), hex(code)
+
+
+@pytest.mark.parametrize("query", ["", "?", "?m=1", "?m", "?a&m=1&b", "?am=1&am=2", "?a=m", "?m=1&a=%3b;"])  # fmt: skip
+def test_a_query_parameter_of_one_meaning(query: str) -> None:
+    assert plain.is_plain_query("m", f"/m=1&m=2{query}")
+
+
+@pytest.mark.parametrize("query", ["?m=1&m=1", "?m&m", "?m=1&M=2", "?M=1", "?%6d=1", "?%6D=1", "?%4d=1", "?m=%31", "?m=1+2", "?m=1;m=2", "?a;m=1", "?m=1&a;%6D"])  # fmt: skip
+def test_a_query_parameter_of_two_meanings(query: str) -> None:
+    assert not plain.is_plain_query("m", f"/a{query}")

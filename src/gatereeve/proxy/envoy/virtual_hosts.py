@@ -174,6 +174,7 @@ def _place(
         ),
         openai=governed == {"openai"},
         read=read,
+        parameters=reading.read_parameters(host.routes),
         notes=bool(read) or any(route_builder.is_noted(row) for row in host.routes),
         wild=host.host.startswith("*"),
     )
