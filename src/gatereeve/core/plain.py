@@ -23,6 +23,10 @@ nothing (`\C` is one byte, also of what is not UTF-8)."""
 MAX_VALUE_BYTES: Final = 8191
 """Envoy copies longer values of a header (all of them, joined) into no metadata."""
 
+CLAIM: Final = r"[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?"
+"""A text that a token says of its bearer: no control characters, spaces only inside. As a header's
+value, which loses white space at its ends (RFC 9110 section 5.5), it is still the same text."""
+
 _NAMED: Final = r"[!$&'()*+,\-0-9:=@A-Z_a-z~]"
 
 GOVERNED_PATH: Final = rf"(?:/\.*{_NAMED}(?:{_NAMED}|\.)*)*/?"
@@ -105,6 +109,7 @@ _GOVERNED: Final = re.compile(GOVERNED_PATH, re.ASCII)
 _ORDINARY: Final = re.compile(ORDINARY_PATH, re.ASCII)
 _LOOK_ALIKE: Final = re.compile(LOOK_ALIKE, re.ASCII)
 _VALUE: Final = re.compile(VALUE, re.ASCII)
+_CLAIM: Final = re.compile(CLAIM)
 
 
 def is_governed_path(path: str) -> bool:
@@ -115,6 +120,11 @@ def is_governed_path(path: str) -> bool:
 def is_ordinary_path(path: str) -> bool:
     """Whether a canonical path, without query, means the same when it is decoded again."""
     return _ORDINARY.fullmatch(path) is not None and _LOOK_ALIKE.search(path) is None
+
+
+def is_plain_claim(text: str) -> bool:
+    """Whether a token's text means the same as a header's value."""
+    return _CLAIM.fullmatch(text) is not None
 
 
 def is_plain_value(values: Sequence[str]) -> bool:
