@@ -90,14 +90,14 @@ _STRANGE = (
     "/v2\\models\\m0\\infer", "/v2/models/m0/infer#x", "/lending/../plain", "/lending/..;/plain",
     "/plain/%2e%2e/v1/chat/completions", "/v1/chat/completions?model=m1", "/v1/chat/completions/",
     "/plain/" + "a" * 3000, "/" + "a/" * 900, "/v2/models/m0/infer?" + "q=" * 2000, "/%zz", "/plain%20x",
-    "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "*",
+    "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "http://user@a.example/plain", "http://a@b@a.example/", "*",
 )  # fmt: skip
 
 _ODD_TAILS = (
     "/%252e%252e/plain", "/..%3b/plain", "/..%09/plain", "/..%c0%afplain", "/%u002e%u002e/plain", "/..;/plain",
     "/;x=1", ";x=1", "/.;/x", "//../x", "//", "/a//b", "/%ef%bc%8e%ef%bc%8e/x", "/a%ef%bc%8fb", "/%e2%88%95", "/%c3%a9",
     "/a%20b", "/%5b1%5D", "/%zz", "/%", "/%00", "/%0d%0a", "/%7f", "/%c2%85", "/%f0%9f%98%80", "/%ed%a0%80", "/...", "/..%20/x",
-    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be",
+    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be", "/..%e2%80%8b/x", "/%c2%ad./x", "/a%e2%80%8cb", "/.%EF%BB%BF.",
 )  # fmt: skip
 
 _BODIES: tuple[Any, ...] = (

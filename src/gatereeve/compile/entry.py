@@ -106,7 +106,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 _AUTHORITY = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=@\[\]_~-]+")
 _PORT = re.compile(r":[0-9]+$")
-_ABSOLUTE = re.compile(r"(https?)://([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
+_USER = r"(?:[A-Za-z0-9!$%&'()*+,.:;=_~-]*@)?"
+"""Before the host (RFC 3986 section 3.2.1); Envoy leaves it out."""
+_ABSOLUTE = re.compile(rf"(https?)://{_USER}([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _SLASH_ESCAPE = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")

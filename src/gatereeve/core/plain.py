@@ -62,7 +62,15 @@ ORDINARY_PATH: Final = rf"(?:/(?:{_SEGMENT}))*/?"
 `/`, `\\` or a control character, well-formed UTF-8, no segment that begins with dots and goes on with
 an escape or a `;`. `LOOK_ALIKE` must not be in it."""
 
+_UNSEEN: Final = (
+    "%(?:[Cc]2%[Aa][Dd]|[Cc][Dd]%8[Ff]|[Ee]1%85%(?:9[Ff]|[Aa]0)|[Ee]1%[Aa]0%8[B-Fb-f]|[Ee]2%80%(?:8[B-Fb-f]|[Aa][A-Ea-e])"
+    "|[Ee]2%81%[Aa][0-9A-Fa-f]|[Ee]3%85%[Aa]4|[Ee][Ff]%[Bb]8%8[0-9A-Fa-f]|[Ee][Ff]%[Bb][Bb]%[Bb][Ff]|[Ee][Ff]%[Bb][Ee]%[Aa]0)"
+)
+"""Characters in escapes that cannot be seen (Unicode, Default_Ignorable_Code_Point), which some
+readers leave out."""
+
 LOOK_ALIKE: Final = (
+    rf"/(?:\.|{_UNSEEN})+(?:/|$)|"
     "%[Ee]2%(?:80%[Aa][4-6]|81%84|84%8[0156]|88%9[56]|[Aa]7%[Bb][589])"
     "|%[Ee][Ff]%[Bb][Cc]%(?:85|8[EFef]|9[Bb]|[Bb][Cc])"
     "|%[Ee][Ff]%[Bb]9%(?:92|94|[Aa]8|[Aa][Aa])"
@@ -70,7 +78,7 @@ LOOK_ALIKE: Final = (
     "|%[Cc][Dd]%[Bb][Ee]"
 )
 """Escaped characters that compatibility normalisation (Unicode NFKC), or the usual tables of best
-fits, turn into `/`, `\\`, `%`, `;` or dots."""
+fits, turn into `/`, `\\`, `%`, `;` or dots; and segments of dots and characters that cannot be seen."""
 
 _QUERY_VALUE: Final = r"[!-$'-*,-:<-~]*"
 """A value of a query parameter without `%`, `&`, `+` and `;`: what it says when decoded is what it says."""

@@ -161,6 +161,9 @@ def test_absolute_form_brings_its_own_authority() -> None:
     assert (entry.host, entry.path, entry.query) == ("b.test", "/y", "z")
     assert entered(path="https://b.test").path == "/"
     assert entered(path="HTTP://b.test/").host == "b.test"
+    assert entered(path="https://c.test:1@b.test/").host == "b.test"
+    for twice in ("https://a@b@c.test/", "https://b.test\\@c.test/", "https://user@/"):
+        assert code(path=twice) == "malformed-request"
     assert code(path="https://b.test/", scheme="http") == "upgrade-refused"
 
 
