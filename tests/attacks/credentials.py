@@ -57,7 +57,9 @@ def attacks(chance: random.Random) -> Iterator[Attack]:
         header = ("Authorization", f"{spelt} {good()}")
         yield from both(f"credentials/scheme-{number}", "rules", [header], may=_MAY, control=True)
     for label, values in _authorizations(chance):
-        yield from both(f"credentials/{label}", "rules", values)
+        # Envoy's parser leaves out an empty line of a header that it keeps as one: what is left is one token.
+        may = _MAY if label == "twice-empty" else frozenset[str]()
+        yield from both(f"credentials/{label}", "rules", values, may=may)
     for label, token in _tokens(chance):
         header = ("Authorization", f"Bearer {token}")
         yield from both(f"credentials/token-{label}", "rules", [header])
