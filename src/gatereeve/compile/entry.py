@@ -212,6 +212,8 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:  # noqa: C
 
 def _named_by_connection(request: Request) -> frozenset[str] | Refused:
     """Headers that `Connection` says are for this hop only: they are as if not sent (RFC 9110 section 7.6.1)."""
+    if _asks_upgrade(request):  # refused later: Envoy does not look at the other members then
+        return frozenset()
     values = [value for name, value in request.headers if name.lower() == "connection"]
     options = [one.strip().lower() for value in values for one in value.split(",") if one]
     if len(options) > _MAX_CONNECTION_OPTIONS:

@@ -132,6 +132,8 @@ def test_upgrades() -> None:
     assert code(method="CONNECT", path="a.test:443") == "upgrade-refused"
     assert code(method="CONNECT", path="/") == "malformed-request"
     assert entered(connection, ("Upgrade", "h2c")).path == "/"
+    named = ("Connection", "x-forwarded-for")
+    assert code(connection, named, ("Upgrade", "websocket")) == "upgrade-refused"
     assert entered(("Upgrade", "websocket")).path == "/"
 
 
