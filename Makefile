@@ -58,7 +58,7 @@ image: setup ## our container image, without a registry, as build/image/gatereev
 	$(BIN)/python -m tests.cluster.own_image
 
 differential: setup ## reference decision against the real Envoy; N cases (default 10000)
-	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_RANDOM=1 $(BIN)/python -m pytest tests/differential -q
+	GATEREEVE_DIFFERENTIAL_CASES=$(or $(N),10000) GATEREEVE_DIFFERENTIAL_SEED=$(or $(SEED),random) $(BIN)/python -m pytest tests/differential -q
 
 withdrawals: setup ## no request is answered by older rules once a gate is current; N withdrawals (default 10000)
 	GATEREEVE_WITHDRAWALS=$(or $(N),10000) $(BIN)/python -m pytest tests/envoy/test_withdrawals.py -q -k no_host

@@ -61,7 +61,9 @@ def attacks(chance: random.Random) -> Iterator[Attack]:
     yield from both("credentials/empty-first", "rules", pair, may=_MAY)
     yield from both("credentials/empty-last", "rules", pair[::-1], may=_MAY)
     for label, values in _authorizations(chance):
-        yield from both(f"credentials/{label}", "rules", values)
+        # Envoy's parser leaves out an empty line of a header that it keeps as one: what is left is one token.
+        may = _MAY if label == "twice-empty" else frozenset[str]()
+        yield from both(f"credentials/{label}", "rules", values, may=may)
     for label, token in _tokens(chance):
         header = ("Authorization", f"Bearer {token}")
         yield from both(f"credentials/token-{label}", "rules", [header])

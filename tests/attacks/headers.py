@@ -100,6 +100,9 @@ BELIEVED = (
     "X-Forwarded-Client-Cert", "X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-Host", "X-HTTP-Method-Override",
     "X-HTTP-Method", "X-Method-Override", "X-User", "X-User-Id", "X-Tenant", "X-Tenant-Id", "X-Remote-User", "Remote-User",
     "X-Auth-Request-User", "X-Auth-Request-Email", "X-Client-IP", "True-Client-IP", "Cluster-Client-IP", "CF-Connecting-IP",
+    "X-Cluster-Client-IP", "WL-Proxy-Client-IP", "Fastly-Client-IP", "X-ProxyUser-Ip", "X-AppEngine-User-IP", "X-Azure-SocketIP", "Forwarded-For",
+    "X-HTTP-Host-Override", "X-ARR-ClientCert", "Client-Cert", "X-Amzn-Mtls-Clientcert", "OIDC-Claim-Sub", "Proxy", "X-Url-Scheme", "Base-Url",
+    "X-Middleware-Subrequest", "X-Accel-Mapping", "X-Gatereeve.Principal", "X.Gatereeve.Groups", "X.User", "X-Forwarded.User",
     "X-Gatereeve-Principal", "X-Gatereeve-Groups", "X-Gatereeve-Region", "X-Gatereeve-Purpose", "X-Gatereeve-Code",
     "X-Envoy-Original-Path", "X-Envoy-External-Address", "X-Envoy-Upstream-Rq-Timeout-Ms", "X-Envoy-Decorator-Operation",
 )  # fmt: skip
@@ -121,9 +124,11 @@ def believed() -> Iterator[Attack]:
         who = ACME if name == "X-Api-Key" else ALICE
         yield from both(mark, "rules", [who], may=_RULES, control=True, spoilt=_holds(name, who[1]))
     for listed in ("X-Api-Key", "x-purpose", "Authorization, X-Api-Key", "x-region, close", "Host"):
+        # What Connection names is as if it was not sent (RFC 9110 section 7.6.1): to no rule, and to no server.
         mark = f"believed/hop-{listed.replace(' ', '').replace(',', '+')}"
         headers = [ACME, (docs.PURPOSE_HEADER, "marketing"), ("Connection", listed)]
-        yield from both(mark, "rules", headers)
+        may = _RULES if listed == docs.PURPOSE_HEADER else frozenset[str]()
+        yield from both(mark, "rules", headers, may=may, spoilt=_holds(docs.PURPOSE_HEADER, "marketing"))  # fmt: skip
 
 
 def _passes_on(name: str) -> Spoilt:

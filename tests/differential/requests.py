@@ -90,14 +90,14 @@ _STRANGE = (
     "/v2\\models\\m0\\infer", "/v2/models/m0/infer#x", "/lending/../plain", "/lending/..;/plain",
     "/plain/%2e%2e/v1/chat/completions", "/v1/chat/completions?model=m1", "/v1/chat/completions/",
     "/plain/" + "a" * 3000, "/" + "a/" * 900, "/v2/models/m0/infer?" + "q=" * 2000, "/%zz", "/plain%20x",
-    "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "*",
+    "/a?b?c", "/plain?x=1&x=2", "/plain?X=1", "/plain?x=%31", "http://a.example/plain", "http://user@a.example/plain", "http://a@b@a.example/", "*",
 )  # fmt: skip
 
 _ODD_TAILS = (
     "/%252e%252e/plain", "/..%3b/plain", "/..%09/plain", "/..%c0%afplain", "/%u002e%u002e/plain", "/..;/plain",
     "/;x=1", ";x=1", "/.;/x", "//../x", "//", "/a//b", "/%ef%bc%8e%ef%bc%8e/x", "/a%ef%bc%8fb", "/%e2%88%95", "/%c3%a9",
     "/a%20b", "/%5b1%5D", "/%zz", "/%", "/%00", "/%0d%0a", "/%7f", "/%c2%85", "/%f0%9f%98%80", "/%ed%a0%80", "/...", "/..%20/x",
-    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be",
+    "/.well-known", "/a|b", '/"', "/a^b", "/a[1]", "/%25", "/a%5cb", "/\\..\\x", "/%2e%2e/x", "/a:b@c", "/x%3F", "/%cd%be", "/..%e2%80%8b/x", "/%c2%ad./x", "/a%e2%80%8cb", "/.%EF%BB%BF.",
 )  # fmt: skip
 
 _BODIES: tuple[Any, ...] = (
@@ -127,7 +127,10 @@ _EXTRA = (
     ("x-gatereeve-code", "x"), ("x-gatereeve-principal", "root"), ("X-Gatereeve-Groups", "admin"), ("x_gatereeve_principal", "root"), ("x-envoy-original-path", "/plain"), ("x-envoy-force-trace", "1"),
     ("x-original-url", "/plain"), ("x-rewrite-url", "/plain"), ("x_region", "us"),
     ("x-forwarded-client-cert", f"URI={cast.SPIFFE}"), ("x-request-id", "mine"),
-    ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
+    ("content-encoding", "gzip"), ("content-encoding", "gzip"), ("content-encoding", "Identity"), ("content-encoding", ""), ("accept-encoding", "gzip"),
+    ("connection", "x-purpose"), ("Connection", "X-Region, close"), ("connection", "x-canary, x-model-version"),
+    ("connection", "authorization"), ("connection", "x-api-key"), ("connection", "x-subject-id,,te"), ("connection", "host"),
+    ("connection", "content-type"), ("connection", "content-encoding"), ("connection", ":path"), ("connection", "x-forwarded-for"), ("connection", "a,b,c,d,e,f,g,h,i,j"),
     ("upgrade", "websocket"), ("expect", "100-continue-not"), ("te", "trailers"), ("user-agent", "t/1"),
     ("x-purpose", "lending, marketing"), ("x-purpose", "mark\xe9ting"), ("x-purpose", "a\tb"),
     ("x-purpose", "l" * 9000), ("x-purpose", "credit scoring"), ("x-region", "us, de"), ("x-region", "d\xffe"),
@@ -226,7 +229,27 @@ def _path(random: Random, aim: Aim | None) -> str:
     under = operation == base or operation.startswith(base + "/")
     path = operation if under and random.random() < 0.9 else base + operation
     if random.random() < 0.1:
-        path += random.choice(["?x=1", "?x=2", "?y=1&x=1", "?", "/", "?x"])
+        path += random.choice(
+            [
+                "?x=1",
+                "?x=2",
+                "?y=1&x=1",
+                "?",
+                "/",
+                "?x",
+                "?x=1&x=2",
+                "?x=1&x=1",
+                "?%78=1",
+                "?x=1;x=2",
+                "?X=1",
+                "?x=%31",
+                "?x=1&y=;",
+                "?x=1+",
+                "?x=1&%58=2",
+                "?y=x&x=1&xx=1",
+                "?;x=1",
+            ]
+        )
     if random.random() < 0.08:
         path = path.partition("?")[0] + random.choice(_ODD_TAILS)
     return path if path.startswith("/") else "/" + path

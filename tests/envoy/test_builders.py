@@ -390,6 +390,62 @@ async def test_hosts_exact_then_longest_wildcard_then_any(bench: Bench) -> None:
 OPENAI = replace(ir.governance(), protocol="openai")
 
 
+ODD_QUERIES = (
+    "x-y=1&x-y=1", "x-y=2&x-y=1", "x-y&x-y", "x-y=1&X-Y=2", "%78-y=1", "x%2Dy=1", "x-y=%31", "x-y=1+", "x-y=1;x-y=2", "a;x-y=1", "X-y=1",
+)  # fmt: skip
+PLAIN_QUERIES = (
+    "",
+    "x-y=1",
+    "x-y",
+    "x-y=",
+    "ax-y=1&ax-y=1",
+    "a=x-y=1",
+    "x-y=1?x-y=2",
+    "&x-y=1&",
+    "x-y=1&a=%252e;",
+)
+
+
+async def test_a_query_parameter_that_chooses_a_row_stands_once_and_plainly(bench: Bench) -> None:
+    asked = (routes.ValueMatch(name="x-y", kind="exact", value="1"),)
+    website = web("/open", to("second"))
+    rows = (website, model("/a", to("first"), query=asked), model("/a", to("second")))
+    await bench.serve(host(*rows, name="query.test"))
+    for query in ODD_QUERIES:
+        answer = await bench.ask(f"/a?{query}", key("bob"), host="query.test")
+        assert (answer.status, answer.code) == (400, "ambiguous-path"), query
+        assert (await bench.ask(f"/open?{query}", host="query.test")).server == "second"
+    for query in PLAIN_QUERIES:
+        answer = await bench.ask(f"/a?{query}", key("bob"), host="query.test")
+        assert answer.server == ("first" if "x-y=1" in query.split("&") else "second"), query
+
+
+async def test_an_encoded_body_falls_to_the_next_row_that_reads_none(bench: Bench) -> None:
+    """A row that asks for a header stands between those of two versions, which ask for the body."""
+
+    def named(name: str) -> tuple[routes.ValueMatch, ...]:
+        return (routes.ValueMatch(name=name, kind="exact", value="1"),)
+
+    first = model("/v1/chat", to("first"), headers=named("x-model-version"), body_model=("a",))
+    rows = (replace(first, governance=OPENAI), model("/v1/chat", to("second"), headers=named("x-other")),
+            replace(model("/v1/chat", to("first"), body_model=("a",)), governance=OPENAI),
+            ir.refusing("unknown-model", "/v1/chat"))  # fmt: skip
+    await bench.serve(host(*rows, name="chat.test", inspects_body=True))
+    asked = (key("bob"), "content-type: application/json", "content-encoding: gzip")
+    for method in ("GET", "POST"):
+        for headers, server in (
+            (("x-other: 1",), "second"),
+            (("x-other: 1", "x-model-version: 1"), "second"),
+            (("x-model-version: 1",), None),
+            ((), None),
+        ):
+            answer = await bench.ask(
+                "/v1/chat", *asked, *headers, method=method, body=b'{"model":"a"}', host="chat.test"
+            )
+            assert answer.server == server
+            assert answer.code == (None if server else "unknown-model")
+
+
 @pytest.mark.parametrize("name", ["chat.test", "*.chat.test"])
 async def test_the_body_names_the_model(bench: Bench, name: str) -> None:
     """On exact hosts and on wildcards; the refusal comes in the caller's shape."""

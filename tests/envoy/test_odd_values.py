@@ -21,7 +21,7 @@ AGAIN = (
     "/%252e%252e/admin", "/%25%32%65%25%32%65/admin", "/..%3b/admin", "/..%3B%2e/admin", "/..%09/admin", "/..%20/admin", "/..%0a/admin",
     "/..%c0%afadmin", "/..%e0%80%afadmin", "/..%f0%80%80%afadmin", "/%c0%ae%c0%ae/admin", "/%u002e%u002e/admin", "/%uff0e%uff0e/admin",
     "/%ef%bc%8e%ef%bc%8e/admin", "/..%ef%bc%8fadmin", "/..%e2%81%84admin", "/..%e2%88%95admin", "/..%ef%bc%bcadmin", "/%ed%a0%80",
-    "/%ff", "/%80", "/%c3", "/%", "/%4", "/%zz", "/%7f", "/%1b", "/%c2%85", "/%25", "/%2525",
+    "/..%e2%80%8b/admin", "/%ef%bb%bf./admin", "/.%c2%ad./admin", "/%ff", "/%80", "/%c3", "/%", "/%4", "/%zz", "/%7f", "/%1b", "/%c2%85", "/%25", "/%2525",
 )  # fmt: skip
 """Refused on every route: decoded once more they are another path, or none."""
 

@@ -328,8 +328,8 @@ class GateRequests(Spec):
     meaning when a server decodes them again (`%252e%252e`, `..%3b/`, `..%c0%af`): 400. `any` forwards them.
     Routes to models refuse them always, and every other escape too.
     identityHeaders: headers that say who the caller is; models do not get them from callers. A name
-    that ends in `*` stands for all that begin so. The list replaces the default. `Forwarded`, `X-Real-IP`,
-    `X-Forwarded-*`, `X-HTTP-Method-Override` and their relatives are always taken off.
+    that ends in `*` stands for all that begin so. The list replaces the default. `Forwarded`, `X-Real-IP`, all that
+    hold `Client-IP`, `X-Forwarded-*`, `X-HTTP-Method-Override` and their relatives are always taken off.
     """
 
     ordinary_paths: Literal["unambiguous", "any"] = "unambiguous"

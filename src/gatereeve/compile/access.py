@@ -151,6 +151,13 @@ def _rule(
                      f"{model.ref.short} speaks {model.spec.protocol}, which has no {', '.join(strange)}",
                      f"it has: {', '.join(sorted(known))}")
         )  # fmt: skip
+    apart = {"infer", "stream"} & set(rule.operations or ())
+    if model.spec.protocol == "openai" and len(apart) == 1:
+        findings.append(
+            _finding(policy, "stream-told-by-body", f"{path}.operations",
+                     f"only `stream` in the body of a request to {model.ref.short} tells {apart.pop()} from the other; a server that reads the first of two is not held to the rule",
+                     "name `infer` and `stream` both, or let the server itself refuse what it must not do")
+        )  # fmt: skip
     if verb == "allow" and any(isinstance(s, ir.IsAnonymous) for s in subjects or ()):
         findings.append(
             _finding(policy, "anonymous-allowed", f"{path}.subjects", f"{model.ref.short} answers callers without a credential",

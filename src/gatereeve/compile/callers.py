@@ -15,6 +15,7 @@ from gatereeve.compile import tokens
 from gatereeve.compile.entry import Entry
 from gatereeve.compile.principals import Assumed, Claims, Principal
 from gatereeve.compile.tokens import Invalid
+from gatereeve.core.plain import is_plain_claim
 from gatereeve.core.refs import Origin
 from gatereeve.ir.identity import (
     ApiKeyProvider,
@@ -133,20 +134,37 @@ def _by_token(
             ),
             origin=provider.origin,
         )
-    odd = next((c for c in _asked(attributes, provider) if is_odd(tokens.claim(claims, c))), None)
+    if not is_plain_claim(name):
+        return Caller(
+            principal=principal,
+            claims=claims,
+            invalid=Invalid(
+                why=f"{'.'.join(provider.id_claim)} holds control characters, or spaces at its ends"
+            ),
+            origin=provider.origin,
+        )
+    asked = _asked(attributes, provider)
+    odd = next((c for c in asked if is_odd(tokens.claim(claims, c))), None)
+    groups = provider.groups_claim
+    if groups is not None and isinstance(one := tokens.claim(claims, groups), str) and is_odd(one):
+        odd = odd or groups
     if odd is None:
         return Caller(principal=principal, claims=claims, origin=provider.origin)
     return Caller(
         principal=principal,
         claims=claims,
-        invalid=Invalid(why=f"the claim {'.'.join(odd)}, which rules ask about, is no text"),
+        invalid=Invalid(
+            why=f"the claim {'.'.join(odd)}, which rules ask about, is no text, or one with control characters or spaces at its ends"
+        ),
         origin=provider.origin,
     )
 
 
 def is_odd(value: object) -> bool:
-    """Whether a claim says something that is no text. Nothing, null and "" say nothing."""
-    return value is not None and not isinstance(value, str)
+    """Whether a claim says something that is no plain text. Nothing, null and "" say nothing."""
+    if isinstance(value, str):
+        return value != "" and not is_plain_claim(value)
+    return value is not None
 
 
 def _asked(attributes: Attributes, provider: JwtProvider) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ Envoy agree on every request (P4). Pure: no I/O, no clock. The steps, numbered a
  5 attributes  region and purpose
  6 body        the model and streaming in an OpenAI body
  7 row         the row by all that is known now; groups, regions       5.5
- 8 headers     the headers that rules read say one thing each          5.8
+ 8 headers     headers and query parameters that rules read say one thing 5.8
  9 admission   somebody is there, or nobody is admitted                5.2
 10 deny        no deny rule matches                                    5.3
 11 allow       an allow rule matches                                   5.3
@@ -37,10 +37,15 @@ from gatereeve.compile.principals import Assumed, Principal
 from gatereeve.compile.request import Request
 from gatereeve.core import believed, refusals
 from gatereeve.core.errors import RequestError
-from gatereeve.core.plain import is_governed_path, is_ordinary_path, is_plain_value
+from gatereeve.core.plain import (
+    is_governed_path,
+    is_ordinary_path,
+    is_plain_query,
+    is_plain_value,
+)
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
-from gatereeve.ir.reading import CALLER_HEADERS, read_headers
+from gatereeve.ir.reading import CALLER_HEADERS, read_headers, read_parameters
 from gatereeve.ir.routes import Forward, Governance, Redirect, Refuse, Route, VirtualHost
 
 __all__ = ["STEPS", "Assumed", "Decision", "Principal", "Step", "decide"]
@@ -150,9 +155,14 @@ def _governed(trail: Trail, place: _Place, entry: Entry, caller: Caller) -> Deci
 
 
 def _header_stop(trail: Trail, place: _Place, row: Route, entry: Entry) -> Decision | None:
-    """Step 8: the refusal of a header that may be read in two ways, or None."""
+    """Step 8: the refusal of a header or query parameter that may be read in two ways, or None."""
     if row.governance is None:
         return None
+    target = entry.path if entry.query is None else f"{entry.path}?{entry.query}"
+    for name in read_parameters(place.host.routes):
+        if not is_plain_query(name, target):
+            why = f"the query parameter {name} is repeated or written in another way, and a rule reads it"
+            return trail.refuse("headers", "ambiguous-path", why, row.origin)
     names = read_headers(place.gate.attributes, place.host.routes)
     for name in names:
         if not is_plain_value(entry.values(name)):

@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from gatereeve.compile.request import ClientCertificate, Request, Scheme
+from gatereeve.core.believed import DASH
 
 MAX_HEADERS = 100
 """Fields, Host among them."""
@@ -89,16 +90,25 @@ _JOINED = frozenset(
 )
 """Headers that Envoy keeps as one value joined by commas; of all others each value stands alone."""
 
-_GATE_ONLY = ("x-gatereeve-", "x-envoy-")
+_GATE_ONLY = re.compile(f"x{DASH}gatereeve{DASH}|x-envoy-")
 _FORWARDED_FOR = "x-forwarded-for"
 _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cert"})
+
+_CONNECTION_OPTIONS = frozenset(
+    {"close", "connection", "http2-settings", "keep-alive", "te", "upgrade"}
+)
+"""Members of `Connection` that name no header to be taken off."""
+
+_MAX_CONNECTION_OPTIONS = 9
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 _AUTHORITY = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=@\[\]_~-]+")
 _PORT = re.compile(r":[0-9]+$")
-_ABSOLUTE = re.compile(r"(https?)://([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
+_USER = r"(?:[A-Za-z0-9!$%&'()*+,.:;=_~-]*@)?"
+"""Before the host (RFC 3986 section 3.2.1); Envoy leaves it out."""
+_ABSOLUTE = re.compile(rf"(https?)://{_USER}([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _SLASH_ESCAPE = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -156,7 +166,10 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:  # noqa: C
     problem = _syntax(request)
     if problem is not None:
         return problem
-    target, host = request.path, request.host
+    named = _named_by_connection(request)
+    if isinstance(named, Refused):
+        return named
+    target, host = request.path, "" if "host" in named else request.host
     if request.method == "CONNECT":
         if target.startswith("/"):
             return Refused(code="malformed-request", why="CONNECT names an authority, not a path")
@@ -180,7 +193,7 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:  # noqa: C
     if name is None:
         return Refused(code="malformed-request", why=f"{host!r} is not in lower case")
     peer = normal_address(request.peer) or request.peer
-    headers = _headers(request)
+    headers = tuple(pair for pair in _headers(request) if pair[0] not in named)
     client = _client(peer, headers, trusted_hops)
     return Entry(
         scheme=request.scheme,
@@ -195,6 +208,21 @@ def enter(request: Request, *, trusted_hops: int) -> Entry | Refused:  # noqa: C
         sni=None if request.sni is None else request.sni.lower(),
         certificate=request.certificate,
     )
+
+
+def _named_by_connection(request: Request) -> frozenset[str] | Refused:
+    """Headers that `Connection` says are for this hop only: they are as if not sent (RFC 9110 section 7.6.1)."""
+    if _asks_upgrade(request):  # refused later: Envoy does not look at the other members then
+        return frozenset()
+    values = [value for name, value in request.headers if name.lower() == "connection"]
+    options = [one.strip().lower() for value in values for one in value.split(",") if one]
+    if len(options) > _MAX_CONNECTION_OPTIONS:
+        return Refused(code="malformed-request", why=f"Connection names {len(options)} headers")
+    named = frozenset(options) - _CONNECTION_OPTIONS
+    for name in sorted(named):
+        if name.startswith(":") or name in ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"):  # fmt: skip
+            return Refused(code="malformed-request", why=f"Connection names {name}")
+    return named
 
 
 def _syntax(request: Request) -> Refused | None:
@@ -290,7 +318,7 @@ def _headers(request: Request) -> tuple[tuple[str, str], ...]:
     place: dict[str, int] = {}
     for name, given in request.headers:
         lower, value = name.lower(), given.strip(" \t")
-        if lower.startswith(_GATE_ONLY) or lower in _REMOVED:
+        if _GATE_ONLY.match(lower) is not None or lower in _REMOVED:
             continue
         if lower in place:
             before = found[place[lower]][1]

@@ -153,7 +153,7 @@ def _api_keys(
         if problem:
             findings.append(
                 _finding(doc, "api-key-invalid", path, f"key of {key.id}: {problem}",
-                         "put one random key of 16 to 512 visible ASCII characters into the Secret, without a line break (`printf %s`, not `echo`)")
+                         "put one random key of 16 to 512 visible ASCII characters without a comma into the Secret, without a line break (`printf %s`, not `echo`)")
             )  # fmt: skip
             continue
         owner_of[secret] = key.id
@@ -173,6 +173,8 @@ def _api_key_problem(secret: str, owner_of: dict[str, str]) -> str:
         return "ends with a line break, which no client can send"
     if not all("!" <= char <= "~" for char in secret):
         return "holds a character that no client can send: a space, a control character or one beyond ASCII"
+    if "," in secret:
+        return "holds a comma: it could not be told from two keys in two headers"
     if not _MIN_API_KEY_CHARS <= len(secret) <= 512:
         return f"has {len(secret)} characters"
     if secret in owner_of:

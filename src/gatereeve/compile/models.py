@@ -217,9 +217,14 @@ def _call_rows(
     clusters: dict[str, Cluster],
 ) -> list[Route]:
     headers = mount.headers if call.header is None else (*mount.headers, call.header)
+    methods = call.methods or mount.methods
+    if call.methods and mount.methods:
+        methods = tuple(one for one in mount.methods if one in call.methods)
+        if not methods:
+            return []
     base = Match(
         path=path,
-        methods=mount.methods,
+        methods=methods,
         headers=headers,
         query=mount.query,
         body_model=(plan.served_name,) if call.by_body else None,
@@ -452,8 +457,13 @@ def _row_name(plan: ModelPlan, call: Call, lawful: int | None, rule: str) -> str
 
 
 def _closing_rows(plan: ModelPlan, mount: Mount, routes: list[Route]) -> list[Route]:
-    """What lies at the mount and is no operation is refused, and so is a body that names no model."""
-    rows: list[Route] = []
+    """What lies at the mount and is no operation is refused, by its path or by its method, and so is a
+    body that names no model."""
+    narrowed = {r.match.path for r in routes if r.match.methods != mount.methods}
+    rows = [
+        _refusal(plan, mount, path, "unknown-operation")
+        for path in sorted(narrowed, key=lambda path: path.value)
+    ]
     if plan.protocol == "openai":
         paths = sorted({r.match.path.value for r in routes if r.match.body_model is not None})
         rows += [

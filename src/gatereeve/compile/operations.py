@@ -21,6 +21,7 @@ class Call:
 
     requested: the version that the path or header names, None when it names none.
     by_body: the model's name stands in the body. stream: what the body's `stream` must be.
+    methods: those that mean this operation; empty for any.
     server: answers for the server, not for the model: the first model of a host takes it.
     """
 
@@ -32,6 +33,7 @@ class Call:
     header: ValueMatch | None = None
     server: bool = False
     prefix: bool = False
+    methods: tuple[str, ...] = ()
 
 
 def calls(protocol: str, name: str, versions: tuple[str, ...]) -> tuple[Call, ...]:
@@ -51,7 +53,8 @@ def calls(protocol: str, name: str, versions: tuple[str, ...]) -> tuple[Call, ..
     if protocol == "openai":
         return (
             *_by_header(_OPENAI_BODY, versions),
-            Call(path=f"/v1/models/{name}", operation="metadata"),
+            # DELETE of this path takes the model away.
+            Call(path=f"/v1/models/{name}", operation="metadata", methods=("GET", "HEAD")),
         )
     return _by_header((Call(path="", operation="infer", prefix=True),), versions)
 

@@ -448,6 +448,11 @@ REGISTRY: dict[FindingCode, Code] = _registry(
         _W,
         "A rule names an operation that the model's protocol does not have.",
     ),
+    (
+        "stream-told-by-body",
+        _W,
+        "A rule for an OpenAI model tells `infer` from `stream`, which stands in the body: servers read a key that is there twice in different ways.",
+    ),
     ("rollout-conflict", _E, "Two Rollouts for one model; the first by name is in force."),
     (
         "rollout-missing",

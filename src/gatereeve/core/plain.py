@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 VALUE: Final = r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?"
@@ -21,6 +22,10 @@ nothing (`\C` is one byte, also of what is not UTF-8)."""
 
 MAX_VALUE_BYTES: Final = 8191
 """Envoy copies longer values of a header (all of them, joined) into no metadata."""
+
+CLAIM: Final = r"[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?"
+"""A text that a token says of its bearer: no control characters, spaces only inside. As a header's
+value, which loses white space at its ends (RFC 9110 section 5.5), it is still the same text."""
 
 _NAMED: Final = r"[!$&'()*+,\-0-9:=@A-Z_a-z~]"
 
@@ -57,7 +62,15 @@ ORDINARY_PATH: Final = rf"(?:/(?:{_SEGMENT}))*/?"
 `/`, `\\` or a control character, well-formed UTF-8, no segment that begins with dots and goes on with
 an escape or a `;`. `LOOK_ALIKE` must not be in it."""
 
+_UNSEEN: Final = (
+    "%(?:[Cc]2%[Aa][Dd]|[Cc][Dd]%8[Ff]|[Ee]1%85%(?:9[Ff]|[Aa]0)|[Ee]1%[Aa]0%8[B-Fb-f]|[Ee]2%80%(?:8[B-Fb-f]|[Aa][A-Ea-e])"
+    "|[Ee]2%81%[Aa][0-9A-Fa-f]|[Ee]3%85%[Aa]4|[Ee][Ff]%[Bb]8%8[0-9A-Fa-f]|[Ee][Ff]%[Bb][Bb]%[Bb][Ff]|[Ee][Ff]%[Bb][Ee]%[Aa]0)"
+)
+"""Characters in escapes that cannot be seen (Unicode, Default_Ignorable_Code_Point), which some
+readers leave out."""
+
 LOOK_ALIKE: Final = (
+    rf"/(?:\.|{_UNSEEN})+(?:/|$)|"
     "%[Ee]2%(?:80%[Aa][4-6]|81%84|84%8[0156]|88%9[56]|[Aa]7%[Bb][589])"
     "|%[Ee][Ff]%[Bb][Cc]%(?:85|8[EFef]|9[Bb]|[Bb][Cc])"
     "|%[Ee][Ff]%[Bb]9%(?:92|94|[Aa]8|[Aa][Aa])"
@@ -65,12 +78,46 @@ LOOK_ALIKE: Final = (
     "|%[Cc][Dd]%[Bb][Ee]"
 )
 """Escaped characters that compatibility normalisation (Unicode NFKC), or the usual tables of best
-fits, turn into `/`, `\\`, `%`, `;` or dots."""
+fits, turn into `/`, `\\`, `%`, `;` or dots; and segments of dots and characters that cannot be seen."""
+
+_QUERY_VALUE: Final = r"[!-$'-*,-:<-~]*"
+"""A value of a query parameter without `%`, `&`, `+` and `;`: what it says when decoded is what it says."""
+
+
+@lru_cache(maxsize=1024)
+def query_forms(name: str) -> tuple[str, str, str]:
+    """Expressions over a whole target (path and query) in which a parameter stands: somehow, twice,
+    and plainly, under its own name with a value that needs no decoding.
+
+    Somehow: in escapes, in other letters, or behind a `;`, which some servers take for `&`.
+    """
+    other = "".join(_spellings(letter) for letter in name)
+    rest = "(?:[=&;].*)?"
+    some = rf"[^?]*\?(?:.*[&;])?{other}{rest}"
+    plain = rf"[^?]*\?(?:.*&)?{re.escape(name)}(?:={_QUERY_VALUE})?(?:&.*)?"
+    return some, rf"{some}[&;]{other}{rest}", plain
+
+
+def _spellings(letter: str) -> str:
+    escapes = (f"%{ord(one):02x}" for one in sorted({letter.lower(), letter.upper()}))
+    return f"(?i:{'|'.join((re.escape(letter), *escapes))})"
+
+
+def is_plain_query(name: str, target: str) -> bool:
+    """Whether the parameter stands in the target once and plainly, or not at all."""
+    some, twice, plain = query_forms(name)
+    if re.fullmatch(some, target, re.DOTALL) is None:
+        return True
+    return re.fullmatch(twice, target, re.DOTALL) is None and (
+        re.fullmatch(plain, target, re.DOTALL) is not None
+    )
+
 
 _GOVERNED: Final = re.compile(GOVERNED_PATH, re.ASCII)
 _ORDINARY: Final = re.compile(ORDINARY_PATH, re.ASCII)
 _LOOK_ALIKE: Final = re.compile(LOOK_ALIKE, re.ASCII)
 _VALUE: Final = re.compile(VALUE, re.ASCII)
+_CLAIM: Final = re.compile(CLAIM)
 
 
 def is_governed_path(path: str) -> bool:
@@ -81,6 +128,11 @@ def is_governed_path(path: str) -> bool:
 def is_ordinary_path(path: str) -> bool:
     """Whether a canonical path, without query, means the same when it is decoded again."""
     return _ORDINARY.fullmatch(path) is not None and _LOOK_ALIKE.search(path) is None
+
+
+def is_plain_claim(text: str) -> bool:
+    """Whether a token's text means the same as a header's value."""
+    return _CLAIM.fullmatch(text) is not None
 
 
 def is_plain_value(values: Sequence[str]) -> bool:

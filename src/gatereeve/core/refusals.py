@@ -52,9 +52,9 @@ REFUSALS: dict[RefusalCode, Refusal] = _table(
     (
         "ambiguous-path",
         400,
-        "The path may be read in two ways.",
+        "The path or its query may be read in two ways.",
         _INVALID,
-        "The path holds escapes, dots or parameters that a server may read otherwise than the gate.",
+        "The path holds escapes, dots or parameters that a server may read otherwise than the gate, or a query parameter that chooses the route is repeated or escaped.",
     ),
     (
         "ambiguous-header",

@@ -39,6 +39,12 @@ def read_headers(attributes: Attributes, rows: Sequence[Route]) -> tuple[str, ..
     return tuple(sorted(found))
 
 
+def read_parameters(rows: Sequence[Route]) -> tuple[str, ...]:
+    """Names of query parameters that choose governed rows; as `read_headers`."""
+    governed = (row for row in rows if row.governance is not None)
+    return tuple(sorted({wanted.name for row in governed for wanted in row.match.query}))
+
+
 def _headers(row: Route) -> Iterator[str]:
     yield from (header.name for header in row.match.headers)
     if isinstance(row.action, Forward):

@@ -40,7 +40,7 @@ def read(value: bytes) -> tuple[list[str], list[str]]:
 
 
 def test_visible_ascii_is_a_key() -> None:
-    everything = bytes(range(0x21, 0x7F))
+    everything = bytes(code for code in range(0x21, 0x7F) if chr(code) != ",")
     assert read(GOOD) == ([GOOD.decode()], [])
     assert read(everything) == ([everything.decode()], [])
 
@@ -50,7 +50,7 @@ def test_visible_ascii_is_a_key() -> None:
     [
         *(GOOD + bytes([code]) for code in (*range(0x21), *range(0x7F, 0x100))),
         *(bytes([code]) + GOOD for code in (*range(0x21), 0x7F, 0xEF)),
-        GOOD + b"\r\n", GOOD + b"\n\n", GOOD[:10] + b"\n" + GOOD[10:], "schlüssel-0123456789".encode(), b"\xef\xbb\xbf" + GOOD,
+        GOOD + b",", b"," + GOOD, GOOD + b"," + GOOD, GOOD + b"\r\n", GOOD + b"\n\n", GOOD[:10] + b"\n" + GOOD[10:], "schlüssel-0123456789".encode(), b"\xef\xbb\xbf" + GOOD,
         GOOD.decode().encode("utf-16"), b"", b" " * 20, b"x" * 15, b"x" * 513,
     ],
 )  # fmt: skip

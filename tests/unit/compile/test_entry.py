@@ -132,7 +132,22 @@ def test_upgrades() -> None:
     assert code(method="CONNECT", path="a.test:443") == "upgrade-refused"
     assert code(method="CONNECT", path="/") == "malformed-request"
     assert entered(connection, ("Upgrade", "h2c")).path == "/"
+    named = ("Connection", "x-forwarded-for")
+    assert code(connection, named, ("Upgrade", "websocket")) == "upgrade-refused"
     assert entered(("Upgrade", "websocket")).path == "/"
+
+
+def test_what_connection_names_is_as_if_it_was_not_sent() -> None:
+    sent = ("X-Purpose", "marketing")
+    kept = entered(sent, ("Connection", "keep-alive, close"))
+    assert kept.values("x-purpose") == ("marketing",)
+    for named in ("x-purpose", "close, X-PURPOSE", " ,\tx-purpose ,"):
+        assert entered(sent, ("Connection", named)).values("x-purpose") == ()
+    twice = entered(("Connection", "close"), sent, ("connection", "x-purpose"))
+    assert twice.values("x-purpose") == ()
+    for named in ("host", ":path", "x-forwarded-for", ",".join("abcdefghij")):
+        assert code(sent, ("Connection", named)) == "malformed-request"
+    assert entered(("Connection", "host"), path="http://b.test/").host == "b.test"
 
 
 def test_header_bounds() -> None:
@@ -148,6 +163,9 @@ def test_absolute_form_brings_its_own_authority() -> None:
     assert (entry.host, entry.path, entry.query) == ("b.test", "/y", "z")
     assert entered(path="https://b.test").path == "/"
     assert entered(path="HTTP://b.test/").host == "b.test"
+    assert entered(path="https://c.test:1@b.test/").host == "b.test"
+    for twice in ("https://a@b@c.test/", "https://b.test\\@c.test/", "https://user@/"):
+        assert code(path=twice) == "malformed-request"
     assert code(path="https://b.test/", scheme="http") == "upgrade-refused"
 
 

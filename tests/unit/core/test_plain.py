@@ -76,3 +76,25 @@ def test_no_character_becomes_a_slash_or_dots_by_normalisation() -> None:
         turned = set(unicodedata.normalize("NFKC", chr(code)))
         if turned & set("/\\%") or turned <= set("./\\%;"):
             assert not plain.is_ordinary_path("/a" + quote(chr(code))), hex(code)
+
+
+@pytest.mark.parametrize("query", ["", "?", "?m=1", "?m", "?a&m=1&b", "?am=1&am=2", "?a=m", "?m=1&a=%3b;"])  # fmt: skip
+def test_a_query_parameter_of_one_meaning(query: str) -> None:
+    assert plain.is_plain_query("m", f"/m=1&m=2{query}")
+
+
+@pytest.mark.parametrize("query", ["?m=1&m=1", "?m&m", "?m=1&M=2", "?M=1", "?%6d=1", "?%6D=1", "?%4d=1", "?m=%31", "?m=1+2", "?m=1;m=2", "?a;m=1", "?m=1&a;%6D"])  # fmt: skip
+def test_a_query_parameter_of_two_meanings(query: str) -> None:
+    assert not plain.is_plain_query("m", f"/a{query}")
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a b", "alice@corp.test", "\u00e9", "\u65e5\u672c", "a,b", "\u00a0a"]
+)
+def test_a_claim_that_is_the_same_text_as_a_header(text: str) -> None:
+    assert plain.is_plain_claim(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", " a", "a ", "a\t", "\na", "a\x00b", "a\x7f", "a\r\nb"])
+def test_a_claim_that_is_another_text_as_a_header(text: str) -> None:
+    assert not plain.is_plain_claim(text)

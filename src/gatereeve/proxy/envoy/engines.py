@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import plain
 from gatereeve.ir import access, recording
@@ -43,15 +44,22 @@ class Selection:
 
 
 def build_stages(
-    proofs: Proofs, rules: access.Access, selection: Selection, headers: Sequence[str] = ()
+    proofs: Proofs,
+    rules: access.Access,
+    selection: Selection,
+    headers: Sequence[str] = (),
+    parameters: Sequence[str] = (),
 ) -> Any:
     """Everything that refuses before the allow rules.
 
-    headers: those that rules of the host read (`ir.reading`).
+    headers, parameters: those that rules of the host read (`ir.reading`).
     """
     policies = _credential_policies(proofs)
     odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain.GOVERNED_PATH))
     policies[PATH_POLICY] = odd_path
+    if parameters:
+        odd = rbac.policy(_has_odd_parameter(tuple(parameters)))
+        policies[recording.stage_policy("0", 1, "query")] = odd
     if headers:
         odd = rbac.policy(_has_odd_header(tuple(headers)))
         policies[recording.stage_policy("1", 0, "headers")] = odd
@@ -178,6 +186,20 @@ def _has_odd_header(names_: tuple[str, ...]) -> Any:
             for name in names_
         ]
     )
+
+
+@lru_cache(maxsize=4096)
+def _has_odd_parameter(names_: tuple[str, ...]) -> Any:
+    """One of the query parameters is there and does not stand once and plainly (`core.plain`)."""
+    found = []
+    for name in names_:
+        some, twice, once = (_target_like(form) for form in plain.query_forms(name))
+        found += [twice, rbac.all_of([some, rbac.negate(once)])]
+    return rbac.any_of(found)
+
+
+def _target_like(pattern: str) -> Any:
+    return rbac.header(":path", string_pb2.StringMatcher(safe_regex={"regex": f"(?s){pattern}"}))
 
 
 def _credential_policies(proofs: Proofs) -> dict[str, Any]:

@@ -58,7 +58,9 @@ def _write_conditions(
         base.headers.append(_method(methods))
     base.headers.extend(_header(header) for header in headers)
     base.query_parameters.extend(_query(one) for one in query)
-    base.dynamic_metadata.extend(_body_metadata(body_model, body_stream))
+    if body_model is not None or body_stream is not None:
+        base.headers.append(_unencoded())
+        base.dynamic_metadata.extend(_body_metadata(body_model, body_stream))
     if regions:
         base.filter_state.append(_region(regions))
     if not groups:
@@ -92,15 +94,6 @@ def build_odd_path_match(match: routes.Match) -> Any | None:
     made = build_static_match(match)
     text = string_pb2.StringMatcher(safe_regex={"regex": rf"{plain.GOVERNED_PATH}(?:\?\C*)?"})
     made.headers.add(name=":path", string_match=text, invert_match=True)
-    return made
-
-
-def build_encoded_match(match: routes.Match) -> Any:
-    """The same requests when their body is encoded: it is not what its bytes say, and the model
-    would read another one."""
-    made = build_static_match(match)
-    plain = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(?:identity)?"})
-    made.headers.add(name="content-encoding", string_match=plain, invert_match=True)
     return made
 
 
@@ -140,6 +133,15 @@ def _method(methods: Sequence[str]) -> Any:
     else:
         text = string_pb2.StringMatcher(safe_regex={"regex": "|".join(map(re.escape, methods))})
     return route_pb2.HeaderMatcher(name=":method", string_match=text)
+
+
+def _unencoded() -> Any:
+    """An encoded body is not what its bytes say, and the model would read another one: it names no
+    model (`compile.bodies`)."""
+    text = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(?:identity)?"})
+    return route_pb2.HeaderMatcher(
+        name="content-encoding", string_match=text, treat_missing_header_as_empty=True
+    )
 
 
 def _header(header: routes.ValueMatch) -> Any:

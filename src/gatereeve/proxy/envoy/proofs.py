@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from envoy.type.matcher.v3 import string_pb2, value_pb2
 
+from gatereeve.core import plain
 from gatereeve.ir import access, recording
 from gatereeve.ir import identity as ids
 from gatereeve.proxy.envoy import names, rbac
@@ -24,10 +25,10 @@ _APIKEY: Final = recording.APIKEY_NAMESPACE
 _MTLS: Final = recording.MTLS_NAMESPACE
 _JWT: Final = recording.JWT_NAMESPACE
 
-_TEXT_OR_NULL: Final = rbac.one_of(
+_PLAIN_OR_NOTHING: Final = rbac.one_of(
     [
         value_pb2.ValueMatcher(
-            string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).*"})
+            string_match=string_pb2.StringMatcher(safe_regex={"regex": f"(?:{plain.CLAIM})?"})
         ),
         value_pb2.ValueMatcher(null_match={}),
     ]
@@ -58,8 +59,13 @@ def presents_token() -> Any:
 
 @lru_cache(maxsize=16)
 def has_token(proofs: Proofs) -> Any:
-    """A verified token that names its bearer."""
-    return rbac.any_of([rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt])
+    """A verified token that names its bearer in plain text."""
+    named = value_pb2.ValueMatcher(
+        string_match=string_pb2.StringMatcher(safe_regex={"regex": plain.CLAIM})
+    )
+    return rbac.any_of(
+        [rbac.metadata(_JWT, (p.name, *p.id_claim), named) for p in proofs.identity.jwt]
+    )
 
 
 @lru_cache(maxsize=16)
@@ -107,14 +113,19 @@ def _extensions(proofs: Proofs) -> list[Any]:
 
 @lru_cache(maxsize=16384)
 def _odd_claims(proofs: Proofs) -> list[Any]:
-    """Claims that rules ask about and that say something other than text."""
+    """Claims that rules ask about and that say something other than plain text."""
     sources = (*proofs.attributes.region, *proofs.attributes.purpose)
     found = []
     for source in sources:
         if isinstance(source, ids.ClaimSource):
             at = (_JWT, (source.provider, *source.claim))
-            text = rbac.metadata(*at, _TEXT_OR_NULL)
+            text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
             found.append(rbac.all_of([rbac.is_present(*at), rbac.negate(text)]))
+    for provider in proofs.identity.jwt:
+        if provider.groups_claim is not None:  # a list of groups is passed on as JSON
+            at = (_JWT, (provider.name, *provider.groups_claim))
+            plain_text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
+            found.append(rbac.all_of([rbac.is_text(*at), rbac.negate(plain_text)]))
     return found
 
 

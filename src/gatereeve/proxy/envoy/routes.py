@@ -65,8 +65,8 @@ _UNKNOWN_MODEL: Final = "unknown-model"
 class Place:
     """What a row is built in: one virtual host. reads_body: paths whose bodies name the model.
 
-    requests: what the gate asks of them. openai: every governed row of this host speaks it, so its refusals do. read: headers that rules of
-    the governed rows read. notes: some row notes something. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
+    requests: what the gate asks of them. openai: every governed row of this host speaks it, so its refusals do. read, parameters: headers
+    and query parameters that rules of the governed rows read. notes: some row notes something. wild: a wildcard host, whose filters never sleep. made: what rows of a kind
     have in common, made so far.
     """
 
@@ -79,6 +79,7 @@ class Place:
     reads_body: frozenset[routes.PathMatch]
     openai: bool
     read: tuple[str, ...]
+    parameters: tuple[str, ...]
     notes: bool
     wild: bool
     made: dict[object, PerFilter] = field(default_factory=dict)
@@ -106,15 +107,6 @@ def build_refusing(place: Place, name: str, match: Any, code: str, told: Told | 
     action = wire.field(_DIRECT_RESPONSE, _refusal(code)) + _told(told or {"row": name}, code)
     head = wire.field(_MATCH, match.SerializeToString(deterministic=True)) + action
     return Row(head, name, _own(place))
-
-
-def build_encoded(place: Place, row: routes.Route) -> Row:
-    """Encoded bodies name no model: what `row` refuses, it refuses of them before any row of the
-    same requests reads the body."""
-    action = wire.field(_DIRECT_RESPONSE, _refusal(_UNKNOWN_MODEL))
-    match = matches.build_encoded_match(row.match).SerializeToString(deterministic=True)
-    head = wire.field(_MATCH, match) + action + _metadata(row)
-    return Row(head, row.name, _per_filter(place, row, Selection()))
 
 
 def refuses_bodies(row: routes.Route) -> bool:
@@ -256,7 +248,8 @@ def _governed(
     proofs = place.proofs
     found = {
         names.STAGES: _packed(
-            names.STAGES, engines.build_stages(proofs, rules, selection, place.read)
+            names.STAGES,
+            engines.build_stages(proofs, rules, selection, place.read, place.parameters),
         ),
         names.ALLOW: _packed(names.ALLOW, engines.build_allowance(proofs, rules)),
     }

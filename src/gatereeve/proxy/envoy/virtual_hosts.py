@@ -82,10 +82,7 @@ def build_virtual_host(
     if door.protocol == "http" and host.tls != "any":
         rows.append(_over_tls(host, door, place))
     else:
-        encoded = _encoded(host.routes)
         for row, selection in zip(host.routes, selections(host.routes), strict=True):
-            if row.name in encoded:
-                rows.append(route_builder.build_encoded(place, encoded[row.name]))
             rows.extend(route_builder.build_routes(place, row, selection))
         # Without a last row there would be no route, and the wildcard hosts would be tried.
         rows.append(
@@ -125,37 +122,6 @@ def _write(
     parts += [wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)]
     parts.append(wire.field(_RETRY, _retry_policy()))
     return b"".join(parts)
-
-
-def _encoded(rows: Sequence[routes.Route]) -> dict[str, routes.Route]:
-    """Name of the first row that reads a body, to the row that refuses bodies of these requests."""
-    refusing: dict[routes.PathMatch, list[routes.Route]] = {}
-    for row in rows:
-        if route_builder.refuses_bodies(row):
-            refusing.setdefault(row.match.path, []).append(row)
-    found: dict[str, routes.Route] = {}
-    guarded: set[str] = set()
-    for row in rows:
-        if row.match.body_model is None and row.match.body_stream is None:
-            continue
-        last = _refusing(row.match, refusing.get(row.match.path, []))
-        if last is not None and last.name not in guarded:
-            guarded.add(last.name)
-            found[row.name] = last
-    return found
-
-
-def _refusing(match: routes.Match, rows: Sequence[routes.Route]) -> routes.Route | None:
-    """The row that refuses what `match` leaves over: it asks for the same, but for the headers by
-    which a version is chosen."""
-    same = [
-        row
-        for row in rows
-        if row.match.methods == match.methods
-        and row.match.query == match.query
-        and set(row.match.headers) <= set(match.headers)
-    ]
-    return max(same, key=lambda row: len(row.match.headers), default=None)
 
 
 def selections(rows: Sequence[routes.Route]) -> list[Selection]:
@@ -208,6 +174,7 @@ def _place(
         ),
         openai=governed == {"openai"},
         read=read,
+        parameters=reading.read_parameters(host.routes),
         notes=bool(read) or any(route_builder.is_noted(row) for row in host.routes),
         wild=host.host.startswith("*"),
     )
