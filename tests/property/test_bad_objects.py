@@ -96,7 +96,7 @@ def closes_everywhere(made: compiler.Compiled) -> bool:
     outcome = made.outcome
     doubts = outcome.gathered.doubts
     of_models = (doubts.models, doubts.versions, doubts.more)
-    return ANYWHERE in outcome.index.services.unreadable or any(
+    return ANYWHERE in outcome.index.services.hiding or any(
         namespace == ANYWHERE for found in of_models for namespace, _ in found
     )
 
