@@ -91,14 +91,13 @@ def all_forwards() -> frozenset[str]:
     return teams.forwards_of(teams.compiled(*teams.BASE))
 
 
-def closes_everywhere(made: compiler.Compiled) -> bool:
-    """Whether a document closes what it may speak of, and that is every namespace."""
+def closes_others(made: compiler.Compiled) -> bool:
+    """Whether a document closes what it may speak of, and that is more than its own namespace."""
     outcome = made.outcome
     doubts = outcome.gathered.doubts
     of_models = (doubts.models, doubts.versions, doubts.more)
-    return ANYWHERE in outcome.index.services.hiding or any(
-        namespace == ANYWHERE for found in of_models for namespace, _ in found
-    )
+    closed = {namespace for found in of_models for namespace, _ in found}
+    return not closed.union(outcome.index.services.hiding).isdisjoint((ANYWHERE, teams.FINE))
 
 
 def places(value: object, at: Path = ()) -> list[Path]:
@@ -176,7 +175,7 @@ def held(*texts: str, memo: Memo | None = None) -> None:
     world = world_of(*teams.SHARED, *teams.of_team(teams.FINE), *texts)
     made = compiler.compile(world, memo)
     assert time.process_time() - began < BOUND_S
-    if closes_everywhere(made):
+    if closes_others(made):
         assert teams.forwards_of(made) <= all_forwards()
     else:
         assert teams.slice_of(made) == without()
