@@ -395,8 +395,8 @@ async def test_other_methods_and_paths_name_no_other_model(
 
 
 async def test_every_key_that_the_compiler_takes_can_be_sent(scene: Scene) -> None:
-    """All of visible ASCII, in every place: the first and the last among them."""
-    visible = "".join(map(chr, range(0x21, 0x7F)))
+    """All of visible ASCII but the comma, in every place: the first and the last among them."""
+    visible = "".join(map(chr, range(0x21, 0x7F))).replace(",", "")
     for turn in range(0, len(visible), 7):
         key = visible[turn:] + visible[:turn]
         docs = list(yaml.safe_load_all(scene.documents()))
