@@ -125,39 +125,33 @@ def _by_token(
         issuer=provider.issuer,
         groups=_groups(provider, claims),
     )
+    why = ""
     if verified.extension is not None:
-        return Caller(
-            principal=principal,
-            claims=claims,
-            invalid=Invalid(
-                why=f"the token has the header {verified.extension!r}, which no gate knows"
-            ),
-            origin=provider.origin,
-        )
-    if not is_plain_claim(name):
-        return Caller(
-            principal=principal,
-            claims=claims,
-            invalid=Invalid(
-                why=f"{'.'.join(provider.id_claim)} holds control characters, or spaces at its ends"
-            ),
-            origin=provider.origin,
-        )
-    asked = _asked(attributes, provider)
-    odd = next((c for c in asked if is_odd(tokens.claim(claims, c))), None)
-    groups = provider.groups_claim
-    if groups is not None and isinstance(one := tokens.claim(claims, groups), str) and is_odd(one):
-        odd = odd or groups
-    if odd is None:
-        return Caller(principal=principal, claims=claims, origin=provider.origin)
+        why = f"the token has the header {verified.extension!r}, which no gate knows"
+    elif not is_plain_claim(name):
+        why = f"{'.'.join(provider.id_claim)} holds control characters, or spaces at its ends"
+    elif (odd := _odd_claim(attributes, provider, claims)) is not None:
+        why = f"the claim {'.'.join(odd)}, which rules ask about, is no text, or one with control characters or spaces at its ends"
     return Caller(
         principal=principal,
         claims=claims,
-        invalid=Invalid(
-            why=f"the claim {'.'.join(odd)}, which rules ask about, is no text, or one with control characters or spaces at its ends"
-        ),
+        invalid=Invalid(why=why) if why else None,
         origin=provider.origin,
     )
+
+
+def _odd_claim(
+    attributes: Attributes, provider: JwtProvider, claims: Claims
+) -> tuple[str, ...] | None:
+    """The first claim that rules ask about and that is no plain text. Groups may be a list."""
+    for path in _asked(attributes, provider):
+        if is_odd(tokens.claim(claims, path)):
+            return tuple(path)
+    groups = provider.groups_claim
+    if groups is None:
+        return None
+    value = tokens.claim(claims, groups)
+    return tuple(groups) if isinstance(value, str) and is_odd(value) else None
 
 
 def is_odd(value: object) -> bool:
