@@ -28,11 +28,11 @@ import yaml
 from bench import credentials, documents, processes
 from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
-from gatereeve.admission import surroundings
+from gatereeve.admission import world_subset
 from gatereeve.admission.server import AdmissionServer, Tls
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
-from gatereeve.runtime import heap
+from gatereeve.runtime import garbage_collection
 from gatereeve.runtime.supervise import SystemClock
 
 MODELS = 1_000
@@ -48,16 +48,16 @@ class _Nobody:
 
 def serve(models: int, port: int, certificate: Path, key: Path) -> None:
     """Says how long the World took to index, then serves until standard input ends."""
-    heap.begin()
+    garbage_collection.begin()
     world = documents.world(
         documents.folder(models, credentials.make().setup(https=8443, backend=9000)),
         datetime.now(UTC),
     )
     memo = Memo()
     began = time.perf_counter()
-    seen = surroundings.see(world, memo)
+    seen = world_subset.index_world(world, memo)
     took = time.perf_counter() - began
-    heap.settle()
+    garbage_collection.settle()
     server = AdmissionServer(lambda: seen, _Nobody(), SystemClock())
     server.renew(
         Tls(certificate=certificate.read_bytes(), key=key.read_bytes()), certificate.parent

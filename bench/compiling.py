@@ -22,7 +22,7 @@ from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import snapshot as snap
-from gatereeve.runtime import heap
+from gatereeve.runtime import garbage_collection
 
 SIZES = (1, 100, 1_000, 10_000)
 QUICK_SIZES = (1, 100)
@@ -109,5 +109,5 @@ BENCHMARK = Benchmark(
 )
 
 if __name__ == "__main__":
-    heap.begin()  # as `gatereeve up` does: the collector waits until the first World is in force
+    garbage_collection.begin()  # as `gatereeve up` does: the collector waits until the first World is in force
     print(json.dumps(once(int(sys.argv[1]))))

@@ -22,10 +22,10 @@ from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import snapshot as snap
-from gatereeve.runtime import heap
+from gatereeve.runtime import garbage_collection
 from gatereeve.runtime.supervise import SystemClock
-from gatereeve.sources import settling
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder import settling
+from gatereeve.sources.folder.folder_source import FolderSource
 
 _CHANGES = 8
 
@@ -59,9 +59,9 @@ def measure(models: int) -> Hops:
         file = folder / documents.policy_file(index)
         clock = _SkippingClock()
         source, memo, builder = FolderSource(folder, clock), Memo(), configuration.Builder()
-        heap.begin()
+        garbage_collection.begin()
         before = builder.build(compiler.compile(source.read(), memo).ir.gates[0])
-        heap.settle()
+        garbage_collection.settle()
         found: list[tuple[float, float, float]] = []
         for number in range(_CHANGES):
             text = documents.model_text(index, setup, denied=number % 2 == 0)

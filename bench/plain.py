@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import processes
 from bench.credentials import Credentials
-from gatereeve.proxy import local
+from gatereeve.proxy.local import envoy_process
 
 _TYPE = "type.googleapis.com/"
 _HCM = f"{_TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -25,7 +25,7 @@ _TLS = f"{_TYPE}envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 
 def binary() -> Path:
     """The Envoy that `gatereeve up` starts."""
-    return asyncio.run(local.find_envoy()).path
+    return asyncio.run(envoy_process.find_envoy()).path
 
 
 def bootstrap(*, port: int, upstream: int, certificate: str, key: str) -> dict[str, object]:

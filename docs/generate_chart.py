@@ -35,13 +35,13 @@ def files() -> Iterator[tuple[Path, str]]:
     yield CHART / "files" / "namespace-rules.yaml", _rules(rights.own_namespace_rules())
 
 
-def split(rules: Iterable[rights.Rule]) -> tuple[list[rights.Rule], list[rights.Rule]]:
+def split(rules: Iterable[rights.RbacRule]) -> tuple[list[rights.RbacRule], list[rights.RbacRule]]:
     """What must be granted in the whole cluster, and what can be granted in single namespaces.
 
     Events stay in the whole cluster: those about cluster kinds are written to `default`.
     """
     namespaced = {kind.plural for kind in registry.KINDS if kind.namespaced}
-    parts: tuple[list[rights.Rule], list[rights.Rule]] = ([], [])
+    parts: tuple[list[rights.RbacRule], list[rights.RbacRule]] = ([], [])
     for rule in rules:
         for inside in (False, True):
             names = [n for n in rule.resources if (n.partition("/")[0] in namespaced) is inside]
@@ -50,7 +50,7 @@ def split(rules: Iterable[rights.Rule]) -> tuple[list[rights.Rule], list[rights.
     return parts
 
 
-def _rules(rules: Iterable[rights.Rule]) -> str:
+def _rules(rules: Iterable[rights.RbacRule]) -> str:
     """PolicyRules, each under the reason for it."""
     lines = [f"# {rule.why}\n- {json.dumps(rule.as_object())}\n" for rule in rules]
     return _NOTE + "".join(lines)

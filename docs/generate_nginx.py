@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gatereeve.admission.audit import nginx_annotations, nginx_configuration
-from gatereeve.admission.audit.nginx_controllers import PREFIX
-from gatereeve.admission.audit.settings import Setting
-from gatereeve.compile import foreign
+from gatereeve.cluster_audit import nginx_annotations, nginx_configuration
+from gatereeve.cluster_audit.nginx_controllers import PREFIX
+from gatereeve.cluster_audit.settings import Setting
+from gatereeve.compile.routes import foreign_annotations
 from gatereeve.core.findings import REGISTRY, FindingCode, Severity
 
 _FATES = {"kept": "kept by itself", "moves": "say it elsewhere", "lost": "**lost**"}
@@ -66,7 +66,7 @@ def _table(settings: Iterable[Setting], *, annotations: bool) -> list[str]:
     for setting in settings:
         cells = [f"`{setting.name}`", setting.does, _fate(setting), setting.by]
         if annotations:
-            verdict = foreign.judge(f"{PREFIX}/{setting.name}", "something")
+            verdict = foreign_annotations.judge(f"{PREFIX}/{setting.name}", "something")
             cells.append("overlooked" if verdict == "ignored" else "refused")
         cells.append(_severity(setting))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

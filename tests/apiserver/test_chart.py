@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gatereeve.core.installation import Check, Verdict
-from gatereeve.runtime import installing, manifests
+from gatereeve.runtime import installation_check, manifests
 from gatereeve.sources.kube.access import Kubeconfig
 from tests.cluster.api import Api, documents_in
 from tests.cluster.controlplane import ControlPlane
@@ -272,7 +272,7 @@ async def test_check_sees_a_definition_that_was_edited(apiserver: ControlPlane, 
 
 async def look(apiserver: ControlPlane, user: str) -> dict[str, Check]:
     access = Kubeconfig(path=apiserver.kubeconfig(user))
-    return {one.about: one for one in await installing.look(access, namespace=NAMESPACE)}
+    return {one.about: one for one in await installation_check.look(access, namespace=NAMESPACE)}
 
 
 def named(version: str, kind: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from gatereeve.compile.fronts import GATE_LABEL
-from gatereeve.runtime import key_store
-from gatereeve.runtime.certificates import Bundle
+from gatereeve.compile.routes.listener_sets import GATE_LABEL
+from gatereeve.pki import stores
+from gatereeve.pki.certificate_plan import Bundle
 from tests.cluster.api import MERGE, Api
 from tests.cluster.controlplane import ControlPlane
 from tests.envoy import upping
@@ -54,7 +54,7 @@ class Installed:
         data = self.secret("gatereeve-gate-public")
         assert data is not None
         mounted = self.root / "mounted"
-        key_store.write_bundle(
+        stores.write_bundle(
             mounted,
             Bundle(certificate=data["tls.crt"], key=data["tls.key"], trust=data["ca.crt"]),
         )

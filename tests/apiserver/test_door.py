@@ -19,7 +19,7 @@ from gatereeve.cli import app
 from gatereeve.core import records
 from gatereeve.core.errors import GatereeveError
 from gatereeve.ledger import segments
-from gatereeve.runtime.reading import read_cluster
+from gatereeve.runtime.cluster_reader import read_cluster
 from gatereeve.sources.kube import rights
 from gatereeve.sources.kube.access import Kubeconfig
 from tests.cluster import waiting

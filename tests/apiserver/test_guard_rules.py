@@ -16,7 +16,8 @@ import yaml
 from gatereeve.admission.guards.generate import guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.api.world import World
-from gatereeve.compile import compiler, foreign
+from gatereeve.compile import compiler
+from gatereeve.compile.routes import foreign_annotations
 from gatereeve.core.refs import Ref
 from tests.cluster.api import Api
 from tests.support import guarded
@@ -136,7 +137,7 @@ def an_ingress(draw: random.Random) -> dict[str, Any]:
         spec["tls"] = [tls]
     annotations = {}
     if draw.random() < 0.2:
-        names = (*foreign.HARMLESS, *foreign.OFF_IS_HARMLESS, *foreign.CONTROLLERS, "example.com/x",
+        names = (*foreign_annotations.HARMLESS, *foreign_annotations.OFF_IS_HARMLESS, *foreign_annotations.CONTROLLERS, "example.com/x",
                  "nginx.ingress.kubernetes.io/backend-protocol")  # fmt: skip
         name = draw.choice(names)
         name = name + "a" if name.endswith(("/", "-", ".")) else name

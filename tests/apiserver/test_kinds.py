@@ -18,7 +18,7 @@ import yaml
 
 from gatereeve.api import objects
 from gatereeve.core import errors
-from gatereeve.runtime import control
+from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import StatePaths
 from tests.cluster import waiting
 from tests.cluster.api import Api
@@ -203,7 +203,7 @@ class House:
 
     def status(self) -> dict[str, Any]:
         try:
-            return asyncio.run(control.ask(self.paths))
+            return asyncio.run(control_socket.ask(self.paths))
         except errors.GatereeveError:
             return {}
 

@@ -21,9 +21,9 @@ from gatereeve.core import errors, findings, refs
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import resources, rights
 from gatereeve.sources.kube.access import Kubeconfig
-from gatereeve.sources.kube.apply import ServerSideApply, Target
-from gatereeve.sources.kube.client import ApiClient, Limits, Object
-from gatereeve.sources.kube.events import About, Events
+from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
+from gatereeve.sources.kube.client import ApiClient, ClientLimits, Object
+from gatereeve.sources.kube.events import Events, EventSubject
 from gatereeve.sources.kube.lease import Elector, LeaseSettings
 from gatereeve.sources.kube.reflector import Pace
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
@@ -48,7 +48,7 @@ def model(name: str = "credit", **spec: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def client_of(apiserver: Any, user: str = "admin") -> AsyncIterator[ApiClient]:
-    client = ApiClient(Kubeconfig(path=apiserver.kubeconfig(user)), limits=Limits())
+    client = ApiClient(Kubeconfig(path=apiserver.kubeconfig(user)), limits=ClientLimits())
     try:
         yield client
     finally:
@@ -184,7 +184,7 @@ async def test_endless_managed_fields_hide_nobody(
         kept = await client.get(MODELS, namespace, "hostile")
         assert kept.count(b"f:a") > 3000
         uid = hostile["metadata"]["uid"]
-        about = Target(resource=MODELS, namespace=namespace, name="hostile", uid=uid)
+        about = ApplyTarget(resource=MODELS, namespace=namespace, name="hostile", uid=uid)
         await ServerSideApply(client, Leads()).edit_status(about, lambda s: s)
         world = await worlds.until(lambda w: (namespace, "credit") in w.models)
         assert (namespace, "hostile") in world.models
@@ -206,7 +206,7 @@ async def test_status_is_ours_by_server_side_apply(
     apiserver: Any, admin: Any, namespace: str
 ) -> None:
     uid = admin.apply(model()).ok()["metadata"]["uid"]
-    about = Target(resource=MODELS, namespace=namespace, name="credit", uid=uid)
+    about = ApplyTarget(resource=MODELS, namespace=namespace, name="credit", uid=uid)
     status: Object = {
         "conditions": [
             {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "",
@@ -217,7 +217,7 @@ async def test_status_is_ours_by_server_side_apply(
         writer = ServerSideApply(client, Leads())
         assert await writer.apply_status(about, status)
         assert not await ServerSideApply(client, Leads()).apply_status(about, status)
-        wrong = Target(resource=MODELS, namespace=namespace, name="credit", uid="another")
+        wrong = ApplyTarget(resource=MODELS, namespace=namespace, name="credit", uid="another")
         assert not await writer.apply_status(wrong, {"conditions": []})
         assert not await writer.apply_object(wrong, {"metadata": {"labels": {"a": "b"}}})
         assert not await writer.delete(wrong)
@@ -267,7 +267,7 @@ async def test_findings_become_events(apiserver: Any, admin: Any, namespace: str
         code=findings.FindingCode("model-unversioned"), message="no version", hint="add one",
         origin=refs.Origin(ref),
     )  # fmt: skip
-    objects = {ref: About(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    objects = {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
     async with client_of(apiserver) as client:
         for _ in range(2):
             events = Events(client, SystemClock(), Leads(), instance="test")
@@ -299,7 +299,7 @@ async def test_the_rights_that_are_asked_for_are_enough(
         admin.apply({**head, "kind": binding, "roleRef": of, "subjects": [subject]}).ok()
     uid = admin.apply(model()).ok()["metadata"]["uid"]
     ref = refs.Ref("gatereeve.dev", "Model", namespace, "credit")
-    about = Target(resource=MODELS, namespace=namespace, name="credit", uid=uid)
+    about = ApplyTarget(resource=MODELS, namespace=namespace, name="credit", uid=uid)
     settings = LeaseSettings(name="gr", namespace=namespace, identity="one", retry_s=0.1)
     async with client_of(apiserver, CONTROLLER) as client, following(client) as worlds:
         await worlds.until(lambda w: (namespace, "credit") in w.models)
@@ -313,7 +313,7 @@ async def test_the_rights_that_are_asked_for_are_enough(
             code=findings.FindingCode("model-unversioned"), message="no version", hint="",
             origin=refs.Origin(ref),
         )  # fmt: skip
-        objects = {ref: About(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+        objects = {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
         assert await events.tell([finding], objects) == 1
         secrets = resources.of_kind(registry.BY_KIND["", "Secret"])
         for verb in ("create", "update", "patch", "delete"):

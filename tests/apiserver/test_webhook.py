@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gatereeve.admission import surroundings
+from gatereeve.admission import world_subset
 from gatereeve.admission.guards.generate import guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.admission.server import AdmissionServer, Tls
@@ -44,7 +44,7 @@ class Webhook:
         )  # fmt: skip
         self.ca = base64.b64encode(authority.certificate.read_bytes()).decode()
         self.folder = folder
-        self.seen: surroundings.Seen | None = surroundings.see(world_of(*ALL), Memo())
+        self.seen: world_subset.WorldIndex | None = world_subset.index_world(world_of(*ALL), Memo())
         self.deletions: list[tuple[Ref, str]] = []
         self.port = 0
         self.server: AdmissionServer | None = None

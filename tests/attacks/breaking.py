@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from gatereeve.sources import listing
+from gatereeve.sources.folder import listing
 from tests.attacks import edits
 
 Change = Callable[[Path], None]

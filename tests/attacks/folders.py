@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gatereeve.compile import compiler
 from gatereeve.core import errors
-from gatereeve.runtime import folders as reading
+from gatereeve.runtime import folder_reader as reading
 from tests.attacks import breaking, cells, wire
 from tests.attacks import documents as docs
 from tests.attacks.battery import Attack, Outcome

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from gatereeve.core import errors
-from gatereeve.runtime import control
+from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import StatePaths
 from tests.attacks import cells, wire
 from tests.attacks import documents as docs
@@ -192,7 +192,7 @@ async def wait_current(running: Running, before: str | None) -> str:
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         with contextlib.suppress(errors.GatereeveError):
-            found = await control.ask(StatePaths(root=running.up.state))
+            found = await control_socket.ask(StatePaths(root=running.up.state))
             for gate in found["gates"]:
                 if gate["current"] and gate["wanted"] == gate["active"] != before:
                     hash_: str = gate["active"]

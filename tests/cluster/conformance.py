@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from gatereeve import __version__
-from gatereeve.compile.statuses.gatewayapi import FEATURES, OWN_ADDRESSES
+from gatereeve.statuses.gateway_api import FEATURES, OWN_ADDRESSES
 from tests.cluster import governed, manifests, own_image, tools
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.governed import NAMESPACE

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gatereeve.runtime import certificates, signing
-from gatereeve.runtime.certificates import Bundle, Policy
+from gatereeve.pki import certificate_plan, signing
+from gatereeve.pki.certificate_plan import Bundle, CertificatePolicy
 from tests.cluster import governed, own_image, tools, waiting
 from tests.cluster.cluster import Cluster
 from tests.cluster.governed import NAMESPACE, Installed, Load
@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 NAMES = ("gatereeve-controllers", f"gatereeve-controllers.{NAMESPACE}.svc",
          f"gatereeve-webhook.{NAMESPACE}.svc")  # fmt: skip
 HOLDERS = {
-    "gatereeve-controllers-tls": certificates.of_controller(NAMES),
-    "gatereeve-gate-public": certificates.of_gate("public"),
+    "gatereeve-controllers-tls": certificate_plan.of_controller(NAMES),
+    "gatereeve-gate-public": certificate_plan.of_gate("public"),
 }
 PARTS = {"gatereeve-controllers-tls": "controller", "gatereeve-gate-public": "gate"}
 
@@ -34,14 +34,14 @@ class Mounted(Installed):
     """A release whose certificates somebody else keeps in Secrets."""
 
     def upgrade(self, *more: str) -> None:
-        self.authority = signing.new_authority(datetime.now(UTC), Policy())
+        self.authority = signing.new_authority(datetime.now(UTC), CertificatePolicy())
         self.hand_out(self.authority, [self.authority])
         super().upgrade("--set", "certificates.mounted=true", *more)
 
     def hand_out(self, authority: Bundle, trust: Sequence[Bundle]) -> None:
         """New keys and certificates of this authority for everybody."""
         for name, wanted in HOLDERS.items():
-            made = signing.issue(datetime.now(UTC), wanted, authority, trust, Policy())
+            made = signing.issue(datetime.now(UTC), wanted, authority, trust, CertificatePolicy())
             self.write(name, made)
 
     def write(self, name: str, made: Bundle) -> None:
@@ -107,7 +107,7 @@ def test_certificates_of_somebody_else(cluster: Cluster, tmp_path: Path) -> None
 
         with Load(ours) as load:
             load.more()
-            other = signing.new_authority(datetime.now(UTC), Policy())
+            other = signing.new_authority(datetime.now(UTC), CertificatePolicy())
             both = [ours.authority, other]
             ours.hand_out(ours.authority, both)  # trusted everywhere before it signs
             ours.until_mounted()

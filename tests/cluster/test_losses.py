@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from gatereeve import __version__
-from gatereeve.proxy import local
+from gatereeve.proxy.local import envoy_process
 from tests.cluster import governed, own_image, tools, waiting
 from tests.cluster.cluster import ROOT, Cluster
 from tests.cluster.governed import NAMESPACE, SHOP, Installed
@@ -257,7 +257,7 @@ def losing(cluster: Cluster, tmp_path: Path) -> Iterator[Losing]:
         environment = {
             "kubernetes": tools.KUBERNETES_VERSION,
             "gatereeve": __version__,
-            "envoy": asyncio.run(local.find_envoy()).version,
+            "envoy": asyncio.run(envoy_process.find_envoy()).version,
             "kernel": platform.release(),
         }
         report = Report(REPORT, load, environment)

@@ -1,7 +1,7 @@
 """What Gateway API's GATEWAY-HTTP core asks of traffic, at the reference decision.
 
 Gateways of one class, all with port 80 and most without a hostname, on a Gate that gives each of them
-an address. What the suite's own tests ask of conditions stands in tests/unit/compile/test_statuses.py;
+an address. What the suite's own tests ask of conditions stands in tests/unit/statuses/test_statuses.py;
 the suite itself runs on a cluster.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import pytest
 
-from gatereeve.compile import compiler, gateway_services
+from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
-from gatereeve.compile.decide import decide
-from gatereeve.compile.decision import Decision
-from gatereeve.compile.fronts import door_name
-from gatereeve.compile.request import Request
+from gatereeve.compile.routes.listener_sets import listener_port_name
+from gatereeve.decide.decision import Decision
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
+from gatereeve.statuses import gateway_services
 from tests.support.clocks import AT
 from tests.support.routes import EVERYTHING, http_route, reference_grant, service, tls_secret
 from tests.support.statuses import written
@@ -64,7 +65,7 @@ def ask(
 ) -> Decision:
     request = Request(
         scheme="http" if sni is None else "https",
-        listener=door_name("public", ("shop", name), port),
+        listener=listener_port_name("public", ("shop", name), port),
         host=host,
         path=path,
         peer="192.0.2.7",

@@ -1,7 +1,7 @@
 """The 25 scenarios of Ingress conformance, at the reference decision.
 
 What kubernetes-sigs/ingress-controller-conformance demands of an Ingress controller, scenario by
-scenario, numbered as in its features; here `compile.decide` answers. What only a proxy shows (the
+scenario, numbered as in its features; here `decide.reference` answers. What only a proxy shows (the
 protocol, headers of the answer, ten pods behind one Service) is left to the suites with a proxy.
 """
 
@@ -13,11 +13,11 @@ import pytest
 
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
-from gatereeve.compile.decide import decide
-from gatereeve.compile.decision import Decision
-from gatereeve.compile.request import Request
-from gatereeve.compile.statuses import derive
 from gatereeve.core.conditions import IngressBody, ObjectStatus
+from gatereeve.decide.decision import Decision
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
+from gatereeve.statuses import derive
 from tests.support.clocks import AT
 from tests.support.routes import tls_secret
 from tests.support.statuses import GATE_ADDRESS, settled

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from gatereeve.compile import actions, matching
-from gatereeve.compile.decision import Decision
-from gatereeve.compile.entry import Entry, enter
-from gatereeve.compile.request import Request
-from gatereeve.core import believed, refusals
+from gatereeve.core import refusals, trusted_headers
 from gatereeve.core.records import Caller, RequestRecord
+from gatereeve.decide import actions, route_matching
+from gatereeve.decide.canonical_request import CanonicalRequest, enter
+from gatereeve.decide.decision import Decision
+from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
-from gatereeve.ir.reading import CALLER_HEADERS
+from gatereeve.ir.header_access import CALLER_HEADERS
 from gatereeve.ir.routes import Forward, Refuse, Route, VirtualHost
 from tests.differential.real import Answer
 
@@ -75,7 +75,7 @@ def expected(
         found["record.region"] = decision.region
         found["record.purpose"] = decision.purpose
     entry = enter(request, trusted_hops=gate.trusted_hops)
-    if isinstance(entry, Entry):
+    if isinstance(entry, CanonicalRequest):
         found["record.path"] = _cut(entry.path)
         found["record.scheme"] = entry.scheme
         found["record.source_ip"] = entry.client
@@ -95,7 +95,7 @@ def expected(
         if decision.forwarded and row is not None and isinstance(row.action, Forward):
             found |= _behind(row, row.action, entry)
             given = {name for name, _ in entry.headers}
-            names = believed.removed(gate.requests.identity_headers, given)
+            names = trusted_headers.removed(gate.requests.identity_headers, given)
             found["behind.believed"] = names if row.governance is None else []
             found["behind.ours"] = _said(decision, row)
             if row.governance is not None:
@@ -115,7 +115,7 @@ def observed(answer: Answer, record: RequestRecord | None) -> dict[str, object]:
         found["behind.path"] = answer.seen.path
         found["behind.host"] = answer.seen.host
         names = {name for name, _ in answer.seen.headers}
-        found["behind.believed"] = believed.removed(believed.IDENTITY, names)
+        found["behind.believed"] = trusted_headers.removed(trusted_headers.IDENTITY, names)
         found["behind.ours"] = _ours(answer.seen.headers)
         found["behind.credentials"] = sorted(names & {"authorization", "x-api-key"})
     if record is not None:
@@ -144,9 +144,11 @@ def _possible(gate: Gate, decision: Decision) -> list[int]:
     return [chain[0].port for chain in chains if chain]
 
 
-def _place(gate: Gate, decision: Decision, entry: Entry) -> tuple[VirtualHost | None, Route | None]:
+def _place(
+    gate: Gate, decision: Decision, entry: CanonicalRequest
+) -> tuple[VirtualHost | None, Route | None]:
     listener = next(one for one in gate.listeners if one.protocol == entry.scheme)
-    host = matching.find_host(listener.hosts, entry.host)
+    host = route_matching.find_host(listener.hosts, entry.host)
     rows = host.routes if host is not None else ()
     return host, next((row for row in rows if row.name == decision.route), None)
 
@@ -201,7 +203,7 @@ def _shape_of(answer: Answer) -> str | None:
     return f"{answer.content_type}: {body}"
 
 
-def _behind(row: Route, action: Forward, entry: Entry) -> Facts:
+def _behind(row: Route, action: Forward, entry: CanonicalRequest) -> Facts:
     """What the server must see."""
     path = entry.path
     if action.rewrite is not None:
@@ -250,7 +252,7 @@ def _groups(text: str) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _passed(gate: Gate, entry: Entry) -> list[str]:
+def _passed(gate: Gate, entry: CanonicalRequest) -> list[str]:
     """What is a credential ends at the gate; what is none is the model's business."""
     keys = gate.identity.api_keys
     ends = {"authorization"} if gate.identity.jwt else set()

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gatereeve.compile.request import Request
 from gatereeve.core import errors
 from gatereeve.core.records import Record, RequestRecord
-from gatereeve.intake.accesslog import AccessLog
+from gatereeve.decide.request import Request
+from gatereeve.intake.access_log import AccessLog
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import bootstrap, configuration, drain, local
+from gatereeve.proxy import bootstrap, configuration, drain
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
@@ -127,7 +128,7 @@ class RealGate:
 
     async def _start_envoy(self, root: Path, clock: SystemClock) -> None:
         admin = root / "run" / "admin.sock"
-        binary = await local.find_envoy()
+        binary = await envoy_process.find_envoy()
         message = bootstrap.build(
             bootstrap.BootstrapSettings(
                 gate=GATE,
@@ -136,7 +137,7 @@ class RealGate:
                 admin=admin,
             )
         )
-        settings = local.LocalSettings(
+        settings = envoy_process.LocalSettings(
             binary=binary.path,
             bootstrap=bootstrap.to_json(message),
             run_dir=root / "run",
@@ -145,7 +146,7 @@ class RealGate:
             draining=drain.Draining(longest_s=0.1),
         )
         await self._stack.enter_async_context(
-            local.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
+            envoy_process.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
         )
         self._admin = await self._stack.enter_async_context(Admin(admin))
 

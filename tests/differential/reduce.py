@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gatereeve.compile.request import Request
+from gatereeve.decide.request import Request
 from tests.differential.documents import Document
 
 Path = tuple[str | int, ...]

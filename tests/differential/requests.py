@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from gatereeve.compile.request import ClientCertificate, Request, Scheme
+from gatereeve.decide.request import ClientCertificate, Request, Scheme
 from tests.differential import cast
 from tests.differential.documents import Document
 

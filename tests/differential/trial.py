@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from gatereeve.compile import compiler
-from gatereeve.compile.decide import Decision, decide
-from gatereeve.compile.request import Request
 from gatereeve.core import errors
 from gatereeve.core.records import RequestRecord
+from gatereeve.decide.reference import Decision, decide
+from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
 from tests.differential import cast, compare, documents, requests
 from tests.differential.documents import Document

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatereeve.admission.audit import nginx_annotations
+from gatereeve.cluster_audit import nginx_annotations
 from gatereeve.core.findings import REGISTRY
 
 ROOT = Path(__file__).parent.parent.parent

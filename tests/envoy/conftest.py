@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from gatereeve.proxy import local
+from gatereeve.proxy.local import envoy_process
 from tests.envoy import protected
 
 
@@ -18,4 +18,4 @@ async def scene() -> AsyncIterator[protected.Scene]:
         await made.gate.publish(made.documents())
         good = protected.post(protected.INFER, f"Authorization: {protected.bearer()}")
         assert (await made.ask(good)).server == "credit"
-        assert not made.gate.events.of(local.Died), made.gate.log.read_text()[-2000:]
+        assert not made.gate.events.of(envoy_process.Died), made.gate.log.read_text()[-2000:]

@@ -25,7 +25,7 @@ import httpx
 
 from gatereeve.core import errors
 from gatereeve.proxy.admin import Admin
-from gatereeve.runtime import control
+from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import GatePaths, StatePaths
 from tests.envoy import upping
 from tests.envoy.upping import DEADLINE_S, ROOT, Backend, Up, until
@@ -177,7 +177,7 @@ class Fleet:
     def status(self, number: int = 0) -> dict[str, Any] | None:
         """What a controller tells of the Gate; None when it does not."""
         with contextlib.suppress(errors.GatereeveError):
-            found = asyncio.run(control.ask(StatePaths(root=self.state(number))))
+            found = asyncio.run(control_socket.ask(StatePaths(root=self.state(number))))
             return found["gates"][0] if found["gates"] else None
         return None
 

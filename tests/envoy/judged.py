@@ -8,7 +8,7 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
-from gatereeve.proxy import local
+from gatereeve.proxy.local import envoy_process
 
 _SIZE = re.compile(r"RE2 program size of (\d+) >")
 _HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -27,7 +27,7 @@ async def judge(
     config: object, directory: pathlib.Path, *, level: str = "error"
 ) -> tuple[int | None, str]:
     """Exit status and output of `envoy --mode validate` for a bootstrap."""
-    binary = await local.find_envoy()
+    binary = await envoy_process.find_envoy()
     path = directory / "judged.json"
     path.write_text(json.dumps(config))
     process = await asyncio.create_subprocess_exec(

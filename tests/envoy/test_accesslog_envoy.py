@@ -24,9 +24,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from google.protobuf import duration_pb2
 
 from gatereeve.core import records
-from gatereeve.intake import accesslog, loss
-from gatereeve.ir import recording
-from gatereeve.proxy import activation, admin, bootstrap, local
+from gatereeve.intake import access_log, loss
+from gatereeve.ir import record_fields
+from gatereeve.proxy import activation, admin, bootstrap
+from gatereeve.proxy.local import envoy_process
 from tests.envoy.xds_gate import DEADLINE_S, backend, free_port
 from tests.features import xds_messages as msg
 from tests.features.xds_serving import RealClock, Seen, serving, short_directory
@@ -43,10 +44,10 @@ class Reporting:
     """A gate that reports to `log`."""
 
     url: str
-    log: accesslog.AccessLog
+    log: access_log.AccessLog
     recorder: MemoryRecorder
     admin: admin.Admin
-    envoy: local.LocalEnvoy
+    envoy: envoy_process.LocalEnvoy
     socket: pathlib.Path
 
     async def ask(self, path: str, times: int = 1) -> None:
@@ -90,7 +91,7 @@ def logging_listener(port: int) -> Any:
     manager = hcm_pb2.HttpConnectionManager()
     wrapped.Unpack(manager)
     log = als_pb2.HttpGrpcAccessLogConfig()
-    log.common_config.log_name = recording.LOG_NAME
+    log.common_config.log_name = record_fields.LOG_NAME
     log.common_config.transport_api_version = 2  # V3
     log.common_config.buffer_flush_interval.CopyFrom(duration_pb2.Duration(nanos=50_000_000))
     log.common_config.grpc_service.envoy_grpc.cluster_name = bootstrap.ACCESS_LOG_CLUSTER
@@ -106,7 +107,7 @@ async def reporting() -> AsyncIterator[Reporting]:
         directory = stack.enter_context(short_directory())
         xds = await stack.enter_async_context(serving(socket=directory / "xds.sock"))
         xds.server.add_gate("public")
-        log = accesslog.AccessLog(recorder, clock=RealClock(), settle_s=SETTLE_S)
+        log = access_log.AccessLog(recorder, clock=RealClock(), settle_s=SETTLE_S)
         target = await stack.enter_async_context(backend())
         envoy = await stack.enter_async_context(_envoy(directory))
         talk = await stack.enter_async_context(admin.Admin(directory / "admin.sock"))
@@ -156,8 +157,8 @@ async def half_answers() -> AsyncIterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def _envoy(directory: pathlib.Path) -> AsyncIterator[local.LocalEnvoy]:
-    binary = await local.find_envoy()
+async def _envoy(directory: pathlib.Path) -> AsyncIterator[envoy_process.LocalEnvoy]:
+    binary = await envoy_process.find_envoy()
     settings = bootstrap.BootstrapSettings(
         gate="public",
         replica="1",
@@ -165,8 +166,8 @@ async def _envoy(directory: pathlib.Path) -> AsyncIterator[local.LocalEnvoy]:
         records=bootstrap.Upstream(socket=directory / "als.sock"),
         admin=directory / "admin.sock",
     )
-    process = local.LocalEnvoy(
-        local.LocalSettings(
+    process = envoy_process.LocalEnvoy(
+        envoy_process.LocalSettings(
             binary=binary.path,
             bootstrap=bootstrap.to_json(bootstrap.build(settings)),
             run_dir=directory,
@@ -180,7 +181,7 @@ async def _envoy(directory: pathlib.Path) -> AsyncIterator[local.LocalEnvoy]:
 
 
 async def test_every_request_is_recorded_once_and_nothing_is_missing() -> None:
-    async with reporting() as gate, accesslog.serve(gate.socket, gate.log):
+    async with reporting() as gate, access_log.serve(gate.socket, gate.log):
         await gate.ask("/served", 20)
         await gate.ask("/refused", 5)
         await gate.ask("/gone", 2)
@@ -236,7 +237,7 @@ async def test_while_nobody_listens_what_is_lost_is_counted() -> None:
 
 
 async def test_a_gate_that_is_killed_begins_a_new_count() -> None:
-    async with reporting() as gate, accesslog.serve(gate.socket, gate.log):
+    async with reporting() as gate, access_log.serve(gate.socket, gate.log):
         await gate.ask("/served", 4)
         await gate.received(4)
         assert await gate.certain() == []
@@ -255,7 +256,7 @@ async def test_a_gate_that_is_killed_begins_a_new_count() -> None:
 
 
 async def test_answers_that_do_not_end() -> None:
-    async with reporting() as gate, accesslog.serve(gate.socket, gate.log):
+    async with reporting() as gate, access_log.serve(gate.socket, gate.log):
         async with httpx.AsyncClient(base_url=gate.url) as client:
             with pytest.raises(httpx.RemoteProtocolError):
                 await client.get("/half/cut")
@@ -270,7 +271,7 @@ async def test_answers_that_do_not_end() -> None:
 
 
 async def test_an_encoded_record_of_the_real_gate_comes_back() -> None:
-    async with reporting() as gate, accesslog.serve(gate.socket, gate.log):
+    async with reporting() as gate, access_log.serve(gate.socket, gate.log):
         await gate.ask("/served?secret=1", 1)
         await gate.received(1)
         (record,) = gate.recorder.requests
@@ -285,7 +286,7 @@ async def test_an_encoded_record_of_the_real_gate_comes_back() -> None:
 async def test_a_gate_that_stops_in_order_tells_of_every_request() -> None:
     async with contextlib.AsyncExitStack() as stack:
         gate = await stack.enter_async_context(reporting())
-        async with accesslog.serve(gate.socket, gate.log):
+        async with access_log.serve(gate.socket, gate.log):
             await gate.ask("/served", 30)
             await stack.aclose()  # drained, its log emptied, ended
         assert gate.log.received == 30

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from gatereeve.compile.decide import decide
-from gatereeve.compile.request import Request
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
 from tests.envoy.protected import (
     API_KEY,
     INFER,

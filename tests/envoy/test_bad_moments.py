@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gatereeve.proxy import local
+from gatereeve.proxy.local import envoy_process
 from tests.envoy.protected import API_KEY, INFER, STAFF, Scene, bearer, post, scene
 from tests.support import gate as gates
 
@@ -169,12 +169,12 @@ async def test_a_controller_that_dies_half_way_leaves_a_gate_that_refuses() -> N
 async def test_a_gate_that_starts_again_without_a_controller_serves_nothing() -> None:
     async with scene() as made:
         await made.gate.controller.stop()
-        started = await made.gate.events.wait(local.Started, 1)
+        started = await made.gate.events.wait(envoy_process.Started, 1)
         async with load(made, (*strangers(), post(INFER, f"X-Api-Key: {API_KEY}"))) as asking:
             await asking.until(6)
             served = len(asking.served)
             os.kill(started.pid, signal.SIGKILL)
-            await made.gate.events.wait(local.Started, 2)
+            await made.gate.events.wait(envoy_process.Started, 2)
             before = asking.statuses.total()
             await asking.until(100)
             assert asking.statuses.total() > before

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gatereeve.compile.decide import decide
-from gatereeve.compile.request import Request
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
 from tests.support import clocks
 from tests.support import gate as gates
 from tests.support.worlds import world_of

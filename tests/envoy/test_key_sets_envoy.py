@@ -12,9 +12,9 @@ import pytest
 import yaml
 from google.protobuf import json_format
 
-from gatereeve.compile import key_sets
-from gatereeve.proxy import local
+from gatereeve.compile.governance import key_sets
 from gatereeve.proxy.envoy.filters import jwt
+from gatereeve.proxy.local import envoy_process
 from tests.envoy import protected
 from tests.envoy.protected import INFER, Scene, bearer, post
 from tests.support import ir_builders as ir
@@ -54,7 +54,7 @@ def bootstrap(sets: list[str]) -> str:
 async def takes(sets: list[str], where: Path) -> str:
     """What Envoy says against a configuration with these key sets; "" when it takes all of them."""
     await asyncio.to_thread(where.write_text, bootstrap(sets))
-    binary = (await local.find_envoy()).path
+    binary = (await envoy_process.find_envoy()).path
     arguments = ("--mode", "validate", "-c", str(where), "--use-dynamic-base-id", "-l", "error")
     process = await asyncio.create_subprocess_exec(
         str(binary), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gatereeve.compile.actions import rewrite_path
+from gatereeve.decide.actions import rewrite_path
 from gatereeve.ir.routes import PathMatch, PathRewrite
 from tests.support import gate as gates
 

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from gatereeve.compile.fronts import GATE_LABEL, service_name
+from gatereeve.compile.routes.listener_sets import GATE_LABEL, service_name
 from tests.support import gate as gates
 from tests.support.routes import tls_secret
 

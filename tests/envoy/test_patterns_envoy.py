@@ -10,7 +10,7 @@ import string
 
 import pytest
 
-from gatereeve.compile import patterns
+from gatereeve.compile.routes import patterns
 from gatereeve.proxy import bootstrap
 from gatereeve.proxy.envoy import virtual_hosts
 from tests.envoy import judged

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 import pytest
 import xxhash
 
-from gatereeve.compile.request import Request
 from gatereeve.core import records, refusals
 from gatereeve.core.refs import ConfigHash
+from gatereeve.decide.request import Request
 from gatereeve.ir import access, clusters, gates, identity, routes
 from tests.differential.real import GATE, Answer, RealGate
 from tests.support import ir_builders as ir

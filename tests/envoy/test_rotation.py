@@ -15,21 +15,23 @@ from pathlib import Path
 import pytest
 
 from gatereeve.core import errors
+from gatereeve.pki import certificate_plan
+from gatereeve.pki.issuer import Alone, Issuer
+from gatereeve.pki.mounted import MountedCertificates
+from gatereeve.pki.stores import DirectoryStore
 from gatereeve.proxy import activation, agent, bootstrap
 from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import server as ads
 from gatereeve.proxy.xds import session
-from gatereeve.runtime import certificates
-from gatereeve.runtime.issuer import Alone, Issuer
-from gatereeve.runtime.key_store import DirectoryStore
-from gatereeve.runtime.mounted import Mounted
 from tests.envoy.test_xds_envoy import served
 from tests.envoy.xds_gate import DEADLINE_S, Load, backend, free_port, running
 from tests.features.xds_serving import RealClock, Seen, short_directory
 
 pytestmark = pytest.mark.envoy
 
-POLICY = certificates.Policy(authority_life=timedelta(days=730), leaf_life=timedelta(days=700))
+POLICY = certificate_plan.CertificatePolicy(
+    authority_life=timedelta(days=730), leaf_life=timedelta(days=700)
+)
 SDS = "cluster.gatereeve-xds.client_ssl_socket_factory.ssl_context_update_by_sds"
 FAILED = r"^cluster\.gatereeve-xds\.ssl\.(connection_error|fail_verify.*)$"
 
@@ -67,7 +69,7 @@ async def test_no_stream_is_refused_and_no_request_fails() -> None:
     with short_directory() as directory:
         issuer = Issuer(
             DirectoryStore(directory / "keys"), clock=clock, leadership=Alone(), policy=POLICY,
-            own=[certificates.of_controller(["localhost"])],
+            own=[certificate_plan.of_controller(["localhost"])],
         )  # fmt: skip
         issuer.want(["public"])
         await issuer.step()
@@ -128,9 +130,9 @@ async def _until_reread(admin: Admin, before: int) -> None:
 
 
 async def _agent_answers(issuer: Issuer, files: Path, expected: activation.Expected) -> None:
-    async with agent.serve("127.0.0.1:0", Mounted(files).tls, Proves()) as port:
-        prover = agent.AgentProver("public", f"127.0.0.1:{port}", issuer.tls)
+    async with agent.serve("127.0.0.1:0", MountedCertificates(files).tls, Proves()) as port:
+        prover = agent.AgentVerifier("public", f"127.0.0.1:{port}", issuer.tls)
         await prover.wait_active(expected, timeout_s=5)
-        other = agent.AgentProver("private", f"127.0.0.1:{port}", issuer.tls)
+        other = agent.AgentVerifier("private", f"127.0.0.1:{port}", issuer.tls)
         with pytest.raises(errors.ProxyTimeoutError):
             await other.wait_active(expected, timeout_s=5)

@@ -10,7 +10,7 @@ from gatereeve.core.refs import Origin
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import quarantine
 from gatereeve.proxy.activation import expected_of, wait_active
-from gatereeve.proxy.quarantine import Out, Unit
+from gatereeve.proxy.quarantine import ExcludedDocuments, Unit
 from tests.envoy import protected
 from tests.envoy.protected import Scene
 
@@ -69,7 +69,7 @@ async def test_each_document_and_provider_by_itself(scene: Scene) -> None:
         mtls.origin: (SERVED, SERVED, SERVED),
     }
     for unit, wanted in expected.items():
-        for out in (Out(units=frozenset({unit})), Out(units=frozenset({unit}), deep=frozenset({unit}))):  # fmt: skip
+        for out in (ExcludedDocuments(units=frozenset({unit})), ExcludedDocuments(units=frozenset({unit}), deep=frozenset({unit}))):  # fmt: skip
             await serve(scene, quarantine.without(gate, out))
             found = await answers(scene)
             if out.deep and unit == route:
@@ -83,7 +83,7 @@ async def test_everything_at_once(scene: Scene) -> None:
     units = {Unit(row.origin.ref) for x in gate.listeners for h in x.hosts for row in h.routes}
     units |= {Unit(cluster.origin.ref) for cluster in gate.clusters}
     units |= {provider.origin for provider in gate.identity.jwt}
-    await serve(scene, quarantine.without(gate, Out(units=frozenset(units))))
+    await serve(scene, quarantine.without(gate, ExcludedDocuments(units=frozenset(units))))
     assert {status for status, _ in await answers(scene)} == {503}
 
 
@@ -91,7 +91,7 @@ async def test_an_older_form_of_the_gates_own_document(scene: Scene) -> None:
     old = compiled(scene)
     await serve(scene, old)
     new = replace(old, trusted_hops=2, identity=replace(old.identity, jwt=(), api_keys=None))
-    out = Out(units=frozenset({old.origin}), frame=old)
+    out = ExcludedDocuments(units=frozenset({old.origin}), frame=old)
     await serve(scene, quarantine.without(new, out))
     assert await answers(scene) == (INVALID, INVALID, SERVED)
     new = replace(old, max_body_bytes=2048)

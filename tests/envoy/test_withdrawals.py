@@ -23,8 +23,9 @@ import pytest
 from gatereeve.compile.compiler import Compiled
 from gatereeve.core import errors, refs
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import activation, local
+from gatereeve.proxy import activation
 from gatereeve.proxy.envoy import names
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import snapshot as snap
 from tests.envoy import protected
 from tests.envoy.withdrawing import Caller, House, house
@@ -156,8 +157,8 @@ async def test_a_replacement_that_is_rejected_is_never_told_as_active() -> None:
             if life == 1:
                 assert status.last_nack is not None
                 assert status.last_nack.names == (names.JWT,)
-                os.kill(at.events.of(local.Started)[-1].pid, signal.SIGKILL)
-                await at.events.wait(local.Started, 2)
+                os.kill(at.events.of(envoy_process.Started)[-1].pid, signal.SIGKILL)
+                await at.events.wait(envoy_process.Started, 2)
         other = protected.Scene(gate=new, servers=scene.servers).documents()
         never = activation.expected_of(
             new.offer_gate(_with_keys(new.compile(other), _exponent_one()))

@@ -16,11 +16,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 
 from gatereeve.core import errors
-from gatereeve.proxy import activation, admin, bootstrap, local
+from gatereeve.pki import stores
+from gatereeve.pki.certificate_plan import Bundle
+from gatereeve.proxy import activation, admin, bootstrap
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import events, server, session
 from gatereeve.proxy.xds import snapshot as snap
-from gatereeve.runtime import key_store
-from gatereeve.runtime.certificates import Bundle
 from tests.envoy.xds_gate import DEADLINE_S, Gate, Load, backend, free_port, gate, running
 from tests.features import xds_messages as msg
 from tests.features.xds_authority import Authority
@@ -310,7 +311,7 @@ async def test_what_was_seen_of_routes_is_not_asked_for_again() -> None:
     async with gate() as at:
         first, second = config("v1", at.port, 201), config("v2", at.port, 202)
         await publish(at, first)
-        seen = activation.Seen()
+        seen = activation.ActiveState()
         assert await activation.is_active(at.admin, activation.expected_of(first), seen)
         assert set(seen.routes) == {"routes", "others"}
         assert not await activation.is_active(at.admin, activation.expected_of(second), seen)
@@ -327,7 +328,7 @@ async def test_a_killed_envoy_is_started_again_and_serves() -> None:
         await publish(at, served("v1", at.port, {}, x=200))
         await _kill(at)
         await _until_all_answer([at.port], 200)
-        died = at.seen.of(local.Died)
+        died = at.seen.of(envoy_process.Died)
         assert [event.code for event in died] == [-signal.SIGKILL]
 
 
@@ -336,23 +337,23 @@ async def test_pauses_grow_while_it_keeps_dying() -> None:
         seen: list[Any] = []
         enough = asyncio.Event()
 
-        def observe(event: local.EnvoyEvent) -> None:
+        def observe(event: envoy_process.EnvoyEvent) -> None:
             seen.append(event)
-            if len([e for e in seen if isinstance(e, local.Died)]) == 3:
+            if len([e for e in seen if isinstance(e, envoy_process.Died)]) == 3:
                 enough.set()
 
-        settings = local.LocalSettings(
-            binary=(await local.find_envoy()).path,
+        settings = envoy_process.LocalSettings(
+            binary=(await envoy_process.find_envoy()).path,
             bootstrap="{ not a bootstrap",
             run_dir=directory,
             admin=directory / "admin.sock",
             restart_s=0.01,
         )
-        async with local.LocalEnvoy(settings, clock=RealClock(), observer=observe) as envoy:
+        async with envoy_process.LocalEnvoy(settings, clock=RealClock(), observer=observe) as envoy:
             async with asyncio.timeout(DEADLINE_S):
                 await enough.wait()
             assert envoy.log_tail()
-        pauses = [event.restart_in_s for event in seen if isinstance(event, local.Died)]
+        pauses = [event.restart_in_s for event in seen if isinstance(event, envoy_process.Died)]
         assert pauses[:3] == [0.01, 0.02, 0.04]
 
 
@@ -366,7 +367,7 @@ async def test_stopping_lets_requests_finish_and_leaves_nothing() -> None:
             await target.arrived.wait()
             asyncio.get_running_loop().call_later(0.2, target.open.set)
         assert await request == 200
-        assert at.seen.of(local.Stopped) == [local.Stopped(forced=False)]
+        assert at.seen.of(envoy_process.Stopped) == [envoy_process.Stopped(forced=False)]
         assert pid is not None
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)  # ended and reaped: not even a zombie
@@ -415,7 +416,7 @@ async def test_mutual_tls_to_a_remote_controller() -> None:
         files = bootstrap.TlsFiles(
             certificates=directory / "certificates", secrets=directory, name="localhost"
         )
-        key_store.write_bundle(
+        stores.write_bundle(
             files.certificates, Bundle(certificate=chain, key=key, trust=authority.pem)
         )
         for path, text in bootstrap.secret_files(files).items():
@@ -445,7 +446,7 @@ async def _kill(at: Gate) -> None:
     pid = at.envoy.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await at.seen.wait(local.Died)
+    await at.seen.wait(envoy_process.Died)
 
 
 def _discover_filter(listener: Any, name: str) -> None:

@@ -26,7 +26,7 @@ import httpx
 
 from gatereeve.core import errors, records
 from gatereeve.ledger import segments
-from gatereeve.runtime import control
+from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import StatePaths
 from tests.envoy.xds_gate import free_port
 from tests.features import documents as docs
@@ -169,7 +169,7 @@ class Up:
     def status(self) -> dict[str, Any] | None:
         """What it answers on its control socket; None when it does not."""
         with contextlib.suppress(errors.GatereeveError):
-            return asyncio.run(control.ask(StatePaths(root=self.state)))
+            return asyncio.run(control_socket.ask(StatePaths(root=self.state)))
         return None
 
     def gate(self) -> dict[str, Any] | None:

@@ -19,17 +19,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gatereeve.admission.changers import Departures
+from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.api.assemble import assemble
 from gatereeve.core.findings import Severity
-from gatereeve.proxy import activation, bootstrap, drain, local
+from gatereeve.proxy import activation, bootstrap, drain
 from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
-from gatereeve.runtime.changes import Changes
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.control_loop import ControlLoop
 from gatereeve.runtime.digests import Digests
-from gatereeve.runtime.documents import DocumentNotes
+from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.runtime.supervise import SystemClock
 from tests.envoy import http2
 from tests.envoy.withdrawn_documents import GATE, Folder, Host
@@ -134,7 +135,7 @@ class House:
     """The gate, its control plane and its callers. news: of the plane; heard: of the callers."""
 
     folder: Folder
-    plane: ControlPlane
+    plane: ControlLoop
     admin: Admin
     callers: list[Caller]
     server: gates.Server
@@ -203,8 +204,12 @@ async def _begin(
     server: gates.Server,
     drain_s: float,
 ) -> House:
-    clock, changes, news = SystemClock(), Changes(MemoryRecorder(), SystemClock()), asyncio.Event()
-    planes: list[ControlPlane] = []
+    clock, changes, news = (
+        SystemClock(),
+        ChangeRecords(MemoryRecorder(), SystemClock()),
+        asyncio.Event(),
+    )
+    planes: list[ControlLoop] = []
 
     def observe(event: events.GateEvent) -> None:
         for plane in planes:
@@ -214,11 +219,11 @@ async def _begin(
     controller = await stack.enter_async_context(
         AdsServer(AdsSettings(socket=xds), clock=clock, observer=observe)
     )
-    plane = ControlPlane(
+    plane = ControlLoop(
         clock=clock,
         server=controller,
         changes=changes,
-        documents=DocumentNotes(changes, clock, Digests(root / "digests"), Departures(clock)),
+        documents=DocumentRecords(changes, clock, Digests(root / "digests"), DeletionLog(clock)),
         find_place=lambda _gate: "",
         on_gates=lambda _gates: news.set(),
         on_active=lambda _name: news.set(),
@@ -230,8 +235,8 @@ async def _begin(
             gate=GATE, replica="test", xds=bootstrap.Upstream(socket=xds), admin=socket
         )
     )
-    settings = local.LocalSettings(
-        binary=(await local.find_envoy()).path,
+    settings = envoy_process.LocalSettings(
+        binary=(await envoy_process.find_envoy()).path,
         bootstrap=bootstrap.to_json(message),
         run_dir=root,
         admin=socket,
@@ -239,7 +244,7 @@ async def _begin(
         draining=drain.Draining(longest_s=drain_s),
     )
     await stack.enter_async_context(
-        local.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
+        envoy_process.LocalEnvoy(settings, clock=clock, observer=lambda _event: None)
     )
     admin = await stack.enter_async_context(Admin(socket))
     made = House(
@@ -267,7 +272,7 @@ async def _begin(
 async def _prove(made: House) -> None:
     """Asks the gate for its proof, again when the Gate comes back."""
     while True:
-        await made.plane.prove(GATE, _NODE, activation.AdminProver(made.admin))
+        await made.plane.prove(GATE, _NODE, activation.AdminVerifier(made.admin))
         await asyncio.sleep(_PAUSE_S)
 
 

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import httpx
 
-from gatereeve.proxy import admin, bootstrap, local
+from gatereeve.proxy import admin, bootstrap
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import session
 from tests.features.xds_serving import RealClock, Seen, Serving, serving, short_directory
 
@@ -70,7 +71,7 @@ class Gate:
     """A real gate. `port` is free for a listener of the test."""
 
     xds: Serving
-    envoy: local.LocalEnvoy
+    envoy: envoy_process.LocalEnvoy
     admin: admin.Admin
     seen: Seen
     port: int
@@ -84,14 +85,14 @@ class Gate:
 @contextlib.asynccontextmanager
 async def running(directory: pathlib.Path, upstream: bootstrap.Upstream) -> AsyncIterator[Any]:
     """(LocalEnvoy, its events) for Gate `public` on an xDS server at `upstream`."""
-    binary = await local.find_envoy()
+    binary = await envoy_process.find_envoy()
     admin_socket = directory / "admin.sock"
     settings = bootstrap.BootstrapSettings(
         gate="public", replica="1", xds=upstream, admin=admin_socket
     )
     seen = Seen()
-    envoy = local.LocalEnvoy(
-        local.LocalSettings(
+    envoy = envoy_process.LocalEnvoy(
+        envoy_process.LocalSettings(
             binary=binary.path,
             bootstrap=bootstrap.to_json(bootstrap.build(settings)),
             run_dir=directory,

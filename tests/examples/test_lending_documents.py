@@ -13,7 +13,7 @@ from examples.lending import pki, prepare
 
 from gatereeve.api import parse
 from gatereeve.compile import compiler
-from gatereeve.runtime import folders
+from gatereeve.runtime import folder_reader
 
 PORTS = prepare.Ports(
     https=20001, http=20002, credit_v1=20003, credit_v2=20004, credit_v3=20005, assistant=20006
@@ -55,7 +55,7 @@ def test_the_prepared_documents_can_be_read(prepared: prepare.Prepared) -> None:
 
 
 def test_the_prepared_documents_compile(prepared: prepare.Prepared) -> None:
-    compiled = compiler.compile(folders.read_folder(prepared.documents))
+    compiled = compiler.compile(folder_reader.read_folder(prepared.documents))
     assert {finding.code for finding in compiled.findings} == {
         "version-unapproved",  # v3, on purpose
         "service-behind-model",  # the side door, on purpose

@@ -23,18 +23,18 @@ from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from google.protobuf import json_format
 
-from gatereeve.admission.changers import Departures
+from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.core.records import ChangeRecord
 from gatereeve.proxy.xds import events, session
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS
-from gatereeve.runtime.changes import Changes
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.control_loop import ControlLoop
 from gatereeve.runtime.digests import Digests
-from gatereeve.runtime.documents import DocumentNotes
-from gatereeve.sources.files import FolderSource
+from gatereeve.runtime.document_records import DocumentRecords
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.features.xds_client import XdsClient, node
 from tests.features.xds_serving import RealClock, short_directory
 from tests.recording import MemoryRecorder, StillClock
@@ -74,7 +74,7 @@ class FolderGate:
         self,
         folder: Path,
         *,
-        plane: ControlPlane,
+        plane: ControlLoop,
         server: AdsServer,
         client: XdsClient,
         clock: StillClock,
@@ -301,7 +301,7 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
 async def connected(folder: Path) -> AsyncIterator[FolderGate]:
     """A gate that has asked for everything, and has got nothing yet."""
     clock, recorder = StillClock(), MemoryRecorder()
-    planes: list[ControlPlane] = []
+    planes: list[ControlLoop] = []
 
     def observe(event: events.GateEvent) -> None:
         for plane in planes:
@@ -311,13 +311,13 @@ async def connected(folder: Path) -> AsyncIterator[FolderGate]:
         place = directory / "xds.sock"
         settings = AdsSettings(socket=place, discipline=session.Discipline(grace_s=0))
         async with AdsServer(settings, clock=RealClock(), observer=observe) as server:
-            changes = Changes(recorder, clock)
-            plane = ControlPlane(
+            changes = ChangeRecords(recorder, clock)
+            plane = ControlLoop(
                 clock=clock,
                 server=server,
                 changes=changes,
-                documents=DocumentNotes(
-                    changes, clock, Digests(directory / "d"), Departures(clock)
+                documents=DocumentRecords(
+                    changes, clock, Digests(directory / "d"), DeletionLog(clock)
                 ),
                 find_place=lambda _gate: "",
                 on_gates=lambda _gates: None,

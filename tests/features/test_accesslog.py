@@ -16,8 +16,8 @@ import pytest
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 
 from gatereeve.core import errors, records
-from gatereeve.intake import accesslog
-from gatereeve.ir import recording
+from gatereeve.intake import access_log
+from gatereeve.ir import record_fields
 from gatereeve.ledger import jsonl, segments
 from tests.recording import MemoryRecorder, StillClock
 from tests.unit.intake import entries
@@ -46,9 +46,9 @@ def clock() -> StillClock:
 @pytest.fixture
 async def log(
     run_dir: Path, recorder: MemoryRecorder, clock: StillClock
-) -> AsyncIterator[accesslog.AccessLog]:
-    made = accesslog.AccessLog(recorder, clock=clock)
-    async with accesslog.serve(run_dir / "als.sock", made):
+) -> AsyncIterator[access_log.AccessLog]:
+    made = access_log.AccessLog(recorder, clock=clock)
+    async with access_log.serve(run_dir / "als.sock", made):
         yield made
 
 
@@ -59,7 +59,7 @@ async def stream(run_dir: Path) -> AsyncIterator[Any]:
 
 
 def message(
-    *given: Any, gate: str = "edge", node: str = NODE, name: str = recording.LOG_NAME
+    *given: Any, gate: str = "edge", node: str = NODE, name: str = record_fields.LOG_NAME
 ) -> Any:
     made = als_pb2.StreamAccessLogsMessage()
     made.identifier.log_name = name
@@ -84,7 +84,7 @@ async def send(run_dir: Path, *messages: Any) -> Any:
 
 
 async def test_entries_become_records(
-    log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder
+    log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder
 ) -> None:
     refused = entries.refused("no-allow-rule", 403)
     await send(run_dir, message(entries.entry(), refused), more(entries.entry()))
@@ -95,7 +95,7 @@ async def test_entries_become_records(
 
 
 async def test_workers_of_one_gate_share_its_numbers(
-    log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder
+    log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder
 ) -> None:
     many = [entries.entry()] * 50
     first, second = message(*many), message(*many)
@@ -117,7 +117,7 @@ async def test_workers_of_one_gate_share_its_numbers(
     ],
 )
 async def test_a_stream_says_whose_it_is(
-    first: Any, log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder
+    first: Any, log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await send(run_dir, first)
@@ -127,7 +127,7 @@ async def test_a_stream_says_whose_it_is(
 
 
 async def test_a_store_that_fails_for_a_while_loses_nothing(
-    log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder
+    log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder
 ) -> None:
     recorder.full = True
     await send(run_dir, message(entries.entry(), entries.entry()))
@@ -139,12 +139,12 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
 
 
 async def test_a_store_that_fails_for_long_loses_a_known_number(
-    log: accesslog.AccessLog,
+    log: access_log.AccessLog,
     run_dir: Path,
     recorder: MemoryRecorder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accesslog, "MAX_BACKLOG", 10)
+    monkeypatch.setattr(access_log, "MAX_BACKLOG", 10)
     recorder.full = True
     await send(run_dir, message(*[entries.entry()] * 25))
     recorder.full = False
@@ -159,7 +159,7 @@ async def test_a_store_that_fails_for_long_loses_a_known_number(
 
 
 async def test_what_the_gate_counted_and_never_sent_is_recorded(
-    log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder, clock: StillClock
+    log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder, clock: StillClock
 ) -> None:
     counted = {"http.edge.downstream_rq_total": 5, "access_logs.grpc_access_log.logs_dropped": 1}
 
@@ -180,7 +180,7 @@ async def test_what_the_gate_counted_and_never_sent_is_recorded(
 
 
 async def test_a_gate_that_does_not_answer_is_asked_again(
-    log: accesslog.AccessLog, recorder: MemoryRecorder
+    log: access_log.AccessLog, recorder: MemoryRecorder
 ) -> None:
     asked = asyncio.Event()
     answers: Iterator[Mapping[str, int] | errors.ProxyError] = iter(
@@ -206,12 +206,12 @@ async def test_a_gate_that_does_not_answer_is_asked_again(
 async def test_at_the_end_all_is_stored_and_told(
     run_dir: Path, recorder: MemoryRecorder, clock: StillClock
 ) -> None:
-    log = accesslog.AccessLog(recorder, clock=clock)
+    log = access_log.AccessLog(recorder, clock=clock)
 
     async def read() -> Mapping[str, int]:
         return {"http.edge.downstream_rq_total": 2}
 
-    async with accesslog.serve(run_dir / "als.sock", log):
+    async with access_log.serve(run_dir / "als.sock", log):
         recorder.full = True
         await send(run_dir, message(entries.entry()))
         await log.check("edge", NODE, read)
@@ -222,7 +222,7 @@ async def test_at_the_end_all_is_stored_and_told(
 
 
 async def test_gates_that_are_gone_are_let_go(
-    log: accesslog.AccessLog, run_dir: Path, recorder: MemoryRecorder
+    log: access_log.AccessLog, run_dir: Path, recorder: MemoryRecorder
 ) -> None:
     async def read() -> Mapping[str, int]:
         return {"http.edge.downstream_rq_total": 2}
@@ -236,8 +236,8 @@ async def test_gates_that_are_gone_are_let_go(
 
 async def test_it_writes_through_to_the_real_store(run_dir: Path, clock: StillClock) -> None:
     store = jsonl.open_store(run_dir / "state", clock)
-    log = accesslog.AccessLog(store, clock=clock)
-    async with accesslog.serve(run_dir / "als.sock", log):
+    log = access_log.AccessLog(store, clock=clock)
+    async with access_log.serve(run_dir / "als.sock", log):
         await send(run_dir, message(*[entries.entry()] * 300))
     store.close()
     lines = [records.decode(line) for line in segments.read(run_dir / "state")]
@@ -246,11 +246,11 @@ async def test_it_writes_through_to_the_real_store(run_dir: Path, clock: StillCl
 
 
 async def test_the_socket_is_ours_alone(run_dir: Path, recorder: MemoryRecorder) -> None:
-    log = accesslog.AccessLog(recorder, clock=StillClock())
+    log = access_log.AccessLog(recorder, clock=StillClock())
     os.chmod(run_dir, 0o755)  # noqa: PTH101
     with pytest.raises(errors.SettingsError, match="0700"):
-        async with accesslog.serve(run_dir / "als.sock", log):
+        async with access_log.serve(run_dir / "als.sock", log):
             pytest.fail("served in a directory that others may enter")
     os.chmod(run_dir, 0o700)  # noqa: PTH101
-    async with accesslog.serve(run_dir / "als.sock", log):
+    async with access_log.serve(run_dir / "als.sock", log):
         assert (run_dir / "als.sock").stat().st_mode & 0o077 == 0

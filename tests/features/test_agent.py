@@ -57,9 +57,9 @@ class Pod:
             certificate_chain=chain, private_key=key, client_authority=self.authority.pem
         )
 
-    def prover(self, *sans: x509.GeneralName, gate: str = "public") -> agent.AgentProver:
+    def prover(self, *sans: x509.GeneralName, gate: str = "public") -> agent.AgentVerifier:
         tls = self.tls(*(sans or (CONTROLLER,)))
-        return agent.AgentProver(gate, f"127.0.0.1:{self.port}", lambda: tls)
+        return agent.AgentVerifier(gate, f"127.0.0.1:{self.port}", lambda: tls)
 
 
 CONTROLLER = x509.UniformResourceIdentifier(peers.CONTROLLER_URI)
@@ -96,7 +96,7 @@ async def test_one_connection_does_until_our_certificate_or_the_agent_is_another
     async with pod() as at:
         at.gate.runs.set()
         handed = [at.tls(CONTROLLER)]
-        prover = agent.AgentProver("public", f"127.0.0.1:{at.port}", lambda: handed[-1])
+        prover = agent.AgentVerifier("public", f"127.0.0.1:{at.port}", lambda: handed[-1])
         await prover.wait_active(EXPECTED, timeout_s=5)
         first = prover.connection
         await prover.wait_active(EXPECTED, timeout_s=5)
@@ -129,7 +129,7 @@ async def test_only_controllers_may_ask(sans: tuple[x509.GeneralName, ...]) -> N
     async with pod() as at:
         at.gate.runs.set()
         tls = at.tls(*sans)
-        stranger = agent.AgentProver("public", f"127.0.0.1:{at.port}", lambda: tls)
+        stranger = agent.AgentVerifier("public", f"127.0.0.1:{at.port}", lambda: tls)
         with pytest.raises(errors.ProxyTimeoutError, match="only controllers may ask"):
             await stranger.wait_active(EXPECTED, timeout_s=5)
         assert at.gate.asked == []
@@ -139,7 +139,7 @@ async def test_a_foreign_authority_counts_for_nobody() -> None:
     async with pod() as at, pod() as other:
         at.gate.runs.set()
         foreign = other.tls(CONTROLLER)
-        stranger = agent.AgentProver("public", f"127.0.0.1:{at.port}", lambda: foreign)
+        stranger = agent.AgentVerifier("public", f"127.0.0.1:{at.port}", lambda: foreign)
         with pytest.raises(errors.ProxyTimeoutError):
             await stranger.wait_active(EXPECTED, timeout_s=5)
         assert at.gate.asked == []

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gatereeve import statuses
 from gatereeve.api import parse
 from gatereeve.cli.check import to_json
-from gatereeve.compile import compiler, statuses
+from gatereeve.compile import compiler
 from gatereeve.runtime.dump import dump_envoy, dump_ir
 from tests.support.statuses import dump, settled
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gatereeve import statuses
 from gatereeve.api import parse
 from gatereeve.api.world import World
-from gatereeve.compile import compiler, statuses
-from gatereeve.compile.statuses import Facts
+from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
+from gatereeve.statuses import RuntimeFacts
 from tests.golden.test_golden import AT, CASES
 from tests.support.statuses import settled
 
@@ -36,7 +37,7 @@ def test_what_was_read_before_makes_no_difference(case: Path) -> None:
     memo, compiling = Memo(), Memo()
     for world in worlds(text):
         made = compiler.compile(world, compiling)
-        for facts in (settled(made), Facts(), settled(made)):
+        for facts in (settled(made), RuntimeFacts(), settled(made)):
             assert statuses.derive(world, made, facts, memo) == statuses.derive(world, made, facts)
 
 

@@ -15,14 +15,15 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from gatereeve.api.world import World
-from gatereeve.compile import compiler, services
-from gatereeve.compile.decide import decide
-from gatereeve.compile.request import Request
+from gatereeve.compile import compiler
+from gatereeve.compile.backends import services
 from gatereeve.core import errors
 from gatereeve.core.memo import Memo
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
-from gatereeve.runtime import folders
-from gatereeve.sources.files import FolderSource
+from gatereeve.runtime import folder_reader
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.attacks import cells
 from tests.attacks import documents as docs
 from tests.attacks.documents import Document, Folder, Ports
@@ -186,7 +187,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 def read(folder: Path) -> World:
     """As a gate that starts reads it."""
-    return folders.read_folder(folder)
+    return folder_reader.read_folder(folder)
 
 
 def answers_at_start(folder: Path, plan: Plan) -> frozenset[Answer]:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatereeve.compile import compiler
-from gatereeve.compile.doubts import ANYWHERE
+from gatereeve.compile.governance.unreadable import ANYWHERE
 from gatereeve.core.memo import Memo
 from tests.support import teams
 from tests.support.worlds import world_of

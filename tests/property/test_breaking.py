@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from gatereeve.compile import compiler
-from gatereeve.compile.decide import decide
-from gatereeve.compile.principals import Assumed
-from gatereeve.compile.request import Request
-from gatereeve.sources.files import FolderSource
+from gatereeve.decide.principals import Assumed
+from gatereeve.decide.reference import decide
+from gatereeve.decide.request import Request
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.support.routes import EVERYTHING, tls_secret
 from tests.unit.sources.clock import StillClock
 

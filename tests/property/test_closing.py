@@ -14,7 +14,8 @@ from random import Random
 import pytest
 
 from gatereeve.api.world import Memory
-from gatereeve.compile import addresses, compiler, services
+from gatereeve.compile import compiler
+from gatereeve.compile.backends import addresses, services
 from gatereeve.compile.compiler import Compiled
 from gatereeve.core.memo import Memo
 from tests.support import teams

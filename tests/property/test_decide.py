@@ -11,8 +11,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatereeve.compile.decide import Decision, decide
-from gatereeve.compile.request import Request
+from gatereeve.decide.reference import Decision, decide
+from gatereeve.decide.request import Request
 from gatereeve.ir.access import (
     Access,
     FromProvider,

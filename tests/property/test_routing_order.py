@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.compile.addresses import server
+from gatereeve.compile.backends.addresses import server
 from gatereeve.compile.compiler import Compiled
 from gatereeve.core.memo import Memo
 from gatereeve.ir.routes import Forward

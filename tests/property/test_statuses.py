@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.compile.fronts import GATE_LABEL, service_name
-from gatereeve.compile.statuses import derive
+from gatereeve.compile.routes.listener_sets import GATE_LABEL, service_name
 from gatereeve.core.conditions import (
     MAX_MESSAGE,
     Condition,
@@ -21,6 +20,7 @@ from gatereeve.core.conditions import (
 )
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP, Ref
+from gatereeve.statuses import derive
 from tests.support.routes import (
     EVERYTHING,
     GATE,

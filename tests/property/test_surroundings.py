@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatereeve.admission import surroundings
+from gatereeve.admission import world_subset
 from gatereeve.api import registry
 from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc
@@ -50,11 +50,11 @@ def test_it_finds_what_the_whole_world_finds(case: Path) -> None:
     doubts = {finding.code for finding in whole} & beyond
     read = set(world.findings)
     found = tuple(f for f in whole if f not in read and f.code not in doubts)
-    seen, memo = surroundings.see(world, Memo()), Memo()
+    seen, memo = world_subset.index_world(world, Memo()), Memo()
     for kind in registry.KINDS:
         if kind.kind not in KINDS:
             continue
         for doc in table_of(world, kind).values():
-            small = surroundings.around(seen, doc, memo)
+            small = world_subset.subset_for(seen, doc, memo)
             there = tuple(f for f in compiler.compile(small, memo).findings if f.code not in doubts)
             assert told(there, doc) == told(found, doc), doc.ref

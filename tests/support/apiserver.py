@@ -92,7 +92,7 @@ class _Answer(Exception):  # noqa: N818 - carries an answer, not only errors
 class _Kind:
     """One resource as it is served: its objects, and what happened to them."""
 
-    resource: resources.Resource
+    resource: resources.ApiResource
     served: bool = True
     objects: dict[Key, Obj] = field(default_factory=dict)
     log: list[tuple[int, str, Obj]] = field(default_factory=list)
@@ -146,7 +146,7 @@ class ApiServer:
 
     # what a test does
 
-    def serve(self, resource: resources.Resource) -> None:
+    def serve(self, resource: resources.ApiResource) -> None:
         """Versions of one resource share their objects."""
         same = next(
             (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gatereeve.admission.audit import audit
-from gatereeve.admission.audit.inventory import Inventory, gather
+from gatereeve.cluster_audit import audit
+from gatereeve.cluster_audit.inventory import Inventory, gather
 from gatereeve.core.findings import Finding
-from gatereeve.sources import dumps
+from gatereeve.sources.folder import dumps
 
 
 def inventory_of(*texts: str) -> Inventory:

@@ -21,9 +21,10 @@ from typing import TypeVar
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir import gates as ir_gates
-from gatereeve.proxy import bootstrap, configuration, drain, local
+from gatereeve.proxy import bootstrap, configuration, drain
 from gatereeve.proxy.activation import expected_of, wait_active
 from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.proxy.xds.snapshot import Snapshot
@@ -162,10 +163,10 @@ class Events:
     """What became of the Envoy, in order. One that died is started again, and here it is told."""
 
     def __init__(self) -> None:
-        self.all: list[local.EnvoyEvent] = []
+        self.all: list[envoy_process.EnvoyEvent] = []
         self._news = asyncio.Event()
 
-    def __call__(self, event: local.EnvoyEvent) -> None:
+    def __call__(self, event: envoy_process.EnvoyEvent) -> None:
         self.all.append(event)
         self._news.set()
 
@@ -259,8 +260,8 @@ async def running_gate(
                 gate=name, replica="test", xds=bootstrap.Upstream(socket=xds), admin=admin
             )
         )
-        settings = local.LocalSettings(
-            binary=(await local.find_envoy()).path,
+        settings = envoy_process.LocalSettings(
+            binary=(await envoy_process.find_envoy()).path,
             bootstrap=bootstrap.to_json(message),
             run_dir=root,
             admin=admin,
@@ -268,7 +269,9 @@ async def running_gate(
             draining=drain.Draining(longest_s=drain_s),
         )
         events = Events()
-        await stack.enter_async_context(local.LocalEnvoy(settings, clock=clock, observer=events))
+        await stack.enter_async_context(
+            envoy_process.LocalEnvoy(settings, clock=clock, observer=events)
+        )
         yield Gate(
             http=free_port(),
             https=free_port(),

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from gatereeve.admission import surroundings, wire
-from gatereeve.admission.review import Verdict, review
+from gatereeve.admission import admission_review, world_subset
+from gatereeve.admission.review import ReviewVerdict, review
 from gatereeve.core.memo import Memo
 from tests.support.worlds import world_of
 
@@ -64,16 +64,16 @@ def body(
     ).encode()
 
 
-def judge(document: str | dict[str, Any] | None, *there: str, **given: Any) -> Verdict:
+def judge(document: str | dict[str, Any] | None, *there: str, **given: Any) -> ReviewVerdict:
     """The verdict on one change, in a World of the documents `there`."""
-    seen = surroundings.see(world_of(*there), Memo())
-    return review(wire.question(body(document, **given)), seen, Memo())
+    seen = world_subset.index_world(world_of(*there), Memo())
+    return review(admission_review.question(body(document, **given)), seen, Memo())
 
 
-def codes(verdict: Verdict) -> set[str]:
+def codes(verdict: ReviewVerdict) -> set[str]:
     return {cause.code for cause in verdict.answer.causes}
 
 
-def warned(verdict: Verdict) -> set[str]:
+def warned(verdict: ReviewVerdict) -> set[str]:
     """Codes of the warnings."""
     return {text.partition(":")[0] for text in verdict.answer.warnings}

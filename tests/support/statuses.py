@@ -6,20 +6,19 @@ from dataclasses import fields
 
 import yaml
 
-from gatereeve.compile import gateway_services
 from gatereeve.compile.compiler import Compiled
-from gatereeve.compile.gateway_services import GatewayService
-from gatereeve.compile.statuses import Facts, GateFacts
 from gatereeve.core.conditions import Condition, GatewayBody, ObjectStatus, RouteBody
+from gatereeve.statuses import GateFacts, RuntimeFacts, gateway_services
+from gatereeve.statuses.gateway_services import GatewayService
 
 GATE_ADDRESS = "192.0.2.1"
 
 
-def settled(compiled: Compiled) -> Facts:
+def settled(compiled: Compiled) -> RuntimeFacts:
     """One Envoy for each gate, which runs what was compiled and is met at GATE_ADDRESS; Gateways
     with an address of their own at 198.51.100.1 and on, in order."""
     own = [key for key, b in compiled.outcome.index.bindings.items() if b.front is not None]
-    return Facts(
+    return RuntimeFacts(
         gates={
             gate.name: GateFacts(
                 active=gate.hash, running=1, ready=1, gates=1, addresses=(GATE_ADDRESS,)

@@ -7,7 +7,8 @@ of one team touches the other: equal bytes with the bad document and without it.
 
 from __future__ import annotations
 
-from gatereeve.compile import addresses, compiler, digests
+from gatereeve.compile import compiler, digests
+from gatereeve.compile.backends import addresses
 from gatereeve.compile.compiler import Compiled
 from gatereeve.ir.clusters import Cluster
 from gatereeve.ir.routes import Forward, Route

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gatereeve.admission.admission_review import Cause, Patch, ReviewRequest, ReviewResponse
 from gatereeve.admission.guards.settings import CHANGED_BY
-from gatereeve.admission.surroundings import Seen, around
-from gatereeve.admission.wire import Answer, Cause, Patch, Question
+from gatereeve.admission.world_subset import WorldIndex, subset_for
 from gatereeve.api import objects, people, registry
 from gatereeve.api.world import AnyDoc
 from gatereeve.api.yaml import Plain
@@ -50,30 +50,30 @@ _MOST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ReviewVerdict:
     """answer: what is sent. deleted: the document that goes, for the witness; None in a dry run."""
 
-    answer: Answer
+    answer: ReviewResponse
     deleted: Ref | None = None
 
 
-def review(asked: Question, seen: Seen | None, memo: Memo) -> Verdict:
+def review(asked: ReviewRequest, seen: WorldIndex | None, memo: Memo) -> ReviewVerdict:
     """Judge one change. seen: None while no World was read. memo: kept by the caller, any."""
     kind = registry.BY_KIND.get((asked.kind.group, asked.kind.kind))
     if kind is None or asked.kind.version not in kind.versions:
         return _refuse(asked, "unknown-kind", f"{asked.kind.kind[:80]} is not reviewed here")
     wrong = _contradiction(asked, namespaced=kind.namespaced) or _unauthenticated(asked)
     if wrong is not None:
-        return Verdict(answer=wrong)
+        return ReviewVerdict(answer=wrong)
     if asked.operation == "DELETE":
         namespace = asked.namespace if kind.namespaced else ""
         name = asked.name or _name_of(asked.old)
         gone = Ref(kind.group, kind.kind, namespace, name) if name and not asked.dry_run else None
-        return Verdict(answer=Answer(uid=asked.uid, allowed=True), deleted=gone)
+        return ReviewVerdict(answer=ReviewResponse(uid=asked.uid, allowed=True), deleted=gone)
     if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
         return _refuse(asked, "not-an-object", "only objects that come or change are reviewed")
     if asked.old is not None and _is_let_through(asked.object, asked.old):
-        return Verdict(answer=Answer(uid=asked.uid, allowed=True))
+        return ReviewVerdict(answer=ReviewResponse(uid=asked.uid, allowed=True))
     if seen is None:
         return _refuse(
             asked, "not-ready", "Gatereeve has not read the cluster yet; try again", status=503
@@ -90,33 +90,33 @@ def review(asked: Question, seen: Seen | None, memo: Memo) -> Verdict:
     return _judged(asked, found, ours=kind.ours)
 
 
-def stamp(asked: Question) -> Answer:
+def stamp(asked: ReviewRequest) -> ReviewResponse:
     """Write who asks into the object, whatever it says: a mutating review for older clusters."""
     wrong = _contradiction(asked, namespaced=None) or _unauthenticated(asked)
     if wrong is not None:
         return wrong
     if asked.operation not in ("CREATE", "UPDATE") or asked.object is None:
-        return Answer(uid=asked.uid, allowed=True)
+        return ReviewResponse(uid=asked.uid, allowed=True)
     metadata = asked.object.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     kept = annotations if isinstance(annotations, dict) else {}
     patch = Patch(
         op="add", path="/metadata/annotations", value={**kept, CHANGED_BY: asked.user.username}
     )
-    return Answer(uid=asked.uid, allowed=True, patch=(patch,))
+    return ReviewResponse(uid=asked.uid, allowed=True, patch=(patch,))
 
 
-def _refuse(asked: Question, code: str, message: str, *, status: int = 403) -> Verdict:
-    return Verdict(answer=_refusal(asked, code, message, status=status))
+def _refuse(asked: ReviewRequest, code: str, message: str, *, status: int = 403) -> ReviewVerdict:
+    return ReviewVerdict(answer=_refusal(asked, code, message, status=status))
 
 
-def _refusal(asked: Question, code: str, message: str, *, status: int = 403) -> Answer:
-    return Answer(
+def _refusal(asked: ReviewRequest, code: str, message: str, *, status: int = 403) -> ReviewResponse:
+    return ReviewResponse(
         uid=asked.uid, allowed=False, causes=(Cause(code=code, message=message),), status=status
     )
 
 
-def _contradiction(asked: Question, *, namespaced: bool | None) -> Answer | None:
+def _contradiction(asked: ReviewRequest, *, namespaced: bool | None) -> ReviewResponse | None:
     """0. The refusal of a review whose request says another thing than its objects.
 
     The API server makes both from one change, so they agree: such a review does not come from it.
@@ -136,7 +136,7 @@ def _contradiction(asked: Question, *, namespaced: bool | None) -> Answer | None
 
 
 def _disagreement(
-    asked: Question, value: Mapping[str, Plain], *, namespaced: bool | None
+    asked: ReviewRequest, value: Mapping[str, Plain], *, namespaced: bool | None
 ) -> str | None:
     """The word for what differs; None when nothing does."""
     if (value.get("apiVersion"), value.get("kind")) != (asked.kind.api_version, asked.kind.kind):
@@ -160,7 +160,7 @@ def _disagreement(
     return None if fits else "namespace"
 
 
-def _unauthenticated(asked: Question) -> Answer | None:
+def _unauthenticated(asked: ReviewRequest) -> ReviewResponse | None:
     """0. The refusal of a change by a caller whom the API server does not know."""
     if asked.user.username and not people.is_nobody(asked.user.username, asked.user.groups):
         return None
@@ -203,9 +203,9 @@ def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:
     return dict(value)
 
 
-def _findings(seen: Seen, doc: AnyDoc, memo: Memo) -> tuple[Finding, ...]:
+def _findings(seen: WorldIndex, doc: AnyDoc, memo: Memo) -> tuple[Finding, ...]:
     """What the compiler finds about `doc`, and routes elsewhere that it takes something from."""
-    found = compiler.compile(around(seen, doc, memo), memo).findings
+    found = compiler.compile(subset_for(seen, doc, memo), memo).findings
     takes = f"{doc.ref} "
     return tuple(
         finding
@@ -224,7 +224,7 @@ def _sense(finding: Finding) -> tuple[FindingCode, str, str]:
     return finding.code, place, finding.message
 
 
-def _judged(asked: Question, findings: Iterable[Finding], *, ours: bool) -> Verdict:
+def _judged(asked: ReviewRequest, findings: Iterable[Finding], *, ours: bool) -> ReviewVerdict:
     """5. Refusals first; an emergency that counts on one gate is not refused for another's sake."""
     found = order(findings)
     active = any(finding.code == "break-glass-active" for finding in found)
@@ -236,8 +236,8 @@ def _judged(asked: Question, findings: Iterable[Finding], *, ours: bool) -> Verd
         if ours or finding.code not in _FOREIGN_READING
     ]
     if refusing:
-        return Verdict(
-            answer=Answer(
+        return ReviewVerdict(
+            answer=ReviewResponse(
                 uid=asked.uid,
                 allowed=False,
                 causes=tuple(
@@ -255,7 +255,9 @@ def _judged(asked: Question, findings: Iterable[Finding], *, ours: bool) -> Verd
         for finding in found[:_MOST]
         for text in (f"{finding.code}: {finding.message}", f"{finding.code}: {finding.hint}")
     ]
-    return Verdict(answer=Answer(uid=asked.uid, allowed=True, warnings=tuple(warnings)))
+    return ReviewVerdict(
+        answer=ReviewResponse(uid=asked.uid, allowed=True, warnings=tuple(warnings))
+    )
 
 
 _FOREIGN_READING = frozenset(

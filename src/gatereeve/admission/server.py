@@ -30,11 +30,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatereeve.admission import wire
-from gatereeve.admission.connections import protocol
+from gatereeve.admission import admission_review
 from gatereeve.admission.guards.webhook import REVIEW_PATH, STAMP_PATH, TIMEOUT_S
-from gatereeve.admission.review import Verdict, review, stamp
-from gatereeve.admission.surroundings import Seen
+from gatereeve.admission.review import ReviewVerdict, review, stamp
+from gatereeve.admission.webhook_connections import protocol
+from gatereeve.admission.world_subset import WorldIndex
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock, Witness
@@ -83,13 +83,15 @@ class Tls:
 
 
 class AdmissionServer:
-    """Answers reviews against the newest `Seen`.
+    """Answers reviews against the newest `WorldIndex`.
 
     seen: what the replica last read, None before the first World. witness: hears of deletions, from
     clients that showed the API server's certificate and from no others.
     """
 
-    def __init__(self, seen: Callable[[], Seen | None], witness: Witness, clock: Clock) -> None:
+    def __init__(
+        self, seen: Callable[[], WorldIndex | None], witness: Witness, clock: Clock
+    ) -> None:
         self._seen = seen
         self._witness = witness
         self._clock = clock
@@ -178,10 +180,10 @@ class AdmissionServer:
         return await self._answered(request, self._judge)
 
     async def _stamp(self, request: Request) -> Response:
-        return await self._answered(request, lambda asked: Verdict(answer=stamp(asked)))
+        return await self._answered(request, lambda asked: ReviewVerdict(answer=stamp(asked)))
 
     async def _answered(
-        self, request: Request, judge: Callable[[wire.Question], Verdict]
+        self, request: Request, judge: Callable[[admission_review.ReviewRequest], ReviewVerdict]
     ) -> Response:
         began = self._clock.monotonic()
         outcome, response = "failed", Response(status_code=500)
@@ -206,7 +208,7 @@ class AdmissionServer:
         return response
 
     async def _once(
-        self, request: Request, judge: Callable[[wire.Question], Verdict]
+        self, request: Request, judge: Callable[[admission_review.ReviewRequest], ReviewVerdict]
     ) -> tuple[str, Response]:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != "application/json":
@@ -217,17 +219,17 @@ class AdmissionServer:
         loop = asyncio.get_running_loop()
         try:
             asked, verdict = await loop.run_in_executor(self._thread, _judged, body, judge)
-        except wire.NotAReviewError as error:
+        except admission_review.NotAReviewError as error:
             return "malformed", PlainTextResponse(f"{error}\n", status_code=400)
         if verdict.deleted is not None and self._shown.clients:
             self._witness.deleted(verdict.deleted, asked.user.username)
         self.counts.codes.update(cause.code for cause in verdict.answer.causes)
         return (
             "allowed" if verdict.answer.allowed else "refused",
-            Response(wire.answer(verdict.answer), media_type="application/json"),
+            Response(admission_review.answer(verdict.answer), media_type="application/json"),
         )
 
-    def _judge(self, asked: wire.Question) -> Verdict:
+    def _judge(self, asked: admission_review.ReviewRequest) -> ReviewVerdict:
         return review(asked, self._seen(), self._memo)
 
 
@@ -236,10 +238,10 @@ def _one_thread() -> ThreadPoolExecutor:
 
 
 def _judged(
-    body: bytes, judge: Callable[[wire.Question], Verdict]
-) -> tuple[wire.Question, Verdict]:
+    body: bytes, judge: Callable[[admission_review.ReviewRequest], ReviewVerdict]
+) -> tuple[admission_review.ReviewRequest, ReviewVerdict]:
     """In the thread: reading a hostile body costs as much as judging a good one."""
-    asked = wire.question(body)
+    asked = admission_review.question(body)
     return asked, judge(asked)
 
 
@@ -250,12 +252,12 @@ async def _healthy(_request: Request) -> Response:
 async def _body(request: Request) -> bytes | None:
     """At most MAX_BYTES; None for more, without reading it."""
     told = request.headers.get("content-length", "0")
-    if not told.isdecimal() or int(told[:12]) > wire.MAX_BYTES:
+    if not told.isdecimal() or int(told[:12]) > admission_review.MAX_BYTES:
         return None
     found = bytearray()
     async for chunk in request.stream():
         found += chunk
-        if len(found) > wire.MAX_BYTES:
+        if len(found) > admission_review.MAX_BYTES:
             return None
     return bytes(found)
 

@@ -25,7 +25,7 @@ from gatereeve.api.spec import (
     one_of,
     rules,
 )
-from gatereeve.core.believed import IDENTITY
+from gatereeve.core.trusted_headers import IDENTITY
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?$")]

@@ -147,7 +147,7 @@ class Memory:
     """What stood behind models, now or before: it stays closed to ordinary routes.
 
     services: by key. servers: named by hand, as (namespace, address, port), the address as
-    `compile.addresses.server` writes it.
+    `compile.backends.addresses.server` writes it.
     """
 
     services: Mapping[Key, Held] = field(default_factory=dict)

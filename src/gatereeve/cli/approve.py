@@ -17,18 +17,18 @@ from typing import Annotated, Literal, cast
 import typer
 import yaml
 
-from gatereeve.admission.approving import decision
+from gatereeve.admission.approvals import decision
 from gatereeve.admission.guards.settings import Object
 from gatereeve.api.people import Role, is_nobody
 from gatereeve.api.world import ModelVersionDoc, World
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, OUT
-from gatereeve.compile.people import gather_people
-from gatereeve.compile.persons import Directory, UnclearError
+from gatereeve.compile.governance.people import gather_people
+from gatereeve.compile.governance.person_names import Directory, UnclearError
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.memo import Memo
-from gatereeve.runtime.deciding import decide
-from gatereeve.runtime.folders import read_folder
+from gatereeve.runtime.decision_writer import decide
+from gatereeve.runtime.folder_reader import read_folder
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube.access import Access
 
@@ -99,7 +99,7 @@ def approve(
         raise SettingsError("--break-glass ends by itself; leave --expires out")
     if glass is not None and len(reason) < 10:
         raise SettingsError("an emergency needs a --reason that others understand")
-    said = Said(
+    said = DecisionText(
         decided="approve", role=_role(role), reason=reason, approver=approver, digest=digest,
         expires=None if expires is None else _zoned(expires), glass=glass,
     )  # fmt: skip
@@ -119,14 +119,14 @@ def reject(
 ) -> None:
     """Reject a version as it is now: print the Approval that says so, or make it in the cluster.
     One rejection is enough."""
-    said = Said(
+    said = DecisionText(
         decided="reject", role=_role(role), reason=reason, approver=approver, digest=digest
     )  # fmt: skip
     _decide(said, version, folder, chosen(kubeconfig, context, cluster=cluster))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class DecisionText:
     """What somebody decided, as the command line has it. digest: of what they looked at."""
 
     decided: Literal["approve", "reject"]
@@ -186,7 +186,7 @@ def _person(directory: Directory, name: str, role: Role | None = None) -> str:
         ) from error
 
 
-def _decide(said: Said, text: str, folder: Path | None, access: Access | None) -> None:
+def _decide(said: DecisionText, text: str, folder: Path | None, access: Access | None) -> None:
     namespace, _, name = text.rpartition("/")
     if access is not None:
         if folder is not None:

@@ -18,17 +18,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gatereeve.admission.audit import audit, inventory, kinds
 from gatereeve.cli.check import Output, to_json
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.sarif import to_sarif
 from gatereeve.cli.terminal import OUT, STYLES, summary
+from gatereeve.cluster_audit import audit, inventory, kinds
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import REGISTRY, Finding, FindingCode, Severity, order
-from gatereeve.runtime.reading import read_everything
-from gatereeve.sources import dumps
+from gatereeve.runtime.cluster_reader import read_everything
+from gatereeve.sources.folder import dumps
 from gatereeve.sources.kube.access import Access
-from gatereeve.sources.kube.everything import Asked
+from gatereeve.sources.kube.whole_kinds import KindQuery
 
 WIDTH = 80
 SHOWN = 5
@@ -43,8 +43,8 @@ SECTIONS = (
 """Title, and how the codes of a section begin; the first that fits."""
 
 ASKED = (
-    *(Asked(group=kind.group, kind=kind.kind, plural=kind.plural) for kind in kinds.KINDS),
-    *(Asked(group=group, kind=kind) for group, kind in sorted(kinds.NOT_EXAMINED)),
+    *(KindQuery(group=kind.group, kind=kind.kind, plural=kind.plural) for kind in kinds.KINDS),
+    *(KindQuery(group=group, kind=kind) for group, kind in sorted(kinds.NOT_EXAMINED)),
 )
 """What a live cluster is asked for."""
 

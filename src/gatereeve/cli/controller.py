@@ -10,7 +10,7 @@ import typer
 from gatereeve.admission.guards.settings import Stamps
 from gatereeve.cli import running
 from gatereeve.cli.terminal import DEFAULT_STATE, fail
-from gatereeve.cli.up import Teller
+from gatereeve.cli.up import UpPrinter
 from gatereeve.core.errors import SettingsError
 from gatereeve.runtime.controller import controller as serve
 from gatereeve.runtime.settings import (
@@ -161,4 +161,4 @@ def controller(
         stamps=stamps,
         gates=gates,
     )
-    running.serve(serve(settings, Teller(str(folder) if folder else "the cluster")))
+    running.serve(serve(settings, UpPrinter(str(folder) if folder else "the cluster")))

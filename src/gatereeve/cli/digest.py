@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gatereeve.cli.terminal import OUT
 from gatereeve.core.errors import SettingsError
-from gatereeve.runtime.folders import read_folder
+from gatereeve.runtime.folder_reader import read_folder
 
 
 def digest(

@@ -1,6 +1,6 @@
 """`gatereeve explain FOLDER REQUEST`: the decision path of one request, step by step.
 
-REQUEST is a YAML or JSON file (`-` for standard input); `compile.request` says what may stand in it.
+REQUEST is a YAML or JSON file (`-` for standard input); `decide.request` says what may stand in it.
 Exit code 0 when the request is served or redirected, 1 when it is refused.
 """
 
@@ -17,10 +17,10 @@ from rich.text import Text
 
 from gatereeve.cli import folder as folders
 from gatereeve.cli.terminal import OUT
-from gatereeve.compile import explain as explaining
-from gatereeve.compile import request as requests
 from gatereeve.core import refusals
 from gatereeve.core.errors import RequestError, SettingsError
+from gatereeve.decide import explain as explaining
+from gatereeve.decide import request as requests
 from gatereeve.ir.gates import Gate, Ir
 
 _MAX_REQUEST_BYTES = 64 * 1024 * 1024

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from gatereeve.api.world import World
-from gatereeve.compile import compiler, services
+from gatereeve.compile import compiler
+from gatereeve.compile.backends import services
 from gatereeve.core.memo import Memo
-from gatereeve.runtime.folders import read_folder
-from gatereeve.runtime.governed import FileStore
+from gatereeve.runtime.folder_reader import read_folder
+from gatereeve.runtime.governed_addresses import FileStore
 from gatereeve.runtime.settings import state_paths
 
 

@@ -13,16 +13,16 @@ from typing import Annotated, cast
 import typer
 import yaml
 
-from gatereeve.admission.drift import drift
+from gatereeve.admission.guard_drift import drift
 from gatereeve.admission.guards.generate import guards as generate
 from gatereeve.admission.guards.settings import GuardSettings, Object, Stamps
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, print_findings, summary
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.findings import Finding, Severity, order
-from gatereeve.runtime.folders import read_folder
-from gatereeve.runtime.reading import read_cluster, read_guards
-from gatereeve.sources import dumps
+from gatereeve.runtime.cluster_reader import read_cluster, read_guards
+from gatereeve.runtime.folder_reader import read_folder
+from gatereeve.sources.folder import dumps
 
 _DEFAULT = GuardSettings()
 

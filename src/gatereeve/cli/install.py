@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gatereeve.cli.terminal import OUT
 from gatereeve.core.installation import Check, Verdict
-from gatereeve.runtime import installing
+from gatereeve.runtime import installation_check
 from gatereeve.runtime import manifests as plain
 from gatereeve.runtime.settings import kubeconfig_access
 
@@ -82,7 +82,7 @@ def check(
     Exit code 1 when something is missing, or cannot be told.
     """
     access = kubeconfig_access(kubeconfig, context)
-    checks = asyncio.run(installing.look(access, namespace=namespace))
+    checks = asyncio.run(installation_check.look(access, namespace=namespace))
     if output is Form.json:
         typer.echo(json.dumps([_as_json(one) for one in checks], indent=2))
     else:

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted
-from gatereeve.runtime.control import wait_current
+from gatereeve.runtime.control_socket import wait_current
 from gatereeve.runtime.settings import state_paths
 
 _SHOWN: Final = 10

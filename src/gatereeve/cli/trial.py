@@ -12,7 +12,8 @@ import typer
 
 from gatereeve.cli.terminal import OUT
 from gatereeve.core.errors import SettingsError
-from gatereeve.runtime.trial import trial_certificate
+from gatereeve.pki.trial import trial_certificate
+from gatereeve.runtime.supervise import SystemClock
 
 
 def certificate(
@@ -22,7 +23,8 @@ def certificate(
     namespace: Annotated[str, typer.Option(help="The Secret's namespace.")] = "default",
 ) -> None:
     """Write a TLS Secret for trying things, and the CA that clients must trust."""
-    secret, authority = trial_certificate(tuple(hosts), name=name, namespace=namespace)
+    now = SystemClock().now()
+    secret, authority = trial_certificate(tuple(hosts), name=name, namespace=namespace, now=now)
     ca_file = out.parent / "ca.pem"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import typer
 from gatereeve.cli import running
 from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
-from gatereeve.runtime.control_plane import ControlPlane, GateRun
+from gatereeve.runtime.control_loop import ControlLoop, GateRun
 from gatereeve.runtime.settings import Settings, state_paths
 from gatereeve.runtime.status import hosts_of, listens_of
 from gatereeve.runtime.up import up as serve
@@ -30,11 +30,11 @@ def up(
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
-    running.serve(serve(settings, Teller(str(folder))))
+    running.serve(serve(settings, UpPrinter(str(folder))))
     OUT.print("stopped")
 
 
-class Teller:
+class UpPrinter:
     """Says what changed since it last spoke: new findings, mended ones, what gates run."""
 
     def __init__(self, documents: str) -> None:
@@ -44,7 +44,7 @@ class Teller:
         self._active: Mapping[str, str | None] = {}
         self._spoke = False
 
-    def __call__(self, plane: ControlPlane) -> None:
+    def __call__(self, plane: ControlLoop) -> None:
         found = [f for f in plane.all_findings() if f.severity is not Severity.INFO]
         self._tell_findings(found)
         for name, run in sorted(plane.runs.items()):

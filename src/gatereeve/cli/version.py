@@ -6,7 +6,7 @@ import typer
 
 from gatereeve import __version__
 from gatereeve.core.errors import ProxyError
-from gatereeve.runtime.proxies import envoy_version
+from gatereeve.runtime.local_gates import envoy_version
 
 
 def version() -> None:

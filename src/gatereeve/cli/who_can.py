@@ -19,10 +19,10 @@ from gatereeve.api.world import World
 from gatereeve.cli import folder as folders
 from gatereeve.cli.explain import choose_gate
 from gatereeve.cli.terminal import OUT
-from gatereeve.compile import who_can as matrices
-from gatereeve.compile.locate import locate
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.refs import Origin
+from gatereeve.decide import who_can as matrices
+from gatereeve.decide.locate import locate
 
 
 def who_can(

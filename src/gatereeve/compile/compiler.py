@@ -14,14 +14,15 @@ from functools import partial
 
 from gatereeve.api.gate import GateRequests
 from gatereeve.api.world import GateDoc, ModelDoc, World
-from gatereeve.compile import digests, routing, shards, sharing
-from gatereeve.compile.backends import Plans
-from gatereeve.compile.gathering import Gathered, gather
-from gatereeve.compile.identity import compile_attributes, compile_identity
-from gatereeve.compile.models import ModelPlan
-from gatereeve.compile.people import People, gather_people
-from gatereeve.compile.plans import plan_models, scope_of
-from gatereeve.core import believed, findings
+from gatereeve.compile import digests, routing
+from gatereeve.compile.backends import shared_servers
+from gatereeve.compile.governance.identity import compile_attributes, compile_identity
+from gatereeve.compile.governance.index import GovernanceIndex, index_governance
+from gatereeve.compile.governance.model_policies import compile_model_policies, scope_of
+from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
+from gatereeve.compile.governance.people import People, gather_people
+from gatereeve.compile.virtual_hosts import hosts
+from gatereeve.core import findings, trusted_headers
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import ConfigHash
 from gatereeve.ir.gates import Gate, Ir, Requests
@@ -38,7 +39,7 @@ class Compiled:
     ir: Ir
     findings: tuple[findings.Finding, ...]
     next_change: datetime | None
-    outcome: Outcome = field(compare=False, repr=False)
+    outcome: HostOutcome = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,17 +47,17 @@ class GateOutcome:
     """What was decided for one gate."""
 
     doc: GateDoc
-    plans: Plans
+    plans: ModelPolicies
     routed: routing.RoutedGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
+class HostOutcome:
     """What one compilation knew and the IR does not say: which route is attached where, whose plan
     names which version. gates: by name, as in the World."""
 
     index: routing.Index
-    gathered: Gathered
+    gathered: GovernanceIndex
     people: People
     gates: Mapping[str, GateOutcome]
 
@@ -68,7 +69,7 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
     result. Deterministic: equal documents give equal bytes, whatever their order was.
     """
     memo = memo or Memo()
-    gathered = gather(world, memo)
+    gathered = index_governance(world, memo)
     index = routing.index_world(world, memo)
     people = gather_people(world, memo)
     found = [*world.findings, *gathered.findings, *index.findings, *people.findings]
@@ -91,17 +92,22 @@ def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 -
         ir=Ir(gates=tuple(gates)),
         findings=findings.order(found),
         next_change=min(changes, default=None),
-        outcome=Outcome(index=index, gathered=gathered, people=people, gates=outcomes),
+        outcome=HostOutcome(index=index, gathered=gathered, people=people, gates=outcomes),
     )
 
 
 def _compile_gate(
-    world: World, doc: GateDoc, gathered: Gathered, index: routing.Index, people: People, memo: Memo
+    world: World,
+    doc: GateDoc,
+    gathered: GovernanceIndex,
+    index: routing.Index,
+    people: People,
+    memo: Memo,
 ) -> tuple[Gate, GateOutcome, list[findings.Finding], list[datetime]]:
     identity, found = compile_identity(world, doc)
     attributes, more = compile_attributes(world, doc)
     scope = scope_of(world, doc, identity, attributes, people.directory, memo)
-    plans = plan_models(
+    plans = compile_model_policies(
         world,
         scope,
         gathered,
@@ -109,7 +115,7 @@ def _compile_gate(
         reads=index.services.behind,
         memo=memo,
     )
-    plans = sharing.separate(plans, index.services.versions.shared, memo)
+    plans = shared_servers.separate(plans, index.services.versions.shared, memo)
     routed = routing.route_gate(index, doc, plans)
     problems = [*found, *more, *_weak_tls(doc), *routed.findings]
     for plan in plans.values():
@@ -143,7 +149,9 @@ def _requests(spec: GateRequests) -> Requests:
     )
 
 
-def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) -> ConfigHash:
+def hash_gate(
+    gate: Gate, routed: routing.RoutedGate, plans: ModelPolicies, memo: Memo
+) -> ConfigHash:
     """The content hash of everything in `gate` but its hash.
 
     Hosts, clusters and access rules are hashed shard by shard: what did not change is not encoded.
@@ -157,7 +165,7 @@ def hash_gate(gate: Gate, routed: routing.RoutedGate, plans: Plans, memo: Memo) 
     return ConfigHash(digests.combine(parts))
 
 
-def _shard_hash(shard: shards.Routed, plans: tuple[ModelPlan, ...]) -> str:
+def _shard_hash(shard: hosts.Routed, plans: tuple[ModelPolicy, ...]) -> str:
     access = tuple(plan.access for plan in plans)
     hosts = tuple(sorted(shard.hosts.items()))
     return digests.value_hash((hosts, shard.clusters, access))
@@ -189,12 +197,12 @@ def _unrouted(model: ModelDoc) -> findings.Finding:
 
 
 def _removed_fields(model: ModelDoc, gate: Gate) -> list[findings.Finding]:
-    """Fields of the model that callers send in vain (`core.believed`)."""
+    """Fields of the model that callers send in vain (`core.trusted_headers`)."""
     found = []
     for number, one in enumerate(model.spec.fields):
         name = one.path.lower()
         asked = one.location == "request-header"
-        if asked and believed.removed(gate.requests.identity_headers, [name]):
+        if asked and trusted_headers.removed(gate.requests.identity_headers, [name]):
             path = f"spec.fields[{number}].path"
             found.append(
                 findings.Finding(

@@ -2,7 +2,7 @@
 
 `index_world` reads every route document once and says what it claims on which front of which gate;
 `route_gate` resolves the claims of one gate against its models' plans, front by front, in shards of
-hosts (`shards`). Both take what did not change from the memo.
+hosts (`hosts`). Both take what did not change from the memo.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from gatereeve.api.world import (
     ServiceDoc,
     World,
 )
-from gatereeve.compile import certificates, classes, fronts, hosts, references, services, shards
-from gatereeve.compile.backends import Plans
-from gatereeve.compile.claims import Claimed
-from gatereeve.compile.classes import Classes
-from gatereeve.compile.fronts import Door, Front
-from gatereeve.compile.gateways import Binding, bind
-from gatereeve.compile.hosts import GrantIndex, Grants
-from gatereeve.compile.httproutes import compile_http_route, parents_of
-from gatereeve.compile.ingress import compile_ingress
+from gatereeve.compile.backends import reference_grants, services
+from gatereeve.compile.governance.model_policy import ModelPolicies
+from gatereeve.compile.routes import classes, host_grants, listener_sets
+from gatereeve.compile.routes.classes import Classes
+from gatereeve.compile.routes.gateways import Binding, bind
+from gatereeve.compile.routes.host_grants import GrantIndex, Grants
+from gatereeve.compile.routes.http_routes import compile_http_route, parents_of
+from gatereeve.compile.routes.ingresses import compile_ingress
+from gatereeve.compile.routes.listener_sets import ListenerPort, ListenerSet
+from gatereeve.compile.routes.requests import RouteDocument
+from gatereeve.compile.virtual_hosts import certificates, hosts
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
@@ -47,8 +49,8 @@ class Index:
     parts: the claims, by front. bindings: our Gateways.
     """
 
-    claimed: tuple[Claimed, ...]
-    parts: Mapping[tuple[str, Key | None], shards.Part]
+    claimed: tuple[RouteDocument, ...]
+    parts: Mapping[tuple[str, Key | None], hosts.Part]
     bindings: Mapping[Key, Binding]
     grants: GrantIndex
     classes: Classes
@@ -69,7 +71,7 @@ class RoutedGate:
     listeners: tuple[Listener, ...]
     clusters: tuple[Cluster, ...]
     models: tuple[Key, ...]
-    shards: tuple[shards.Routed, ...]
+    shards: tuple[hosts.Routed, ...]
     fronts: tuple[RoutedFront, ...]
     findings: tuple[Finding, ...]
 
@@ -78,9 +80,9 @@ class RoutedGate:
 class RoutedFront:
     """One front of a gate. served: documents of which some row answers requests there."""
 
-    front: Front
+    front: ListenerSet
     listeners: tuple[Listener, ...]
-    shards: tuple[shards.Routed, ...]
+    shards: tuple[hosts.Routed, ...]
     served: frozenset[Ref]
     findings: tuple[Finding, ...]
 
@@ -99,14 +101,17 @@ def index_world(world: World, memo: Memo) -> Index:
     return Index(
         claimed=claimed,
         parts=memo.get(
-            ("shards.by_front", claimed, shown), partial(shards.by_front, claimed, shown)
+            ("shards.by_front", claimed, shown), partial(hosts.by_front, claimed, shown)
         ),
         bindings=routes.bindings,
         grants=reader.grants,
         classes=reader.classes,
         services=found,
         secrets=certificates.Secrets(
-            secrets=world.secrets, grants=references.index(world, memo), at=world.at, memo=memo
+            secrets=world.secrets,
+            grants=reference_grants.index(world, memo),
+            at=world.at,
+            memo=memo,
         ),
         memo=memo,
         findings=(
@@ -122,7 +127,7 @@ def index_world(world: World, memo: Memo) -> Index:
 class _Read:
     """All documents of one kind of route, and the Gateways that they may name."""
 
-    claimed: tuple[Claimed, ...]
+    claimed: tuple[RouteDocument, ...]
     bindings: Mapping[Key, Binding]
     findings: tuple[Finding, ...]
 
@@ -134,7 +139,7 @@ class _Reader:
         self._world = world
         self._memo = memo
         self.classes = classes.classes_of(world, memo)
-        self.grants = hosts.index(world, memo)
+        self.grants = host_grants.index(world, memo)
 
     def _key(self, kind: str, *documents: tuple[object, ...]) -> tuple[object, ...]:
         namespaces = tuple(self._world.namespaces.values())
@@ -181,7 +186,7 @@ class _Reader:
             name = doc.ref.namespace
             namespace, grants = namespaces.doc(name), namespaces.grants(name)
             make = partial(
-                compile_http_route, doc, parents, grants, hosts.labels_of(name, namespace)
+                compile_http_route, doc, parents, grants, host_grants.labels_of(name, namespace)
             )
             one = memo.get(("http_route", doc, parents, grants, namespace), make)
             claimed.append(one)
@@ -194,7 +199,7 @@ class _Reader:
             name = self.classes.gateway.get(doc.spec.gateway_class_name)
             if name is not None:
                 key = (doc.ref.namespace, doc.ref.name)
-                service = fronts.service_of(self._world, self._world.gates["", name], key)
+                service = listener_sets.service_of(self._world, self._world.gates["", name], key)
                 if service is not None:
                     yield service
 
@@ -205,12 +210,12 @@ class _Reader:
             key = (doc.ref.namespace, doc.ref.name)
             name = self.classes.gateway.get(doc.spec.gateway_class_name, "")
             gate = self._world.gates.get(("", name))
-            service = None if gate is None else fronts.service_of(self._world, gate, key)
+            service = None if gate is None else listener_sets.service_of(self._world, gate, key)
             if service is not None:
                 given[name].append((key, service))
         found: dict[Key, Mapping[int, int]] = {}
         for name, pairs in given.items():
-            found.update(fronts.given_ports(self._world.gates["", name], pairs))
+            found.update(listener_sets.given_ports(self._world.gates["", name], pairs))
         return found
 
     def _bindings(
@@ -255,7 +260,7 @@ class _Namespaces:
     def grants(self, namespace: str) -> Grants:
         found = self._found.get(namespace)
         if found is None:
-            found = hosts.grants_of(self._grants, namespace, self.doc(namespace), self._memo)
+            found = host_grants.grants_of(self._grants, namespace, self.doc(namespace), self._memo)
             self._found[namespace] = found
         return found
 
@@ -265,7 +270,7 @@ def resolve_version(index: Index, version: ModelVersionDoc) -> tuple[Endpoint, .
     return services.version_endpoints(index.services, version)
 
 
-def route_gate(index: Index, gate: GateDoc, plans: Plans) -> RoutedGate:
+def route_gate(index: Index, gate: GateDoc, plans: ModelPolicies) -> RoutedGate:
     """Everything that `gate` serves. plans: of every Model, for this gate.
 
     Findings: of backends, certificates and conflicts; tls-unavailable.
@@ -283,24 +288,26 @@ def route_gate(index: Index, gate: GateDoc, plans: Plans) -> RoutedGate:
     )
 
 
-def _fronts(index: Index, gate: GateDoc) -> list[Front]:
+def _fronts(index: Index, gate: GateDoc) -> list[ListenerSet]:
     """That of the Gate, then those of its Gateways by namespace and name."""
     own = [
         binding.front
         for _, binding in sorted(index.bindings.items())
         if binding.gate == gate.ref.name and binding.front is not None
     ]
-    return [fronts.shared_front(gate, index.classes.opened), *own]
+    return [listener_sets.shared_listener_set(gate, index.classes.opened), *own]
 
 
-def _route_front(index: Index, gate: GateDoc, plans: Plans, front: Front) -> RoutedFront:
-    part = index.parts.get((front.gate, front.gateway), shards.Part())
+def _route_front(
+    index: Index, gate: GateDoc, plans: ModelPolicies, front: ListenerSet
+) -> RoutedFront:
+    part = index.parts.get((front.gate, front.gateway), hosts.Part())
     name = ("shards.split", front.gate, front.gateway is not None)
     claims = index.memo.get(
-        ("shards.split", part), partial(shards.split, part, index.memo.part(name))
+        ("shards.split", part), partial(hosts.split, part, index.memo.part(name))
     )
     chosen = certificates.choose(gate, claims.https_hosts, claims.certificates, index.secrets)
-    lookup = shards.Lookup(
+    lookup = hosts.Lookup(
         gate=gate,
         front=front,
         plans=plans,
@@ -309,7 +316,7 @@ def _route_front(index: Index, gate: GateDoc, plans: Plans, front: Front) -> Rou
         chosen=chosen,
         memo=index.memo,
     )
-    routed = tuple(shards.route(shard, lookup) for shard in claims.shards)
+    routed = tuple(hosts.route(shard, lookup) for shard in claims.shards)
     return RoutedFront(
         front=front,
         listeners=tuple(
@@ -324,10 +331,10 @@ def _route_front(index: Index, gate: GateDoc, plans: Plans, front: Front) -> Rou
 def _listener(
     index: Index,
     gate: GateDoc,
-    front: Front,
-    door: Door,
-    routed: tuple[shards.Routed, ...],
-    chosen: certificates.Chosen,
+    front: ListenerSet,
+    door: ListenerPort,
+    routed: tuple[hosts.Routed, ...],
+    chosen: certificates.ChosenCertificate,
 ) -> Listener:
     """One port of a front."""
     found = [vhost for one in routed for vhost in one.hosts[door.name]]
@@ -348,5 +355,5 @@ def _listener(
     )
 
 
-def _tls_port(front: Front) -> int | None:
+def _tls_port(front: ListenerSet) -> int | None:
     return next((door.shown for door in front.doors if door.protocol == "https"), None)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gatereeve.api.world import SecretDoc
-from gatereeve.compile.servers import Problem
+from gatereeve.compile.report import Problem
 
 TLS_TYPE = "kubernetes.io/tls"
 

@@ -1,6 +1,6 @@
 """What came of a document, as data: conditions, and what each kind's status says besides.
 
-`compile.statuses` makes these values; `status_documents` turns them into the JSON of `.status`. A
+`statuses` makes these values; `status_documents` turns them into the JSON of `.status`. A
 condition carries no time and no observedGeneration: both follow from the object, and equal findings
 must give equal values. Knows no document and no API server.
 

@@ -1,6 +1,6 @@
 """What a cluster has of what an installation needs: facts that were read, and what they mean.
 
-Values only. `sources.kube.survey` reads the facts, `admission.installation` judges them.
+Values only. `sources.kube.installation_facts` reads the facts, `admission.installation` judges them.
 """
 
 from __future__ import annotations

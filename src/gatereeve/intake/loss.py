@@ -34,7 +34,7 @@ _WRITTEN: Final = "access_logs.grpc_access_log.logs_written"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
+class GateCounters:
     """One reading. ended: requests over since the gate started. dropped: log entries it threw away."""
 
     ended: int
@@ -54,7 +54,7 @@ class Loss:
     over_us: int | None = None
 
 
-def counters_of(stats: Mapping[str, int]) -> Counters:
+def counters_of(stats: Mapping[str, int]) -> GateCounters:
     """Read the statistics named by `STATS`. One that is not there yet counts nothing."""
     total = active = 0
     for name, value in stats.items():
@@ -63,7 +63,7 @@ def counters_of(stats: Mapping[str, int]) -> Counters:
         total += value if name.endswith(".downstream_rq_total") else 0
         active += value if name.endswith(".downstream_rq_active") else 0
     dropped = stats.get(_DROPPED, 0)
-    return Counters(
+    return GateCounters(
         # Both count the same requests; where they differ, the larger has seen more.
         ended=max(total - active, stats.get(_WRITTEN, 0) + dropped),
         dropped=dropped,
@@ -108,7 +108,7 @@ class _Run:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class PriorCounts:
     """What the store already has of this life of the gate's process, which began at `began_us`.
 
     received: records of requests that ended in it. lost: told by loss records. sequence: the
@@ -129,9 +129,9 @@ class LossWatch:
     """
 
     def __init__(
-        self, since_us: int, *, settle_s: float = SETTLE_S, told: Told | None = None
+        self, since_us: int, *, settle_s: float = SETTLE_S, told: PriorCounts | None = None
     ) -> None:
-        told = told or Told(began_us=0)
+        told = told or PriorCounts(began_us=0)
         self._since_us = since_us
         self._settle_us = int(settle_s * 1_000_000)
         self._sequence = max(told.sequence, told.received + told.lost)
@@ -153,7 +153,7 @@ class LossWatch:
         self._sequence += 1
         return self._sequence
 
-    def count(self, counters: Counters, answered_us: int) -> None:
+    def count(self, counters: GateCounters, answered_us: int) -> None:
         """Hold a reading that the gate gave before `answered_us` against what is to come."""
         run = self._run
         if counters.ended < run.ended or counters.uptime_s < run.uptime_s:

@@ -1,6 +1,6 @@
 """One entry of Envoy's access log → one `RequestRecord`. Pure, and it never raises.
 
-Where each field stands in the entry is agreed in `ir.recording`. Only what the record names is ever
+Where each field stands in the entry is agreed in `ir.record_fields`. Only what the record names is ever
 read: no header, no token payload beyond the issuer, no query string (tokens end up there), no body.
 Text that a caller chose is cut to a bound. What cannot be translated becomes a record of what is
 known, with outcome `broken` and the reason in `details`: a request is never silently missing.
@@ -20,7 +20,7 @@ import xxhash
 
 from gatereeve.core import records
 from gatereeve.intake import outcomes
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 
 MAX_TEXT: Final = 1024
 MAX_AGENT: Final = 256
@@ -33,8 +33,8 @@ _METHODS: Final = {
 """`RequestMethod`; any other method comes as 0, unnamed."""
 
 
-class _Route(msgspec.Struct, frozen=True):
-    """What `recording.ROUTE_TAG` holds."""
+class _RouteMetadata(msgspec.Struct, frozen=True):
+    """What `record_fields.ROUTE_TAG` holds."""
 
     model: str | None = None
     protocol: str | None = None
@@ -82,9 +82,13 @@ def _translate(
     common, request, response = entry.common_properties, entry.request, entry.response
     given = common.custom_tags
     tags: dict[str, str] = {tag: given[tag] for tag in given}  # dict(given) takes twice as long
-    route = _route(tags[recording.ROUTE_TAG]) if recording.ROUTE_TAG in tags else _NO_ROUTE
+    route = _route(tags[record_fields.ROUTE_TAG]) if record_fields.ROUTE_TAG in tags else _NO_ROUTE
     metadata = common.metadata.filter_metadata
-    ours = metadata[recording.GATE_NAMESPACE].fields if recording.GATE_NAMESPACE in metadata else {}
+    ours = (
+        metadata[record_fields.GATE_NAMESPACE].fields
+        if record_fields.GATE_NAMESPACE in metadata
+        else {}
+    )
     told = _told(tags)
     caller = _caller(told, metadata)
     source_ip = common.downstream_remote_address.socket_address.address or None
@@ -106,7 +110,7 @@ def _translate(
         scheme=request.scheme or None,
         host=_host(request.authority),
         method=_METHODS.get(request.request_method),
-        path=_text(_string(ours, recording.PATH_KEY) or request.path.partition("?")[0]),
+        path=_text(_string(ours, record_fields.PATH_KEY) or request.path.partition("?")[0]),
         protocol=route.protocol,
         source_ip=source_ip,
         sni=_text(common.tls_properties.tls_sni_hostname),
@@ -116,7 +120,7 @@ def _translate(
         purpose=told.purpose,
         operation=route.operation,
         model=route.model,
-        version=tags.get(recording.VERSION_TAG) or None,
+        version=tags.get(record_fields.VERSION_TAG) or None,
         requested_version=route.requested,
         route_rule=route.route_rule,
         rule=rule,
@@ -125,7 +129,7 @@ def _translate(
         if common.upstream_cluster
         else None,
         policy=route.policy,
-        config=_string(ours, recording.CONFIG_KEY),
+        config=_string(ours, record_fields.CONFIG_KEY),
         audit=route.audit,
         cluster=common.upstream_cluster or None,
         upstream=_address(common.upstream_remote_address),
@@ -163,19 +167,19 @@ def _remains(
     )
 
 
-_NO_ROUTE: Final = _Route()
+_NO_ROUTE: Final = _RouteMetadata()
 _EPOCH: Final = "1970-01-01T00:00:00.000000Z"
-_ROUTES: Final = msgspec.json.Decoder(_Route)
+_ROUTES: Final = msgspec.json.Decoder(_RouteMetadata)
 _LISTS: Final = msgspec.json.Decoder(list[object])
 
 
 @functools.lru_cache(maxsize=65_536)
-def _route(text: str) -> _Route:
+def _route(text: str) -> _RouteMetadata:
     # A gate has as many of these texts as routes, and each request names one.
     try:
         return _ROUTES.decode(text)
     except msgspec.MsgspecError as error:
-        raise _NotTranslatableError(f"tag {recording.ROUTE_TAG}: {error}") from error
+        raise _NotTranslatableError(f"tag {record_fields.ROUTE_TAG}: {error}") from error
 
 
 @functools.lru_cache(maxsize=4096)
@@ -197,7 +201,7 @@ def _duration_us(common: Any) -> int | None:
 
 def _code(response: Any) -> str | None:
     """The refusal code that the caller got; "-" is Envoy's word for none."""
-    code: str = response.response_headers.get(recording.CODE_HEADER, "")
+    code: str = response.response_headers.get(record_fields.CODE_HEADER, "")
     return code if code not in {"", "-"} else None
 
 
@@ -220,7 +224,7 @@ def _address(address: Any) -> str | None:
     return address.pipe.path or None
 
 
-class _Told(NamedTuple):
+class _TagValues(NamedTuple):
     """What the numbered and named tags say, read in one pass. groups: a JSON list, or None."""
 
     provider: str | None
@@ -230,7 +234,7 @@ class _Told(NamedTuple):
     purpose: str | None
 
 
-def _told(tags: Mapping[str, str]) -> _Told:
+def _told(tags: Mapping[str, str]) -> _TagValues:
     """Of several regions or purposes the one of the lowest number, in lower case."""
     provider = proved = None
     regions: list[tuple[int, str]] = []
@@ -245,10 +249,10 @@ def _told(tags: Mapping[str, str]) -> _Told:
             purposes.append((int(rest), value))
         elif kind == _ID:
             provider, proved = rest, value
-    return _Told(
+    return _TagValues(
         provider=provider,
         id=proved,
-        groups=tags.get(recording.groups_tag(provider)) if provider else None,
+        groups=tags.get(record_fields.groups_tag(provider)) if provider else None,
         region=min(regions)[1].lower() if regions else None,
         purpose=min(purposes)[1].lower() if purposes else None,
     )
@@ -263,11 +267,11 @@ def _parted(tag: str) -> tuple[str, str]:
 
 _ID, _REGION, _PURPOSE = (
     tag.partition("/")[0]
-    for tag in (recording.id_tag(""), recording.region_tag(0), recording.purpose_tag(0))
+    for tag in (record_fields.id_tag(""), record_fields.region_tag(0), record_fields.purpose_tag(0))
 )
 
 
-def _caller(told: _Told, metadata: Any) -> records.Caller:
+def _caller(told: _TagValues, metadata: Any) -> records.Caller:
     if told.provider is not None:
         return records.Caller(
             provider=told.provider,
@@ -277,16 +281,16 @@ def _caller(told: _Told, metadata: Any) -> records.Caller:
             groups=_groups(told.groups),
         )
     return (
-        _proved(metadata, recording.APIKEY_NAMESPACE, "apikey")
-        or _proved(metadata, recording.MTLS_NAMESPACE, "mtls")
+        _proved(metadata, record_fields.APIKEY_NAMESPACE, "apikey")
+        or _proved(metadata, record_fields.MTLS_NAMESPACE, "mtls")
         or records.Caller()
     )
 
 
 def _issuer(metadata: Any, provider: str) -> str | None:
-    if recording.JWT_NAMESPACE not in metadata:
+    if record_fields.JWT_NAMESPACE not in metadata:
         return None
-    payloads = metadata[recording.JWT_NAMESPACE].fields
+    payloads = metadata[record_fields.JWT_NAMESPACE].fields
     if provider not in payloads:
         return None
     return _string(payloads[provider].struct_value.fields, "iss")
@@ -323,23 +327,23 @@ def _proved(
 
 def _rules(metadata: Any) -> tuple[str | None, tuple[str, ...]]:
     """The rule that decided, and what shadow policies would have done."""
-    if recording.RBAC_NAMESPACE not in metadata:
+    if record_fields.RBAC_NAMESPACE not in metadata:
         return None, ()
-    found = metadata[recording.RBAC_NAMESPACE].fields
-    stage = _string(found, recording.STAGE_ID)
+    found = metadata[record_fields.RBAC_NAMESPACE].fields
+    stage = _string(found, record_fields.STAGE_ID)
     policy = None
     if stage is not None:
-        if stage.startswith(recording.DENY_STAGE + "|"):
+        if stage.startswith(record_fields.DENY_STAGE + "|"):
             policy = stage
-    elif _string(found, recording.ALLOW_RESULT) == "allowed":
-        policy = _string(found, recording.ALLOW_ID)
-    shadow = recording.shadow_of(
-        _if(found, recording.SHADOW_DENY_RESULT, "denied", recording.SHADOW_DENY_ID),
-        _if(found, recording.SHADOW_ALLOW_RESULT, "allowed", recording.SHADOW_ALLOW_ID),
-        allow_denied=_string(found, recording.SHADOW_ALLOW_RESULT) == "denied",
+    elif _string(found, record_fields.ALLOW_RESULT) == "allowed":
+        policy = _string(found, record_fields.ALLOW_ID)
+    shadow = record_fields.shadow_of(
+        _if(found, record_fields.SHADOW_DENY_RESULT, "denied", record_fields.SHADOW_DENY_ID),
+        _if(found, record_fields.SHADOW_ALLOW_RESULT, "allowed", record_fields.SHADOW_ALLOW_ID),
+        allow_denied=_string(found, record_fields.SHADOW_ALLOW_RESULT) == "denied",
     )
-    rule = recording.rule_of(policy) if policy else None
-    return (None if rule == recording.ORDINARY else rule or None), shadow
+    rule = record_fields.rule_of(policy) if policy else None
+    return (None if rule == record_fields.ORDINARY else rule or None), shadow
 
 
 def _if(found: Any, result_key: str, result: str, id_key: str) -> str | None:
@@ -351,7 +355,7 @@ def _split_key(
 ) -> str | None:
     for key in sticky:
         value = {
-            "header": _string(ours, recording.STICKY_KEY),
+            "header": _string(ours, record_fields.STICKY_KEY),
             "principal": principal,
             "address": address,
         }.get(key)

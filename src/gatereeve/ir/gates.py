@@ -1,6 +1,6 @@
 """One gate, whole: the root of the IR, and its content hash.
 
-Everything is in one total order (`compile.order`), so that equal documents give equal bytes.
+Everything is in one total order (`compile.routes.route_order`), so that equal documents give equal bytes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gatereeve.core import believed
+from gatereeve.core import trusted_headers
 from gatereeve.core.refs import ConfigHash, Origin
 from gatereeve.ir.access import Access
 from gatereeve.ir.clusters import Cluster
@@ -62,13 +62,13 @@ class Requests:
     """What the gate asks of requests beyond HTTP.
 
     plain_ordinary_paths: paths of ordinary routes must mean the same when decoded again; those of
-    governed routes always must, and more (`core.plain`).
-    identity_headers: names in lower case that models do not get beside `believed.ALWAYS`; `*` ends a
+    governed routes always must, and more (`core.plain_values`).
+    identity_headers: names in lower case that models do not get beside `trusted_headers.ALWAYS`; `*` ends a
     beginning.
     """
 
     plain_ordinary_paths: bool = True
-    identity_headers: tuple[str, ...] = believed.IDENTITY
+    identity_headers: tuple[str, ...] = trusted_headers.IDENTITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ class Governance:
     model: `namespace/name`, also the key into `Gate.access`. policy: hash of all
     that decides about this model on this gate. route_rule: which rollout rule chose the versions
     (`match[0]`, a name, `split`, `requested`, `default`). requested: a version the request named.
-    caller_headers: what the gate says to the model about the request (`ir.reading.CALLER_HEADERS`).
+    caller_headers: what the gate says to the model about the request (`ir.header_access.CALLER_HEADERS`).
     """
 
     model: str

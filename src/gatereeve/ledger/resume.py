@@ -17,7 +17,7 @@ from gatereeve.ledger.jsonl import EVERY_GATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class RecordedCounts:
     """received: request records of requests that began in it. lost: what loss records told since.
 
     sequence: the highest number given to any record of the process's name.
@@ -28,7 +28,7 @@ class Kept:
     sequence: int = 0
 
 
-def count(directory: Path, node: str, began_us: int) -> Kept:
+def count(directory: Path, node: str, began_us: int) -> RecordedCounts:
     """What is kept of `node` since `began_us`. Raises RecordError when it cannot be read."""
     began = records.instant(datetime.fromtimestamp(began_us / 1_000_000, UTC))
     received = lost = sequence = 0
@@ -42,7 +42,7 @@ def count(directory: Path, node: str, began_us: int) -> Kept:
             sequence = max(sequence, record.sequence)
         elif isinstance(record, records.LossRecord) and record.node in (node, EVERY_GATE):
             lost += record.lost if record.at > began else 0
-    return Kept(received=received, lost=lost, sequence=sequence)
+    return RecordedCounts(received=received, lost=lost, sequence=sequence)
 
 
 def _first_since(directory: Path, began_us: int) -> segments.Position | None:

@@ -78,7 +78,7 @@ class Expected:
 
 
 @dataclasses.dataclass(slots=True)
-class Seen:
+class ActiveState:
     """What a gate reported of each route configuration when it was last found active, and which
     version that was. A report is a content hash: it means the same version for ever, also after the
     gate's restart. So only what changed has to be looked at.
@@ -108,7 +108,7 @@ def expected_of(snapshot: snap.Snapshot) -> Expected:
     )
 
 
-class Prover(Protocol):
+class ActivationVerifier(Protocol):
     """A gate that can be asked to prove what it runs, here or elsewhere. One question at a time."""
 
     async def wait_active(self, expected: Expected, *, timeout_s: float) -> None:
@@ -116,12 +116,12 @@ class Prover(Protocol):
         ...
 
 
-class AdminProver:
-    """Asks a gate on this machine, over its admin; remembers what it saw (`Seen`)."""
+class AdminVerifier:
+    """Asks a gate on this machine, over its admin; remembers what it saw (`ActiveState`)."""
 
     def __init__(self, gate: admin.Admin) -> None:
         self._admin = gate
-        self._seen = Seen()
+        self._seen = ActiveState()
 
     async def wait_active(self, expected: Expected, *, timeout_s: float) -> None:
         await wait_active(self._admin, expected, seen=self._seen, timeout_s=timeout_s)
@@ -143,20 +143,20 @@ async def is_configured(gate: admin.Admin) -> bool:
     return listening > 0 and not any(gauges.values()) and await gate.is_ready()
 
 
-async def is_active(gate: admin.Admin, expected: Expected, seen: Seen | None = None) -> bool:
+async def is_active(gate: admin.Admin, expected: Expected, seen: ActiveState | None = None) -> bool:
     """Whether the gate runs the expected versions now. Raises ProxyError when it cannot be asked.
 
     seen: what earlier calls found at this gate; renewed when the answer is yes. Endpoints are not
     compared: they change on their own, faster than snapshots.
     """
-    return not await _lacking(gate, expected, Seen() if seen is None else seen)
+    return not await _lacking(gate, expected, ActiveState() if seen is None else seen)
 
 
 async def wait_active(
     gate: admin.Admin,
     expected: Expected,
     *,
-    seen: Seen | None = None,
+    seen: ActiveState | None = None,
     timeout_s: float = 10.0,
 ) -> None:
     """Return once the gate runs the expected versions. seen: as in `is_active`.
@@ -164,7 +164,7 @@ async def wait_active(
     Raises ProxyTimeoutError when it does not within the deadline, for example because it rejected a
     part (see `AdsServer.status`) or does not answer.
     """
-    seen = Seen() if seen is None else seen
+    seen = ActiveState() if seen is None else seen
     seen.waits, lacking = 0, "it does not answer"
     try:
         async with asyncio.timeout(timeout_s):
@@ -179,14 +179,14 @@ async def wait_active(
         ) from error
 
 
-async def _lacking_now(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
+async def _lacking_now(gate: admin.Admin, expected: Expected, seen: ActiveState) -> str:
     try:
         return await _lacking(gate, expected, seen)
     except errors.ProxyTimeoutError:
         return "it does not answer"  # it may be restarting; the deadline decides
 
 
-async def _lacking(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
+async def _lacking(gate: admin.Admin, expected: Expected, seen: ActiveState) -> str:
     """What is missing until the gate runs the expected versions, for people; "" for nothing."""
     texts = await gate.texts(_WHOLE)
     if lacking := _other_type(texts, expected):
@@ -213,7 +213,7 @@ async def _lacking(gate: admin.Admin, expected: Expected, seen: Seen) -> str:
 
 
 async def _runs_routes(
-    gate: admin.Admin, expected: Expected, reported: Mapping[str, str], seen: Seen
+    gate: admin.Admin, expected: Expected, reported: Mapping[str, str], seen: ActiveState
 ) -> bool:
     """A report says which response carried a route configuration: one of its own, one of the whole
     set, or an earlier one, which `seen` knows. Whatever else is asked for by name."""
@@ -274,7 +274,7 @@ async def _other_filters(
     return sorted(name for name, version in unclear.items() if running.get(name) != version)
 
 
-def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> str:
+def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: ActiveState) -> str:
     """Whether something warms, a scope is left over, or a connection has other terms than now."""
     draining = warming = 0
     for name, value in gauges.items():
@@ -291,7 +291,7 @@ def _unsettled(gauges: Mapping[str, int], expected: Expected, seen: Seen) -> str
     return ""
 
 
-async def _workers_have_it(gate: admin.Admin, expected: Expected, seen: Seen) -> bool:
+async def _workers_have_it(gate: admin.Admin, expected: Expected, seen: ActiveState) -> bool:
     """Whether every worker has taken the last change. Envoy counts what it took content for, and
     when that was taken everywhere."""
     if snap.SEAL not in expected.filters:

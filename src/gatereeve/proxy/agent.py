@@ -5,7 +5,7 @@ controller needs. So the agent beside it takes one question, over gRPC with mutu
 these versions?", waits until it does or the time is over, and says yes or no. Only a certificate of
 a controller may ask; the answer counts only under a certificate of the Gate. It can change nothing.
 
-The question is `activation.Expected` as JSON, the answer `Answer`; both ends are ours.
+The question is `activation.Expected` as JSON, the answer `VerifyResponse`; both ends are ours.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _OPTIONS: Final = [
 ]
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the gate runs `expected`, at latest in `timeout_s`."""
 
     expected: activation.Expected
     timeout_s: float
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class VerifyResponse(msgspec.Struct, frozen=True, kw_only=True):
     """active: it runs what was asked for. why: why not, for people."""
 
     active: bool
@@ -50,7 +50,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def serve(
-    address: str, tls: Callable[[], MutualTls], prover: activation.Prover
+    address: str, tls: Callable[[], MutualTls], prover: activation.ActivationVerifier
 ) -> AsyncIterator[int]:
     """Answer at `address` (`host:port`) until left; gives the port. tls: asked at each handshake.
 
@@ -62,8 +62,8 @@ async def serve(
         try:
             await prover.wait_active(asked.expected, timeout_s=min(asked.timeout_s, _LONGEST_S))
         except errors.ProxyError as error:
-            return msgspec.json.encode(Answer(active=False, why=str(error)))
-        return msgspec.json.encode(Answer(active=True))
+            return msgspec.json.encode(VerifyResponse(active=False, why=str(error)))
+        return msgspec.json.encode(VerifyResponse(active=True))
 
     server = grpc.aio.server(options=_OPTIONS)
     handler = grpc.method_handlers_generic_handler(
@@ -81,19 +81,19 @@ async def serve(
         await server.stop(grace=None)
 
 
-async def _admitted(body: bytes, context: Any) -> Question:
+async def _admitted(body: bytes, context: Any) -> VerifyRequest:
     """The question of a controller; anybody else's call is ended."""
     uris = context.auth_context().get("peer_uri", ())
     if peers.CONTROLLER_URI.encode() not in uris:
         await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only controllers may ask")
     try:
-        return msgspec.json.decode(body, type=Question)
+        return msgspec.json.decode(body, type=VerifyRequest)
     except msgspec.MsgspecError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not understood: {error}")
         raise  # never: abort does not return
 
 
-class AgentProver:
+class AgentVerifier:
     """Asks one agent, over one connection for as long as our certificate is the same and it answers."""
 
     def __init__(self, gate: str, address: str, tls: Callable[[], MutualTls]) -> None:
@@ -116,12 +116,12 @@ class AgentProver:
 
     async def wait_active(self, expected: activation.Expected, *, timeout_s: float) -> None:
         """As `activation.Prover`."""
-        question = msgspec.json.encode(Question(expected=expected, timeout_s=timeout_s))
+        question = msgspec.json.encode(VerifyRequest(expected=expected, timeout_s=timeout_s))
         try:
             channel = await self._channel()
             ask = channel.unary_unary(f"/{_SERVICE}/{_METHOD}")
             body = await ask(question, timeout=timeout_s + _SLACK_S)
-            answer = msgspec.json.decode(body, type=Answer)
+            answer = msgspec.json.decode(body, type=VerifyResponse)
         except grpc.aio.AioRpcError as error:
             await self.aclose()
             raise errors.ProxyTimeoutError(

@@ -18,7 +18,7 @@ from typing import Final
 
 from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.proxy import quarantine
-from gatereeve.proxy.quarantine import Out, Unit
+from gatereeve.proxy.quarantine import ExcludedDocuments, Unit
 from gatereeve.proxy.xds import snapshot as snap
 
 _REMEMBERED: Final = 4
@@ -49,7 +49,7 @@ class Culprit:
 @dataclass(frozen=True, slots=True)
 class _Published:
     wanted: Gate
-    out: Out
+    out: ExcludedDocuments
     gate: Gate
     snapshot: snap.Snapshot
 
@@ -102,23 +102,30 @@ class Isolation:
         kept = (tuple(unit for unit in group if unit in now) for group in self._waiting)
         self._waiting = deque(group for group in kept if group)
 
-    def admitted(self, gate: Gate) -> tuple[Gate, Out]:
+    def admitted(self, gate: Gate) -> tuple[Gate, ExcludedDocuments]:
         """Of what the documents say, what to publish: without the culprits, and without what waits to
         be tried; and what these are."""
         self._follow(gate)
         self.has_changed = False
         units = self._out
         frame = self._frame if gate.origin in units else None
-        out = Out(units=units, deep=self._deep & units, frame=frame)
+        out = ExcludedDocuments(units=units, deep=self._deep & units, frame=frame)
         return quarantine.without(gate, out), out
 
-    def published(self, wanted: Gate, out: Out, gate: Gate, snapshot: snap.Snapshot) -> None:
+    def published(
+        self, wanted: Gate, out: ExcludedDocuments, gate: Gate, snapshot: snap.Snapshot
+    ) -> None:
         """This gate was handed out, which `admitted` made of `wanted`."""
         self._published.append(_Published(wanted, out, gate, snapshot))
         self._answered.clear()
 
     def unmade(
-        self, wanted: Gate, out: Out, gate: Gate, rejection: Rejection, has_accepted: HasAccepted
+        self,
+        wanted: Gate,
+        out: ExcludedDocuments,
+        gate: Gate,
+        rejection: Rejection,
+        has_accepted: HasAccepted,
     ) -> bool:
         """As `rejected`, of a gate that could not even be handed out because of one resource."""
         nothing = snap.Snapshot(version=gate.hash, resources={})

@@ -53,7 +53,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Out:
+class ExcludedDocuments:
     """What is taken out of a gate. deep: those of the units whose hosts refuse everything, because
     even the refusals in place of their rows were rejected.
 
@@ -126,7 +126,7 @@ def _called(units: Collection[Unit]) -> frozenset[str]:
     return frozenset(unit.ref.name for unit in units)
 
 
-def without(gate: Gate, out: Out) -> Gate:
+def without(gate: Gate, out: ExcludedDocuments) -> Gate:
     """The gate in which these are taken out, under a hash of its own; itself when there are none."""
     if not out:
         return gate
@@ -159,7 +159,7 @@ def without(gate: Gate, out: Out) -> Gate:
     )
 
 
-def _hash(gate: Gate, out: Out) -> ConfigHash:
+def _hash(gate: Gate, out: ExcludedDocuments) -> ConfigHash:
     said = (
         gate.hash,
         sorted(map(str, out.units)),
@@ -287,7 +287,9 @@ def _narrowed_identity(old: Identity, new: Identity) -> Identity:
     )
 
 
-def _host(host: VirtualHost, out: Out, gone: set[str], called: frozenset[str]) -> VirtualHost:
+def _host(
+    host: VirtualHost, out: ExcludedDocuments, gone: set[str], called: frozenset[str]
+) -> VirtualHost:
     """Itself when nothing of it is taken out, so that it is not built again."""
     if not gone and not _rows_of(host, out.units, called):
         return host

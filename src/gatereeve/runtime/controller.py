@@ -15,43 +15,44 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from gatereeve.admission.changers import Departures
+from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.pki import certificate_plan
+from gatereeve.pki.issuer import Issuer
+from gatereeve.pki.mounted import MountedCertificates
 from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings, MutualTls, TcpListener
 from gatereeve.proxy.xds.session import Discipline
-from gatereeve.runtime import certificates, control, heap, metrics, web
-from gatereeve.runtime.changes import Changes
-from gatereeve.runtime.cluster import ClusterPlace
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime import control_socket, garbage_collection, metrics, web
+from gatereeve.runtime.admission_webhook import AdmissionWebhook, Clients
+from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.cluster_environment import ClusterEnvironment
+from gatereeve.runtime.control_loop import ControlLoop
 from gatereeve.runtime.digests import Digests
-from gatereeve.runtime.documents import DocumentNotes
-from gatereeve.runtime.door import Clients, Door
-from gatereeve.runtime.governed import Governed
-from gatereeve.runtime.issuer import Issuer
-from gatereeve.runtime.keeping import LastGoodKeeper
-from gatereeve.runtime.key_memory import KeyMemory
-from gatereeve.runtime.mounted import Mounted
-from gatereeve.runtime.places import Beside, FolderPlace, Place, Retrieve
-from gatereeve.runtime.roster import Elsewhere, Roster
+from gatereeve.runtime.document_records import DocumentRecords
+from gatereeve.runtime.environment import Environment, FolderEnvironment, Retrieve, TaskInputs
+from gatereeve.runtime.expiry_timer import ExpiryTimer
+from gatereeve.runtime.governed_addresses import GovernedAddresses
+from gatereeve.runtime.key_set_cache import KeySetCache
+from gatereeve.runtime.last_good_saver import LastGoodSaver
+from gatereeve.runtime.remote_gates import RemoteGateDiscovery, RemoteGates
 from gatereeve.runtime.settings import ClusterSettings, ControllerSettings, prepare, prepare_state
+from gatereeve.runtime.signals import stop_event, unless_stopped
 from gatereeve.runtime.status import controller_status
-from gatereeve.runtime.stopping import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
-from gatereeve.runtime.windows import Windows
 from gatereeve.sources.jwks import KeySets
 
 _LOG = logging.getLogger(__name__)
 
-Announce = Callable[[ControlPlane], None]
+Announce = Callable[[ControlLoop], None]
 """Called whenever something changed that a person who watches wants to know."""
 
 
 class Certificates(Protocol):
-    """Our certificates, issued here (`issuer.Issuer`) or elsewhere (`mounted.Mounted`)."""
+    """Our certificates, issued here (`issuer.Issuer`) or elsewhere (`mounted.MountedCertificates`)."""
 
     def tls(self) -> MutualTls: ...
 
@@ -71,16 +72,16 @@ async def controller(settings: ControllerSettings, announce: Announce) -> None:
     prepare_state(settings.state)
     clock = SystemClock()
     recorder = open_store(settings.state.root, clock)
-    heap.begin()
+    garbage_collection.begin()
     try:
         async with asyncio.TaskGroup() as group:
-            house = _House(settings, clock, recorder, Supervisor(group), announce)
+            house = ControllerProcess(settings, clock, recorder, Supervisor(group), announce)
             await house.live(stop)
     finally:
         recorder.close()
 
 
-class _House:
+class ControllerProcess:
     """The parts of one running controller and how they are connected."""
 
     def __init__(
@@ -95,7 +96,7 @@ class _House:
         self._clock = clock
         self._supervisor = supervisor
         self._announce = announce
-        memory = KeyMemory(settings.state.key_sets)
+        memory = KeySetCache(settings.state.key_sets)
         self._keys = KeySets(self._wake, clock, remembered=memory.load(), remember=memory.save)
         self._place = _place(settings, clock, self._keys.retrieved, self._led)
         _LOG.info("reading %s; state in %s", self._place.name, settings.state.root)
@@ -103,7 +104,7 @@ class _House:
         if settings.mounted is None:
             self._certificates: Certificates = self._make_issuer()
         else:
-            self._certificates = Mounted(settings.mounted)
+            self._certificates = MountedCertificates(settings.mounted)
         self._server = AdsServer(
             AdsSettings(
                 tcp=TcpListener(address=settings.xds, tls=self._certificates.tls),
@@ -112,49 +113,51 @@ class _House:
             clock=clock,
             observer=self._observe,
         )
-        self._changes = Changes(recorder, clock)
-        departures = Departures(clock)
+        self._changes = ChangeRecords(recorder, clock)
+        departures = DeletionLog(clock)
         self._digests = Digests(settings.state.documents)
         self._digests.load()
-        self._door: Door | None = None
+        self._door: AdmissionWebhook | None = None
         if settings.webhook:
             clients = None
             if settings.webhook_clients is not None:
                 clients = Clients(
                     authority=settings.webhook_clients, names=settings.webhook_client_names
                 )
-            self._door = Door(settings.webhook, self._webhook_tls, clock, departures, clients)
-        self._plane = ControlPlane(
+            self._door = AdmissionWebhook(
+                settings.webhook, self._webhook_tls, clock, departures, clients
+            )
+        self._plane = ControlLoop(
             clock=clock,
             server=self._server,
             changes=self._changes,
-            documents=DocumentNotes(self._changes, clock, self._digests, departures),
+            documents=DocumentRecords(self._changes, clock, self._digests, departures),
             find_place=lambda _gate: "",  # gates listen elsewhere
             on_gates=self._follow,
             on_active=self._tell,
-            governed=Governed(self._place.memory),
+            governed=GovernedAddresses(self._place.memory),
         )
-        self._roster = Roster(self._plane, supervisor, self._certificates.tls)
-        self._elsewhere = Elsewhere(
+        self._roster = RemoteGates(self._plane, supervisor, self._certificates.tls)
+        self._elsewhere = RemoteGateDiscovery(
             self._roster,
             settings.gates,
             gates=self._plane.runs.keys,
             is_leading=self._place.leader.is_leading,
         )
-        self._windows = Windows(clock, lambda: self._plane.next_change, self._place.source.wake)
-        self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
+        self._windows = ExpiryTimer(clock, lambda: self._plane.next_change, self._place.source.wake)
+        self._keeper = LastGoodSaver(settings.state, self._server, self._plane)
         self._stopping = False
 
     def _webhook_tls(self) -> MutualTls | None:
         """A mounted certificate has all our names; ours has one of its own for the webhook."""
         if self._issuer is None:
             return self._certificates.tls()
-        return self._issuer.bundle(certificates.WEBHOOK)
+        return self._issuer.bundle(certificate_plan.WEBHOOK)
 
     def _make_issuer(self) -> Issuer:
-        own = [certificates.of_controller(self._settings.xds_names)]
+        own = [certificate_plan.of_controller(self._settings.xds_names)]
         if self._settings.webhook_names:
-            own.append(certificates.of_webhook(self._settings.webhook_names))
+            own.append(certificate_plan.of_webhook(self._settings.webhook_names))
         self._issuer = Issuer(
             self._place.store,
             clock=self._clock,
@@ -169,8 +172,8 @@ class _House:
         with web.listen(self._settings.http) as place:
             keep("health", partial(web.serve_health, place, self._unready, self._measure))
             keep("control socket",
-                 partial(control.serve, self._settings.state.control_socket, self._status))  # fmt: skip
-            beside = Beside(plane=self._plane, changes=self._changes, webhook=self._webhook_tls)
+                 partial(control_socket.serve, self._settings.state.control_socket, self._status))  # fmt: skip
+            beside = TaskInputs(plane=self._plane, changes=self._changes, webhook=self._webhook_tls)
             for name, work in self._place.works(beside).items():
                 keep(name, work)
             if self._door is not None:
@@ -204,7 +207,7 @@ class _House:
         await self._plane.apply(world)
         if self._door is not None:
             self._door.see(self._plane.world or world)
-        heap.settle()
+        garbage_collection.settle()
         self._windows.applied()
         self._tell()
 
@@ -261,8 +264,12 @@ class _House:
 
 def _place(
     settings: ControllerSettings, clock: Clock, retrieved: Retrieve, on_leading: Callable[[], None]
-) -> Place:
+) -> Environment:
     if isinstance(settings.documents, ClusterSettings):
-        return ClusterPlace(settings, settings.documents, clock, retrieved, on_leading=on_leading)
+        return ClusterEnvironment(
+            settings, settings.documents, clock, retrieved, on_leading=on_leading
+        )
     prepare(settings.certificates, hint="name another --store")
-    return FolderPlace(settings.documents, settings.state, settings.certificates, clock, retrieved)
+    return FolderEnvironment(
+        settings.documents, settings.state, settings.certificates, clock, retrieved
+    )

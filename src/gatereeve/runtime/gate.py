@@ -13,13 +13,14 @@ from functools import partial
 from itertools import chain
 
 from gatereeve.core.protocols import Clock
-from gatereeve.proxy import activation, agent, bootstrap, drain, local
+from gatereeve.pki.mounted import MountedCertificates
+from gatereeve.proxy import activation, agent, bootstrap, drain
 from gatereeve.proxy.admin import Admin
-from gatereeve.runtime import gate_life, metrics, web
-from gatereeve.runtime.mounted import Mounted
+from gatereeve.proxy.local import envoy_process
+from gatereeve.runtime import envoy_lifecycle, metrics, web
 from gatereeve.runtime.readiness import Readiness
 from gatereeve.runtime.settings import GateSettings, prepare
-from gatereeve.runtime.stopping import stop_event, unless_stopped
+from gatereeve.runtime.signals import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
 _LOG = logging.getLogger(__name__)
@@ -33,27 +34,27 @@ async def gate(settings: GateSettings) -> None:
     stop = stop_event(f"clients have up to {settings.drain_longest_s:.0f} s to leave")
     paths = settings.paths
     prepare(paths.root, paths.envoy, hint="name another --run")
-    binary = await local.find_envoy()
+    binary = await envoy_process.find_envoy()
     async with asyncio.TaskGroup() as group:
-        house = _House(settings, SystemClock(), binary, Supervisor(group))
+        house = GateProcess(settings, SystemClock(), binary, Supervisor(group))
         await house.live(stop)
 
 
-class _House:
+class GateProcess:
     """The parts of one running gate and how they are connected."""
 
     def __init__(
         self,
         settings: GateSettings,
         clock: Clock,
-        binary: local.EnvoyBinary,
+        binary: envoy_process.EnvoyBinary,
         supervisor: Supervisor,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._binary = binary
         self._supervisor = supervisor
-        self._certificates = Mounted(settings.certificates)
+        self._certificates = MountedCertificates(settings.certificates)
         self._admin = Admin(settings.paths.admin_socket)
         self._readiness = Readiness(self._admin)
         self._restarts = 0
@@ -73,12 +74,12 @@ class _House:
         keep("readiness", self._readiness.run)
         keep("agent", self._answer)
         settings = self._local_settings()
-        async with local.LocalEnvoy(settings, clock=self._clock, observer=self._observe):
+        async with envoy_process.LocalEnvoy(settings, clock=self._clock, observer=self._observe):
             await stop.wait()
             self._readiness.leaving()
         self._settings.paths.life.unlink(missing_ok=True)
 
-    def _local_settings(self) -> local.LocalSettings:
+    def _local_settings(self) -> envoy_process.LocalSettings:
         settings, paths = self._settings, self._settings.paths
         tls = bootstrap.TlsFiles(
             certificates=settings.certificates.absolute(),
@@ -102,7 +103,7 @@ class _House:
                 heap_bytes=settings.heap_bytes,
             )
         )
-        return local.LocalSettings(
+        return envoy_process.LocalSettings(
             binary=self._binary.path,
             bootstrap=bootstrap.to_json(message),
             run_dir=paths.envoy,
@@ -118,16 +119,16 @@ class _House:
 
     async def _answer(self) -> None:
         """The agent, for as long as we run."""
-        prover = activation.AdminProver(self._admin)
+        prover = activation.AdminVerifier(self._admin)
         async with agent.serve(self._settings.agent, self._certificates.tls, prover):
             await asyncio.Event().wait()
 
-    def _observe(self, event: local.EnvoyEvent, /) -> None:
-        if isinstance(event, local.Starting):
-            gate_life.note(self._settings.paths.life, self._clock.now())
-        elif isinstance(event, local.Started):
+    def _observe(self, event: envoy_process.EnvoyEvent, /) -> None:
+        if isinstance(event, envoy_process.Starting):
+            envoy_lifecycle.note(self._settings.paths.life, self._clock.now())
+        elif isinstance(event, envoy_process.Started):
             _LOG.info("Envoy %s is started (pid %d)", self._binary.version, event.pid)
-        elif isinstance(event, local.Died):
+        elif isinstance(event, envoy_process.Died):
             self._restarts += 1
             self._readiness.began_anew()
             _LOG.warning("Envoy ended (%d); another in %.1f s", event.code, event.restart_in_s)

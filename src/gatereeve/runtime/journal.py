@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from gatereeve.runtime import private_file
+from gatereeve.pki import private_file
 
 _LOG = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ _NOWHERE: Final = yaml.Lines({"": 0}, array("I", [0]), 0)
 
 
 class LastDocuments:
-    """Implements `sources.files.Memory`. One caller at a time; `load` before the first `save`."""
+    """Implements `sources.folder.folder_source.Memory`. One caller at a time; `load` before the first `save`."""
 
     def __init__(self, path: Path, folder: Path) -> None:
         self._path = path

@@ -21,10 +21,10 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from gatereeve.admission.server import BUCKETS_S, OUTCOMES, Counts
 from gatereeve.core.findings import Severity
 from gatereeve.core.protocols import Clock
-from gatereeve.intake.accesslog import AccessLog
+from gatereeve.intake.access_log import AccessLog
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.control_loop import ControlLoop
 
 Sample = tuple[Sequence[str], float]
 """The values of a metric's labels, and its own. Of a histogram: the bucket's bound, and how many
@@ -167,7 +167,7 @@ Measured = Iterator[tuple[Metric, Iterable[Sample]]]
 
 
 def of_controller(
-    plane: ControlPlane, server: AdsServer, clock: Clock, *, leading: bool
+    plane: ControlLoop, server: AdsServer, clock: Clock, *, leading: bool
 ) -> Measured:
     """What a controller measures of its control plane."""
     counters, now = server.counters, clock.now()

@@ -3,7 +3,7 @@
 It listens on a Unix socket in a directory that both share, and holds the gate's own counters against
 what came. The gate never waits for it: while it is away or slow, Envoy drops entries and counts
 them, and what was dropped is found and told, to the number, also by its successor: the store says
-what was received of this life of the gate (`gate_life`), the gate says what it answered.
+what was received of this life of the gate (`envoy_lifecycle`), the gate says what it answered.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Final
 
 from gatereeve.core.errors import ProxyError
 from gatereeve.core.protocols import Clock
-from gatereeve.intake import accesslog, loss
+from gatereeve.intake import access_log, loss
 from gatereeve.ledger import resume
 from gatereeve.ledger.jsonl import JsonLines, open_store
 from gatereeve.proxy import bootstrap
 from gatereeve.proxy.admin import Admin
-from gatereeve.runtime import gate_life, metrics, web
-from gatereeve.runtime.gate_life import Life
+from gatereeve.runtime import envoy_lifecycle, metrics, web
+from gatereeve.runtime.envoy_lifecycle import EnvoyLifecycle
 from gatereeve.runtime.settings import RecorderSettings, prepare
-from gatereeve.runtime.stopping import stop_event
+from gatereeve.runtime.signals import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
 _LOG = logging.getLogger(__name__)
@@ -47,13 +47,13 @@ async def recorder(settings: RecorderSettings) -> None:
     store = open_store(settings.state, clock)
     try:
         async with asyncio.TaskGroup() as group:
-            house = _House(settings, clock, store, Supervisor(group))
+            house = RecorderProcess(settings, clock, store, Supervisor(group))
             await house.live(stop)
     finally:
         store.close()
 
 
-class _House:
+class RecorderProcess:
     """The parts of one running recorder and how they are connected."""
 
     def __init__(
@@ -62,16 +62,16 @@ class _House:
         self._settings = settings
         self._supervisor = supervisor
         self._stream = settings.gate, bootstrap.node_id(settings.gate, settings.replica)
-        self._intake = accesslog.AccessLog(store, clock=clock, on_stream=self._came)
+        self._intake = access_log.AccessLog(store, clock=clock, on_stream=self._came)
         self._admin = Admin(settings.paths.admin_socket)
-        self._life: Life | None = None
+        self._life: EnvoyLifecycle | None = None
 
     async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end of the gate, stop everything."""
         keep, settings = self._supervisor.keep, self._settings
         await self._resume()
         with web.listen(settings.http) as place:
-            async with self._admin, accesslog.serve(settings.paths.records_socket, self._intake):
+            async with self._admin, access_log.serve(settings.paths.records_socket, self._intake):
                 _LOG.info("records of gate %s are kept in %s", self._stream[1], settings.state)
                 keep("health", partial(web.serve_health, place, lambda: "", self._measure))
                 keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
@@ -81,14 +81,14 @@ class _House:
 
     async def _resume(self) -> None:
         """Go on where an earlier process of ours ended. It was the only one this gate ever had."""
-        self._life = gate_life.read(self._settings.paths.life)
+        self._life = envoy_lifecycle.read(self._settings.paths.life)
         if self._life is not None:
             kept = await asyncio.to_thread(
                 resume.count, self._settings.state, self._stream[1], self._life.began_us
             )
             self._intake.resume(
                 *self._stream,
-                loss.Told(
+                loss.PriorCounts(
                     began_us=self._life.began_us,
                     received=kept.received,
                     lost=kept.lost,
@@ -102,11 +102,11 @@ class _House:
 
     def _follow(self) -> None:
         """Another life of the gate is noticed before anything of it is counted."""
-        life = gate_life.read(self._settings.paths.life)
+        life = envoy_lifecycle.read(self._settings.paths.life)
         if life is None or life == self._life:
             return
         if self._life is None:
-            self._intake.resume(*self._stream, loss.Told(began_us=life.began_us))
+            self._intake.resume(*self._stream, loss.PriorCounts(began_us=life.began_us))
         else:
             self._intake.restarted(*self._stream, at_us=life.began_us)
         self._life = life
@@ -116,7 +116,7 @@ class _House:
         self._follow()
         before = self._life
         found = await self._admin.numbers(loss.STATS)
-        if gate_life.read(self._settings.paths.life) != before:
+        if envoy_lifecycle.read(self._settings.paths.life) != before:
             raise ProxyError("the gate began anew while it was asked")
         return found
 
@@ -125,7 +125,7 @@ class _House:
         silent = 0
         try:
             async with asyncio.timeout(self._settings.last_s):
-                while gate_life.read(self._settings.paths.life) is not None:
+                while envoy_lifecycle.read(self._settings.paths.life) is not None:
                     silent = 0 if await self._admin.answers() else silent + 1
                     if silent >= _GONE_AFTER:
                         return

@@ -11,42 +11,43 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from gatereeve.admission.changers import Departures
+from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.api.world import World
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
-from gatereeve.intake.accesslog import AccessLog
+from gatereeve.intake.access_log import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
-from gatereeve.proxy import bootstrap, local
-from gatereeve.proxy.activation import AdminProver
+from gatereeve.proxy import bootstrap
+from gatereeve.proxy.activation import AdminVerifier
 from gatereeve.proxy.admin import Admin
+from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
-from gatereeve.runtime import control, heap, ports
-from gatereeve.runtime.changes import Changes
-from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime import control_socket, garbage_collection, ports
+from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.control_loop import ControlLoop
 from gatereeve.runtime.digests import Digests
-from gatereeve.runtime.documents import DocumentNotes
-from gatereeve.runtime.folders import check_readable
-from gatereeve.runtime.governed import FileStore, Governed
-from gatereeve.runtime.keeping import LastGoodKeeper
-from gatereeve.runtime.key_memory import KeyMemory
+from gatereeve.runtime.document_records import DocumentRecords
+from gatereeve.runtime.expiry_timer import ExpiryTimer
+from gatereeve.runtime.folder_reader import check_readable
+from gatereeve.runtime.governed_addresses import FileStore, GovernedAddresses
+from gatereeve.runtime.key_set_cache import KeySetCache
 from gatereeve.runtime.last_documents import LastDocuments
-from gatereeve.runtime.proxies import REPLICA, Fleet, Work
+from gatereeve.runtime.last_good_saver import LastGoodSaver
+from gatereeve.runtime.local_gates import REPLICA, LocalGates, Work
 from gatereeve.runtime.settings import Settings, prepare_state
+from gatereeve.runtime.signals import stop_event
 from gatereeve.runtime.status import status_of
-from gatereeve.runtime.stopping import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
-from gatereeve.runtime.windows import Windows
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.jwks import KeySets
 from gatereeve.sources.watch import Watch
 
 _LOG = logging.getLogger(__name__)
 
-Announce = Callable[[ControlPlane], None]
+Announce = Callable[[ControlLoop], None]
 """Called whenever something changed that a person at the terminal wants to know."""
 
 
@@ -61,22 +62,22 @@ async def up(settings: Settings, announce: Announce) -> None:
     memory = FileStore(settings.state.governed, used=settings.state.documents.exists())
     memory.read()
     clock = SystemClock()
-    binary = await local.find_envoy()
+    binary = await envoy_process.find_envoy()
     recorder = open_store(settings.state.root, clock)
     _LOG.info("reading %s; state and records in %s", settings.folder, settings.state.root)
-    heap.begin()
+    garbage_collection.begin()
     try:
         async with asyncio.TaskGroup() as group:
             supervisor = Supervisor(group)
-            house = _House(
-                settings, clock, recorder, binary, supervisor, announce, Governed(memory)
+            house = UpProcess(
+                settings, clock, recorder, binary, supervisor, announce, GovernedAddresses(memory)
             )
             await house.live(stop)
     finally:
         recorder.close()
 
 
-class _House:
+class UpProcess:
     """The parts of one running Gatereeve and how they are connected."""
 
     def __init__(
@@ -84,10 +85,10 @@ class _House:
         settings: Settings,
         clock: Clock,
         recorder: JsonLines,
-        binary: local.EnvoyBinary,
+        binary: envoy_process.EnvoyBinary,
         supervisor: Supervisor,
         announce: Announce,
-        governed: Governed,
+        governed: GovernedAddresses,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -104,20 +105,20 @@ class _House:
             register=(self._intake.add_to,),
         )
         self._ports = ports.Ports()
-        self._changes = Changes(recorder, clock)
+        self._changes = ChangeRecords(recorder, clock)
         self._digests = Digests(settings.state.documents)
         self._digests.load()
-        self._plane = ControlPlane(
+        self._plane = ControlLoop(
             clock=clock,
             server=self._server,
             changes=self._changes,
-            documents=DocumentNotes(self._changes, clock, self._digests, Departures(clock)),
+            documents=DocumentRecords(self._changes, clock, self._digests, DeletionLog(clock)),
             find_place=self._ports.take,
             on_gates=self._follow,
             on_active=self._tell,
             governed=governed,
         )
-        self._fleet = Fleet(
+        self._fleet = LocalGates(
             settings,
             binary=binary,
             supervisor=supervisor,
@@ -126,14 +127,14 @@ class _House:
             on_death=self._died,
             on_stop=self._plane.ended,
         )
-        keys = KeyMemory(settings.state.key_sets)
+        keys = KeySetCache(settings.state.key_sets)
         self._keys = KeySets(self._wake, clock, remembered=keys.load(), remember=keys.save)
         memory = LastDocuments(settings.state.folder, settings.folder)
         self._watch = Watch(
             FolderSource(settings.folder, clock, retrieved=self._keys.retrieved, memory=memory)
         )
-        self._windows = Windows(clock, lambda: self._plane.next_change, self._wake)
-        self._keeper = LastGoodKeeper(settings.state, self._server, self._plane)
+        self._windows = ExpiryTimer(clock, lambda: self._plane.next_change, self._wake)
+        self._keeper = LastGoodSaver(settings.state, self._server, self._plane)
 
     async def live(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, stop everything."""
@@ -147,7 +148,7 @@ class _House:
             keep("noted documents", self._digests.run)
             keep(
                 "control socket",
-                partial(control.serve, self._settings.state.control_socket, self._status),
+                partial(control_socket.serve, self._settings.state.control_socket, self._status),
             )
             await stop.wait()
             await self._fleet.stop()
@@ -159,7 +160,7 @@ class _House:
     async def _apply(self, world: World) -> None:
         world = self._keys.want(world)
         await self._plane.apply(world)
-        heap.settle()
+        garbage_collection.settle()
         self._windows.applied()
         self._tell()
 
@@ -173,7 +174,7 @@ class _House:
         read = partial(admin.numbers, loss.STATS)
         node = bootstrap.node_id(name, REPLICA)
         return {
-            "proof": partial(self._plane.prove, name, node, AdminProver(admin)),
+            "proof": partial(self._plane.prove, name, node, AdminVerifier(admin)),
             "records": partial(self._intake.reconcile, name, node, read),
         }
 

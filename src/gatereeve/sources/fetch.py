@@ -27,7 +27,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses, as text. Raises OSError when there are none."""
 
 
-class RefusedError(Exception):
+class FetchRefusedError(Exception):
     """The address may not be retrieved from; trying again does not help."""
 
 
@@ -36,7 +36,7 @@ class UnavailableError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class FetchTarget:
     """What to get. ca: PEM of the only authorities that count, None for the public ones."""
 
     uri: str
@@ -51,7 +51,7 @@ async def system_resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
-async def fetch(target: Target, resolve: Resolve = system_resolve) -> bytes:
+async def fetch(target: FetchTarget, resolve: Resolve = system_resolve) -> bytes:
     """The body of a 200 answer, at most MAX_BYTES, within TIMEOUT_S.
 
     Raises RefusedError for a URI or address that is not allowed, UnavailableError for the rest.
@@ -77,21 +77,21 @@ def is_reachable(address: Ip) -> bool:
     return not addresses.is_forbidden(address)
 
 
-def _allowed_url(target: Target) -> httpx.URL:
+def _allowed_url(target: FetchTarget) -> httpx.URL:
     try:
         url = httpx.URL(target.uri)
     except httpx.InvalidURL as error:
-        raise RefusedError(f"it is no URL: {error}") from error
+        raise FetchRefusedError(f"it is no URL: {error}") from error
     if url.scheme != "https" and not (url.scheme == "http" and target.allow_private):
-        raise RefusedError("it is not https")
+        raise FetchRefusedError("it is not https")
     if url.userinfo:
-        raise RefusedError("it holds a credential")
+        raise FetchRefusedError("it holds a credential")
     if not url.host:
-        raise RefusedError("it names no host")
+        raise FetchRefusedError("it names no host")
     return url
 
 
-async def _addresses(url: httpx.URL, target: Target, resolve: Resolve) -> list[Ip]:
+async def _addresses(url: httpx.URL, target: FetchTarget, resolve: Resolve) -> list[Ip]:
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
         texts = await resolve(url.raw_host.decode("ascii").strip("[]"), port)
@@ -102,11 +102,11 @@ async def _addresses(url: httpx.URL, target: Target, resolve: Resolve) -> list[I
     allowed = [address for address in found if judge(address)]
     if not allowed:
         kind = "an address that is never allowed" if target.allow_private else "a private address"
-        raise RefusedError(f"{url.host} leads to {kind}")
+        raise FetchRefusedError(f"{url.host} leads to {kind}")
     return allowed[:_MAX_ADDRESSES]
 
 
-async def _first(url: httpx.URL, target: Target, judged: list[Ip]) -> bytes:
+async def _first(url: httpx.URL, target: FetchTarget, judged: list[Ip]) -> bytes:
     """The answer of the first address that can be connected to."""
     verify = _trust(target.ca)
     problem = "it has no address"

@@ -4,7 +4,7 @@ The compiler never waits for a network: it reads what `retrieved` says at that m
 that is not there admits nobody. Which keys are good enough is judged there, too; here a body only has
 to be a JSON object with a list `keys`. An empty list is an answer like any other: it takes effect.
 Everything else (404, HTML, too much, no connection) leaves the keys retrieved last in force, at most
-until `refreshSeconds` and `keepSeconds` after they were retrieved, across restarts too (`Kept`).
+until `refreshSeconds` and `keepSeconds` after they were retrieved, across restarts too (`CachedKeySet`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from gatereeve.api.world import World
 from gatereeve.core import findings, refs
 from gatereeve.core.protocols import Clock
 from gatereeve.sources import fetch
-from gatereeve.sources.files import Retrieved
+from gatereeve.sources.folder.folder_source import Retrieved
 
 _FIRST_RETRY_S = 2.0
 _MAX_AT_ONCE = 8
 MAX_KEYS = 100
-"""A set with more is none, as for the compiler (`compile.key_sets`, and a test that they agree)."""
+"""A set with more is none, as for the compiler (`compile.governance.key_sets`, and a test that they agree)."""
 _MAX_REMEMBERED = 256
 _MAX_CLOCK_STEP = timedelta(minutes=5)
 """So far in the future a remembered retrieval may lie; beyond it, its age is unknown."""
@@ -39,13 +39,13 @@ Place = tuple[refs.Origin, refs.Where | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedKeySet:
     """One key set that Gates want. problem: why it is not retrieved at all, or "".
 
     refresh_s: between two retrievals. keep_s: how much longer the last keys count when that fails.
     """
 
-    target: fetch.Target
+    target: fetch.FetchTarget
     refresh_s: int
     keep_s: int
     places: tuple[Place, ...]
@@ -53,7 +53,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CachedKeySet:
     """A key set as it was retrieved last. at: when, in UTC. trust: whom its server was trusted by."""
 
     text: str
@@ -61,7 +61,7 @@ class Kept:
     trust: str
 
 
-Remember = Callable[[Mapping[str, Kept]], None]
+Remember = Callable[[Mapping[str, CachedKeySet]], None]
 """Told in a thread, one call at a time, what is kept by URI. Never raises."""
 
 
@@ -69,8 +69,8 @@ Remember = Callable[[Mapping[str, Kept]], None]
 class _Held:
     """What is known about one key set. due: on the loop's clock. age_from: `kept.at`, on that clock."""
 
-    wanted: Wanted
-    kept: Kept | None = None
+    wanted: WantedKeySet
+    kept: CachedKeySet | None = None
     age_from: float = 0.0
     failure: tuple[str, str] | None = None
     failures: int = 0
@@ -83,12 +83,12 @@ class _Held:
         return self.age_from + self.wanted.refresh_s + self.wanted.keep_s
 
 
-def wanted(world: World) -> dict[str, Wanted]:
+def wanted(world: World) -> dict[str, WantedKeySet]:
     """The remote key sets of all Gates, by URI.
 
     Two places with one URI share one retrieval, under the stricter of their settings.
     """
-    result: dict[str, Wanted] = {}
+    result: dict[str, WantedKeySet] = {}
     for doc in world.gates.values():
         for index, provider in enumerate(doc.spec.identity.jwt):
             remote = provider.jwks.remote
@@ -96,8 +96,8 @@ def wanted(world: World) -> dict[str, Wanted]:
                 continue
             path = f"spec.identity.jwt[{index}].jwks.remote"
             ca, problem = (None, "") if remote.ca is None else _authority(world, remote.ca)
-            one = Wanted(
-                target=fetch.Target(uri=remote.uri, allow_private=remote.allow_private, ca=ca),
+            one = WantedKeySet(
+                target=fetch.FetchTarget(uri=remote.uri, allow_private=remote.allow_private, ca=ca),
                 refresh_s=remote.refresh_seconds,
                 keep_s=remote.keep_seconds,
                 places=((doc.origin(path), doc.where(path)),),
@@ -121,7 +121,7 @@ class KeySets:
         clock: Clock,
         *,
         resolve: fetch.Resolve = fetch.system_resolve,
-        remembered: Mapping[str, Kept] | None = None,
+        remembered: Mapping[str, CachedKeySet] | None = None,
         remember: Remember = lambda _kept: None,
     ) -> None:
         self._on_change = on_change
@@ -167,7 +167,7 @@ class KeySets:
         keys = self._retrieved.jwks
         return world if world.jwks == keys else dataclasses.replace(world, jwks=keys)
 
-    def _recall(self, uri: str, one: Wanted, now: float) -> _Held:
+    def _recall(self, uri: str, one: WantedKeySet, now: float) -> _Held:
         """A key set that is wanted anew, with the keys that an earlier process kept, if they count."""
         held = _Held(wanted=one, due=now)
         kept = self._remembered.pop(uri, None)
@@ -218,7 +218,7 @@ class KeySets:
         try:
             async with slots:
                 text = await self._text(one)
-        except fetch.RefusedError as error:
+        except fetch.FetchRefusedError as error:
             failure = ("jwks-uri-refused", str(error))
         except fetch.UnavailableError as error:
             failure = ("jwks-unavailable", str(error))
@@ -235,7 +235,7 @@ class KeySets:
             kept = {uri: h.kept for uri, h in self._held.items() if h.kept is not None}
             await asyncio.to_thread(self._remember, kept)
 
-    async def _text(self, one: Wanted) -> str:
+    async def _text(self, one: WantedKeySet) -> str:
         if one.problem:
             raise fetch.UnavailableError(one.problem)
         body = await fetch.fetch(one.target, self._resolve)
@@ -255,7 +255,7 @@ class KeySets:
         now = asyncio.get_running_loop().time()
         if text is not None:
             at = self._clock.now().replace(microsecond=0)
-            held.kept = Kept(text=text, at=at, trust=_trust(held.wanted.target))
+            held.kept = CachedKeySet(text=text, at=at, trust=_trust(held.wanted.target))
             held.age_from, held.failure, held.failures = now, None, 0
         else:
             held.failure = failure
@@ -296,22 +296,22 @@ def _findings(held: _Held) -> Iterator[findings.Finding]:
         )
 
 
-def _end(kept: Kept, wanted: Wanted) -> str:
+def _end(kept: CachedKeySet, wanted: WantedKeySet) -> str:
     end = kept.at + timedelta(seconds=wanted.refresh_s + wanted.keep_s)
     return f"{end:%Y-%m-%dT%H:%M:%SZ}; then every token of this issuer is refused"
 
 
-def _trust(target: fetch.Target) -> str:
+def _trust(target: fetch.FetchTarget) -> str:
     """Whom a server is trusted by, and where it may be."""
     authority = "public" if target.ca is None else hashlib.sha256(target.ca).hexdigest()
     return f"{_bounds(target)} {authority}"
 
 
-def _bounds(target: fetch.Target) -> str:
+def _bounds(target: fetch.FetchTarget) -> str:
     return "private" if target.allow_private else "public"
 
 
-def _is_trusted(kept: Kept, one: Wanted) -> bool:
+def _is_trusted(kept: CachedKeySet, one: WantedKeySet) -> bool:
     """Whether keys that were retrieved before still may count: the same authority and bounds. An
     authority that cannot be read just now is no other authority."""
     if one.problem:
@@ -319,10 +319,10 @@ def _is_trusted(kept: Kept, one: Wanted) -> bool:
     return kept.trust == _trust(one.target)
 
 
-def _both(one: Wanted, other: Wanted) -> Wanted:
+def _both(one: WantedKeySet, other: WantedKeySet) -> WantedKeySet:
     different = one.target.ca != other.target.ca
-    return Wanted(
-        target=fetch.Target(
+    return WantedKeySet(
+        target=fetch.FetchTarget(
             uri=one.target.uri,
             allow_private=one.target.allow_private and other.target.allow_private,
             ca=one.target.ca,

@@ -14,8 +14,8 @@ from pathlib import Path
 from watchfiles import Change, awatch
 
 from gatereeve.api.world import World
-from gatereeve.sources import names
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder import file_names
+from gatereeve.sources.folder.folder_source import FolderSource
 
 RESCAN_S = 30.0
 """A full look this often, should a notification ever be lost."""
@@ -141,7 +141,7 @@ class Watch:
         """What is in hidden folders of programs is not; by those that begin with `..` Kubernetes swaps
         whole folders."""
         *folders, _ = os.path.relpath(path, self._source.folder).split("/")
-        return all(names.is_entered(part) or part.startswith("..") for part in folders)
+        return all(file_names.is_entered(part) or part.startswith("..") for part in folders)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import pytest
 
 from gatereeve.admission.installation import carries, judge
 from gatereeve.core.installation import ClusterFacts, Gateways, Verdict
-from gatereeve.runtime.installing import our_definitions
+from gatereeve.runtime.installation_check import our_definitions
 
 OURS = our_definitions()
 WHOLE = ClusterFacts(

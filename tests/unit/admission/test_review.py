@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatereeve.admission import surroundings, wire
+from gatereeve.admission import admission_review, world_subset
 from gatereeve.admission.review import review, stamp
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
@@ -157,7 +157,7 @@ def test_an_approval_is_of_the_version_as_it_is_now() -> None:
     refused = judge(approval(digest="sha256:" + "b" * 64), *ALL)
 
     assert codes(refused) == {"version-changed"}
-    assert DIGEST in wire.answer(refused.answer).decode()
+    assert DIGEST in admission_review.answer(refused.answer).decode()
 
 
 def test_an_approval_may_come_before_its_version() -> None:
@@ -400,8 +400,8 @@ def with_metadata(**changes: object) -> dict[str, Any]:
 def test_a_review_that_contradicts_itself_is_refused(
     changes: dict[str, Any], field: str, operation: str
 ) -> None:
-    asked = wire.question(body(MODEL, operation=operation, **changes))
-    seen = surroundings.see(world_of(*ALL), Memo())
+    asked = admission_review.question(body(MODEL, operation=operation, **changes))
+    seen = world_subset.index_world(world_of(*ALL), Memo())
     for answer in (review(asked, seen, Memo()).answer, stamp(asked)):
         assert not answer.allowed
         assert [cause.code for cause in answer.causes] == ["not-an-object"]
@@ -443,7 +443,7 @@ def test_callers_without_a_credential_change_nothing_and_are_no_witnessed_person
     for verdict in (created, deleted):
         assert codes(verdict) == {"not-authenticated"}
         assert verdict.deleted is None
-    assert not stamp(wire.question(body(MODEL, user=user, groups=groups))).allowed
+    assert not stamp(admission_review.question(body(MODEL, user=user, groups=groups))).allowed
 
 
 def test_a_name_that_is_yet_to_be_made_is_no_fault() -> None:
@@ -457,10 +457,12 @@ def test_a_name_that_is_yet_to_be_made_is_no_fault() -> None:
 
 
 def test_nothing_comes_in_before_a_world_was_read() -> None:
-    verdict = review(wire.question(body(MODEL)), None, Memo())
+    verdict = review(admission_review.question(body(MODEL)), None, Memo())
 
     assert (verdict.answer.allowed, verdict.answer.status) == (False, 503)
-    gone = review(wire.question(body(None, old=MODEL, operation="DELETE")), None, Memo())
+    gone = review(
+        admission_review.question(body(None, old=MODEL, operation="DELETE")), None, Memo()
+    )
     assert gone.answer.allowed
 
 
@@ -492,7 +494,7 @@ def test_what_cannot_be_judged_is_refused_in_good_form(given: dict[str, object])
 
     assert not verdict.answer.allowed
     assert verdict.answer.causes
-    assert b'"allowed":false' in wire.answer(verdict.answer)
+    assert b'"allowed":false' in admission_review.answer(verdict.answer)
 
 
 # stamps
@@ -502,12 +504,12 @@ def test_the_webhook_stamps_who_asks_whatever_the_document_says() -> None:
     document = plain(MODEL)
     document["metadata"]["annotations"] = {"gatereeve.dev/changed-by": "somebody", "a": "b"}
 
-    [patch] = stamp(wire.question(body(document, user="mia"))).patch
+    [patch] = stamp(admission_review.question(body(document, user="mia"))).patch
     assert (patch.op, patch.path) == ("add", "/metadata/annotations")
     assert patch.value == {"gatereeve.dev/changed-by": "mia", "a": "b"}
-    [fresh] = stamp(wire.question(body(MODEL, user="mia"))).patch
+    [fresh] = stamp(admission_review.question(body(MODEL, user="mia"))).patch
     assert fresh.value == {"gatereeve.dev/changed-by": "mia"}
-    assert not stamp(wire.question(body(None, old=MODEL, operation="DELETE"))).patch
+    assert not stamp(admission_review.question(body(None, old=MODEL, operation="DELETE"))).patch
 
 
 def test_a_selector_over_a_whole_namespace_is_judged_by_some_of_it() -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gatereeve.admission import admission_review, world_subset
 from gatereeve.admission import server as edge
-from gatereeve.admission import surroundings, wire
 from gatereeve.admission.server import AdmissionServer, Tls
 from gatereeve.core.errors import SettingsError
 from gatereeve.core.memo import Memo
@@ -42,8 +42,8 @@ class Heard:
 
 
 @pytest.fixture
-def seen() -> surroundings.Seen:
-    return surroundings.see(world_of(*ALL), Memo())
+def seen() -> world_subset.WorldIndex:
+    return world_subset.index_world(world_of(*ALL), Memo())
 
 
 @pytest.fixture
@@ -93,12 +93,12 @@ def plain_client(server: AdmissionServer) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://review", headers=JSON)
 
 
-def made(seen: surroundings.Seen | None) -> AdmissionServer:
+def made(seen: world_subset.WorldIndex | None) -> AdmissionServer:
     return AdmissionServer(lambda: seen, Heard(), SystemClock())
 
 
 async def test_a_review_over_tls(
-    seen: surroundings.Seen, authority: Authority, tmp_path: Path
+    seen: world_subset.WorldIndex, authority: Authority, tmp_path: Path
 ) -> None:
     heard = Heard()
     server = AdmissionServer(lambda: seen, heard, SystemClock())
@@ -126,7 +126,7 @@ async def test_a_review_over_tls(
 
 
 async def test_only_who_shows_the_right_certificate_may_ask(
-    seen: surroundings.Seen, authority: Authority, tmp_path: Path
+    seen: world_subset.WorldIndex, authority: Authority, tmp_path: Path
 ) -> None:
     heard = Heard()
     server = AdmissionServer(lambda: seen, heard, SystemClock())
@@ -151,7 +151,7 @@ async def test_only_who_shows_the_right_certificate_may_ask(
 
 
 async def test_another_authority_of_clients_ends_the_connections_of_the_old_one(
-    seen: surroundings.Seen, authority: Authority, tmp_path: Path
+    seen: world_subset.WorldIndex, authority: Authority, tmp_path: Path
 ) -> None:
     later = Authority(tmp_path / "later")
     later.create()
@@ -196,7 +196,7 @@ UNENDING: tuple[tuple[str, bytes, bytes, bytes], ...] = (
 @pytest.mark.parametrize(("head", "piece", "status"), [one[1:] for one in UNENDING],
                          ids=[one[0] for one in UNENDING])  # fmt: skip
 async def test_a_request_without_end_ends_with_its_connection(
-    seen: surroundings.Seen, authority: Authority, tmp_path: Path,
+    seen: world_subset.WorldIndex, authority: Authority, tmp_path: Path,
     head: bytes, piece: bytes, status: bytes,
 ) -> None:  # fmt: skip
     server = made(seen)
@@ -226,7 +226,7 @@ async def test_a_request_without_end_ends_with_its_connection(
 
 
 async def test_a_certificate_is_renewed_without_a_restart(
-    seen: surroundings.Seen, authority: Authority, tmp_path: Path
+    seen: world_subset.WorldIndex, authority: Authority, tmp_path: Path
 ) -> None:
     server = made(seen)
     server.renew(certificate(authority), tmp_path)
@@ -292,13 +292,13 @@ BAD: tuple[tuple[bytes, int], ...] = (
     (deep(100_000), 400),
     (deep(1_500_000), 400),
     (body(MODEL, object={"a": [0] * 600_000}), 400),
-    (b"{" + b" " * wire.MAX_BYTES, 413),
+    (b"{" + b" " * admission_review.MAX_BYTES, 413),
 )
 
 
 @pytest.mark.parametrize(("sent", "status"), BAD, ids=range(len(BAD)))
 async def test_what_is_no_review_is_refused(
-    seen: surroundings.Seen, sent: bytes, status: int
+    seen: world_subset.WorldIndex, sent: bytes, status: int
 ) -> None:
     server = made(seen)
     async with plain_client(server) as api:
@@ -310,7 +310,7 @@ async def test_what_is_no_review_is_refused(
     assert server.counts.outcomes["failed"] == 0
 
 
-async def test_other_media_methods_and_places(seen: surroundings.Seen) -> None:
+async def test_other_media_methods_and_places(seen: world_subset.WorldIndex) -> None:
     async with plain_client(made(seen)) as api:
         text = {"content-type": "text/plain"}
         assert (await api.post("/review", content=body(MODEL), headers=text)).status_code == 415
@@ -318,7 +318,7 @@ async def test_other_media_methods_and_places(seen: surroundings.Seen) -> None:
         assert (await api.post("/elsewhere", content=body(MODEL))).status_code == 404
 
 
-async def test_a_body_without_end_is_cut_off(seen: surroundings.Seen) -> None:
+async def test_a_body_without_end_is_cut_off(seen: world_subset.WorldIndex) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -330,10 +330,10 @@ async def test_a_body_without_end_is_cut_off(seen: surroundings.Seen) -> None:
     async with plain_client(made(seen)) as api:
         answer = await api.post("/review", content=endless())
     assert answer.status_code == 413
-    assert sent <= wire.MAX_BYTES // 1024 // 1024 + 2
+    assert sent <= admission_review.MAX_BYTES // 1024 // 1024 + 2
 
 
-async def test_bytes_bent_at_random_never_crash_it(seen: surroundings.Seen) -> None:
+async def test_bytes_bent_at_random_never_crash_it(seen: world_subset.WorldIndex) -> None:
     draw = random.Random("reviews")
     server = made(seen)
     whole = body(approval("mia"), old=approval("olga"))
@@ -352,7 +352,7 @@ async def test_bytes_bent_at_random_never_crash_it(seen: surroundings.Seen) -> N
     assert server.counts.outcomes["failed"] == 0
 
 
-async def test_values_bent_at_random_never_crash_it(seen: surroundings.Seen) -> None:
+async def test_values_bent_at_random_never_crash_it(seen: world_subset.WorldIndex) -> None:
     """Well-formed reviews of objects whose every value may be of any type."""
     draw = random.Random("values")
     server = made(seen)
@@ -398,10 +398,10 @@ async def test_values_bent_at_random_never_crash_it(seen: surroundings.Seen) -> 
     assert server.counts.outcomes["failed"] == 0
 
 
-async def test_too_many_at_once_are_turned_away(seen: surroundings.Seen) -> None:
+async def test_too_many_at_once_are_turned_away(seen: world_subset.WorldIndex) -> None:
     held = threading.Event()
 
-    def slow() -> surroundings.Seen:
+    def slow() -> world_subset.WorldIndex:
         held.wait(10)
         return seen
 
@@ -422,12 +422,12 @@ async def test_too_many_at_once_are_turned_away(seen: surroundings.Seen) -> None
 
 
 async def test_what_takes_too_long_is_refused_before_the_api_server_gives_up(
-    seen: surroundings.Seen, monkeypatch: pytest.MonkeyPatch
+    seen: world_subset.WorldIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(edge, "DEADLINE_S", 0.05)
     held = threading.Event()
 
-    def stuck() -> surroundings.Seen:
+    def stuck() -> world_subset.WorldIndex:
         held.wait(10)
         return seen
 
@@ -440,7 +440,7 @@ async def test_what_takes_too_long_is_refused_before_the_api_server_gives_up(
 
 
 async def test_a_defect_of_ours_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> surroundings.Seen:
+    def broken() -> world_subset.WorldIndex:
         raise ZeroDivisionError
 
     server = AdmissionServer(broken, Heard(), SystemClock())
@@ -451,7 +451,7 @@ async def test_a_defect_of_ours_is_a_refusal(caplog: pytest.LogCaptureFixture) -
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_without_a_certificate_it_does_not_serve(seen: surroundings.Seen) -> None:
+async def test_without_a_certificate_it_does_not_serve(seen: world_subset.WorldIndex) -> None:
     with socket.socket() as place, pytest.raises(RuntimeError):
         await made(seen).serve(place)
 

@@ -35,7 +35,7 @@ def test_what_cannot_begin(tmp_path: Path, what: str, monkeypatch: pytest.Monkey
     ("name", "level", "text"),
     [
         ("gatereeve.runtime.up", logging.INFO, "stopping"),
-        ("gatereeve.runtime.proxies", logging.WARNING, "warning: stopping"),
+        ("gatereeve.runtime.local_gates", logging.WARNING, "warning: stopping"),
         ("asyncio", logging.ERROR, "error: asyncio: stopping"),
     ],
 )

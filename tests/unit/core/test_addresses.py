@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from gatereeve.compile import addresses as servers
+from gatereeve.compile.backends import addresses as servers
 from gatereeve.core import addresses
 from gatereeve.sources import fetch
 

@@ -1,4 +1,4 @@
-"""Access-log entries as a gate of ours sends them; the names are those of `ir.recording`."""
+"""Access-log entries as a gate of ours sends them; the names are those of `ir.record_fields`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from envoy.data.accesslog.v3 import accesslog_pb2
 from google.protobuf import json_format
 
 from gatereeve.core import canonical
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 
 ROUTE: Mapping[str, canonical.Json] = {
     "row": "credit-infer",
@@ -98,10 +98,10 @@ def refused(code: str, status: int, details: str = "direct_response") -> Any:
     common.ClearField("upstream_cluster")
     common.ClearField("upstream_remote_address")
     common.ClearField("upstream_request_attempt_count")
-    del common.custom_tags[recording.VERSION_TAG]
+    del common.custom_tags[record_fields.VERSION_TAG]
     message.response.response_code.value = status
     message.response.response_code_details = details
-    message.response.response_headers[recording.CODE_HEADER] = code
+    message.response.response_headers[record_fields.CODE_HEADER] = code
     return message
 
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatereeve.intake import loss
-from gatereeve.intake.loss import Counters, LossWatch
+from gatereeve.intake.loss import GateCounters, LossWatch
 
 SECOND = 1_000_000
 START = 1_795_000_000 * SECOND
 
 
-def counters(ended: int, dropped: int = 0, uptime_s: int = 100) -> Counters:
-    return Counters(ended=ended, dropped=dropped, uptime_s=uptime_s)
+def counters(ended: int, dropped: int = 0, uptime_s: int = 100) -> GateCounters:
+    return GateCounters(ended=ended, dropped=dropped, uptime_s=uptime_s)
 
 
 def watch() -> LossWatch:
@@ -164,9 +164,9 @@ def test_the_total_is_exact_and_never_too_high(
 
 
 def test_a_successor_goes_on_where_the_store_ends() -> None:
-    told = loss.Told(began_us=1_000, received=7, lost=2, sequence=9)
+    told = loss.PriorCounts(began_us=1_000, received=7, lost=2, sequence=9)
     watch = loss.LossWatch(0, settle_s=1.0, told=told)
-    watch.count(loss.Counters(ended=12, dropped=0, uptime_s=1), 2_000_000)
+    watch.count(loss.GateCounters(ended=12, dropped=0, uptime_s=1), 2_000_000)
     assert watch.take(1_500_000) == 10
     (found,) = watch.settle(4_000_000) or watch.settle(6_000_000)
     assert found.lost == 2  # twelve answered; eight have records, two were told as lost before
@@ -174,7 +174,7 @@ def test_a_successor_goes_on_where_the_store_ends() -> None:
 
 def test_what_is_lost_in_a_life_is_told_as_of_its_end() -> None:
     watch = loss.LossWatch(0, settle_s=1.0)
-    watch.count(loss.Counters(ended=3, dropped=0, uptime_s=1), 2_000_000)
+    watch.count(loss.GateCounters(ended=3, dropped=0, uptime_s=1), 2_000_000)
     watch.restarted(2_500_000)
     (found, last) = watch.settle(9_000_000)
     assert (found.lost, found.over_us) == (3, 2_500_000)

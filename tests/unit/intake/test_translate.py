@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gatereeve.core import records, refusals
 from gatereeve.intake import outcomes, translate
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from tests.unit.intake.entries import entry, refused, with_metadata
 
 FRESH = "00000000-0000-4000-8000-00000000fe57"
@@ -155,29 +155,29 @@ def test_all_flags_of_the_protocol_have_short_names() -> None:
 
 
 def rbac(**fields: str) -> Any:
-    return with_metadata(entry(), recording.RBAC_NAMESPACE, fields)
+    return with_metadata(entry(), record_fields.RBAC_NAMESPACE, fields)
 
 
 def test_the_rule_is_the_one_that_decided() -> None:
-    deny = recording.stage_policy(recording.DENY_STAGE, 3, "lending/no/deny[3]")
-    no_key = recording.stage_policy("2", 0, "api-key")
-    allow = recording.rule_policy(2, "lending/yes/allow[2]", limited=True)
-    allowed = {recording.ALLOW_RESULT: "allowed", recording.ALLOW_ID: allow}
-    assert translated(rbac(**{recording.STAGE_ID: deny})).rule == "lending/no/deny[3]"
-    assert translated(rbac(**{recording.STAGE_ID: no_key})).rule is None
+    deny = record_fields.stage_policy(record_fields.DENY_STAGE, 3, "lending/no/deny[3]")
+    no_key = record_fields.stage_policy("2", 0, "api-key")
+    allow = record_fields.rule_policy(2, "lending/yes/allow[2]", limited=True)
+    allowed = {record_fields.ALLOW_RESULT: "allowed", record_fields.ALLOW_ID: allow}
+    assert translated(rbac(**{record_fields.STAGE_ID: deny})).rule == "lending/no/deny[3]"
+    assert translated(rbac(**{record_fields.STAGE_ID: no_key})).rule is None
     assert translated(rbac(**allowed)).rule == "lending/yes/allow[2]"
-    assert translated(rbac(**{recording.ALLOW_RESULT: "denied"})).rule is None
+    assert translated(rbac(**{record_fields.ALLOW_RESULT: "denied"})).rule is None
     assert translated(rbac()).rule is None
 
 
 def test_what_shadow_policies_would_have_done() -> None:
-    deny = recording.rule_policy(0, "lending/next/deny[0]")
-    allow = recording.rule_policy(1, "lending/next/allow[1]")
+    deny = record_fields.rule_policy(0, "lending/next/deny[0]")
+    allow = record_fields.rule_policy(1, "lending/next/allow[1]")
     would = {
-        recording.SHADOW_DENY_RESULT: "denied",
-        recording.SHADOW_DENY_ID: deny,
-        recording.SHADOW_ALLOW_RESULT: "allowed",
-        recording.SHADOW_ALLOW_ID: allow,
+        record_fields.SHADOW_DENY_RESULT: "denied",
+        record_fields.SHADOW_DENY_ID: deny,
+        record_fields.SHADOW_ALLOW_RESULT: "allowed",
+        record_fields.SHADOW_ALLOW_ID: allow,
     }
     assert translated(rbac(**would)).shadow == (
         "deny lending/next/deny[0]",
@@ -195,7 +195,7 @@ def without_token() -> Any:
 
 @pytest.mark.parametrize(
     ("namespace", "method"),
-    [(recording.APIKEY_NAMESPACE, "apikey"), (recording.MTLS_NAMESPACE, "mtls")],
+    [(record_fields.APIKEY_NAMESPACE, "apikey"), (record_fields.MTLS_NAMESPACE, "mtls")],
 )
 def test_callers_by_key_and_certificate(namespace: str, method: str) -> None:
     proved = {"provider": "partners", "id": "acme", "groups": ["partners"]}
@@ -210,12 +210,12 @@ def test_callers_by_key_and_certificate(namespace: str, method: str) -> None:
 
 def test_a_token_comes_before_a_key_before_a_certificate() -> None:
     message = entry()
-    with_metadata(message, recording.MTLS_NAMESPACE, {"provider": "m", "id": "m"})
-    with_metadata(message, recording.APIKEY_NAMESPACE, {"provider": "k", "id": "k"})
+    with_metadata(message, record_fields.MTLS_NAMESPACE, {"provider": "m", "id": "m"})
+    with_metadata(message, record_fields.APIKEY_NAMESPACE, {"provider": "k", "id": "k"})
     assert translated(message).caller.method == "jwt"
     del message.common_properties.custom_tags["id/corp"]
     assert translated(message).caller.method == "apikey"
-    del message.common_properties.metadata.filter_metadata[recording.APIKEY_NAMESPACE]
+    del message.common_properties.metadata.filter_metadata[record_fields.APIKEY_NAMESPACE]
     assert translated(message).caller.method == "mtls"
 
 
@@ -239,9 +239,9 @@ def test_groups_are_those_the_rules_compared(text: str, groups: tuple[str, ...])
 
 
 def test_the_split_key_is_that_of_the_first_sticky_key_that_is_there() -> None:
-    message = with_metadata(entry(), recording.GATE_NAMESPACE, {"config": "sha256:config"})
+    message = with_metadata(entry(), record_fields.GATE_NAMESPACE, {"config": "sha256:config"})
     assert translated(message).split_key == xxhash.xxh64_hexdigest(b"u-17", seed=0)
-    message = with_metadata(without_token(), recording.GATE_NAMESPACE, {})
+    message = with_metadata(without_token(), record_fields.GATE_NAMESPACE, {})
     assert translated(message).split_key == xxhash.xxh64_hexdigest(b"192.0.2.7", seed=0)
 
 

@@ -38,7 +38,7 @@ def store(directory: Path, *found: records.Record, rotate_bytes: int = 1_000_000
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
-    assert resume.count(tmp_path, NODE, BEGAN_US) == resume.Kept()
+    assert resume.count(tmp_path, NODE, BEGAN_US) == resume.RecordedCounts()
 
 
 def test_this_life_counts_and_no_other(tmp_path: Path) -> None:
@@ -48,7 +48,9 @@ def test_this_life_counts_and_no_other(tmp_path: Path) -> None:
         request(8, 3, node="gate/public-b"), request(9, 4), lost(2, 5), lost(3, 6, node="*"),
         lost(5, 7, node="gate/public-b"),
     )  # fmt: skip
-    assert resume.count(tmp_path, NODE, BEGAN_US) == resume.Kept(received=2, lost=5, sequence=9)
+    assert resume.count(tmp_path, NODE, BEGAN_US) == resume.RecordedCounts(
+        received=2, lost=5, sequence=9
+    )
 
 
 def test_segments_of_an_elder_are_not_read(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatereeve.compile import grammar
+from gatereeve.compile.routes import grammar
 from gatereeve.core.refs import Origin
 from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.ir.identity import Identity
 from gatereeve.ir.routes import Forward, Match, PathMatch, Refuse, Route, ValueMatch
 from gatereeve.proxy import quarantine
-from gatereeve.proxy.quarantine import Out
+from gatereeve.proxy.quarantine import ExcludedDocuments
 from gatereeve.proxy.xds import snapshot as snap
 from tests.support import ir_builders as ir
 
@@ -29,12 +29,12 @@ def rows(gate: Gate) -> dict[str, Route]:
 
 
 def without(gate: Gate, *units: Origin, **more: object) -> Gate:
-    return quarantine.without(gate, Out(units=frozenset(units), **more))  # type: ignore[arg-type]
+    return quarantine.without(gate, ExcludedDocuments(units=frozenset(units), **more))  # type: ignore[arg-type]
 
 
 def test_nothing_out_is_the_gate_itself() -> None:
     gate = ir.gate(ir.route())
-    assert quarantine.without(gate, Out()) is gate
+    assert quarantine.without(gate, ExcludedDocuments()) is gate
 
 
 def test_rows_of_a_document_refuse_and_all_else_stays() -> None:

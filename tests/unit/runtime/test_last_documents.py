@@ -11,8 +11,8 @@ from gatereeve.api import registry
 from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc, World
 from gatereeve.runtime.last_documents import LastDocuments
-from gatereeve.sources import settling
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder import settling
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.unit.api import documents
 from tests.unit.sources.clock import StillClock
 

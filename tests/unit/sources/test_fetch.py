@@ -25,8 +25,8 @@ class Names:
         return self._answers
 
 
-def target(server: KeyServer, *, uri: str | None = None) -> fetch.Target:
-    return fetch.Target(
+def target(server: KeyServer, *, uri: str | None = None) -> fetch.FetchTarget:
+    return fetch.FetchTarget(
         uri=uri or server.uri, allow_private=True, ca=server.authority.certificate.encode()
     )
 
@@ -49,8 +49,8 @@ async def test_plain_http_needs_allow_private() -> None:
     async with serving(tls=False) as server:
         uri = server.uri.replace("https", "http")
         assert await fetch.fetch(target(server, uri=uri), Names("127.0.0.1")) == JWKS.encode()
-        with pytest.raises(fetch.RefusedError, match="not https"):
-            await fetch.fetch(fetch.Target(uri=uri), Names("127.0.0.1"))
+        with pytest.raises(fetch.FetchRefusedError, match="not https"):
+            await fetch.fetch(fetch.FetchTarget(uri=uri), Names("127.0.0.1"))
         assert len(server.requests) == 1
 
 
@@ -59,8 +59,8 @@ async def test_plain_http_needs_allow_private() -> None:
 )
 async def test_other_uris_are_refused_before_anything_is_resolved(uri: str) -> None:
     names = Names("93.184.216.34")
-    with pytest.raises(fetch.RefusedError):
-        await fetch.fetch(fetch.Target(uri=uri), names)
+    with pytest.raises(fetch.FetchRefusedError):
+        await fetch.fetch(fetch.FetchTarget(uri=uri), names)
     assert names.asked == []
 
 
@@ -76,20 +76,22 @@ NEVER = (
 
 @pytest.mark.parametrize("address", [*PRIVATE, *NEVER])
 async def test_addresses_that_are_not_everybodys_are_refused(address: str) -> None:
-    with pytest.raises(fetch.RefusedError):
-        await fetch.fetch(fetch.Target(uri=f"https://{HOST}/"), Names(address))
+    with pytest.raises(fetch.FetchRefusedError):
+        await fetch.fetch(fetch.FetchTarget(uri=f"https://{HOST}/"), Names(address))
 
 
 @pytest.mark.parametrize("address", NEVER)
 async def test_some_addresses_are_never_allowed(address: str) -> None:
-    with pytest.raises(fetch.RefusedError):
-        await fetch.fetch(fetch.Target(uri=f"https://{HOST}/", allow_private=True), Names(address))
+    with pytest.raises(fetch.FetchRefusedError):
+        await fetch.fetch(
+            fetch.FetchTarget(uri=f"https://{HOST}/", allow_private=True), Names(address)
+        )
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "2130706433", "0x7f.1", "localhost", "[::1]"])
 async def test_addresses_written_as_names_are_judged_like_all_others(text: str) -> None:
-    with pytest.raises((fetch.RefusedError, fetch.UnavailableError)):
-        await fetch.fetch(fetch.Target(uri=f"https://{text}/"))
+    with pytest.raises((fetch.FetchRefusedError, fetch.UnavailableError)):
+        await fetch.fetch(fetch.FetchTarget(uri=f"https://{text}/"))
 
 
 @pytest.mark.parametrize("text", ["93.184.216.34", "2606:2800:220:1::1"])
@@ -99,7 +101,7 @@ def test_public_addresses_are_public(text: str) -> None:
 
 async def test_a_name_without_address_is_unavailable() -> None:
     with pytest.raises(fetch.UnavailableError, match="no address"):
-        await fetch.fetch(fetch.Target(uri=f"https://{HOST}/"), Names())
+        await fetch.fetch(fetch.FetchTarget(uri=f"https://{HOST}/"), Names())
 
 
 @pytest.mark.parametrize(
@@ -145,11 +147,11 @@ async def test_only_the_named_authority_counts() -> None:
         for ca in (stranger, None):
             with pytest.raises(fetch.UnavailableError, match="no connection"):
                 await fetch.fetch(
-                    fetch.Target(uri=server.uri, allow_private=True, ca=ca), Names("127.0.0.1")
+                    fetch.FetchTarget(uri=server.uri, allow_private=True, ca=ca), Names("127.0.0.1")
                 )
         with pytest.raises(fetch.UnavailableError, match="cannot be read"):
             await fetch.fetch(
-                fetch.Target(uri=server.uri, allow_private=True, ca=b"x"), Names("127.0.0.1")
+                fetch.FetchTarget(uri=server.uri, allow_private=True, ca=b"x"), Names("127.0.0.1")
             )
 
 

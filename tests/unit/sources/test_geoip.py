@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gatereeve.sources import geoip
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.unit.api import documents
 from tests.unit.sources.clock import StillClock
 from tests.unit.sources.mmdb import database

@@ -14,11 +14,11 @@ from datetime import timedelta
 import pytest
 
 from gatereeve.api.world import World
-from gatereeve.compile import key_sets
+from gatereeve.compile.governance import key_sets
 from gatereeve.core import refs
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources import jwks
-from gatereeve.sources.jwks import Kept, KeySets
+from gatereeve.sources.jwks import CachedKeySet, KeySets
 from tests.support.worlds import world_of
 from tests.unit.sources.key_server import JWKS, KeyServer, response, serving
 
@@ -59,12 +59,12 @@ stringData:
 class Following:
     """Key sets at work, and a way to wait for what they say."""
 
-    def __init__(self, remembered: Mapping[str, Kept]) -> None:
+    def __init__(self, remembered: Mapping[str, CachedKeySet]) -> None:
         self.changes = 0
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self.clock = SystemClock()
-        self.kept: Mapping[str, Kept] = {}
+        self.kept: Mapping[str, CachedKeySet] = {}
         self.sets = KeySets(
             self._on_change,
             self.clock,
@@ -73,7 +73,7 @@ class Following:
             remember=self._remember,
         )
 
-    def _remember(self, kept: Mapping[str, Kept]) -> None:
+    def _remember(self, kept: Mapping[str, CachedKeySet]) -> None:
         """In a thread."""
         self.kept = kept
         self._loop.call_soon_threadsafe(self._changed.set)
@@ -106,7 +106,7 @@ class Following:
 
 @asynccontextmanager
 async def following(
-    world: World, remembered: Mapping[str, Kept] | None = None
+    world: World, remembered: Mapping[str, CachedKeySet] | None = None
 ) -> AsyncIterator[Following]:
     at_work = Following(remembered or {})
     task = asyncio.create_task(at_work.sets.run())
@@ -197,7 +197,7 @@ async def test_an_empty_set_takes_effect_at_once() -> None:
         assert at.codes() == []
 
 
-async def remembering(server: KeyServer, world: World) -> Mapping[str, Kept]:
+async def remembering(server: KeyServer, world: World) -> Mapping[str, CachedKeySet]:
     """What a process would leave behind."""
     async with following(world) as at:
         await at.until(lambda: bool(at.sets.retrieved().jwks))

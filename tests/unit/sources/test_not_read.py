@@ -11,8 +11,8 @@ import pytest
 from gatereeve.api.world import AnyDoc, World
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Severity
-from gatereeve.sources import files, settling
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder import folder_source, settling
+from gatereeve.sources.folder.folder_source import FolderSource
 from tests.support import routes
 from tests.unit.api import documents
 from tests.unit.sources.clock import StillClock
@@ -64,7 +64,7 @@ SPOILED: dict[str, Spoil] = {
     "utf-16 without a mark": written("deny.yaml", DENY.encode("utf-16-le")),
     "utf-32": written("deny.yml", DENY.encode("utf-32")),
     "latin-1": written("deny.yaml", b"# Pr\xe4fix\n" + DENY.encode()),
-    "too large": written("deny.yaml", "#" * 70 + "\n" + DENY + "# x\n" * (files.MAX_FILE_BYTES // 4)),
+    "too large": written("deny.yaml", "#" * 70 + "\n" + DENY + "# x\n" * (folder_source.MAX_FILE_BYTES // 4)),
     "empty": written("deny.yaml", ""),
     "blank": written("deny.yaml", "\n \n---\n"),
     "zeros": written("deny.yaml", b"\0" * 512),
@@ -80,7 +80,7 @@ SPOILED: dict[str, Spoil] = {
 
 
 class MemoryOf:
-    """Implements `sources.files.Memory` for one earlier World."""
+    """Implements `sources.folder_source.Memory` for one earlier World."""
 
     def __init__(self, before: World) -> None:
         self.kept = [before]

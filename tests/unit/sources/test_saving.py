@@ -19,8 +19,8 @@ import pytest
 from gatereeve.api.world import World
 from gatereeve.core.findings import Severity
 from gatereeve.runtime.supervise import SystemClock
-from gatereeve.sources import settling
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder import settling
+from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.watch import Watch
 from tests.unit.api import documents
 from tests.unit.sources.clock import StillClock

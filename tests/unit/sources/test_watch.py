@@ -13,7 +13,7 @@ import pytest
 from gatereeve.api.world import World
 from gatereeve.core import errors
 from gatereeve.runtime.supervise import SystemClock
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.watch import Watch
 from tests.unit.api import documents
 

@@ -111,7 +111,7 @@ _DOTS = text(r"(^|/)\.{1,2}(/|$)")
 
 
 def is_canonical(path: str) -> str:
-    """`compile.grammar.canonical_path` gives something."""
+    """`compile.routes.grammar.canonical_path` gives something."""
     return (
         f"({path}.startsWith('/') && {path}.size() <= 1024 && {path}.matches({_CANONICAL})"
         f" && !{path}.matches({_DOTS}))"
@@ -119,7 +119,7 @@ def is_canonical(path: str) -> str:
 
 
 def common_host(listener: str, route: str) -> str:
-    """`compile.gateways.common_host`; "" where it gives None."""
+    """`compile.routes.gateways.common_host`; "" where it gives None."""
     beneath = "{0}.startsWith('*.') && {1}.endsWith({0}.substring(1)) && {1} != {0}.substring(2)"
     return (
         f"({listener} == '*' || {listener} == {route} ? {route}"

@@ -6,7 +6,7 @@ What needs the version (its author, its digest) is the webhook's and the compile
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.objects import Check, policy, rule
+from gatereeve.admission.guards.objects import PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 from gatereeve.core.refs import GATEREEVE_GROUP
 
@@ -25,25 +25,25 @@ def approvals() -> Object:
         NAME,
         RULES,
         (
-            Check(
+            PolicyCheck(
                 holds=f"object.spec.approver == request.userInfo.username && {cel.AUTHENTICATED}",
                 message="approver-not-you: spec.approver must be your own name at the API server",
                 message_expression="'approver-not-you: spec.approver must be ' + request.userInfo.username"
                 " + ', as whom the API server knows you'",
             ),
-            Check(
+            PolicyCheck(
                 holds="has(object.spec.breakGlass) || params.spec.approvers.exists(role,"
                 f" role.role == object.spec.role && {cel.is_among('role')})",
                 message="approver-not-named: no Gate or HostGrant names you as an approver in this role",
                 message_expression="'approver-not-named: no Gate or HostGrant names ' + request.userInfo.username"
                 " + ' as an approver in the role ' + object.spec.role",
             ),
-            Check(
+            PolicyCheck(
                 holds="!has(object.spec.breakGlass) ||"
                 " request.userInfo.username in params.spec.emergency.users",
                 message="break-glass-refused: no Gate names you in governance.breakGlass.users",
             ),
-            Check(
+            PolicyCheck(
                 holds=f"!has(object.spec.breakGlass) || {_IN_TIME}",
                 message="break-glass-refused: it lasts longer than governance.breakGlass.maxHours of the Gate",
             ),
@@ -59,7 +59,7 @@ def withdrawn() -> Object:
         WITHDRAWN,
         (rule(GATEREEVE_GROUP, ("approvals",), ("DELETE",)),),
         (
-            Check(
+            PolicyCheck(
                 holds=f"oldObject.spec.approver == request.userInfo.username"
                 f" || {cel.KUBERNETES_ITSELF} || {cel.MAY_CHANGE_GRANTS}",
                 message="approver-not-you: a decision is withdrawn by who made it, or by the platform team",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.objects import Check, policy, rule
+from gatereeve.admission.guards.objects import PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 from gatereeve.core.refs import GATEREEVE_GROUP
 
@@ -27,7 +27,7 @@ def versions() -> Object:
         VERSIONS,
         VERSION_RULES,
         (
-            Check(
+            PolicyCheck(
                 holds=f"(object.spec.author == request.userInfo.username && {cel.AUTHENTICATED})"
                 f" || {cel.is_among('params.spec.pipelines')}",
                 message="author-not-you: spec.author must be your own name; only a pipeline that a HostGrant names may say who the author is",
@@ -43,7 +43,7 @@ def models() -> Object:
         MODELS,
         (rule(GATEREEVE_GROUP, ("models",), ("UPDATE",)),),
         (
-            Check(
+            PolicyCheck(
                 holds=f"{_RANK}[object.spec.riskClass] >= {_RANK}[oldObject.spec.riskClass]"
                 f" || {_MAY_RECLASSIFY}",
                 message="risk-lowered: lowering riskClass takes the verb `reclassify` on the model, which approvers in the role risk have",

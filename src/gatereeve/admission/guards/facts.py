@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.named import Named
+from gatereeve.admission.guards.named_people import Named
 from gatereeve.api.world import World
-from gatereeve.compile.classes import classes_of
-from gatereeve.compile.hosts import NAME_LABEL
+from gatereeve.compile.routes.classes import classes_of
+from gatereeve.compile.routes.host_grants import NAME_LABEL
 from gatereeve.core import conditions
 from gatereeve.core.memo import Memo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class GuardFacts:
     """ingress_classes, gateway_classes: names of ours. default: Ingresses without a class are ours.
 
     certified: ingress classes whose Gate has a certificate for every host. listeners: of our
@@ -37,13 +37,13 @@ class Facts:
         return tuple(dict.fromkeys(one["gateway"] for one in self.listeners))
 
 
-def facts(world: World, people: Named) -> Facts:
+def facts(world: World, people: Named) -> GuardFacts:
     """As of this World; sorted, so that equal documents give equal policies."""
     classes = classes_of(world, Memo())
     certified = {
         gate.ref.name for gate in world.gates.values() if gate.spec.tls.default_certificate
     }
-    return Facts(
+    return GuardFacts(
         ingress_classes=tuple(sorted(classes.ingress)),
         default=classes.default is not None,
         certified=tuple(sorted(c for c, gate in classes.ingress.items() if gate in certified)),
@@ -76,8 +76,8 @@ def facts(world: World, people: Named) -> Facts:
 CLASS_ANNOTATION = conditions.CLASS_ANNOTATION
 
 
-def is_our_ingress(known: Facts) -> str:
-    """`compile.classes.gate_of_ingress` finds a gate, or finds the class ambiguous."""
+def is_our_ingress(known: GuardFacts) -> str:
+    """`compile.routes.classes.gate_of_ingress` finds a gate, or finds the class ambiguous."""
     ours = cel.texts(known.ingress_classes)
     named = "has(object.spec.ingressClassName)"
     annotated = f"{cel.text(CLASS_ANNOTATION)} in {cel.ANNOTATIONS}"
@@ -91,11 +91,11 @@ def is_our_ingress(known: Facts) -> str:
     return cel.any_of(found)
 
 
-def is_our_gateway(known: Facts) -> str:
+def is_our_gateway(known: GuardFacts) -> str:
     return f"object.spec.gatewayClassName in {cel.texts(known.gateway_classes)}"
 
 
-def names_our_gateway(known: Facts) -> str:
+def names_our_gateway(known: GuardFacts) -> str:
     """Some parentRef names a Gateway of ours."""
     return (
         "has(object.spec.parentRefs) && object.spec.parentRefs.exists(parent,"

@@ -8,15 +8,15 @@ wrong with a listener is told by its status, as Gateway API wants it.
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.facts import Facts, is_our_gateway
-from gatereeve.admission.guards.objects import GATEWAY_GROUP, Check, policy, rule
+from gatereeve.admission.guards.facts import GuardFacts, is_our_gateway
+from gatereeve.admission.guards.objects import GATEWAY_GROUP, PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 
 NAME = "gateways"
 RULES = (rule(GATEWAY_GROUP, ("gateways",), ("CREATE", "UPDATE")),)
 
 
-def gateways(known: Facts) -> Object:
+def gateways(known: GuardFacts) -> Object:
     """The policy; it reads the namespace's parameters."""
     return policy(
         NAME,
@@ -29,7 +29,7 @@ def gateways(known: Facts) -> Object:
 
 
 _CHECKS = (
-    Check(
+    PolicyCheck(
         holds="variables.listeners.all(one, !has(one.hostname) || one.hostname == ''"
         f" ? params.spec.grants.size() > 0 : {cel.has_host('one.hostname')})",
         message="host-not-granted: no HostGrant gives the Gateway's namespace a listener's host",

@@ -9,26 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatereeve.admission.guards import (
+    change_stamps,
     decisions,
     documents,
     gateways,
     http_routes,
     ingresses,
-    keeping,
+    integrity_policies,
     parameters,
     roles,
-    stamping,
     webhook,
 )
-from gatereeve.admission.guards.facts import Facts, facts
-from gatereeve.admission.guards.named import named
+from gatereeve.admission.guards.facts import GuardFacts, facts
+from gatereeve.admission.guards.named_people import named
 from gatereeve.admission.guards.objects import binding
 from gatereeve.admission.guards.settings import GuardSettings, Object
 from gatereeve.api.world import World
-from gatereeve.compile.hosts import NAME_LABEL
+from gatereeve.compile.routes.host_grants import NAME_LABEL
 from gatereeve.core.canonical import Json
 
-WITH_PARAMETERS: tuple[tuple[str, tuple[dict[str, Json], ...], Callable[[Facts], Object]], ...] = (
+WITH_PARAMETERS: tuple[
+    tuple[str, tuple[dict[str, Json], ...], Callable[[GuardFacts], Object]], ...
+] = (
     (ingresses.NAME, ingresses.RULES, ingresses.ingresses),
     (http_routes.NAME, http_routes.RULES, http_routes.http_routes),
     (gateways.NAME, gateways.RULES, gateways.gateways),
@@ -52,20 +54,20 @@ def guards(world: World, settings: GuardSettings) -> tuple[Object, ...]:
     for policy in (
         decisions.withdrawn(),
         documents.models(),
-        keeping.statuses(settings),
-        keeping.namespaces(known),
-        keeping.guard_parameters(settings),
-        keeping.aggregation(),
+        integrity_policies.statuses(settings),
+        integrity_policies.namespaces(known),
+        integrity_policies.guard_parameters(settings),
+        integrity_policies.aggregation(),
     ):
         found += [policy, binding(_name(policy))]
     found += [
-        keeping.unguarded(known),
+        integrity_policies.unguarded(known),
         binding("unguarded", namespaces=_elsewhere(known, settings)),
     ]
     if settings.stamps != "nobody":
-        found += [keeping.stamped(known), binding("changers")]
+        found += [integrity_policies.stamped(known), binding("changers")]
     if settings.stamps == "policy":
-        found += stamping.stamps(known)
+        found += change_stamps.stamps(known)
     found += webhook.webhooks(known, settings)
     return tuple(found)
 
@@ -76,7 +78,7 @@ def _name(policy: Object) -> str:
 
 
 def _in_namespaces(
-    name: str, rules: tuple[dict[str, Json], ...], known: Facts
+    name: str, rules: tuple[dict[str, Json], ...], known: GuardFacts
 ) -> tuple[Object, ...]:
     """In force where parameters are known. Created without them: refused. Changed without them:
     let through, because a namespace that is emptied loses them first and could otherwise never
@@ -96,7 +98,7 @@ def _in_namespaces(
     return (created, changed)
 
 
-def _elsewhere(known: Facts, settings: GuardSettings) -> dict[str, Json]:
+def _elsewhere(known: GuardFacts, settings: GuardSettings) -> dict[str, Json]:
     """Every namespace without parameters; ours is left alone so that we can always start."""
     return _selector("NotIn", (*known.namespaces, settings.namespace))
 

@@ -1,6 +1,6 @@
 """HTTPRoutes that name a Gateway of ours: paths, hosts under a grant, and who may route.
 
-Says what `compile.httproutes` says. The hosts of a route are those that it has in common with the
+Says what `compile.routes.http_routes` says. The hosts of a route are those that it has in common with the
 listeners it names; one that names none takes the listeners' own, and an empty list is no exception.
 v1beta1 comes along by `matchPolicy: Equivalent`.
 """
@@ -8,9 +8,9 @@ v1beta1 comes along by `matchPolicy: Equivalent`.
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.facts import GATEWAY_OF_PARENT, Facts, names_our_gateway
+from gatereeve.admission.guards.facts import GATEWAY_OF_PARENT, GuardFacts, names_our_gateway
 from gatereeve.admission.guards.ingresses import MAY_ROUTE
-from gatereeve.admission.guards.objects import GATEWAY_GROUP, Check, policy, rule
+from gatereeve.admission.guards.objects import GATEWAY_GROUP, PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 
 NAME = "httproutes"
@@ -22,7 +22,7 @@ _TYPE = "(has(match.path) && has(match.path.type) ? match.path.type : 'PathPrefi
 _PATH = "(has(match.path) && has(match.path.value) ? match.path.value : '/')"
 
 
-def http_routes(known: Facts) -> Object:
+def http_routes(known: GuardFacts) -> Object:
     """The policy; it reads the namespace's parameters."""
     named = (
         f"listener.gateway == {GATEWAY_OF_PARENT}"
@@ -61,19 +61,19 @@ _GRANTED = (
 )
 
 _CHECKS = (
-    Check(
+    PolicyCheck(
         holds=f"variables.rules.all(one, {_MATCHES}.all(match,"
         f" {_TYPE} == 'RegularExpression' || {cel.is_canonical(_PATH)}))",
         message="path-refused: write paths without empty or dot segments, `;`, backslashes and needless escapes",
     ),
-    Check(
+    PolicyCheck(
         holds="variables.hosts.all(some, some.all(host, host == ''"
         f" || {cel.covers_everything('host')} || (variables.rules.size() > 0 && {_GRANTED})))",
         message="host-not-granted: no HostGrant gives this namespace a host and path of the route",
         message_expression="'host-not-granted: no HostGrant gives namespace ' + request.namespace + ' all of '"
         " + variables.wanted.join(', ') + ' with these paths'",
     ),
-    Check(
+    PolicyCheck(
         holds=f"!variables.governed || !({cel.SAYS_SOMETHING_NEW}) || {MAY_ROUTE}",
         message="not-permitted: this route reaches a model, and you may not make routes to the models of this namespace; it takes the verb `route` on models.gatereeve.dev",
     ),

@@ -1,6 +1,6 @@
 """Ingresses of our classes: class, annotations, paths, hosts under a grant, TLS, and who may route.
 
-Says what `compile.ingress` and `compile.foreign` say, at the door; and two things more, that only
+Says what `compile.routes.ingresses` and `compile.foreign_annotations` say, at the door; and two things more, that only
 the API server knows or that are better said early: who may make routes to models, and that a route
 to a model brings its TLS along.
 """
@@ -8,10 +8,10 @@ to a model brings its TLS along.
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.facts import CLASS_ANNOTATION, Facts, is_our_ingress
-from gatereeve.admission.guards.objects import NETWORKING_GROUP, Check, policy, rule
+from gatereeve.admission.guards.facts import CLASS_ANNOTATION, GuardFacts, is_our_ingress
+from gatereeve.admission.guards.objects import NETWORKING_GROUP, PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
-from gatereeve.compile import foreign
+from gatereeve.compile.routes import foreign_annotations
 
 NAME = "ingresses"
 RULES = (rule(NETWORKING_GROUP, ("ingresses", "ingresses/status"), ("CREATE", "UPDATE")),)
@@ -23,7 +23,7 @@ _PATH = "(has(path.path) && path.path != '' ? path.path : '/')"
 _HOST = "(has(one.host) && one.host != '' ? one.host : '*')"
 
 
-def ingresses(known: Facts) -> Object:
+def ingresses(known: GuardFacts) -> Object:
     """The policy; it reads the namespace's parameters."""
     return policy(
         NAME,
@@ -49,7 +49,7 @@ def ingresses(known: Facts) -> Object:
 
 
 _CLASS = (
-    Check(
+    PolicyCheck(
         holds=f"!has(object.spec.ingressClassName) || !({_ANNOTATION} in variables.annotations)"
         f" || variables.annotations[{_ANNOTATION}] == object.spec.ingressClassName",
         message="class-ambiguous: ingressClassName and the class annotation disagree; remove the annotation",
@@ -57,10 +57,16 @@ _CLASS = (
 )
 
 
-def _annotations() -> tuple[Check, ...]:
-    """`compile.foreign.judge` refuses none of them."""
-    controllers, harmless = cel.texts(foreign.CONTROLLERS), cel.texts(foreign.HARMLESS)
-    off, zero = cel.texts(foreign.OFF_IS_HARMLESS), cel.texts(foreign.ZERO_IS_HARMLESS)
+def _annotations() -> tuple[PolicyCheck, ...]:
+    """`compile.foreign_annotations.judge` refuses none of them."""
+    controllers, harmless = (
+        cel.texts(foreign_annotations.CONTROLLERS),
+        cel.texts(foreign_annotations.HARMLESS),
+    )
+    off, zero = (
+        cel.texts(foreign_annotations.OFF_IS_HARMLESS),
+        cel.texts(foreign_annotations.ZERO_IS_HARMLESS),
+    )
     value = "variables.annotations[name]"
     said = f"{value}.trim().lowerAscii()"
     refused = (
@@ -73,7 +79,7 @@ def _annotations() -> tuple[Check, ...]:
         f" || (name == 'kubernetes.io/ingress.allow-http' && {said} == 'true')))"
     )
     return (
-        Check(
+        PolicyCheck(
             holds=f"!variables.annotations.exists(name, {refused})",
             message="annotation-refused: an annotation asks another controller for something that is not done here; say it with Model, AccessPolicy or Gate",
             message_expression="'annotation-refused: these annotations ask another controller for something that is not done here: '"
@@ -85,7 +91,7 @@ def _annotations() -> tuple[Check, ...]:
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f]"
 
 _PATH_CHECKS = (
-    Check(
+    PolicyCheck(
         holds=f"variables.rules.all(one, {_PATHS}.all(path, {cel.is_canonical(_PATH)}"
         " && (path.pathType != 'ImplementationSpecific' || !"
         + _PATH
@@ -99,17 +105,17 @@ _PATH_CHECKS = (
 _TLS_HOST = "(host == '' ? '*' : host)"
 
 _HOSTS = (
-    Check(
+    PolicyCheck(
         holds=f"variables.rules.all(one, {_PATHS}.all(path, {cel.covers(_HOST, _PATH)}))",
         message="host-not-granted: no HostGrant gives this namespace a host and path of the Ingress",
         message_expression="'host-not-granted: no HostGrant gives namespace ' + request.namespace + ' all of '"
         f" + variables.rules.map(one, {_HOST}).join(', ') + ' with these paths'",
     ),
-    Check(
+    PolicyCheck(
         holds=f"!has(object.spec.defaultBackend) || {cel.covers(cel.text('*'), cel.text('/'))}",
         message="host-not-granted: a default backend answers every host, and no HostGrant gives this namespace `*`",
     ),
-    Check(
+    PolicyCheck(
         holds="variables.tls.all(one, !has(one.secretName) || one.secretName == '' ||"
         " (has(one.hosts) && one.hosts.size() > 0"
         f" ? one.hosts.all(host, {cel.has_host(_TLS_HOST)})"
@@ -119,7 +125,7 @@ _HOSTS = (
 )
 
 
-def _tls(known: Facts) -> Check:
+def _tls(known: GuardFacts) -> PolicyCheck:
     """A route to a model names its certificate, unless its Gate has one for every host."""
     certified = cel.texts(known.certified)
     covered = (
@@ -127,7 +133,7 @@ def _tls(known: Facts) -> Check:
         " (!has(tls.hosts) || tls.hosts.size() == 0 || tls.hosts.exists(host,"
         f" host == {_HOST} || (host.startsWith('*.') && {_HOST}.endsWith(host.substring(1))))))"
     )
-    return Check(
+    return PolicyCheck(
         holds="!variables.governed || (has(object.spec.ingressClassName) &&"
         f" object.spec.ingressClassName in {certified}) || ({_ANNOTATION} in variables.annotations"
         f" && variables.annotations[{_ANNOTATION}] in {certified})"
@@ -141,7 +147,7 @@ MAY_ROUTE = (
     ".check('route').allowed()"
 )
 
-_ROUTERS = Check(
+_ROUTERS = PolicyCheck(
     holds=f"!variables.governed || !({cel.SAYS_SOMETHING_NEW}) || {MAY_ROUTE}",
     message="not-permitted: this route reaches a model, and you may not make routes to the models of this namespace; it takes the verb `route` on models.gatereeve.dev",
 )

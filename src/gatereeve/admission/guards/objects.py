@@ -21,7 +21,7 @@ VERSIONS = {GATEREEVE_GROUP: "v1alpha1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class PolicyCheck:
     """One validation: what must hold, and what is said where it does not. reason: an HTTP one."""
 
     holds: str
@@ -65,7 +65,7 @@ def conditions(given: Mapping[str, str]) -> list[Json]:
 def policy(
     name: str,
     rules: Sequence[Mapping[str, Json]],
-    checks: Sequence[Check],
+    checks: Sequence[PolicyCheck],
     *,
     when: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatereeve.admission.guards.named import Named, Names, Team, names
+from gatereeve.admission.guards.named_people import Named, Names, Team, names
 from gatereeve.admission.guards.objects import meta
 from gatereeve.admission.guards.settings import PARAMETERS, Object
 from gatereeve.core.canonical import Json

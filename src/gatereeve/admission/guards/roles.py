@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gatereeve.admission.guards.named import Named
+from gatereeve.admission.guards.named_people import Named
 from gatereeve.admission.guards.objects import GATEWAY_GROUP, NETWORKING_GROUP, meta
 from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.api import registry

@@ -8,8 +8,8 @@ on, or a namespace could not be emptied while we are away.
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.facts import Facts
-from gatereeve.admission.guards.keeping import (
+from gatereeve.admission.guards.facts import GuardFacts
+from gatereeve.admission.guards.integrity_policies import (
     CHANGES,
     DOCUMENTS,
     OURS,
@@ -17,10 +17,10 @@ from gatereeve.admission.guards.keeping import (
     is_changed,
     is_governed,
 )
-from gatereeve.admission.guards.named import UNTOUCHED
+from gatereeve.admission.guards.named_people import UNTOUCHED
 from gatereeve.admission.guards.objects import API, conditions, meta, rule
 from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
-from gatereeve.compile.hosts import NAME_LABEL
+from gatereeve.compile.routes.host_grants import NAME_LABEL
 from gatereeve.core.canonical import Json
 from gatereeve.core.refs import GATEREEVE_GROUP
 
@@ -28,7 +28,7 @@ TIMEOUT_S = 3
 REVIEW_PATH, STAMP_PATH = "/review", "/stamp"
 
 
-def webhooks(known: Facts, settings: GuardSettings) -> tuple[Object, ...]:
+def webhooks(known: GuardFacts, settings: GuardSettings) -> tuple[Object, ...]:
     """The ValidatingWebhookConfiguration and, where the webhook stamps, the mutating one."""
     if not settings.webhook:
         return ()

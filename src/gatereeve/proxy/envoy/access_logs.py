@@ -1,6 +1,6 @@
 """The access log: what each request is told to the recorder, refused and broken ones included.
 
-The names stand in `ir.recording`, which `intake` reads. Most of a record is in Envoy's entry by
+The names stand in `ir.record_fields`, which `intake` reads. Most of a record is in Envoy's entry by
 itself, dynamic metadata among it; a tag costs time on every request, so there is one only where
 metadata of another kind, or a place that only this gate knows, must be told.
 """
@@ -16,7 +16,7 @@ from envoy.extensions.access_loggers.grpc.v3 import als_pb2
 from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.tracing.v3 import custom_tag_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.ir.identity import Attributes, Identity
 from gatereeve.proxy.envoy import packing, proofs
 from gatereeve.proxy.envoy.wiring import Wiring
@@ -36,7 +36,7 @@ def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring)
             buffer_size_bytes=packing.uint32(wiring.log_buffer_bytes),
             custom_tags=list(_tags(identity, attributes)),
         ),
-        additional_response_headers_to_log=[recording.CODE_HEADER],
+        additional_response_headers_to_log=[record_fields.CODE_HEADER],
     )
     return accesslog_pb2.AccessLog(
         name="envoy.access_loggers.http_grpc", typed_config=packing.pack(config)
@@ -45,22 +45,24 @@ def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring)
 
 def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
     kind = metadata_pb2.MetadataKind
-    ours = recording.GATE_NAMESPACE
-    yield _tag(recording.ROUTE_TAG, kind(route=kind.Route()), ours, ("record",))
-    yield _tag(recording.VERSION_TAG, kind(host=kind.Host()), ours, ("version",))
+    ours = record_fields.GATE_NAMESPACE
+    yield _tag(record_fields.ROUTE_TAG, kind(route=kind.Route()), ours, ("record",))
+    yield _tag(record_fields.VERSION_TAG, kind(host=kind.Host()), ours, ("version",))
     request = kind(request=kind.Request())
     for provider in identity.jwt:
         at = (provider.name, *provider.id_claim)
-        yield _tag(recording.id_tag(provider.name), request, recording.JWT_NAMESPACE, at)
+        yield _tag(record_fields.id_tag(provider.name), request, record_fields.JWT_NAMESPACE, at)
         if provider.groups_claim is not None:
             at = (provider.name, *provider.groups_claim)
-            yield _tag(recording.groups_tag(provider.name), request, recording.JWT_NAMESPACE, at)
+            yield _tag(
+                record_fields.groups_tag(provider.name), request, record_fields.JWT_NAMESPACE, at
+            )
     for number, region in enumerate(attributes.region):
         place = proofs.place("region", number, region)
-        yield _tag(recording.region_tag(number), request, *place)
+        yield _tag(record_fields.region_tag(number), request, *place)
     for number, purpose in enumerate(attributes.purpose):
         place = proofs.place("purpose", number, purpose)
-        yield _tag(recording.purpose_tag(number), request, *place)
+        yield _tag(record_fields.purpose_tag(number), request, *place)
 
 
 def _tag(name: str, kind: Any, namespace: str, path: Sequence[str]) -> Any:

@@ -20,7 +20,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm_pb2,
 )
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import engines, names, packing
 from gatereeve.proxy.envoy.filters import authorization, jwt
 
@@ -130,9 +130,9 @@ def _removes(packed: Any | None) -> bool:
 
 def _says_model(route: Any) -> bool:
     told = route.metadata.filter_metadata
-    if recording.GATE_NAMESPACE not in told:
+    if record_fields.GATE_NAMESPACE not in told:
         return False
-    fields = told[recording.GATE_NAMESPACE].fields
+    fields = told[record_fields.GATE_NAMESPACE].fields
     return all(
         key in fields and fields[key].string_value for key in ("model", engines.OPERATION_KEY)
     )

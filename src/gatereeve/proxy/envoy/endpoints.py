@@ -13,7 +13,7 @@ from envoy.config.core.v3 import address_pb2, base_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2 as endpoint_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2 as assignment_pb2
 
-from gatereeve.ir import clusters, recording
+from gatereeve.ir import clusters, record_fields
 from gatereeve.proxy.envoy import packing
 
 _ANY_HEALTHY: Final = 1_000_000
@@ -34,7 +34,7 @@ def _group(group: clusters.EndpointGroup, priority: int) -> Any:
     metadata = None
     if group.version:
         version = packing.struct({"version": group.version})
-        metadata = base_pb2.Metadata(filter_metadata={recording.GATE_NAMESPACE: version})
+        metadata = base_pb2.Metadata(filter_metadata={record_fields.GATE_NAMESPACE: version})
     return endpoint_pb2.LocalityLbEndpoints(
         priority=priority,
         lb_endpoints=[

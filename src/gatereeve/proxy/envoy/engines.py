@@ -4,7 +4,7 @@ The same engines hold for all rows of a model; a rule for some operations asks t
 operation it is.
 
 The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
-stage refuses (`recording.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
+stage refuses (`record_fields.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
 reply can read the reason: Envoy formats it before a denying filter writes its own metadata. A route
 without its engine gets no result and is refused by `enforce`, for every route, whatever it says.
 """
@@ -19,8 +19,8 @@ from typing import Any, Final
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.core import plain
-from gatereeve.ir import access, recording
+from gatereeve.core import plain_values
+from gatereeve.ir import access, record_fields
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy import proofs as words
 from gatereeve.proxy.envoy.proofs import Proofs
@@ -28,10 +28,10 @@ from gatereeve.proxy.envoy.proofs import Proofs
 OPERATION_KEY: Final = "operation"
 """In a governed route's metadata: which operation of the model it is."""
 
-PATH_POLICY: Final = recording.stage_policy("0", 0, "path")
+PATH_POLICY: Final = record_fields.stage_policy("0", 0, "path")
 """The stage that refuses paths of two meanings."""
 
-OPEN: Final = recording.rule_policy(0, recording.ORDINARY)
+OPEN: Final = record_fields.rule_policy(0, record_fields.ORDINARY)
 """The allow policy of ordinary routes; never of a governed one."""
 
 
@@ -52,29 +52,29 @@ def build_stages(
 ) -> Any:
     """Everything that refuses before the allow rules.
 
-    headers, parameters: those that rules of the host read (`ir.reading`).
+    headers, parameters: those that rules of the host read (`ir.header_access`).
     """
     policies = _credential_policies(proofs)
-    odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain.GOVERNED_PATH))
+    odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain_values.GOVERNED_PATH))
     policies[PATH_POLICY] = odd_path
     if parameters:
         odd = rbac.policy(_has_odd_parameter(tuple(parameters)))
-        policies[recording.stage_policy("0", 1, "query")] = odd
+        policies[record_fields.stage_policy("0", 1, "query")] = odd
     if headers:
         odd = rbac.policy(_has_odd_header(tuple(headers)))
-        policies[recording.stage_policy("1", 0, "headers")] = odd
+        policies[record_fields.stage_policy("1", 0, "headers")] = odd
     if not rules.admits_anonymous:
         nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
-        policies[recording.stage_policy("3", 0, "nobody")] = nobody
+        policies[record_fields.stage_policy("3", 0, "nobody")] = nobody
     for index, rule in enumerate(rules.deny):
-        name = recording.stage_policy(recording.DENY_STAGE, index, rule.name)
+        name = record_fields.stage_policy(record_fields.DENY_STAGE, index, rule.name)
         policies[name] = rbac.policy(_deny_condition(proofs, rule), permission=_about(rule))
     if selection.within:
         elsewhere = rbac.policy(rbac.negate(words.is_from(proofs, selection.within)))
-        policies[recording.stage_policy("5", 0, "region")] = elsewhere
+        policies[record_fields.stage_policy("5", 0, "region")] = elsewhere
     if selection.outside:
         there = rbac.policy(words.is_from(proofs, selection.outside))
-        policies[recording.stage_policy("5", 1, "region")] = there
+        policies[record_fields.stage_policy("5", 1, "region")] = there
     return staged(policies)
 
 
@@ -88,15 +88,15 @@ def build_open_stages(*, plain_paths: bool = False) -> Any:
     """For ordinary routes: nothing refuses but, with `plain_paths`, a path of two meanings."""
     if not plain_paths:
         return staged({})
-    unlike = rbac.path_unlike(plain.ORDINARY_PATH)
-    look_alike = rbac.path_like(f".*(?:{plain.LOOK_ALIKE}).*")
+    unlike = rbac.path_unlike(plain_values.ORDINARY_PATH)
+    look_alike = rbac.path_like(f".*(?:{plain_values.LOOK_ALIKE}).*")
     odd = rbac.policy(rbac.anybody(), permission=rbac.either(unlike, look_alike))
     return staged({PATH_POLICY: odd})
 
 
 def build_closed_stages() -> Any:
     """For requests without a route: everything is refused."""
-    return staged({recording.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody())})
+    return staged({record_fields.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody())})
 
 
 def staged(policies: dict[str, Any]) -> Any:
@@ -106,7 +106,9 @@ def staged(policies: dict[str, Any]) -> Any:
 def build_enforcement(shadow: Any | None = None) -> Any:
     """Refuses whatever the stages did not let pass. shadow: deny rules that only speak."""
     passed = rbac.policy(
-        rbac.metadata(recording.RBAC_NAMESPACE, (recording.STAGE_RESULT,), rbac.exact("allowed"))
+        rbac.metadata(
+            record_fields.RBAC_NAMESPACE, (record_fields.STAGE_RESULT,), rbac.exact("allowed")
+        )
     )
     config = filter_pb2.RBAC(
         rules=rbac.allowing({"stages-passed": passed}), rules_stat_prefix="enforce_"
@@ -123,7 +125,7 @@ def build_shadow_denial(proofs: Proofs, rules: access.Access) -> Any | None:
     They speak only where the deny rules would: not of callers who were refused before.
     """
     found = {
-        recording.rule_policy(index, rule.name): rbac.policy(
+        record_fields.rule_policy(index, rule.name): rbac.policy(
             rbac.all_of([rbac.negate(_refused_before()), _deny_condition(proofs, rule)]),
             permission=_about(rule),
         )
@@ -190,10 +192,10 @@ def _has_odd_header(names_: tuple[str, ...]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _has_odd_parameter(names_: tuple[str, ...]) -> Any:
-    """One of the query parameters is there and does not stand once and plainly (`core.plain`)."""
+    """One of the query parameters is there and does not stand once and plainly (`core.plain_values`)."""
     found = []
     for name in names_:
-        some, twice, once = (_target_like(form) for form in plain.query_forms(name))
+        some, twice, once = (_target_like(form) for form in plain_values.query_forms(name))
         found += [twice, rbac.all_of([some, rbac.negate(once)])]
     return rbac.any_of(found)
 
@@ -204,7 +206,7 @@ def _target_like(pattern: str) -> Any:
 
 def _credential_policies(proofs: Proofs) -> dict[str, Any]:
     return {
-        recording.stage_policy("2", index, method): rbac.policy(condition)
+        record_fields.stage_policy("2", index, method): rbac.policy(condition)
         for index, (method, condition) in enumerate(words.invalid_credentials(proofs))
     }
 
@@ -223,10 +225,10 @@ def _allow_policies(proofs: Proofs, rules: Sequence[access.Rule]) -> dict[str, A
                 if rule.subjects is None
                 else words.is_subject(proofs, rule.subjects)
             )
-            name = recording.rule_policy(index, rule.name, limited=limited)
+            name = record_fields.rule_policy(index, rule.name, limited=limited)
             found[name] = rbac.policy(rbac.all_of([who, *where]), permission=about)
         if is_anonymous_rule(rule):
-            name = recording.rule_policy(index, rule.name, limited=limited, anonymous=True)
+            name = record_fields.rule_policy(index, rule.name, limited=limited, anonymous=True)
             nobody = rbac.negate(words.is_identified(proofs))
             found[name] = rbac.policy(rbac.all_of([nobody, *where]), permission=about)
     return found
@@ -257,10 +259,10 @@ def _refused_before() -> Any:
     return rbac.any_of(
         [
             rbac.metadata(
-                recording.RBAC_NAMESPACE, (recording.STAGE_ID,), rbac.beginning(f"{stage}|")
+                record_fields.RBAC_NAMESPACE, (record_fields.STAGE_ID,), rbac.beginning(f"{stage}|")
             )
-            for stage in recording.STAGES
-            if stage < recording.DENY_STAGE
+            for stage in record_fields.STAGES
+            if stage < record_fields.DENY_STAGE
         ]
     )
 
@@ -273,4 +275,4 @@ def _about(rule: access.Rule) -> Any:
 @lru_cache(maxsize=256)
 def _one_of(operations: tuple[access.Operation, ...]) -> Any:
     wanted = rbac.one_of([rbac.exact(operation) for operation in operations])
-    return rbac.of_route(recording.GATE_NAMESPACE, OPERATION_KEY, wanted)
+    return rbac.of_route(record_fields.GATE_NAMESPACE, OPERATION_KEY, wanted)

@@ -1,7 +1,7 @@
 """Sticky keys to Envoy's hash policies: the first key that is there decides, so all are terminal.
 
 Envoy hashes with xxHash64 (seed 0) and walks the weights in the order of the clusters; the
-reference decision computes the same (`compile.hashing`), and tests against the real Envoy hold it.
+reference decision computes the same (`decide.sticky_hash`), and tests against the real Envoy hold it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import header_mutation_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.core import believed
+from gatereeve.core import trusted_headers
 from gatereeve.ir.gates import Gate, Listener
 from gatereeve.proxy.envoy import access_logs, actions, local_replies, names, packing
 from gatereeve.proxy.envoy.filters.placed import Placed
@@ -28,7 +28,7 @@ from gatereeve.proxy.envoy.wiring import Wiring
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
 _FORWARDED_FOR: Final = "x-forwarded-for"
 _ENVOYS_OWN: Final = "x-envoy-"
-_OWN: Final = names.OWN_HEADERS.replace("-", believed.DASH) + ".*"
+_OWN: Final = names.OWN_HEADERS.replace("-", trusted_headers.DASH) + ".*"
 """Servers that read CGI variables take `x.gatereeve.principal` for ours."""
 _HEADER_KIB: Final = 60
 _HEADERS: Final = 100

@@ -21,7 +21,7 @@ from google.protobuf import wrappers_pb2
 
 from gatereeve.core import refusals
 from gatereeve.core.canonical import Json
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.ir.identity import Identity
 from gatereeve.proxy.envoy import packing
 from gatereeve.proxy.envoy.filters import protocol
@@ -55,10 +55,10 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
     """Conditions in order, and what each means."""
     refused = [
         (_all(_status(403), _stage(stage)), refusals.lookup(code))
-        for stage, code in recording.STAGES.items()
+        for stage, code in record_fields.STAGES.items()
     ]
-    admitted = _rbac(recording.ALLOW_RESULT, _exact("allowed"))
-    passed = _rbac(recording.STAGE_RESULT, _exact("allowed"))
+    admitted = _rbac(record_fields.ALLOW_RESULT, _exact("allowed"))
+    passed = _rbac(record_fields.STAGE_RESULT, _exact("allowed"))
     return [
         *refused,
         (_all(_status(403), admitted), _ROUTE),
@@ -95,7 +95,7 @@ def _mapper(
                 header=base_pb2.HeaderValue(key=name, value=value),
                 append_action="OVERWRITE_IF_EXISTS_OR_ADD",
             )
-            for name, value in [(recording.CODE_HEADER, refusal.code), *headers]
+            for name, value in [(record_fields.CODE_HEADER, refusal.code), *headers]
         ],
     )
     if refusal.status:
@@ -162,7 +162,7 @@ def _flags(flags: Sequence[str]) -> Any:
 
 def _stage(stage: str) -> Any:
     return _rbac(
-        recording.STAGE_ID,
+        record_fields.STAGE_ID,
         value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(prefix=f"{stage}|")),
     )
 
@@ -181,12 +181,14 @@ def _connects() -> Any:
 def _in_filters() -> Any:
     """The request reached the filters; an upgrade is refused before."""
     return _metadata(
-        recording.GATE_NAMESPACE, recording.CONFIG_KEY, value_pb2.ValueMatcher(present_match=True)
+        record_fields.GATE_NAMESPACE,
+        record_fields.CONFIG_KEY,
+        value_pb2.ValueMatcher(present_match=True),
     )
 
 
 def _rbac(key: str, value: Any) -> Any:
-    return _metadata(recording.RBAC_NAMESPACE, key, value)
+    return _metadata(record_fields.RBAC_NAMESPACE, key, value)
 
 
 def _metadata(namespace: str, key: str, value: Any) -> Any:

@@ -14,8 +14,8 @@ from typing import Any, Final
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, value_pb2
 
-from gatereeve.core import plain
-from gatereeve.ir import access, recording, routes
+from gatereeve.core import plain_values
+from gatereeve.ir import access, record_fields, routes
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy.proofs import Proofs
 
@@ -87,12 +87,14 @@ def build_static_match(match: routes.Match) -> Any:
 
 
 def build_odd_path_match(match: routes.Match) -> Any | None:
-    """The same requests with a path of two meanings (`core.plain`), whatever their query; None when
+    """The same requests with a path of two meanings (`core.plain_values`), whatever their query; None when
     an exact path is plain."""
-    if match.path.kind == "exact" and plain.is_governed_path(match.path.value):
+    if match.path.kind == "exact" and plain_values.is_governed_path(match.path.value):
         return None
     made = build_static_match(match)
-    text = string_pb2.StringMatcher(safe_regex={"regex": rf"{plain.GOVERNED_PATH}(?:\?\C*)?"})
+    text = string_pb2.StringMatcher(
+        safe_regex={"regex": rf"{plain_values.GOVERNED_PATH}(?:\?\C*)?"}
+    )
     made.headers.add(name=":path", string_match=text, invert_match=True)
     return made
 
@@ -137,7 +139,7 @@ def _method(methods: Sequence[str]) -> Any:
 
 def _unencoded() -> Any:
     """An encoded body is not what its bytes say, and the model would read another one: it names no
-    model (`compile.bodies`)."""
+    model (`decide.bodies`)."""
     text = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(?:identity)?"})
     return route_pb2.HeaderMatcher(
         name="content-encoding", string_match=text, treat_missing_header_as_empty=True
@@ -201,20 +203,20 @@ def _group_place(proofs: Proofs, group: access.InGroup) -> tuple[str, tuple[str,
         provider = next(p for p in proofs.identity.jwt if p.name == group.provider)
         if provider.groups_claim is None:
             return None
-        return recording.JWT_NAMESPACE, (provider.name, *provider.groups_claim)
+        return record_fields.JWT_NAMESPACE, (provider.name, *provider.groups_claim)
     if method == "apikey":
-        return recording.APIKEY_NAMESPACE, ("groups",)
-    return None if method is None else (recording.MTLS_NAMESPACE, ("groups",))
+        return record_fields.APIKEY_NAMESPACE, ("groups",)
+    return None if method is None else (record_fields.MTLS_NAMESPACE, ("groups",))
 
 
 def _precedence(proofs: Proofs, namespace: str) -> list[Any]:
     """The credentials that count before this one were not presented."""
     found = []
-    if namespace != recording.JWT_NAMESPACE and proofs.identity.jwt:
+    if namespace != record_fields.JWT_NAMESPACE and proofs.identity.jwt:
         found.append(
             route_pb2.HeaderMatcher(name="authorization", present_match=True, invert_match=True)
         )
-    if namespace == recording.MTLS_NAMESPACE and proofs.identity.api_keys is not None:
+    if namespace == record_fields.MTLS_NAMESPACE and proofs.identity.api_keys is not None:
         found.append(
             route_pb2.HeaderMatcher(
                 name=proofs.identity.api_keys.header, present_match=True, invert_match=True

@@ -16,19 +16,21 @@ from typing import Any, Final, TypeAlias
 
 from envoy.type.matcher.v3 import string_pb2, value_pb2
 
-from gatereeve.core import plain
-from gatereeve.ir import access, recording
+from gatereeve.core import plain_values
+from gatereeve.ir import access, record_fields
 from gatereeve.ir import identity as ids
 from gatereeve.proxy.envoy import names, rbac
 
-_APIKEY: Final = recording.APIKEY_NAMESPACE
-_MTLS: Final = recording.MTLS_NAMESPACE
-_JWT: Final = recording.JWT_NAMESPACE
+_APIKEY: Final = record_fields.APIKEY_NAMESPACE
+_MTLS: Final = record_fields.MTLS_NAMESPACE
+_JWT: Final = record_fields.JWT_NAMESPACE
 
 _PLAIN_OR_NOTHING: Final = rbac.one_of(
     [
         value_pb2.ValueMatcher(
-            string_match=string_pb2.StringMatcher(safe_regex={"regex": f"(?:{plain.CLAIM})?"})
+            string_match=string_pb2.StringMatcher(
+                safe_regex={"regex": f"(?:{plain_values.CLAIM})?"}
+            )
         ),
         value_pb2.ValueMatcher(null_match={}),
     ]
@@ -61,7 +63,7 @@ def presents_token() -> Any:
 def has_token(proofs: Proofs) -> Any:
     """A verified token that names its bearer in plain text."""
     named = value_pb2.ValueMatcher(
-        string_match=string_pb2.StringMatcher(safe_regex={"regex": plain.CLAIM})
+        string_match=string_pb2.StringMatcher(safe_regex={"regex": plain_values.CLAIM})
     )
     return rbac.any_of(
         [rbac.metadata(_JWT, (p.name, *p.id_claim), named) for p in proofs.identity.jwt]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import names, wire
 from gatereeve.proxy.envoy.filters import removal, wildcard
@@ -39,7 +39,7 @@ def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
         name=name,
         request_headers_to_add=[_client_address()],
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
-        response_headers_to_remove=[recording.CODE_HEADER],
+        response_headers_to_remove=[record_fields.CODE_HEADER],
         typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
     )
     if exact:

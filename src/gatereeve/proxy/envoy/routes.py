@@ -17,7 +17,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 
 from gatereeve.core import refusals
-from gatereeve.ir import access, recording, routes
+from gatereeve.ir import access, record_fields, routes
 from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import actions, engines, hashing, matches, names, packing, rbac, wire
 from gatereeve.proxy.envoy.engines import Selection
@@ -37,7 +37,7 @@ PerFilter: TypeAlias = Mapping[str, bytes]
 """`typed_per_filter_config`: name of the filter to its serialised map entry."""
 
 Told: TypeAlias = Mapping[str, str | Sequence[str]]
-"""What `recording.ROUTE_TAG` holds."""
+"""What `record_fields.ROUTE_TAG` holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +382,7 @@ def _sticky_header(action: routes.Action) -> str | None:
 
 
 def _metadata(row: routes.Route) -> bytes:
-    """What the record, the rules and the local reply read; see `ir.recording`."""
+    """What the record, the rules and the local reply read; see `ir.record_fields`."""
     code = row.action.code if isinstance(row.action, routes.Refuse) else None
     governance = row.governance
     about = b"" if governance is None else _about(governance.model, governance.operation)
@@ -411,7 +411,7 @@ def _told(told: Told, code: str | None, about: bytes = b"") -> bytes:
     """Metadata for the record, the rules and the local reply."""
     record = wire.struct_text("record", _JSON.encode(told))
     reply = b"" if code is None else _reply(code)
-    struct = wire.entry(recording.GATE_NAMESPACE, about + record + reply)
+    struct = wire.entry(record_fields.GATE_NAMESPACE, about + record + reply)
     return wire.field(_METADATA, wire.field(_FILTER_METADATA, struct))
 
 

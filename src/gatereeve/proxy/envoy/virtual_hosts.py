@@ -19,7 +19,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import refs
-from gatereeve.ir import access, reading, routes
+from gatereeve.ir import access, header_access, routes
 from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import actions, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
@@ -159,7 +159,7 @@ def _place(
     host: routes.VirtualHost, door: Door, proofs: Proofs, rules: Mapping[str, access.Access]
 ) -> route_builder.Place:
     governed = {r.governance.protocol for r in host.routes if r.governance is not None}
-    read = reading.read_headers(proofs.attributes, host.routes)
+    read = header_access.read_headers(proofs.attributes, host.routes)
     return route_builder.Place(
         proofs=proofs,
         access=rules,
@@ -174,7 +174,7 @@ def _place(
         ),
         openai=governed == {"openai"},
         read=read,
-        parameters=reading.read_parameters(host.routes),
+        parameters=header_access.read_parameters(host.routes),
         notes=bool(read) or any(route_builder.is_noted(row) for row in host.routes),
         wild=host.host.startswith("*"),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,6 @@ class Wiring:
     """
 
     access_log_cluster: str = "gatereeve-records"
-    log_name: str = recording.LOG_NAME
+    log_name: str = record_fields.LOG_NAME
     log_flush_s: float = 0.1
     log_buffer_bytes: int = 128 * 1024

@@ -117,7 +117,7 @@ class GateStatus:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Counters:
+class XdsCounters:
     """Totals since the server began, for metrics. Owned and changed by the server only."""
 
     streams: int = 0

@@ -28,7 +28,7 @@ AGENT_PORT: Final = "gatereeve.dev/agent-port"
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,252}")
 
 
-class RefusedError(Exception):
+class PeerRefusedError(Exception):
     """A stream is ended by us: status code and text for the peer. Never leaves the server."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class PeerIdentity:
     """Who a stream belongs to: the Gate, the node of it, and the node's build (`1.40.0`).
 
     agent: where the node's agent answers (`host:port`); empty when it has none.
@@ -73,7 +73,7 @@ def peer_of(address: str, auth_context: Mapping[str, Sequence[bytes]]) -> Peer:
     uris = [uri.decode(errors="replace") for uri in auth_context.get("peer_uri", ())]
     gates = frozenset(uri.removeprefix(GATE_URI) for uri in uris if uri.startswith(GATE_URI))
     if not gates:
-        raise RefusedError(
+        raise PeerRefusedError(
             grpc.StatusCode.UNAUTHENTICATED,
             f"a client certificate with a URI name {GATE_URI}<gate> is required",
         )
@@ -94,7 +94,7 @@ def _agent_of(node: Any, peer: Peer) -> str:
     return f"{peer.host}:{port:.0f}" if 0 < port < 65536 and port == int(port) else ""
 
 
-def identify(node: Any, peer: Peer) -> Identity:
+def identify(node: Any, peer: Peer) -> PeerIdentity:
     """Bind a stream to the node of its first request.
 
     node: its `envoy.config.core.v3.Node`; `cluster` is the Gate's name, `id` is `gate/<name>` or
@@ -104,16 +104,16 @@ def identify(node: Any, peer: Peer) -> Identity:
     own = f"gate/{gate}"
     fits = node.id == own or node.id.startswith(f"{own}-")
     if not gate or not fits or not _NODE_ID.fullmatch(node.id):
-        raise RefusedError(
+        raise PeerRefusedError(
             grpc.StatusCode.INVALID_ARGUMENT,
             "node.cluster must name the Gate and node.id must be gate/<name> or gate/<name>-<replica>",
         )
     if peer.gates is not None and gate not in peer.gates:
-        raise RefusedError(
+        raise PeerRefusedError(
             grpc.StatusCode.PERMISSION_DENIED, "the client certificate names another Gate"
         )
     number = node.user_agent_build_version.version
-    return Identity(
+    return PeerIdentity(
         gate=gate,
         node=node.id,
         build=f"{number.major_number}.{number.minor_number}.{number.patch}",
@@ -121,9 +121,9 @@ def identify(node: Any, peer: Peer) -> Identity:
     )
 
 
-def check_unchanged(node: Any, identity: Identity) -> None:
+def check_unchanged(node: Any, identity: PeerIdentity) -> None:
     """A later request may repeat the node, not change it. Raises RefusedError."""
     if (node.id or node.cluster) and (node.id, node.cluster) != (identity.node, identity.gate):
-        raise RefusedError(
+        raise PeerRefusedError(
             grpc.StatusCode.PERMISSION_DENIED, "a stream belongs to the node of its first request"
         )

@@ -84,7 +84,7 @@ class AdsServer:
         observer: events.GateObserver,
         register: Sequence[Callable[[grpc.aio.Server], None]] = (),
     ) -> None:
-        self.counters = events.Counters()
+        self.counters = events.XdsCounters()
         self.tcp_port: int | None = None
         self._settings = settings
         self._clock = clock
@@ -218,18 +218,18 @@ class AdsServer:
             if gate_name == name and record.stream is not None:
                 record.stream.wake()
 
-    def _admit(self, identity: peers.Identity) -> tuple[gate.GateState, NodeRecord]:
+    def _admit(self, identity: peers.PeerIdentity) -> tuple[gate.GateState, NodeRecord]:
         """The state a new stream works on. Raises RefusedError for an unknown Gate or too many."""
         state = self._gates.get(identity.gate)
         if state is None:
-            raise peers.RefusedError(
+            raise peers.PeerRefusedError(
                 grpc.StatusCode.PERMISSION_DENIED, f"no Gate is named {identity.gate!r}"
             )
         of_gate = {key: record for key, record in self._nodes.items() if key[0] == identity.gate}
         record = self._nodes.get((identity.gate, identity.node))
         streams = sum(other.stream is not None for other in of_gate.values())
         if streams >= self._settings.streams_per_gate and (record is None or record.stream is None):
-            raise peers.RefusedError(
+            raise peers.PeerRefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "too many gates of this Gate are connected"
             )
         if record is None:
@@ -247,7 +247,7 @@ class AdsServer:
                 first = await context.read()
         except TimeoutError as error:
             text = "the first request did not come in time"
-            raise peers.RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
+            raise peers.PeerRefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
         if first is EOF:
             return
         peer = peers.peer_of(context.peer(), context.auth_context())
@@ -288,7 +288,7 @@ class _Servicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):  # type: ignor
         counters.streams += 1
         try:
             await self._server.serve(context)
-        except peers.RefusedError as refusal:
+        except peers.PeerRefusedError as refusal:
             counters.streams_refused += 1
             await context.abort(refusal.code, refusal.text)
 

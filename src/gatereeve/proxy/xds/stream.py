@@ -28,7 +28,7 @@ EOF: Final[object] = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do 
 class NodeRecord:
     """What is remembered of one node, over its streams. Changed by its current stream only."""
 
-    identity: peers.Identity
+    identity: peers.PeerIdentity
     since: dt.datetime
     stream: "Stream | None" = None
     settled: refs.ConfigHash | None = None
@@ -74,17 +74,17 @@ class Stream:
     """See the module. context: the grpc.aio ServicerContext. wake_all: wakes the Gate's streams."""
 
     context: Any
-    identity: peers.Identity
+    identity: peers.PeerIdentity
     state: gate.GateState
     record: NodeRecord
     exchange: session.Session
     bucket: Bucket
     clock: protocols.Clock
-    counters: events.Counters
+    counters: events.XdsCounters
     observer: events.GateObserver
     wake_all: Callable[[], None]
     _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    _refusal: peers.RefusedError | None = None
+    _refusal: peers.PeerRefusedError | None = None
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -92,7 +92,7 @@ class Stream:
 
     def close(self, code: grpc.StatusCode, text: str) -> None:
         """End the stream from our side, as soon as its writer is free."""
-        self._refusal = peers.RefusedError(code, text)
+        self._refusal = peers.PeerRefusedError(code, text)
         self._woken.set()
 
     async def run(self, first: Any) -> None:
@@ -103,7 +103,7 @@ class Stream:
                 writer = group.create_task(self._write(), name=f"xds-write {self.identity.node}")
                 await self._read(first)
                 writer.cancel()
-        except* peers.RefusedError as refusals:
+        except* peers.PeerRefusedError as refusals:
             self._refusal = _first(refusals)
         finally:
             self._close()
@@ -137,12 +137,12 @@ class Stream:
         request = first
         while request is not EOF:
             if not self.bucket.take(self.clock.monotonic()):
-                raise peers.RefusedError(
+                raise peers.PeerRefusedError(
                     grpc.StatusCode.RESOURCE_EXHAUSTED, "too many requests on this stream"
                 )
             peers.check_unchanged(request.node, self.identity)
             if request.type_url not in snap.TYPES:
-                raise peers.RefusedError(
+                raise peers.PeerRefusedError(
                     grpc.StatusCode.INVALID_ARGUMENT, f"{request.type_url} is not served"
                 )
             self._note(self.exchange.receive(request))
@@ -227,6 +227,6 @@ def _suppressed(view: gate.View | None) -> tuple[tuple[snap.TypeUrl, str], ...]:
     )
 
 
-def _first(group: BaseExceptionGroup[peers.RefusedError]) -> peers.RefusedError:
+def _first(group: BaseExceptionGroup[peers.PeerRefusedError]) -> peers.PeerRefusedError:
     found = group.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found

@@ -17,7 +17,7 @@ import msgspec
 
 from gatereeve.core import errors, refs
 from gatereeve.sources.kube import client as kube
-from gatereeve.sources.kube.resources import Resource
+from gatereeve.sources.kube.resources import ApiResource
 
 _ATTEMPTS = 5
 _INVALID = 422
@@ -34,10 +34,10 @@ class Leads(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ApplyTarget:
     """The object to write to. uid: of the object that the status is about, "" for whichever."""
 
-    resource: Resource
+    resource: ApiResource
     namespace: str
     name: str
     uid: str = ""
@@ -58,15 +58,15 @@ class ServerSideApply:
         self._leads = leads
         self._known: dict[tuple[str, str, str, str], tuple[str, bytes]] = {}
 
-    async def apply_status(self, target: Target, status: Mapping[str, kube.Json]) -> bool:
+    async def apply_status(self, target: ApplyTarget, status: Mapping[str, kube.Json]) -> bool:
         """Our part of the status is this. Lists of conditions and listeners merge by their key."""
         return await self._apply(target, "status", {"status": dict(status)})
 
-    async def apply_object(self, target: Target, body: Mapping[str, kube.Json]) -> bool:
+    async def apply_object(self, target: ApplyTarget, body: Mapping[str, kube.Json]) -> bool:
         """Our part of the object is this; it is made when it is not there. body: without status."""
         return await self._apply(target, "", dict(body))
 
-    async def edit_status(self, target: Target, edit: Edit) -> bool:
+    async def edit_status(self, target: ApplyTarget, edit: Edit) -> bool:
         """The status after `edit`, which keeps what belongs to others."""
         resource = target.resource
         for _ in range(_ATTEMPTS):
@@ -104,7 +104,7 @@ class ServerSideApply:
             hint="it is tried again", status=409,
         )  # fmt: skip
 
-    async def delete(self, target: Target) -> bool:
+    async def delete(self, target: ApplyTarget) -> bool:
         """The object goes, if it is still the one that is meant."""
         if not self._leads.leading:
             return False
@@ -122,7 +122,7 @@ class ServerSideApply:
         """Nothing is known of what is there: another replica led meanwhile, or a resync is due."""
         self._known.clear()
 
-    async def _apply(self, target: Target, sub: str, body: kube.Object) -> bool:
+    async def _apply(self, target: ApplyTarget, sub: str, body: kube.Object) -> bool:
         place, mark = _place(target, sub), (target.uid, _mark(body))
         known = self._known.get(place)
         if known == mark or not self._leads.leading:
@@ -151,7 +151,7 @@ class ServerSideApply:
             self._known.pop(place, None)
         return True
 
-    async def _is_settled(self, target: Target, body: kube.Object) -> bool:
+    async def _is_settled(self, target: ApplyTarget, body: kube.Object) -> bool:
         """Whether there is nothing to write: the object says all that already, or is another one.
 
         A status may be applied to whatever has the name: unlike other writes, the API server does
@@ -163,21 +163,21 @@ class ServerSideApply:
             return False
         return not _is_meant(target, found) or is_said(body, found)
 
-    async def _is_there(self, target: Target) -> bool:
+    async def _is_there(self, target: ApplyTarget) -> bool:
         """Whether the object is still the one that is meant."""
         try:
             return _is_meant(target, await self._get(target))
         except errors.ApiMissingError:
             return False
 
-    async def _get(self, target: Target) -> kube.Object:
+    async def _get(self, target: ApplyTarget) -> kube.Object:
         body = await self._client.get(target.resource, target.namespace, target.name)
         return kube.decode(body, f"get {target.resource.kind} {target.name}")
 
 
-def target_of(resource: Resource, ref: refs.Ref, uid: str) -> Target:
+def target_of(resource: ApiResource, ref: refs.Ref, uid: str) -> ApplyTarget:
     """The object that a document was."""
-    return Target(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
+    return ApplyTarget(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
 
 
 def is_said(wanted: kube.Json, there: kube.Json) -> bool:
@@ -204,11 +204,11 @@ def _key(item: kube.Json) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _is_meant(target: Target, found: kube.Object) -> bool:
+def _is_meant(target: ApplyTarget, found: kube.Object) -> bool:
     return not target.uid or _part(found, "metadata").get("uid") == target.uid
 
 
-def _complete(target: Target, body: kube.Object) -> kube.Object:
+def _complete(target: ApplyTarget, body: kube.Object) -> kube.Object:
     metadata = dict(_part(body, "metadata"))
     metadata["name"] = target.name
     if target.namespace:
@@ -228,7 +228,7 @@ def _part(body: kube.Object, name: str) -> kube.Object:
     return part if isinstance(part, dict) else {}
 
 
-def _place(target: Target, sub: str) -> tuple[str, str, str, str]:
+def _place(target: ApplyTarget, sub: str) -> tuple[str, str, str, str]:
     return (str(target.resource), target.namespace, target.name, sub)
 
 

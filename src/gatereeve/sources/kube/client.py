@@ -21,20 +21,20 @@ from lightkube.core.exceptions import ConfigError
 from gatereeve.api import registry
 from gatereeve.api.people import is_nobody
 from gatereeve.core import errors
-from gatereeve.sources.kube import resources, wire
+from gatereeve.sources.kube import api_json, resources
 from gatereeve.sources.kube.access import Access
+from gatereeve.sources.kube.api_json import Json, Object
 from gatereeve.sources.kube.connection import Connection
-from gatereeve.sources.kube.resources import Resource
-from gatereeve.sources.kube.wire import Json, Object
+from gatereeve.sources.kube.resources import ApiResource
 
 __all__ = [
     "FIELD_MANAGER",
     "ApiClient",
+    "ClientLimits",
     "Json",
-    "Limits",
+    "ListScope",
     "Object",
     "PageTooLargeError",
-    "Scope",
     "decode",
 ]
 
@@ -54,7 +54,7 @@ class PageTooLargeError(errors.ApiError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ClientLimits:
     """request_s: one read or write. page_s: one page of a list. inactivity_s: between two bytes of a
     watch, above the minute between bookmarks."""
 
@@ -64,10 +64,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class ListScope:
     """What a list or watch covers. namespace: "" for all. metadata_only: objects without content."""
 
-    resource: Resource
+    resource: ApiResource
     namespace: str = ""
     metadata_only: bool = False
 
@@ -78,10 +78,10 @@ class Scope:
 class ApiClient:
     """Talks to one API server. Used from one event loop; any number of calls at a time."""
 
-    def __init__(self, access: Access, *, limits: Limits | None = None) -> None:
+    def __init__(self, access: Access, *, limits: ClientLimits | None = None) -> None:
         """Raises SettingsError when the configuration cannot be used."""
         self._connection = Connection(access)
-        self._limits = Limits() if limits is None else limits
+        self._limits = ClientLimits() if limits is None else limits
 
     @property
     def server(self) -> str:
@@ -90,7 +90,9 @@ class ApiClient:
     async def aclose(self) -> None:
         await self._connection.aclose()
 
-    async def page(self, scope: Scope, *, limit: int, continue_token: str = "") -> wire.Page:
+    async def page(
+        self, scope: ListScope, *, limit: int, continue_token: str = ""
+    ) -> api_json.Page:
         """One page of a list; a list from the start is consistent with all writes before it.
 
         limit: objects on the page, 0 for all there are. Raises PageTooLargeError, and
@@ -103,12 +105,12 @@ class ApiClient:
             "GET", scope.resource.path(scope.namespace), f"list {scope}",
             params=params, accept=_accept(scope, "List"), within_s=self._limits.page_s,
         )  # fmt: skip
-        return wire.page(body)
+        return api_json.page(body)
 
     @asynccontextmanager
     async def watch(
-        self, scope: Scope, *, version: str, timeout_s: int, initial: bool = False
-    ) -> AsyncIterator[AsyncIterator[list[wire.Event]]]:
+        self, scope: ListScope, *, version: str, timeout_s: int, initial: bool = False
+    ) -> AsyncIterator[AsyncIterator[list[api_json.Event]]]:
         """What happens after `version`, as lists of events that came together.
 
         timeout_s: after which the server ends the stream, which is no error. initial: begin with
@@ -145,7 +147,7 @@ class ApiClient:
                 with contextlib.suppress(httpx2.HTTPError, OSError):
                     await response.aclose()
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> bytes:
+    async def get(self, resource: ApiResource, namespace: str, name: str) -> bytes:
         """One object as it is now, as JSON. Raises ApiMissingError when there is none."""
         return await self._read(
             "GET", resource.path(namespace, name), _what("get", resource, namespace, name)
@@ -155,13 +157,15 @@ class ApiClient:
         """What stands at a path that is no resource's: /version, what a group serves."""
         return await self._read("GET", path, f"get {path}")
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
+    async def create(self, resource: ApiResource, namespace: str, body: Object) -> Object:
         """A new object. Raises ApiConflictError when one of that name is there."""
         return await self._write(
             "POST", resource.path(namespace), _what("create", resource, namespace, ""), body
         )
 
-    async def update(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+    async def update(
+        self, resource: ApiResource, namespace: str, name: str, body: Object
+    ) -> Object:
         """The object as a whole. Raises ApiConflictError when its resourceVersion is not current."""
         return await self._write(
             "PUT",
@@ -171,7 +175,7 @@ class ApiClient:
         )
 
     async def apply(
-        self, resource: Resource, namespace: str, name: str, body: Object, *, sub: str = ""
+        self, resource: ApiResource, namespace: str, name: str, body: Object, *, sub: str = ""
     ) -> Object:
         """Server-side apply: what we say of the object becomes so and is ours (`FIELD_MANAGER`).
 
@@ -189,7 +193,7 @@ class ApiClient:
         )
 
     async def merge(
-        self, resource: Resource, namespace: str, name: str, body: Object, *, sub: str = ""
+        self, resource: ApiResource, namespace: str, name: str, body: Object, *, sub: str = ""
     ) -> Object:
         """A JSON merge patch (RFC 7396). With `metadata.resourceVersion` in it, ApiConflictError
         when the object has changed meanwhile."""
@@ -201,7 +205,9 @@ class ApiClient:
             content_type="application/merge-patch+json",
         )
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str = "") -> None:
+    async def delete(
+        self, resource: ApiResource, namespace: str, name: str, *, uid: str = ""
+    ) -> None:
         """The object goes. uid: ApiConflictError when it is another one by now."""
         body: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if uid:
@@ -214,7 +220,13 @@ class ApiClient:
         )
 
     async def is_allowed(
-        self, verb: str, resource: Resource, *, namespace: str = "", name: str = "", sub: str = ""
+        self,
+        verb: str,
+        resource: ApiResource,
+        *,
+        namespace: str = "",
+        name: str = "",
+        sub: str = "",
     ) -> bool:
         """Whether we may do that. namespace: "" asks about all of them."""
         attributes: Object = {
@@ -245,7 +257,7 @@ class ApiClient:
             )
         return name
 
-    async def find(self, kind: registry.Kind) -> Resource | None:
+    async def find(self, kind: registry.Kind) -> ApiResource | None:
         """The resource of a document kind as this server serves it; None when it surely has none.
 
         Asks for the CustomResourceDefinition itself, because a server that is just starting answers
@@ -317,7 +329,7 @@ class ApiClient:
 def decode(body: bytes, what: str) -> Object:
     """A JSON object, maybe without its managedFields. Raises ApiUnavailableError when it is none."""
     try:
-        return wire.plain(body)
+        return api_json.plain(body)
     except errors.ApiUnavailableError as error:
         raise errors.ApiUnavailableError(f"{what}: {error}", hint=error.hint) from error
 
@@ -344,7 +356,7 @@ def _unavailable(what: str, why: str) -> errors.ApiUnavailableError:
 
 async def _answer_error(response: httpx2.Response, what: str) -> errors.ApiError:
     body = await _bounded(response, _MAX_ERROR_BYTES)
-    return wire.answer_error(
+    return api_json.answer_error(
         body or b"", response.status_code, what, response.headers.get("retry-after")
     )
 
@@ -359,7 +371,7 @@ async def _bounded(response: httpx2.Response, most: int) -> bytes | None:
     return bytes(body)
 
 
-async def _events(response: httpx2.Response, what: str) -> AsyncGenerator[list[wire.Event]]:
+async def _events(response: httpx2.Response, what: str) -> AsyncGenerator[list[api_json.Event]]:
     """The events of a watch, by what arrived together. A last line without its end is dropped."""
     rest = bytearray()
     with _translated(what):
@@ -372,16 +384,16 @@ async def _events(response: httpx2.Response, what: str) -> AsyncGenerator[list[w
                 continue
             lines = bytes(rest[:end])
             del rest[: end + 1]
-            yield [wire.event(line) for line in lines.split(b"\n") if line]
+            yield [api_json.event(line) for line in lines.split(b"\n") if line]
     if rest:
         raise _unavailable(what, "the stream ended within an event")
 
 
-def _accept(scope: Scope, suffix: str) -> str:
+def _accept(scope: ListScope, suffix: str) -> str:
     return _METADATA_ONLY.format(suffix) if scope.metadata_only else "application/json"
 
 
-def _what(verb: str, resource: Resource, namespace: str, name: str) -> str:
+def _what(verb: str, resource: ApiResource, namespace: str, name: str) -> str:
     return f"{verb} {resource.kind} " + "/".join(part for part in (namespace, name) if part)
 
 

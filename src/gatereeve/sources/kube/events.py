@@ -27,7 +27,7 @@ _MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class EventSubject:
     """The object that a finding is about. api_version: like `gatereeve.dev/v1alpha1`."""
 
     ref: refs.Ref
@@ -52,13 +52,13 @@ class Events:
         self._told: set[str] = set()
 
     async def tell(
-        self, found: Iterable[findings.Finding], objects: Mapping[refs.Ref, About]
+        self, found: Iterable[findings.Finding], objects: Mapping[refs.Ref, EventSubject]
     ) -> int:
         """Everything that is found now; how many Events were written.
 
         objects: those that Events can be about; findings about others are left out.
         """
-        current: dict[str, tuple[About, findings.Finding]] = {}
+        current: dict[str, tuple[EventSubject, findings.Finding]] = {}
         for finding in found:
             about = objects.get(finding.origin.ref) if finding.origin is not None else None
             if about is not None:
@@ -78,7 +78,7 @@ class Events:
                 _LOG.warning("an event is lost: %s", error)
         return written
 
-    async def _write(self, name: str, about: About, finding: findings.Finding) -> None:
+    async def _write(self, name: str, about: EventSubject, finding: findings.Finding) -> None:
         body = event_of(name, about, finding, self._clock.now(), self._instance)
         namespace = about.ref.namespace or "default"
         try:
@@ -101,7 +101,7 @@ class Events:
 
 
 def event_of(
-    name: str, about: About, finding: findings.Finding, at: datetime, instance: str
+    name: str, about: EventSubject, finding: findings.Finding, at: datetime, instance: str
 ) -> kube.Object:
     """The Event of one finding. Its reason is the finding's code in the manner of Kubernetes."""
     ref = about.ref
@@ -134,7 +134,7 @@ def reason_of(code: str) -> str:
     return "".join(part.capitalize() for part in code.split("-"))
 
 
-def _name(about: About, finding: findings.Finding) -> str:
+def _name(about: EventSubject, finding: findings.Finding) -> str:
     """The same finding about the same object has the same name on every replica."""
     said = "\0".join((about.uid, str(finding.origin), finding.code, finding.message))
     digest = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()

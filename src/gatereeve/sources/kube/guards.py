@@ -9,15 +9,15 @@ from typing import Final
 
 from gatereeve.core import errors
 from gatereeve.sources.kube import client as kube
-from gatereeve.sources.kube import listing
-from gatereeve.sources.kube.resources import Resource
+from gatereeve.sources.kube import list_all
+from gatereeve.sources.kube.resources import ApiResource
 
 _ADMISSION, _RBAC = "admissionregistration.k8s.io", "rbac.authorization.k8s.io"
 
 
-def _of(group: str, kind: str, plural: str, *, version: str = "v1") -> Resource:
+def _of(group: str, kind: str, plural: str, *, version: str = "v1") -> ApiResource:
     namespaced = kind in ("RoleBinding", "GuardParameters")
-    return Resource(
+    return ApiResource(
         group=group, version=version, plural=plural, kind=kind, namespaced=namespaced
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ async def installed(client: kube.ApiClient) -> list[kube.Object]:
     found: list[kube.Object] = []
     for resource in KINDS:
         try:
-            items = await listing.everything(client, kube.Scope(resource=resource))
+            items = await list_all.everything(client, kube.ListScope(resource=resource))
         except errors.ApiMissingError:
             continue
         found += [

@@ -40,7 +40,7 @@ class LeaseSettings:
     retry_s: float = 2.0
 
 
-class Leadership:
+class LeaseLeadership:
     """Whether this replica leads, at this very moment. Consulted before each write.
 
     renewed_at: on the monotonic clock; None when the lease is not ours. holder, transitions: as last
@@ -88,7 +88,7 @@ class Elector:
             raise errors.SettingsError(
                 "the times of the lease contradict each other", hint="lease > renew > retry > 0"
             )
-        self.leadership = Leadership(clock, settings.renew_s)
+        self.leadership = LeaseLeadership(clock, settings.renew_s)
         self._client = client
         self._clock = clock
         self._settings = settings

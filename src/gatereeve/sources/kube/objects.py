@@ -19,7 +19,7 @@ import msgspec
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.core import findings, refs
-from gatereeve.sources.kube import resources, wire
+from gatereeve.sources.kube import api_json, resources
 
 _READ = frozenset(
     {"name", "namespace", "labels", "annotations", "uid", "generation", "creationTimestamp"}
@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Entry:
+class StoredObject:
     """An object as it was last seen. mark: of what was read; uid: of the object.
 
     doc: the document in force, maybe its last good form. broken: it has none.
@@ -45,7 +45,7 @@ class Entry:
     findings: tuple[findings.Finding, ...] = ()
 
 
-def read(kind: registry.Kind, item: wire.Item, before: Entry | None) -> Entry:
+def read(kind: registry.Kind, item: api_json.Item, before: StoredObject | None) -> StoredObject:
     """The entry of an object of `kind`; `before` itself when nothing that is read has changed.
 
     before: of the object of that name. Its document stays in force while this one is unusable,
@@ -67,20 +67,22 @@ def read(kind: registry.Kind, item: wire.Item, before: Entry | None) -> Entry:
 
 def _entry(
     kind: registry.Kind,
-    meta: wire.ObjectMeta,
+    meta: api_json.ObjectMeta,
     mark: bytes,
     outcome: document.Outcome,
-    before: Entry | None,
-) -> Entry:
+    before: StoredObject | None,
+) -> StoredObject:
     if outcome.doc is not None:
-        return Entry(uid=meta.uid, mark=mark, doc=outcome.doc, findings=outcome.findings)
+        return StoredObject(uid=meta.uid, mark=mark, doc=outcome.doc, findings=outcome.findings)
     if before is not None and before.doc is not None and before.uid == meta.uid:
         kept = _kept(before.doc.ref)
-        return Entry(uid=meta.uid, mark=mark, doc=before.doc, findings=(*outcome.findings, kept))
+        return StoredObject(
+            uid=meta.uid, mark=mark, doc=before.doc, findings=(*outcome.findings, kept)
+        )
     ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
     broken = outcome.broken or Broken(ref=ref, models=None, rejects=None)
     broken = dataclasses.replace(broken, ref=ref)
-    return Entry(uid=meta.uid, mark=mark, broken=broken, findings=outcome.findings)
+    return StoredObject(uid=meta.uid, mark=mark, broken=broken, findings=outcome.findings)
 
 
 def _kept(ref: refs.Ref) -> findings.Finding:
@@ -101,7 +103,7 @@ def _value(raw: msgspec.Raw, kind: registry.Kind) -> dict[str, yaml.Plain] | Non
         value = msgspec.json.decode(raw, type=dict)
     except RecursionError:
         try:
-            value = msgspec.json.decode(wire.without_managed_fields(bytes(raw)), type=dict)
+            value = msgspec.json.decode(api_json.without_managed_fields(bytes(raw)), type=dict)
         except RecursionError:
             return None
     metadata = value.get("metadata")
@@ -147,7 +149,7 @@ def _inside(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
-def _too_large(kind: registry.Kind, meta: wire.ObjectMeta) -> document.Outcome:
+def _too_large(kind: registry.Kind, meta: api_json.ObjectMeta) -> document.Outcome:
     ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
     finding = findings.Finding(
         code=findings.FindingCode("document-too-large"),

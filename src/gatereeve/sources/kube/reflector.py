@@ -22,9 +22,9 @@ from random import SystemRandom
 from typing import Protocol
 
 from gatereeve.core import errors, protocols
-from gatereeve.sources.kube import wire
-from gatereeve.sources.kube.client import ApiClient, PageTooLargeError, Scope
-from gatereeve.sources.kube.resources import Resource
+from gatereeve.sources.kube import api_json
+from gatereeve.sources.kube.client import ApiClient, ListScope, PageTooLargeError
+from gatereeve.sources.kube.resources import ApiResource
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Change:
     """One object as it is now; item None: it is gone."""
 
     key: Key
-    item: wire.Item | None
+    item: api_json.Item | None
 
 
 class Sink(Protocol):
@@ -97,7 +97,7 @@ class Reflector:
         self,
         client: ApiClient,
         name: str,
-        find: Callable[[], Awaitable[Resource | None]],
+        find: Callable[[], Awaitable[ApiResource | None]],
         sink: Sink,
         clock: protocols.Clock,
         *,
@@ -117,7 +117,7 @@ class Reflector:
         self._pace = Pace() if pace is None else pace
         self._on_health = on_health
         self._known: dict[Key, str] = {}
-        self._scope: Scope | None = None
+        self._scope: ListScope | None = None
         self._version: str | None = None
         self._page = self._pace.page
         self._streamed = self._pace.streamed
@@ -168,16 +168,16 @@ class Reflector:
         self._set(missing=False)
         return True
 
-    async def _look_up(self) -> Scope | None:
+    async def _look_up(self) -> ListScope | None:
         resource = await self._find()
         if resource is None:
             return None
-        self._scope = Scope(
+        self._scope = ListScope(
             resource=resource, namespace=self.namespace, metadata_only=self._metadata_only
         )
         return self._scope
 
-    async def _fetch(self, scope: Scope) -> tuple[dict[Key, wire.Item], str]:
+    async def _fetch(self, scope: ListScope) -> tuple[dict[Key, api_json.Item], str]:
         """All objects, and the version they had together. Raises rather than give a part."""
         if self._streamed:
             try:
@@ -186,7 +186,7 @@ class Reflector:
                 if error.status not in (400, 422):
                     raise
                 self._streamed = False
-        items: dict[Key, wire.Item] = {}
+        items: dict[Key, api_json.Item] = {}
         token = ""
         while True:
             try:
@@ -207,8 +207,8 @@ class Reflector:
                 self._page = self._pace.page
                 return items, page.resource_version
 
-    async def _fetch_streamed(self, scope: Scope) -> tuple[dict[Key, wire.Item], str]:
-        items: dict[Key, wire.Item] = {}
+    async def _fetch_streamed(self, scope: ListScope) -> tuple[dict[Key, api_json.Item], str]:
+        items: dict[Key, api_json.Item] = {}
         async with self._client.watch(
             scope, version="", timeout_s=self._life_s(), initial=True
         ) as stream:
@@ -221,7 +221,7 @@ class Reflector:
                         items[event.item.key] = event.item
         raise errors.ApiUnavailableError(f"list {scope}: the stream ended before it was complete")
 
-    async def _hand_on(self, items: dict[Key, wire.Item]) -> None:
+    async def _hand_on(self, items: dict[Key, api_json.Item]) -> None:
         """Step 3. What vanished while nobody watched is told as if it had been seen."""
         gone = [Change(key=key, item=None) for key in self._known if key not in items]
         changes = [*gone, *(c for item in items.values() for c in _changes(item, self._known))]
@@ -244,7 +244,7 @@ class Reflector:
                     self._version = None
                     return
 
-    async def _follow(self, events: Sequence[wire.Event]) -> None:
+    async def _follow(self, events: Sequence[api_json.Event]) -> None:
         known = ChainMap[Key, str]({}, self._known)  # nothing is known before the sink has it
         gone: set[Key] = set()
         changes: list[Change] = []
@@ -329,7 +329,7 @@ class Reflector:
             self._on_health()
 
 
-def _changes(item: wire.Item, known: Mapping[Key, str]) -> tuple[Change, ...]:
+def _changes(item: api_json.Item, known: Mapping[Key, str]) -> tuple[Change, ...]:
     """An object as it is now; with another uid than before it is another object."""
     here = Change(key=item.key, item=item)
     if known.get(item.key, item.meta.uid) != item.meta.uid:

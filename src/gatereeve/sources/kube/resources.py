@@ -13,7 +13,7 @@ from gatereeve.api import registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class ApiResource:
     """One resource in one version. kind: what a single object of it calls itself."""
 
     group: str
@@ -45,9 +45,9 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-def of_kind(kind: registry.Kind, version: str = "") -> Resource:
+def of_kind(kind: registry.Kind, version: str = "") -> ApiResource:
     """The resource of a document kind, in its preferred version when none is given."""
-    return Resource(
+    return ApiResource(
         group=kind.group,
         version=version or kind.versions[0],
         plural=kind.plural,
@@ -63,30 +63,30 @@ def is_built_in(kind: registry.Kind) -> bool:
 
 SECRETS = of_kind(registry.BY_KIND["", "Secret"])
 SERVICES = of_kind(registry.BY_KIND["", "Service"])
-CONFIG_MAPS = Resource(
+CONFIG_MAPS = ApiResource(
     group="", version="v1", plural="configmaps", kind="ConfigMap", namespaced=True
 )
-LEASES = Resource(
+LEASES = ApiResource(
     group="coordination.k8s.io", version="v1", plural="leases", kind="Lease", namespaced=True
 )
-EVENTS = Resource(
+EVENTS = ApiResource(
     group="events.k8s.io", version="v1", plural="events", kind="Event", namespaced=True
 )
-DEFINITIONS = Resource(
+DEFINITIONS = ApiResource(
     group="apiextensions.k8s.io",
     version="v1",
     plural="customresourcedefinitions",
     kind="CustomResourceDefinition",
     namespaced=False,
 )
-ACCESS_REVIEWS = Resource(
+ACCESS_REVIEWS = ApiResource(
     group="authorization.k8s.io",
     version="v1",
     plural="selfsubjectaccessreviews",
     kind="SelfSubjectAccessReview",
     namespaced=False,
 )
-SELF = Resource(
+SELF = ApiResource(
     group="authentication.k8s.io",
     version="v1",
     plural="selfsubjectreviews",

@@ -17,7 +17,7 @@ _WITH_STATUS = frozenset({"Ingress", "GatewayClass", "Gateway", "HTTPRoute"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class RbacRule:
     """One PolicyRule. why: what for, in a few words."""
 
     group: str
@@ -33,7 +33,7 @@ class Rule:
         }
 
 
-def cluster_rules() -> tuple[Rule, ...]:
+def cluster_rules() -> tuple[RbacRule, ...]:
     """In every namespace, or bound by RoleBindings where only some are watched."""
     read: defaultdict[str, list[str]] = defaultdict(list)
     status: defaultdict[str, list[str]] = defaultdict(list)
@@ -44,41 +44,41 @@ def cluster_rules() -> tuple[Rule, ...]:
     definitions = resources.DEFINITIONS
     return (
         *(
-            Rule(group=g, resources=tuple(names), verbs=_READ, why="the documents")
+            RbacRule(group=g, resources=tuple(names), verbs=_READ, why="the documents")
             for g, names in read.items()
         ),
-        Rule(
+        RbacRule(
             group=definitions.group, resources=(definitions.plural,), verbs=("get",),
             why="whether a kind is there at all",
         ),
         *(
-            Rule(group=g, resources=tuple(names), verbs=("patch",), why="statuses, by the leader")
+            RbacRule(group=g, resources=tuple(names), verbs=("patch",), why="statuses, by the leader")
             for g, names in status.items()
         ),
-        Rule(
+        RbacRule(
             group=resources.EVENTS.group, resources=(resources.EVENTS.plural,),
             verbs=("create", "get", "patch"), why="findings as events, by the leader",
         ),
     )  # fmt: skip
 
 
-def own_namespace_rules() -> tuple[Rule, ...]:
+def own_namespace_rules() -> tuple[RbacRule, ...]:
     """In the controller's own namespace."""
     leases, written = resources.LEASES, ("get", "list", "create", "patch", "delete")
     return (
-        Rule(
+        RbacRule(
             group=leases.group, resources=(leases.plural,), verbs=("create", "get", "update"),
             why="the leader's lease",
         ),
-        Rule(
+        RbacRule(
             group="", resources=(resources.CONFIG_MAPS.plural,), verbs=("get", "create", "patch"),
             why="what stood behind models, by the leader",
         ),
-        Rule(
+        RbacRule(
             group="", resources=(resources.SECRETS.plural,), verbs=written,
             why="certificates of controllers and gates",
         ),
-        Rule(
+        RbacRule(
             group="", resources=(resources.SERVICES.plural,), verbs=written,
             why="Services of Gateways, and the addresses of gates",
         ),

@@ -16,10 +16,10 @@ import msgspec
 
 from gatereeve.api import registry
 from gatereeve.core import errors, findings, refs
-from gatereeve.sources.kube import objects, resources, wire
+from gatereeve.sources.kube import api_json, objects, resources
 from gatereeve.sources.kube.client import ApiClient
+from gatereeve.sources.kube.documents import KubeDocuments
 from gatereeve.sources.kube.reflector import Change
-from gatereeve.sources.kube.store import Store
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class _Wanted:
     task: asyncio.Task[None] | None = None
 
 
-class Secrets:
+class SecretReader:
     """Keeps the content of wanted Secrets in a store. Used from one event loop.
 
     A `Sink` of a reflector that lists metadata only. on_change: the store, or a finding, changed.
@@ -58,7 +58,7 @@ class Secrets:
     def __init__(
         self,
         client: ApiClient,
-        store: Store,
+        store: KubeDocuments,
         on_change: Callable[[], None],
         *,
         retry_first_s: float = 0.5,
@@ -179,7 +179,7 @@ class Secrets:
         try:
             async with self._slots:
                 body = await self._client.get(_RESOURCE, *key)
-            item = wire.item(msgspec.Raw(body))
+            item = api_json.item(msgspec.Raw(body))
         except errors.ApiMissingError:
             self._tell(wanted, None)
             wanted.tried = True

@@ -21,16 +21,16 @@ from typing import cast
 from gatereeve.api import registry
 from gatereeve.api.world import GateDoc, World
 from gatereeve.core import findings, protocols, refs
-from gatereeve.sources import named
-from gatereeve.sources.files import Retrieved
+from gatereeve.sources.folder import named_files
+from gatereeve.sources.folder.folder_source import Retrieved
 from gatereeve.sources.kube import objects
 from gatereeve.sources.kube.client import ApiClient
-from gatereeve.sources.kube.objects import Entry, Key
+from gatereeve.sources.kube.documents import KindKey, KubeDocuments
+from gatereeve.sources.kube.objects import Key, StoredObject
 from gatereeve.sources.kube.references import Referring, secrets_of
 from gatereeve.sources.kube.reflector import Change, Pace, Reflector
 from gatereeve.sources.kube.secrets import KIND as SECRET
-from gatereeve.sources.kube.secrets import Secrets
-from gatereeve.sources.kube.store import KindKey, Store
+from gatereeve.sources.kube.secrets import SecretReader
 
 _INLINE = 32
 """So many objects are read at once on the loop; more of them in a thread beside it."""
@@ -68,7 +68,7 @@ class KubeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
+class KindMirror:
     """How one kind is mirrored, for status pages and metrics.
 
     last_event_age_s: since the server last said anything of it, None before it ever did. relists:
@@ -105,10 +105,10 @@ class KubeSource:
         self._clock = clock
         self._settings = KubeSettings() if settings is None else settings
         self._retrieved = retrieved
-        self._store = Store()
-        self._secrets = Secrets(client, self._store, self._note)
-        self._library = named.Library(self._settings.files) if self._settings.files else None
-        self._files = named.NamedFiles()
+        self._store = KubeDocuments()
+        self._secrets = SecretReader(client, self._store, self._note)
+        self._library = named_files.Library(self._settings.files) if self._settings.files else None
+        self._files = named_files.NamedFiles()
         self._reading_files = asyncio.Lock()
         self._referring: Referring | None = None
         self._unwatched: tuple[findings.Finding, ...] = ()
@@ -134,10 +134,10 @@ class KubeSource:
         """Kinds that the cluster does not have."""
         return tuple(sorted({r.name for r in self._reflectors if r.health.missing}))
 
-    def mirrors(self) -> tuple[Mirror, ...]:
+    def mirrors(self) -> tuple[KindMirror, ...]:
         """How every kind is doing."""
         return tuple(
-            Mirror(
+            KindMirror(
                 kind=r.name, namespace=r.namespace, synced=r.health.synced,
                 missing=r.health.missing, last_event_age_s=r.last_event_age_s,
                 relists=r.health.relists, failures=r.health.failures, objects=r.objects,
@@ -302,7 +302,7 @@ class KubeSource:
         async with self._reading_files:
             before = self._files
             if self._library is None:
-                self._files = named.NamedFiles(found=[*map(_no_files, named_in(gates))])
+                self._files = named_files.NamedFiles(found=[*map(_no_files, named_in(gates))])
             else:
                 self._files = await asyncio.to_thread(self._library.read, gates)
             return before != self._files
@@ -326,7 +326,11 @@ class _KindSink:
     """Reads what one reflector sees into the store."""
 
     def __init__(
-        self, kind: registry.Kind, namespace: str, store: Store, on_change: Callable[[], None]
+        self,
+        kind: registry.Kind,
+        namespace: str,
+        store: KubeDocuments,
+        on_change: Callable[[], None],
     ) -> None:
         self._kind = kind
         self._kind_key = (kind.group, kind.kind)
@@ -349,10 +353,10 @@ class _KindSink:
     def _is_mine(self, key: Key) -> bool:
         return not self._namespace or key[0] == self._namespace
 
-    def _read(self, changes: Sequence[Change]) -> dict[Key, Entry | None]:
+    def _read(self, changes: Sequence[Change]) -> dict[Key, StoredObject | None]:
         """What every changed object is in the end. Only looks at the store."""
         known = self._store.entries(self._kind_key)
-        entries: dict[Key, Entry | None] = {}
+        entries: dict[Key, StoredObject | None] = {}
         for change in changes:
             key, item = change.key, change.item
             before = entries[key] if key in entries else known.get(key)
@@ -388,7 +392,7 @@ def _unwatched(key: Key, origin: refs.Origin) -> findings.Finding:
     )
 
 
-def _no_files(place: tuple[GateDoc, named.Naming]) -> findings.Finding:
+def _no_files(place: tuple[GateDoc, named_files.Naming]) -> findings.Finding:
     doc, naming = place
     return findings.Finding(
         code=findings.FindingCode("missing-file"),
@@ -398,6 +402,6 @@ def _no_files(place: tuple[GateDoc, named.Naming]) -> findings.Finding:
     )
 
 
-def named_in(gates: Iterable[GateDoc]) -> Iterator[tuple[GateDoc, named.Naming]]:
+def named_in(gates: Iterable[GateDoc]) -> Iterator[tuple[GateDoc, named_files.Naming]]:
     """Every file that Gates name, with the Gate that does."""
-    return ((doc, naming) for doc in gates for naming in named.namings(doc.spec))
+    return ((doc, naming) for doc in gates for naming in named_files.namings(doc.spec))

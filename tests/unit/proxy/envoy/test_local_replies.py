@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gatereeve.core import refusals
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.ir.identity import Identity
 from gatereeve.proxy.envoy import local_replies
 from tests.support import ir_builders as ir
@@ -33,7 +33,7 @@ def _code(mapper: Any) -> str:
     code: str = next(
         option.header.value
         for option in mapper.headers_to_add
-        if option.header.key == recording.CODE_HEADER
+        if option.header.key == record_fields.CODE_HEADER
     )
     return code
 

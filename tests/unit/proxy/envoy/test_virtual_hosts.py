@@ -10,7 +10,7 @@ import pytest
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 
 from gatereeve.core.refs import ConfigHash
-from gatereeve.ir import access, identity, recording, routes
+from gatereeve.ir import access, identity, record_fields, routes
 from gatereeve.ir.gates import Gate
 from gatereeve.ir.identity import Attributes, Identity
 from gatereeve.proxy.envoy import coverage, engines, names, virtual_hosts
@@ -70,7 +70,7 @@ def test_rules_for_some_operations_ask_the_route() -> None:
     ]
     asked = policy.permissions[0].sourced_metadata
     assert asked.metadata_source == 1
-    told = row.metadata.filter_metadata[recording.GATE_NAMESPACE].fields
+    told = row.metadata.filter_metadata[record_fields.GATE_NAMESPACE].fields
     assert told["operation"].string_value == "infer"
 
 
@@ -87,7 +87,7 @@ def test_policies_sort_in_the_order_of_their_rules() -> None:
     made, rows = _rows(ir.host(ir.route(), tls="any"), rules)
     row = next(row for row in rows if row.name == "infer")
     found = sorted(_engine(built.said(made, row, names.ALLOW)).rules.policies)
-    assert [recording.rule_of(name) for name in found] == [r.name for r in rules.allow]
+    assert [record_fields.rule_of(name) for name in found] == [r.name for r in rules.allow]
 
 
 def test_the_record_learns_row_rule_and_stickiness() -> None:
@@ -95,7 +95,7 @@ def test_the_record_learns_row_rule_and_stickiness() -> None:
     _, rows = _rows(ir.host(ir.route(action=split), tls="any"))
     row = next(row for row in rows if row.name == "infer")
     told = json.loads(
-        row.metadata.filter_metadata[recording.GATE_NAMESPACE].fields["record"].string_value
+        row.metadata.filter_metadata[record_fields.GATE_NAMESPACE].fields["record"].string_value
     )
     assert told["row"] == "infer"
     assert told["model"] == ir.MODEL

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from tests.features import xds_messages as msg
-
 from gatereeve.core import refs
 from gatereeve.proxy.xds import gate
 from gatereeve.proxy.xds import snapshot as snap
+from tests.features import xds_messages as msg
 
 
 def served(state: gate.GateState, type_url: snap.TypeUrl) -> dict[str, str]:

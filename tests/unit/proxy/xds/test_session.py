@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
-from tests.features import xds_messages as msg
 
 from gatereeve.proxy.xds import gate, responses, session
 from gatereeve.proxy.xds import snapshot as snap
+from tests.features import xds_messages as msg
 
 
 def view_of(*messages: Any) -> gate.View:

@@ -3,9 +3,9 @@
 import pytest
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
-from tests.features import xds_messages as msg
 
 from gatereeve.proxy.xds import snapshot as snap
+from tests.features import xds_messages as msg
 
 
 def test_the_order_in_which_a_map_was_filled_does_not_show() -> None:

@@ -14,19 +14,23 @@ from gatereeve.api import registry
 from gatereeve.runtime.supervise import SystemClock
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.access import Kubeconfig
-from gatereeve.sources.kube.client import ApiClient, Limits
+from gatereeve.sources.kube.client import ApiClient, ClientLimits
 from gatereeve.sources.kube.reflector import Change, Pace, Reflector
 from tests.support.apiserver import ApiServer
 
 QUICK = Pace(page=3, first=0.005, most=0.05, healthy=0.5, absent=0.02)
-LIMITS = Limits(request_s=5.0, page_s=5.0, inactivity_s=5.0)
+LIMITS = ClientLimits(request_s=5.0, page_s=5.0, inactivity_s=5.0)
 INGRESS = registry.BY_KIND["networking.k8s.io", "Ingress"]
 MODEL = registry.BY_KIND["gatereeve.dev", "Model"]
 
 
 @asynccontextmanager
 async def client_of(
-    server: ApiServer, folder: Path, *, limits: Limits = LIMITS, token_file: Path | None = None
+    server: ApiServer,
+    folder: Path,
+    *,
+    limits: ClientLimits = LIMITS,
+    token_file: Path | None = None,
 ) -> AsyncIterator[ApiClient]:
     path = server.kubeconfig(folder / "kubeconfig", token_file=token_file)
     client = ApiClient(Kubeconfig(path=path), limits=limits)

@@ -11,8 +11,8 @@ from gatereeve.api import registry
 from gatereeve.core import errors, findings, refs
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import resources
-from gatereeve.sources.kube.apply import ServerSideApply, Target, is_said
-from gatereeve.sources.kube.events import About, Events, event_of
+from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply, is_said
+from gatereeve.sources.kube.events import Events, EventSubject, event_of
 from tests.support.apiserver import ApiServer, Fault, Obj, serving
 from tests.unit.sources.clock import StillClock
 from tests.unit.sources.kube.harness import client_of
@@ -37,10 +37,12 @@ def accepted(status: str = "True", **more: Any) -> dict[str, Any]:
     return {"conditions": [condition | more]}
 
 
-def target(server: ApiServer, kind: str = "Model", resource: resources.Resource = MODELS) -> Target:
+def target(
+    server: ApiServer, kind: str = "Model", resource: resources.ApiResource = MODELS
+) -> ApplyTarget:
     found = server.find(kind, "web", "m")
     assert found is not None
-    return Target(resource=resource, namespace="web", name="m", uid=found["metadata"]["uid"])
+    return ApplyTarget(resource=resource, namespace="web", name="m", uid=found["metadata"]["uid"])
 
 
 def status_of(server: ApiServer, kind: str = "Model") -> Any:
@@ -224,7 +226,7 @@ async def test_a_write_that_failed_is_not_taken_for_done(tmp_path: Path) -> None
 async def test_whole_objects_are_made_and_taken_away(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         writer = ServerSideApply(client, Leads())
-        about = Target(resource=MODELS, namespace="web", name="m")
+        about = ApplyTarget(resource=MODELS, namespace="web", name="m")
         labels: kube.Object = {"labels": {"app": "gatereeve"}}
         body: kube.Object = {"metadata": labels, "spec": {"owner": "a"}}
         assert await writer.apply_object(about, body)
@@ -260,9 +262,9 @@ def finding(code: str = "host-not-granted", message: str = "no grant") -> findin
     )  # fmt: skip
 
 
-def abouts(uid: str = "u1") -> dict[refs.Ref, About]:
+def abouts(uid: str = "u1") -> dict[refs.Ref, EventSubject]:
     ref = refs.Ref("gatereeve.dev", "Model", "web", "m")
-    return {ref: About(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    return {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
 
 
 async def test_a_finding_becomes_one_event(tmp_path: Path) -> None:

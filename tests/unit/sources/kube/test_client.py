@@ -14,14 +14,14 @@ from lightkube.core.exceptions import ConfigError
 from gatereeve.core import errors
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.access import InCluster, Kubeconfig
-from gatereeve.sources.kube.client import ApiClient, Limits, Scope
+from gatereeve.sources.kube.client import ApiClient, ClientLimits, ListScope
 from gatereeve.sources.kube.connection import Connection
 from tests.support import keys
 from tests.support.apiserver import Fault, serving
 from tests.unit.sources.kube.harness import INGRESS, LIST, MODEL, client_of, ingress
 
 INGRESSES = resources.of_kind(INGRESS)
-SCOPE = Scope(resource=INGRESSES)
+SCOPE = ListScope(resource=INGRESSES)
 
 
 async def drain(client: ApiClient) -> None:
@@ -111,7 +111,7 @@ async def test_an_answer_that_is_none_is_an_error(tmp_path: Path, call: str, bod
 
 
 async def test_a_server_that_says_nothing_is_left(tmp_path: Path) -> None:
-    limits = Limits(request_s=0.05, page_s=0.05, inactivity_s=0.05)
+    limits = ClientLimits(request_s=0.05, page_s=0.05, inactivity_s=0.05)
     never = asyncio.Event()
     async with serving() as server, client_of(server, tmp_path, limits=limits) as client:
         server.faults.append(Fault(delay=never, times=100))

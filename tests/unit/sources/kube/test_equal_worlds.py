@@ -19,7 +19,7 @@ from gatereeve.api import registry
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding
-from gatereeve.sources.files import FolderSource
+from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
 from tests.support.apiserver import ApiServer, Obj, serving
 from tests.unit.sources.clock import StillClock

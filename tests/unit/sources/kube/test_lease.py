@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatereeve.core import errors
-from gatereeve.sources.kube.client import ApiClient, Limits
+from gatereeve.sources.kube.client import ApiClient, ClientLimits
 from gatereeve.sources.kube.lease import Elector, LeaseSettings
 from tests.support.apiserver import ApiServer, Fault, Obj, serving
 from tests.unit.sources.clock import StillClock
@@ -130,7 +130,7 @@ async def test_without_the_api_it_stops_leading_in_time_and_runs_on(
     never = asyncio.Event()
     async with (
         serving() as server,
-        client_of(server, tmp_path, limits=Limits(request_s=0.2)) as client,
+        client_of(server, tmp_path, limits=ClientLimits(request_s=0.2)) as client,
         electing(client, "one", clock, changes) as one,
     ):
         await until(server, lambda: one.leadership.leading)

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from gatereeve.api import parse, registry
-from gatereeve.sources.kube import objects, wire
+from gatereeve.sources.kube import api_json, objects
 from tests.unit.api import documents
 
 MODEL = registry.BY_KIND["gatereeve.dev", "Model"]
@@ -23,12 +23,12 @@ def obj(text: str, **metadata: Any) -> dict[str, Any]:
 
 
 def read(
-    value: dict[str, Any], before: objects.Entry | None = None, kind: registry.Kind = MODEL
-) -> objects.Entry:
-    return objects.read(kind, wire.item(msgspec.Raw(json.dumps(value).encode())), before)
+    value: dict[str, Any], before: objects.StoredObject | None = None, kind: registry.Kind = MODEL
+) -> objects.StoredObject:
+    return objects.read(kind, api_json.item(msgspec.Raw(json.dumps(value).encode())), before)
 
 
-def codes(entry: objects.Entry) -> list[str]:
+def codes(entry: objects.StoredObject) -> list[str]:
     return [str(f.code) for f in entry.findings]
 
 
@@ -128,7 +128,7 @@ def test_deep_managed_fields_are_cut_out_unread() -> None:
     text = json.dumps(obj(documents.MODEL, managedFields="HERE")).replace(
         '"HERE"', f'[{{"f":{deep}}}]'
     )
-    entry = objects.read(MODEL, wire.item(msgspec.Raw(text.encode())), None)
+    entry = objects.read(MODEL, api_json.item(msgspec.Raw(text.encode())), None)
     assert entry.doc is not None
 
 
@@ -137,7 +137,7 @@ def test_cutting_managed_fields_out_understands_strings() -> None:
         "a": '"managedFields":[', "managedFields": [{"b": "]}\\", "c": [1, [2]]}],
         "d": {"managedFields": [], "e": "managedFields"},
     }  # fmt: skip
-    cut = json.loads(wire.without_managed_fields(json.dumps(value).encode()))
+    cut = json.loads(api_json.without_managed_fields(json.dumps(value).encode()))
     assert cut == value | {
         "managedFields": None,
         "d": {"managedFields": None, "e": "managedFields"},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatereeve.api import registry
-from gatereeve.sources.kube.client import Limits
+from gatereeve.sources.kube.client import ClientLimits
 from gatereeve.sources.kube.reflector import Pace
 from tests.support.apiserver import ApiServer, Fault, serving
 from tests.unit.sources.kube.harness import (
@@ -98,7 +98,7 @@ async def test_a_watch_goes_on_from_the_last_bookmark(tmp_path: Path) -> None:
 
 
 async def test_a_half_open_watch_is_left(tmp_path: Path) -> None:
-    limits = Limits(inactivity_s=0.1)
+    limits = ClientLimits(inactivity_s=0.1)
     async with serving() as server, client_of(server, tmp_path, limits=limits) as client:
         put_ingresses(server, "a")
         async with reflecting(client) as (_, seen):
@@ -109,7 +109,7 @@ async def test_a_half_open_watch_is_left(tmp_path: Path) -> None:
 
 
 async def test_bookmarks_keep_a_quiet_watch_alive(tmp_path: Path) -> None:
-    limits = Limits(inactivity_s=0.3)
+    limits = ClientLimits(inactivity_s=0.3)
     async with serving() as server, client_of(server, tmp_path, limits=limits) as client:
         server.bookmark_s = 0.02
         async with reflecting(client) as (reflector, _):

@@ -14,7 +14,7 @@ import yaml
 
 from gatereeve.api import registry
 from gatereeve.api.world import World
-from gatereeve.sources.files import Retrieved
+from gatereeve.sources.folder.folder_source import Retrieved
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
 from tests.support.apiserver import ApiServer, Fault, Obj, serving
 from tests.unit.api import documents

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from envoy.type.matcher.v3 import http_inputs_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names
 from gatereeve.proxy.envoy.filters import matching
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
@@ -19,7 +19,7 @@ def build(ground: Ground) -> tuple[Placed, ...]:
         return ()
     found = {
         key.secret: matching.writing(
-            recording.APIKEY_NAMESPACE,
+            record_fields.APIKEY_NAMESPACE,
             {"provider": provider.name, "id": key.id, "groups": list(key.groups)},
         )
         for key in provider.keys

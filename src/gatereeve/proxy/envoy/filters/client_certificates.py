@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from envoy.extensions.matching.common_inputs.ssl.v3 import ssl_inputs_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
 from gatereeve.proxy.envoy import names
 from gatereeve.proxy.envoy.filters import matching
@@ -33,7 +33,7 @@ def _placed(
 ) -> Placed:
     filters = {
         san: matching.writing(
-            recording.MTLS_NAMESPACE,
+            record_fields.MTLS_NAMESPACE,
             {"provider": provider.name, "id": one.id, "groups": list(one.groups)},
         )
         for san, one in known.items()

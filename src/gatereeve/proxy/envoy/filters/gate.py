@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
@@ -16,9 +16,9 @@ def build(ground: Ground) -> tuple[Placed, ...]:
     config = set_metadata_pb2.Config(
         metadata=[
             set_metadata_pb2.Metadata(
-                metadata_namespace=recording.GATE_NAMESPACE,
+                metadata_namespace=record_fields.GATE_NAMESPACE,
                 allow_overwrite=True,
-                value=packing.struct({recording.CONFIG_KEY: ground.gate.hash}),
+                value=packing.struct({record_fields.CONFIG_KEY: ground.gate.hash}),
             )
         ]
     )

@@ -19,7 +19,7 @@ from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb
 from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.v3 import token_bucket_pb2
 
-from gatereeve.ir import access, recording
+from gatereeve.ir import access, record_fields
 from gatereeve.proxy.envoy import engines, names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 from gatereeve.proxy.envoy.proofs import Proofs
@@ -73,9 +73,9 @@ def limited_policies(index: int, rule: access.Rule) -> list[str]:
     """The allow policies of a limited rule."""
     found = []
     if engines.is_identified_rule(rule):
-        found.append(recording.rule_policy(index, rule.name, limited=True))
+        found.append(record_fields.rule_policy(index, rule.name, limited=True))
     if engines.is_anonymous_rule(rule):
-        found.append(recording.rule_policy(index, rule.name, limited=True, anonymous=True))
+        found.append(record_fields.rule_policy(index, rule.name, limited=True, anonymous=True))
     return found
 
 
@@ -83,7 +83,7 @@ def _descriptors(
     proofs: Proofs, model: str, index: int, rule: access.Rule, limit: access.RequestLimit
 ) -> Iterable[Any]:
     """One bucket shape per policy and kind of caller; an empty value makes a bucket per caller."""
-    anonymous = recording.rule_policy(index, rule.name, limited=True, anonymous=True)
+    anonymous = record_fields.rule_policy(index, rule.name, limited=True, anonymous=True)
     for policy in limited_policies(index, rule):
         for kind, _ in _callers(proofs):
             if (policy == anonymous) != (kind == _ANONYMOUS):
@@ -103,13 +103,16 @@ def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     """Kinds of callers, and the action that tells them apart."""
     identity = proofs.identity
     found = [
-        (f"jwt:{p.name}", _metadata(f"jwt:{p.name}", recording.JWT_NAMESPACE, p.name, *p.id_claim))
+        (
+            f"jwt:{p.name}",
+            _metadata(f"jwt:{p.name}", record_fields.JWT_NAMESPACE, p.name, *p.id_claim),
+        )
         for p in identity.jwt
     ]
     if identity.api_keys is not None:
-        found.append(("apikey", _metadata("apikey", recording.APIKEY_NAMESPACE, "id")))
+        found.append(("apikey", _metadata("apikey", record_fields.APIKEY_NAMESPACE, "id")))
     if identity.mtls is not None:
-        found.append(("mtls", _metadata("mtls", recording.MTLS_NAMESPACE, "id")))
+        found.append(("mtls", _metadata("mtls", record_fields.MTLS_NAMESPACE, "id")))
     by_address = route_components_pb2.RateLimit.Action(
         remote_address=route_components_pb2.RateLimit.Action.RemoteAddress()
     )
@@ -122,8 +125,8 @@ def _lookups(proofs: Proofs) -> tuple[Any, ...]:
 
 
 def _lookup(caller: Any) -> Any:
-    model = _metadata("model", recording.GATE_NAMESPACE, "model", route=True)
-    rule = _metadata("rule", recording.RBAC_NAMESPACE, recording.ALLOW_ID)
+    model = _metadata("model", record_fields.GATE_NAMESPACE, "model", route=True)
+    rule = _metadata("rule", record_fields.RBAC_NAMESPACE, record_fields.ALLOW_ID)
     return route_components_pb2.RateLimit(actions=[model, rule, caller])
 
 

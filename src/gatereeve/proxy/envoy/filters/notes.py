@@ -14,8 +14,8 @@ from typing import Any
 from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as h2m_pb2
 from envoy.type.matcher.v3 import regex_pb2
 
-from gatereeve.core.plain import VALUE_OR_NOTHING
-from gatereeve.ir import recording
+from gatereeve.core.plain_values import VALUE_OR_NOTHING
+from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
 
@@ -38,18 +38,20 @@ def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
     """
     rules = [rule_of_plain(name, names.HEADERS_NAMESPACE, name) for name in read]
     if header is not None:
-        rules.append(rule_of_plain(header, recording.GATE_NAMESPACE, recording.STICKY_KEY))
+        rules.append(rule_of_plain(header, record_fields.GATE_NAMESPACE, record_fields.STICKY_KEY))
     if path:
-        rules.append(_rule(":path", recording.GATE_NAMESPACE, recording.PATH_KEY, _WITHOUT_QUERY))
+        rules.append(
+            _rule(":path", record_fields.GATE_NAMESPACE, record_fields.PATH_KEY, _WITHOUT_QUERY)
+        )
     if not rules:  # a row that notes nothing, beside one that does: Envoy asks for a rule
         rules.append(
-            rule_of_plain(f"{names.OWN_HEADERS}nothing", recording.GATE_NAMESPACE, "nothing")
+            rule_of_plain(f"{names.OWN_HEADERS}nothing", record_fields.GATE_NAMESPACE, "nothing")
         )
     return awake(packing.pack(h2m_pb2.Config(request_rules=rules)))
 
 
 def rule_of_plain(header: str, namespace: str, key: str) -> Any:
-    """Copies a header that is one plain value (`core.plain`), and nothing else.
+    """Copies a header that is one plain value (`core.plain_values`), and nothing else.
 
     Metadata goes into the access log, whose messages hold UTF-8 only: other bytes would break off
     its stream.

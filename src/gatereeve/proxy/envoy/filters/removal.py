@@ -1,5 +1,5 @@
-"""Takes off, towards models, the headers that servers believe (`core.believed`), and adds those in
-which the gate says what it knows (`ir.reading.CALLER_HEADERS`), where the Model asks for them.
+"""Takes off, towards models, the headers that servers believe (`core.trusted_headers`), and adds those in
+which the gate says what it knows (`ir.header_access.CALLER_HEADERS`), where the Model asks for them.
 
 Behind every filter that reads headers. The list stands once in each route configuration of exact
 hosts, where ordinary rows that forward put the filter to sleep. In the one of wildcard hosts no
@@ -17,8 +17,8 @@ from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.core import believed
-from gatereeve.ir import reading, recording
+from gatereeve.core import trusted_headers
+from gatereeve.ir import header_access, record_fields
 from gatereeve.ir.gates import Requests
 from gatereeve.ir.routes import CallerHeader
 from gatereeve.proxy.envoy import names, packing
@@ -52,7 +52,7 @@ def handing_on(requests: Requests | None, proofs: Proofs, said: Sequence[CallerH
 
 def _values(proofs: Proofs, what: CallerHeader) -> Iterator[tuple[str, list[str]]]:
     """Headers, each with Envoy's expressions for its value in order of precedence."""
-    names_ = reading.CALLER_HEADERS[what]
+    names_ = header_access.CALLER_HEADERS[what]
     if what == "principal":
         provider, principal = names_
         yield provider, list(_of_callers(proofs, "provider"))
@@ -72,20 +72,22 @@ def _of_callers(proofs: Proofs, key: str) -> Iterator[str]:
     """Of a token, else of an API key, else of a certificate, as rules ask (`proofs`)."""
     identity = proofs.identity
     for provider in identity.jwt:
-        there = f"'{provider.name}' in metadata.filter_metadata['{recording.JWT_NAMESPACE}']"
+        there = f"'{provider.name}' in metadata.filter_metadata['{record_fields.JWT_NAMESPACE}']"
         if key == "id":
-            yield _metadata(recording.JWT_NAMESPACE, (provider.name, *provider.id_claim))
+            yield _metadata(record_fields.JWT_NAMESPACE, (provider.name, *provider.id_claim))
         elif key == "provider":
             yield f"%CEL({there} ? '{provider.name}' : '')%"
         else:
             if provider.groups_claim is not None:
-                yield _metadata(recording.JWT_NAMESPACE, (provider.name, *provider.groups_claim))
+                yield _metadata(
+                    record_fields.JWT_NAMESPACE, (provider.name, *provider.groups_claim)
+                )
             # Without groups of its own a token must not get those of another credential.
             yield f"%CEL({there} ? '[]' : '')%"
     if identity.api_keys is not None:
-        yield _metadata(recording.APIKEY_NAMESPACE, (key,))
+        yield _metadata(record_fields.APIKEY_NAMESPACE, (key,))
     if identity.mtls is not None:
-        yield _metadata(recording.MTLS_NAMESPACE, (key,))
+        yield _metadata(record_fields.MTLS_NAMESPACE, (key,))
 
 
 def _metadata(namespace: str, path: Sequence[str]) -> str:
@@ -102,7 +104,7 @@ def _adding(header: str, value: str) -> Any:
 
 def _taking_off(requests: Requests) -> Any:
     wanted = string_pb2.StringMatcher(
-        safe_regex={"regex": believed.pattern(requests.identity_headers)}
+        safe_regex={"regex": trusted_headers.pattern(requests.identity_headers)}
     )
     kind = mutation_rules_pb2.HeaderMutation
     return kind(remove_on_match=kind.RemoveOnMatch(key_matcher=wanted))

@@ -14,7 +14,7 @@ from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
 from envoy.extensions.filters.common.set_filter_state.v3 import value_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
 
-from gatereeve.ir import recording
+from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names, packing, proofs
 from gatereeve.proxy.envoy.filters.placed import Ground, Placed
 
@@ -23,11 +23,12 @@ def build(ground: Ground) -> tuple[Placed, ...]:
     identity, attributes = ground.gate.identity, ground.gate.attributes
     entries = []
     if identity.mtls is not None:
-        entries.append(_principal(recording.MTLS_NAMESPACE, ("id",)))
+        entries.append(_principal(record_fields.MTLS_NAMESPACE, ("id",)))
     if identity.api_keys is not None:
-        entries.append(_principal(recording.APIKEY_NAMESPACE, ("id",)))
+        entries.append(_principal(record_fields.APIKEY_NAMESPACE, ("id",)))
     entries += [
-        _principal(recording.JWT_NAMESPACE, (p.name, *p.id_claim)) for p in reversed(identity.jwt)
+        _principal(record_fields.JWT_NAMESPACE, (p.name, *p.id_claim))
+        for p in reversed(identity.jwt)
     ]
     for number, source in reversed(list(enumerate(attributes.region))):
         namespace, path = proofs.place("region", number, source)

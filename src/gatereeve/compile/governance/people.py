@@ -1,0 +1,144 @@
+"""The people that documents name: who is who for four eyes, and names that are nobody's.
+
+People documents list them, if there are any. Names stand in Gate and HostGrant (`governance`), too, and
+in ModelVersion (author) and Approval (approver); these two are judged where they count, in `versions`.
+A name that is listed for two people is nobody's; a People document that cannot be read lists nobody
+more, so those whom only it names are unknown. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gatereeve.api.people import Approvers, GateGovernance, Person, TeamGovernance
+from gatereeve.api.world import Doc, PeopleDoc, World
+from gatereeve.compile.governance import person_names
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.memo import Memo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """directory: the same object as long as the documents that name people are the same."""
+
+    directory: person_names.Directory
+    findings: tuple[Finding, ...]
+
+
+def gather_people(world: World, memo: Memo) -> People:
+    """Everybody whom the documents of `world` name."""
+    documents = (*world.gates.values(), *world.host_grants.values(), *world.people.values())
+    broken = any(one.ref.kind == "People" for one in world.broken)
+    return memo.get(("people", documents, broken), lambda: _gather(world, broken=broken))
+
+
+def _gather(world: World, *, broken: bool) -> People:
+    listing = _Listing()
+    for doc in world.people.values():
+        listing.add(doc)
+    named = bool(world.people) or broken
+    directory = person_names.Directory(listed=listing.persons() if named else None)
+    found = [*listing.findings]
+    found += [
+        one for gate in world.gates.values() for one in _check(gate, _of_gate(gate.spec.governance))
+    ]
+    found += [
+        one
+        for grant in world.host_grants.values()
+        for one in _check(grant, _of_team(grant.spec.governance))
+    ]
+    return People(directory=directory, findings=tuple(found))
+
+
+class _Listing:
+    """Puts People documents together."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self._owners: dict[str, str] = {}  # each name, to the name that stands for the person
+        self._roles: dict[str, frozenset[str] | None] = {}
+        self._doubtful: set[str] = set()
+
+    def add(self, doc: PeopleDoc) -> None:
+        for index, one in enumerate(doc.spec.people):
+            path = f"spec.people[{index}]"
+            owner = self._read(doc, f"{path}.name", one.name)
+            if owner is None:
+                continue
+            roles = None if one.roles is None else frozenset(one.roles)
+            before = self._roles.get(owner)
+            both = roles if before is None else before if roles is None else before & roles
+            self._roles[owner] = both
+            self._claim(doc, f"{path}.name", owner, owner)
+            for number, alias in enumerate(one.aliases):
+                place = f"{path}.aliases[{number}]"
+                spelled = self._read(doc, place, alias)
+                if spelled is not None:
+                    self._claim(doc, place, spelled, owner)
+
+    def persons(self) -> dict[str, person_names.Person]:
+        """Everybody, by each of their names that is nobody else's."""
+        return {
+            name: person_names.Person(id=owner, roles=self._roles[owner])
+            for name, owner in self._owners.items()
+            if name not in self._doubtful
+        }
+
+    def _read(self, doc: PeopleDoc, path: str, name: str) -> str | None:
+        try:
+            return person_names.read_name(name)
+        except person_names.UnclearError as error:
+            self.findings.append(refusal(doc, path, name, error))
+            return None
+
+    def _claim(self, doc: PeopleDoc, path: str, name: str, owner: str) -> None:
+        if self._owners.setdefault(name, owner) != owner:
+            self._doubtful.add(name)
+            why = f"it is listed for {self._owners[name]} and for {owner}"
+            self.findings.append(refusal(doc, path, name, why))
+
+
+def _check(doc: Doc[object], named: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    for path, name in named:
+        try:
+            person_names.read_name(name)
+        except person_names.UnclearError as error:
+            yield refusal(doc, f"spec.governance.{path}", name, error)
+
+
+def _of_gate(said: GateGovernance) -> Iterator[tuple[str, str]]:
+    yield from _named("platform", said.platform)
+    yield from _named("auditors", said.auditors)
+    yield from _approving(said.approvers)
+    for index, user in enumerate(said.break_glass.users):
+        yield f"breakGlass.users[{index}]", user
+
+
+def _of_team(said: TeamGovernance) -> Iterator[tuple[str, str]]:
+    yield from _named("developers", said.developers)
+    yield from _named("pipelines", said.pipelines)
+    yield from _approving(said.approvers)
+
+
+def _approving(said: Iterable[Approvers]) -> Iterator[tuple[str, str]]:
+    for index, one in enumerate(said):
+        yield from _named(f"approvers[{index}].people", one.people)
+
+
+def _named(place: str, people: Iterable[Person]) -> Iterator[tuple[str, str]]:
+    """Paths and names; groups are known to the API server only."""
+    for index, person in enumerate(people):
+        if person.username is not None:
+            yield f"{place}[{index}]", person.username
+
+
+def refusal(doc: Doc[object], path: str, name: str, why: object) -> Finding:
+    """person-refused, worded in one place."""
+    return Finding(
+        code=FindingCode("person-refused"),
+        message=f"{name!a} does not count as a person here: {why}",
+        hint="write the name as the API server has it, in letters of one script; in a folder with People documents, list the person there; until then what this name signs does not count",
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )

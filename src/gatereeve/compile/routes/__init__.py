@@ -1,0 +1,1 @@
+"""Ingresses, HTTPRoutes and Gateways to route requests per listener set and host."""

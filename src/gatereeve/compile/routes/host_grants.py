@@ -1,0 +1,273 @@
+"""Who may claim which host and path: HostGrants, looked up by namespace.
+
+A namespace claims nothing without a grant, whatever it routes to. A grant of a host grants that
+name; `*.suffix` grants the wildcard and every name beneath it; `*` grants every host, and is the
+only one that grants the catch-all. Paths are prefixes by whole segments.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
+
+from gatereeve.api.governance import LabelSelector
+from gatereeve.api.world import HostGrantDoc, Key, NamespaceDoc, World
+from gatereeve.compile.routes import grammar
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.memo import Memo
+from gatereeve.ir.routes import PathMatch
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+class GrantedNamespaces(NamedTuple):
+    """A path prefix, and the HostGrant that gives it."""
+
+    path: str
+    grant: HostGrantDoc
+
+
+_Paths: TypeAlias = tuple[GrantedNamespaces, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostGrantMatch:
+    """What some grants give. Equal by identity, so it can be a memo key.
+
+    exact: host to what is given there. suffixes: `suffix` of `*.suffix` likewise. any: of `*`.
+    """
+
+    exact: Mapping[str, _Paths]
+    suffixes: Mapping[str, _Paths]
+    any: _Paths
+
+    def on(self, host: str) -> _Paths:
+        """What these grants give on `host` (a name, `*.suffix` or `*`)."""
+        if host == "*":
+            return self.any
+        found = [*self.any, *self.exact.get(host, ())]
+        rest = host.removeprefix("*.")
+        if host != rest:
+            found += self.suffixes.get(rest, ())
+        while "." in rest:
+            rest = rest.split(".", 1)[1]
+            found += self.suffixes.get(rest, ())
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grants:
+    """What one namespace may claim: by its labels, and by grants to everybody."""
+
+    own: HostGrantMatch
+    everybody: HostGrantMatch
+
+    def has_host(self, host: str) -> bool:
+        """Whether some path of `host` is granted."""
+        return bool(self.own.on(host) or self.everybody.on(host))
+
+    def covering(self, host: str, path: PathMatch) -> tuple[HostGrantDoc, ...]:
+        """The grants of `path` on `host`, by name; none: it may not be claimed.
+
+        A pattern is covered by a grant of every path only.
+        """
+        found = {
+            grant
+            for prefix, grant in (*self.own.on(host), *self.everybody.on(host))
+            if prefix == "/"
+            or (path.kind != "regex" and grammar.is_under(path.value.rstrip("/") or "/", prefix))
+        }
+        return tuple(sorted(found, key=attrgetter("ref")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GrantIndex:
+    """All HostGrants, by one of the labels that they ask for.
+
+    everybody: what those with `all: true` give; everywhere: those themselves.
+    """
+
+    by_label: Mapping[tuple[str, str], tuple[HostGrantDoc, ...]]
+    everybody: HostGrantMatch
+    everywhere: tuple[HostGrantDoc, ...]
+    findings: tuple[Finding, ...]
+
+
+def index(world: World, memo: Memo) -> GrantIndex:
+    """One pass over the HostGrants. Findings: path-refused, grant-overlap."""
+    docs = tuple(world.host_grants.values())
+    return memo.get(("hosts.index", docs), lambda: _index(docs))
+
+
+def _index(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
+    docs = tuple(sorted(docs, key=lambda doc: doc.ref))
+    by_label: defaultdict[tuple[str, str], list[HostGrantDoc]] = defaultdict(list)
+    everybody = []
+    for doc in docs:
+        selector = doc.spec.namespace_selector
+        if selector.match_labels:
+            by_label[_rarest(selector.match_labels)].append(doc)
+        elif selector.all:
+            everybody.append(doc)
+    findings = [finding for doc in docs for finding in _path_findings(doc)]
+    return GrantIndex(
+        by_label={label: tuple(grants) for label, grants in by_label.items()},
+        everybody=_granted(everybody),
+        everywhere=tuple(everybody),
+        findings=(*findings, *_overlaps(docs)),
+    )
+
+
+def _rarest(labels: Mapping[str, str]) -> tuple[str, str]:
+    """The label to index by: the namespace's own name selects one, any other may select many."""
+    if NAME_LABEL in labels:
+        return NAME_LABEL, labels[NAME_LABEL]
+    return min(labels.items())
+
+
+def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
+    """A namespace's labels; its name label is its name, whatever a document says."""
+    return {**(doc.meta.labels if doc is not None else {}), NAME_LABEL: namespace}
+
+
+def selects(grant: HostGrantDoc, labels: Mapping[str, str]) -> bool:
+    """Whether a grant is for a namespace with these labels (of `labels_of`)."""
+    return _chooses(grant.spec.namespace_selector, labels)
+
+
+def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo: Memo) -> Grants:
+    """What `namespace` may claim; the same object as long as grants and labels are the same."""
+    selected = _selected(index, namespace, doc)
+    return memo.get(
+        ("hosts.grants", selected, index.everybody),
+        lambda: Grants(own=_granted(selected), everybody=index.everybody),
+    )
+
+
+class RoutePermission(NamedTuple):
+    """That a Service may be reached. released: the latest moment that a grant of it says, if any."""
+
+    released: datetime | None = None
+
+
+def leave_for(
+    grants: tuple[HostGrantDoc, ...], namespace: str, service: Key, labels: Mapping[str, str]
+) -> RoutePermission | None:
+    """Whether a route of `namespace` may reach `service`, by the grants of its host and path.
+
+    labels: of the Service.
+    """
+    found: list[datetime | None] = []
+    for grant in grants:
+        backends = grant.spec.backends
+        if backends is None:
+            continue
+        found += [
+            one.released
+            for one in backends.services
+            if (one.namespace or namespace, one.name) == service
+        ]
+        chosen = backends.selector
+        if chosen is not None and _chooses(chosen, labels):
+            found.append(None)
+    if not found:
+        return None
+    return RoutePermission(max((one for one in found if one is not None), default=None))
+
+
+def _chooses(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    if not selector.match_labels:
+        return selector.all
+    return all(labels.get(key) == value for key, value in selector.match_labels.items())
+
+
+def selecting(
+    index: GrantIndex, namespace: str, doc: NamespaceDoc | None
+) -> tuple[HostGrantDoc, ...]:
+    """Every HostGrant that selects `namespace`."""
+    return (*_selected(index, namespace, doc), *index.everywhere)
+
+
+def _selected(
+    index: GrantIndex, namespace: str, doc: NamespaceDoc | None
+) -> tuple[HostGrantDoc, ...]:
+    """Those that select it by its labels."""
+    labels = labels_of(namespace, doc)
+    return tuple(
+        grant
+        for label in labels.items()
+        for grant in index.by_label.get(label, ())
+        if selects(grant, labels)
+    )
+
+
+def _granted(docs: Iterable[HostGrantDoc]) -> HostGrantMatch:
+    exact: defaultdict[str, set[GrantedNamespaces]] = defaultdict(set)
+    suffixes: defaultdict[str, set[GrantedNamespaces]] = defaultdict(set)
+    anything: set[GrantedNamespaces] = set()
+    for doc in docs:
+        paths = {
+            GrantedNamespaces(path, doc)
+            for text in doc.spec.paths
+            if (path := grammar.canonical_path(text, "prefix"))
+        }
+        for host in doc.spec.hosts:
+            if host == "*":
+                anything |= paths
+            elif host.startswith("*."):
+                suffixes[host[2:]] |= paths
+            else:
+                exact[host] |= paths
+    return HostGrantMatch(
+        exact={host: _in_order(given) for host, given in exact.items()},
+        suffixes={host: _in_order(given) for host, given in suffixes.items()},
+        any=_in_order(anything),
+    )
+
+
+def _in_order(given: set[GrantedNamespaces]) -> _Paths:
+    return tuple(sorted(given, key=lambda one: (one.path, one.grant.ref)))
+
+
+def _path_findings(doc: HostGrantDoc) -> list[Finding]:
+    return [
+        _finding(doc, "path-refused", f"spec.paths[{number}]",
+                 f"{text!r} has no canonical form and grants nothing",
+                 "write a path without empty or dot segments, `;` and needless escapes")
+        for number, text in enumerate(doc.spec.paths)
+        if grammar.canonical_path(text, "prefix") is None
+    ]  # fmt: skip
+
+
+def _overlaps(docs: tuple[HostGrantDoc, ...]) -> list[Finding]:
+    """Equal hosts with equal paths in grants that select differently. Nested hosts are intended."""
+    first: dict[tuple[str, str], HostGrantDoc] = {}
+    findings = []
+    for doc in docs:
+        for host_number, host in enumerate(doc.spec.hosts):
+            for path in doc.spec.paths:
+                other = first.setdefault((host, path.rstrip("/")), doc)
+                if (
+                    other is not doc
+                    and other.spec.namespace_selector != doc.spec.namespace_selector
+                ):
+                    findings.append(
+                        _finding(doc, "grant-overlap", f"spec.hosts[{host_number}]",
+                                 f"HostGrant {other.ref.short} also grants {host} {path}",
+                                 "fine if both are meant to share it: identical routes go to the older document")
+                    )  # fmt: skip
+    return findings
+
+
+def _finding(doc: HostGrantDoc, code: str, path: str, message: str, hint: str) -> Finding:
+    return Finding(
+        code=FindingCode(code),
+        message=message,
+        hint=hint,
+        origin=doc.origin(path),
+        where=doc.where(path),
+    )

@@ -1,0 +1,443 @@
+"""HTTPRoute documents to claims: parents, hosts, matches, filters, weighted backends.
+
+Gateway API v1. A route is attached to the listeners of its parents that admit it; it claims the
+hosts that it has in common with them, and only those that its own namespace is granted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gatereeve.api import kube
+from gatereeve.api.world import HTTPRouteDoc, Key
+from gatereeve.compile.report import Problem, finding
+from gatereeve.compile.routes import gateways, grammar, patterns
+from gatereeve.compile.routes.filters import read_filters, read_timeout
+from gatereeve.compile.routes.gateways import GROUP, Attached, Binding
+from gatereeve.compile.routes.host_grants import Grants
+from gatereeve.compile.routes.requests import (
+    Backend,
+    CertificateRequest,
+    HostRoute,
+    ParentRef,
+    RouteDocument,
+    RouteRequest,
+    RouteRule,
+    not_granted,
+)
+from gatereeve.compile.routes.route_order import age
+from gatereeve.core.findings import Finding
+from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.ir.routes import PathMatch, ValueMatch
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def parents_of(
+    doc: HTTPRouteDoc,
+    bindings: Mapping[tuple[str, str], Binding],
+    foreign: frozenset[tuple[str, str]],
+) -> tuple[Binding | bool | None, ...]:
+    """What each parentRef names, as a memo key: a Binding, True for a foreign one, None for nothing.
+
+    foreign: Gateways of classes that are not ours.
+    """
+    found: list[Binding | bool | None] = []
+    for reference in doc.spec.parent_refs:
+        key = (reference.namespace or doc.ref.namespace, reference.name)
+        ours = reference.kind == "Gateway" and reference.group == GROUP
+        found.append(True if not ours or key in foreign else bindings.get(key))
+    return tuple(found)
+
+
+def compile_http_route(
+    doc: HTTPRouteDoc,
+    parents: tuple[Binding | bool | None, ...],
+    grants: Grants,
+    labels: Mapping[str, str],
+) -> RouteDocument:
+    """What one HTTPRoute claims, on every gate that its parents are on.
+
+    parents: from `parents_of`. grants, labels: of the route's namespace.
+    Findings: parent-missing, parent-not-found, parent-not-allowed, no-matching-host, host-invalid,
+    host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
+    """
+    findings: list[Finding] = []
+    hosts = _hosts(doc, findings)
+    attached: list[_Place] = []
+    states: list[ParentRef] = []
+    for number, parent in enumerate(parents):
+        if isinstance(parent, Binding):
+            places, state = _attached(doc, number, parent, labels, hosts, findings)
+            attached += places
+            states.append(state)
+        elif parent is None:
+            findings.append(_no_parent(doc, number))
+    if not doc.spec.parent_refs:
+        findings.append(
+            finding(doc, "parent-missing", "spec.parentRefs",
+                    "the route names no Gateway, so nothing serves it",
+                    "name the Gateway that shall serve it: parentRefs: [{name: …}]")
+        )  # fmt: skip
+    if hosts and not any(place.hosts for place in attached) and attached:
+        findings.append(_no_host(doc))
+    ignored: list[Finding] = []  # what is wrong with rules that nobody can reach
+    reachable = any(place.hosts for place in attached)
+    rules = _rules(doc, findings if reachable else ignored)
+    if not reachable:
+        return RouteDocument(doc=doc, parents=tuple(states), rules=rules, findings=tuple(findings))
+    claims = _claims(doc, rules, findings)
+    entries = _entries(doc, attached, claims, grants, findings)
+    return RouteDocument(
+        doc=doc,
+        entries=tuple(entries),
+        certificates=tuple(_certificates(attached, entries, findings)),
+        parents=tuple(states),
+        rules=rules,
+        live=frozenset(claim.place[1] for claim in claims if not claim.rule.broken),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One listener that takes the route. hosts: those that they have in common; served: those of
+    them that no other listener of the same port is closer to (Gateway API, listener isolation)."""
+
+    binding: Binding
+    listener: Attached
+    hosts: tuple[str, ...]
+    served: tuple[str, ...]
+
+
+def _attached(
+    doc: HTTPRouteDoc,
+    number: int,
+    binding: Binding,
+    labels: Mapping[str, str],
+    hosts: tuple[str, ...],
+    findings: list[Finding],
+) -> tuple[list[_Place], ParentRef]:
+    """The listeners of one parent that take the route, and what is to be said about it."""
+    reference = doc.spec.parent_refs[number]
+    gateway = (binding.doc.ref.namespace, binding.doc.ref.name)
+    state = ParentRef(
+        number=number, gateway=gateway, gate=binding.gate, front=binding.gateway, refused=None
+    )
+    named = [
+        listener
+        for listener in binding.listeners
+        if reference.section_name in (None, listener.name)
+        and reference.port in (None, listener.port)
+    ]
+    if not named:
+        problem = _no_parent(doc, number)
+        findings.append(problem)
+        return [], replace(state, refused=("NoMatchingParent", problem.message))
+    admitted = [x for x in named if gateways.admits(x, binding.doc, labels)]
+    if not admitted:
+        problem = finding(
+            doc, "parent-not-allowed", f"spec.parentRefs[{number}]",
+            f"{binding.doc.ref} does not admit HTTPRoutes of namespace {doc.ref.namespace}",
+            "ask its owner to allow this namespace in allowedRoutes",
+        )  # fmt: skip
+        findings.append(problem)
+        return [], replace(state, refused=("NotAllowedByListeners", problem.message))
+    places = [_place(binding, listener, hosts) for listener in admitted]
+    listeners = tuple(place.listener.name for place in places if place.hosts)
+    if not listeners:
+        refused = ("NoMatchingListenerHostname", _no_host(doc).message)
+        return places, replace(state, refused=refused)
+    return places, replace(state, listeners=listeners)
+
+
+def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Place:
+    common = (gateways.common_host(listener.host, host) for host in hosts)
+    found = tuple(host for host in common if host is not None)
+    return _Place(
+        binding=binding,
+        listener=listener,
+        hosts=found,
+        served=tuple(h for h in found if not gateways.is_closer(binding.listeners, listener, h)),
+    )
+
+
+def _no_parent(doc: HTTPRouteDoc, number: int) -> Finding:
+    name = doc.spec.parent_refs[number].name
+    return finding(doc, "parent-not-found", f"spec.parentRefs[{number}]",
+                   f"there is no Gateway {name} of ours with such a listener",
+                   "name a Gateway whose class this gate serves; check namespace, sectionName and port")  # fmt: skip
+
+
+def _no_host(doc: HTTPRouteDoc) -> Finding:
+    return finding(doc, "no-matching-host", "spec.hostnames",
+                   "the route and its listeners have no host in common",
+                   "use a host that the listener's hostname covers")  # fmt: skip
+
+
+def _hosts(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[str, ...]:
+    """The hosts that the route asks for; every one when it names none."""
+    wanted = []
+    for number, host in enumerate(doc.spec.hostnames):
+        if grammar.is_host(host):
+            wanted.append(host)
+        else:
+            findings.append(
+                finding(doc, "host-invalid", f"spec.hostnames[{number}]", f"{host!r} is no DNS name",
+                        "write a host name in lower case, or `*.` and one, without port")
+            )  # fmt: skip
+    return tuple(wanted) if doc.spec.hostnames else ("*",)
+
+
+def _entries(
+    doc: HTTPRouteDoc,
+    attached: list[_Place],
+    claims: list[RouteRequest],
+    grants: Grants,
+    findings: list[Finding],
+) -> list[HostRoute]:
+    """Every claim on every host of every front, as far as the namespace is granted it."""
+    listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
+    for place in attached:
+        for host in place.served:
+            listeners[place.binding.gate, place.binding.gateway, host].append(place.listener)
+    entries: list[HostRoute] = []
+    for (gate, gateway, host), found in sorted(listeners.items(), key=_by_front):
+        doors = tuple(sorted({listener.door for listener in found}))
+        protocols = tuple(sorted({listener.protocol for listener in found}))
+        for claim in claims:
+            covering = grants.covering(host, claim.path)
+            if covering:
+                entries.append(
+                    HostRoute(gate=gate, gateway=gateway, host=host, grants=covering,
+                          single_label=False, doors=doors, protocols=protocols, claim=claim)
+                )  # fmt: skip
+            else:
+                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+    return entries
+
+
+def _by_front(item: tuple[tuple[str, Key | None, str], object]) -> tuple[str, Key, str]:
+    gate, gateway, host = item[0]
+    return gate, gateway or ("", ""), host
+
+
+def _rules(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[RouteRule, ...]:
+    return tuple(
+        _rule(doc, f"spec.rules[{number}]", given, findings)
+        for number, given in enumerate(_given(doc))
+    )
+
+
+def _given(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
+    return doc.spec.rules or (kube.HTTPRouteRule(),)
+
+
+def _claims(
+    doc: HTTPRouteDoc, rules: tuple[RouteRule, ...], findings: list[Finding]
+) -> list[RouteRequest]:
+    claims = []
+    for number, (given, rule) in enumerate(zip(_given(doc), rules, strict=True)):
+        at = rule.path
+        for position, match in enumerate(given.matches or (kube.HTTPRouteMatch(),)):
+            where = f"{at}.matches[{position}]" if given.matches else at
+            claim = _claim(doc, where, (number, position), match, rule, findings)
+            if claim is not None:
+                claims.append(claim)
+    return claims
+
+
+def _rule(
+    doc: HTTPRouteDoc, at: str, given: kube.HTTPRouteRule, findings: list[Finding]
+) -> RouteRule:
+    found = read_filters(doc, at, given, partial(_backend, doc))
+    timeout_s = read_timeout(doc, at, given.timeouts, found)
+    backends = tuple(
+        _weighted(doc, f"{at}.backendRefs[{n}]", ref) for n, ref in enumerate(given.backend_refs)
+    )
+    if found.redirect is None and not found.broken and not any(b.weight for b in backends):
+        findings.append(
+            finding(doc, "backend-not-found", at, "the rule names no backend with a weight above 0",
+                    "add a backendRef, or a RequestRedirect filter")
+        )  # fmt: skip
+    findings += found.findings
+    return RouteRule(
+        backends=backends,
+        redirect=found.redirect,
+        rewrite=found.rewrite,
+        rewrite_host=found.rewrite_host,
+        request_headers=found.request_headers,
+        response_headers=found.response_headers,
+        mirrors=tuple(found.mirrors),
+        timeout_s=timeout_s,
+        broken=found.broken,
+        path=at,
+    )
+
+
+def _weighted(doc: HTTPRouteDoc, path: str, ref: kube.HTTPBackendRef) -> Backend:
+    """A backendRef; filters of its own are not supported, so its share answers 500."""
+    backend = _backend(doc, ref, ref.weight, path)
+    if not ref.filters or backend.problem is not None:
+        return backend
+    return Backend(
+        kind=backend.kind, namespace=backend.namespace, name=backend.name, port=backend.port,
+        weight=backend.weight, path=path,
+        problem=Problem(
+            code="filter-unsupported",
+            message="filters of a single backend are not supported",
+            hint="put the filters on the rule",
+        ),
+    )  # fmt: skip
+
+
+def _backend(
+    doc: HTTPRouteDoc, ref: kube.BackendObjectReference, weight: int, path: str
+) -> Backend:
+    namespace = ref.namespace or doc.ref.namespace
+    problem = None
+    kind = (ref.group, ref.kind)
+    if kind not in (("", "Service"), (GATEREEVE_GROUP, "Model")):
+        problem = Problem(
+            code="backend-kind-unknown",
+            message=f"nothing here serves {ref.kind} of group {ref.group!r}",
+            hint=f"name a Service, or kind Model of group {GATEREEVE_GROUP}",
+        )
+    elif ref.kind == "Service" and ref.port is None:
+        problem = Problem(
+            code="backend-port-unknown",
+            message=f"the backend names no port of Service {ref.name}",
+            hint="give the Service's port number",
+        )
+    return Backend(
+        kind="Model" if kind == (GATEREEVE_GROUP, "Model") else "Service",
+        namespace=namespace, name=ref.name, port=ref.port, weight=weight, path=path,
+        problem=problem,
+    )  # fmt: skip
+
+
+def _claim(
+    doc: HTTPRouteDoc,
+    where: str,
+    place: tuple[int, int],
+    match: kube.HTTPRouteMatch,
+    rule: RouteRule,
+    findings: list[Finding],
+) -> RouteRequest | None:
+    """A match as a claim. One that cannot be kept is not served: it would match something else."""
+    before = len(findings)
+    path = _path(doc, where, match.path, findings)
+    headers = _values(doc, where, "headers", match.headers, findings)
+    query = _values(doc, where, "queryParams", match.query_params, findings)
+    if match.method is not None and match.method not in _METHODS:
+        findings.append(
+            finding(doc, "rule-invalid", f"{where}.method", f"method {match.method!r} is not served",
+                    f"one of {', '.join(sorted(_METHODS))}")
+        )  # fmt: skip
+    if path is None or len(findings) > before:
+        return None
+    return RouteRequest(
+        doc=doc,
+        where=where,
+        place=(age(doc), *place),
+        path=path,
+        methods=() if match.method is None else (match.method,),
+        headers=headers,
+        query=query,
+        rule=rule,
+    )
+
+
+def _path(
+    doc: HTTPRouteDoc, where: str, given: kube.HTTPPathMatch, findings: list[Finding]
+) -> PathMatch | None:
+    if given.type == "RegularExpression":
+        pattern = _pattern(doc, f"{where}.path", given.value, findings)
+        return None if pattern is None else PathMatch(kind="regex", value=pattern)
+    exact = given.type == "Exact"
+    value = grammar.canonical_path(given.value, "exact" if exact else "prefix")
+    if value is None:
+        findings.append(
+            finding(doc, "path-refused", f"{where}.path", f"{given.value!r} has no canonical form",
+                    "write a path without empty or dot segments, `;`, backslashes and needless escapes")
+        )  # fmt: skip
+        return None
+    return PathMatch(kind="exact" if exact else "prefix", value=value)
+
+
+def _pattern(doc: HTTPRouteDoc, path: str, text: str, findings: list[Finding]) -> str | None:
+    try:
+        return patterns.bounded_pattern(text)
+    except patterns.PatternError as refused:
+        findings.append(
+            finding(
+                doc, "pattern-refused", path, f"the pattern {text[:80]!r} is refused: {refused}",
+                f"at most {patterns.MAX_PATTERN} characters of literals, classes, groups, alternatives and "
+                f"repetitions up to {patterns.MAX_REPEAT}, which multiply to {patterns.MAX_NESTED_REPEAT} at most",
+            )
+        )  # fmt: skip
+        return None
+
+
+def _values(
+    doc: HTTPRouteDoc,
+    where: str,
+    part: str,
+    given: tuple[kube.HTTPValueMatch, ...],
+    findings: list[Finding],
+) -> tuple[ValueMatch, ...]:
+    """Header or query matches, sorted; of several with one name the first counts (Gateway API)."""
+    found: dict[str, ValueMatch] = {}
+    for number, value in enumerate(given):
+        path = f"{where}.{part}[{number}]"
+        name = grammar.header_name(value.name) if part == "headers" else value.name
+        if name is None or (part != "headers" and not grammar.is_query_name(name)):
+            findings.append(
+                finding(doc, "rule-invalid", path, f"{value.name!r} cannot be matched",
+                        "letters, digits and `-` for headers; hosts stand in spec.hostnames")
+            )  # fmt: skip
+            continue
+        if value.type == "RegularExpression":
+            pattern = _pattern(doc, path, value.value, findings)
+            if pattern is not None:
+                found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
+        elif not grammar.is_value(value.value):
+            findings.append(
+                finding(doc, "rule-invalid", path, "the value is not visible text",
+                        "ASCII without control characters")
+            )  # fmt: skip
+        else:
+            found.setdefault(name, ValueMatch(name=name, kind="exact", value=value.value))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _certificates(
+    attached: list[_Place],
+    entries: list[HostRoute],
+    findings: list[Finding],
+) -> list[CertificateRequest]:
+    """The listeners' certificates, for the hosts that this route claims through them.
+
+    A Gateway shows a certificate only for hosts that its own namespace is granted.
+    """
+    claimed = {(entry.gate, entry.gateway, entry.host) for entry in entries}
+    claims = []
+    for place in attached:
+        binding, listener = place.binding, place.listener
+        at = f"spec.listeners[{listener.position}]"
+        for host in sorted(place.served) if listener.certificates else ():
+            if (binding.gate, binding.gateway, host) not in claimed:
+                continue
+            if not binding.grants.has_host(host):
+                findings.append(not_granted(binding.doc, at, host, "(certificate)"))
+                continue
+            claims += [
+                gateways.certificate_claim(
+                    binding.doc, binding.gate, binding.gateway, listener, number, ref, host
+                )
+                for number, ref in enumerate(listener.certificates)
+            ]
+    return claims

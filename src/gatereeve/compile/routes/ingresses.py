@@ -1,0 +1,235 @@
+"""Ingress documents to claims: classes, annotations, hosts, path types, default backend, TLS.
+
+networking.k8s.io/v1. `*` of a host is one label. ImplementationSpecific paths are prefixes. The
+default backend answers what the Ingress itself does not: its own hosts, and every host that no
+other route names.
+"""
+
+from __future__ import annotations
+
+from gatereeve.api import kube
+from gatereeve.api.world import HostGrantDoc, IngressDoc
+from gatereeve.compile.report import Problem, finding
+from gatereeve.compile.routes import foreign_annotations, grammar
+from gatereeve.compile.routes.host_grants import Grants
+from gatereeve.compile.routes.requests import (
+    Backend,
+    CertificateRequest,
+    HostRoute,
+    RouteDocument,
+    RouteRequest,
+    RouteRule,
+    not_granted,
+)
+from gatereeve.compile.routes.route_order import age
+from gatereeve.core.findings import Finding
+from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.ir.routes import PathMatch
+
+DEFAULT_RULE = 1_000_000
+"""The place of a default backend: after every rule."""
+
+
+def compile_ingress(doc: IngressDoc, gate: str, grants: Grants) -> RouteDocument:
+    """What one Ingress of ours claims on `gate`.
+
+    Findings: annotation-refused, annotation-ignored, host-invalid, path-refused, host-not-granted.
+    """
+    findings = _annotation_findings(doc)
+    if any(f.code == "annotation-refused" for f in findings):
+        return RouteDocument(doc=doc, gate=gate, findings=tuple(findings))
+    entries: list[HostRoute] = []
+    for number, rule in enumerate(doc.spec.rules):
+        entries += _rule_entries(doc, gate, grants, number, rule, findings)
+    entries += _default_entries(doc, gate, grants, entries, findings)
+    return RouteDocument(
+        doc=doc,
+        gate=gate,
+        entries=tuple(entries),
+        certificates=tuple(_certificates(doc, gate, grants, findings)),
+        findings=tuple(findings),
+    )
+
+
+def _annotation_findings(doc: IngressDoc) -> list[Finding]:
+    findings = []
+    for name, value in sorted(doc.meta.annotations.items()):
+        verdict = foreign_annotations.judge(name, value)
+        path = f"metadata.annotations.{name}"
+        if verdict == "refused":
+            findings.append(
+                finding(doc, "annotation-refused", path,
+                        f"{name} asks another controller for something that is not done here",
+                        "remove it, and say with Model, AccessPolicy, Gate or HTTPRoute what it meant")
+            )  # fmt: skip
+        elif verdict == "ignored":
+            findings.append(
+                finding(doc, "annotation-ignored", path, f"{name} has no effect here", "remove it")
+            )
+    return findings
+
+
+def host_of(text: str | None) -> str | None:
+    """The host of a rule: `*` when there is none; None when it is no DNS name."""
+    if not text:
+        return "*"
+    return text if grammar.is_host(text) else None
+
+
+def _rule_entries(
+    doc: IngressDoc,
+    gate: str,
+    grants: Grants,
+    number: int,
+    rule: kube.IngressRule,
+    findings: list[Finding],
+) -> list[HostRoute]:
+    at = f"spec.rules[{number}]"
+    host = host_of(rule.host)
+    if host is None:
+        findings.append(_invalid_host(doc, f"{at}.host", rule.host or ""))
+        return []
+    entries = []
+    for position, path in enumerate(rule.http.paths if rule.http is not None else ()):
+        where = f"{at}.http.paths[{position}]"
+        match = _path_match(doc, where, path, findings)
+        if match is None:
+            continue
+        covering = grants.covering(host, match)
+        if not covering:
+            findings.append(not_granted(doc, where, host, match.value))
+            continue
+        backend = _backend(doc, path.backend, f"{where}.backend")
+        claim = RouteRequest(
+            doc=doc,
+            where=where,
+            place=(age(doc), number, position),
+            path=match,
+            rule=RouteRule(backends=(backend,), path=where),
+        )
+        entries.append(_entry(gate, host, covering, claim))
+    return entries
+
+
+def _entry(
+    gate: str, host: str, covering: tuple[HostGrantDoc, ...], claim: RouteRequest
+) -> HostRoute:
+    return HostRoute(
+        gate=gate,
+        host=host,
+        grants=covering,
+        single_label=host.startswith("*."),
+        doors=("http", "https"),
+        protocols=("http", "https"),
+        claim=claim,
+    )
+
+
+def _invalid_host(doc: IngressDoc, path: str, text: str) -> Finding:
+    return finding(doc, "host-invalid", path, f"{text!r} is no DNS name",
+                   "write a host name in lower case, or `*.` and one, without port")  # fmt: skip
+
+
+def _path_match(
+    doc: IngressDoc, where: str, path: kube.HTTPIngressPath, findings: list[Finding]
+) -> PathMatch | None:
+    kind = "exact" if path.path_type == "Exact" else "prefix"
+    text = path.path or "/"
+    specific = path.path_type == "ImplementationSpecific"
+    canonical = grammar.canonical_path(text, "exact" if kind == "exact" else "prefix")
+    if canonical is None or (specific and grammar.looks_like_pattern(text)):
+        hint = (
+            "an ImplementationSpecific path is a prefix here; patterns need an HTTPRoute"
+            if specific
+            else "write a path without empty or dot segments, `;`, backslashes and needless escapes"
+        )
+        findings.append(
+            finding(doc, "path-refused", f"{where}.path", f"{text!r} has no canonical form", hint)
+        )
+        return None
+    return PathMatch(kind="exact" if kind == "exact" else "prefix", value=canonical)
+
+
+def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backend:
+    namespace = doc.ref.namespace
+    if backend.service is not None and backend.resource is None:
+        port = backend.service.port
+        number = port.number if port.number is not None else port.name
+        problem = None
+        if number is None:
+            problem = Problem(
+                code="backend-port-unknown",
+                message=f"the backend names no port of Service {backend.service.name}",
+                hint="give port.number or port.name",
+            )
+        return Backend(
+            kind="Service", namespace=namespace, name=backend.service.name, port=number,
+            weight=1, path=path, problem=problem,
+        )  # fmt: skip
+    resource = backend.resource if backend.service is None else None
+    problem = None
+    if resource is None or (resource.api_group, resource.kind) != (GATEREEVE_GROUP, "Model"):
+        named = "neither or both of service and resource" if resource is None else resource.kind
+        problem = Problem(
+            code="backend-kind-unknown",
+            message=f"the backend names {named}",
+            hint=f"name a Service, or a resource with apiGroup {GATEREEVE_GROUP} and kind Model",
+        )
+    return Backend(
+        kind="Model", namespace=namespace, name=resource.name if resource else "", port=None,
+        weight=1, path=path, problem=problem,
+    )  # fmt: skip
+
+
+def _default_entries(
+    doc: IngressDoc, gate: str, grants: Grants, entries: list[HostRoute], findings: list[Finding]
+) -> list[HostRoute]:
+    """The default backend on every host of the Ingress that has no `/` of its own, and on `*`."""
+    if doc.spec.default_backend is None:
+        return []
+    at = "spec.defaultBackend"
+    root = PathMatch(kind="prefix", value="/")
+    taken = {e.host for e in entries if e.claim.path == root}
+    hosts = {"*", *(h for rule in doc.spec.rules if (h := host_of(rule.host)))}
+    claim = RouteRequest(
+        doc=doc,
+        where=at,
+        place=(age(doc), DEFAULT_RULE, 0),
+        path=root,
+        rule=RouteRule(backends=(_backend(doc, doc.spec.default_backend, at),), path=at),
+    )
+    found = []
+    for host in sorted(hosts - taken):
+        covering = grants.covering(host, root)
+        if covering:
+            found.append(_entry(gate, host, covering, claim))
+        else:
+            findings.append(not_granted(doc, at, host, "/"))
+    return found
+
+
+def _certificates(
+    doc: IngressDoc, gate: str, grants: Grants, findings: list[Finding]
+) -> list[CertificateRequest]:
+    claims = []
+    for number, tls in enumerate(doc.spec.tls):
+        at = f"spec.tls[{number}]"
+        if not tls.secret_name:
+            continue
+        named = tls.hosts or tuple(rule.host or "*" for rule in doc.spec.rules)
+        for position, text in enumerate(named):
+            path = f"{at}.hosts[{position}]" if tls.hosts else at
+            host = text if text == "*" and not tls.hosts else host_of(text)
+            if host is None:
+                findings.append(_invalid_host(doc, path, text))
+            elif not grants.has_host(host):
+                findings.append(not_granted(doc, path, host, "(certificate)"))
+            else:
+                claims.append(
+                    CertificateRequest(
+                        gate=gate, host=host, doc=doc, where=f"{at}.secretName",
+                        place=(age(doc), number, position),
+                        namespace=doc.ref.namespace, name=tls.secret_name,
+                    )
+                )  # fmt: skip
+    return claims

@@ -1,0 +1,1 @@
+"""Route requests, model policies and servers to virtual hosts."""

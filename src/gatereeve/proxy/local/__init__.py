@@ -1,0 +1,1 @@
+"""An Envoy process on this machine: start, watch, restart, drain and stop it."""

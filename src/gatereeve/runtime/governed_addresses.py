@@ -1,0 +1,187 @@
+"""What stood behind models, kept across restarts: it stays closed to ordinary routes (P2).
+
+The memory grows with every World and is durable before the configuration that governs it goes out.
+It is read before the first World is served; one that is damaged or lost is never taken for an empty
+one. Releases stand in HostGrants, so nothing here forgets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Protocol, TypeVar
+
+import msgspec
+
+from gatereeve.api.world import Held, Memory, World
+from gatereeve.compile.backends import services
+from gatereeve.core.errors import GatereeveError, SettingsError
+from gatereeve.core.memo import Memo
+from gatereeve.pki import private_file
+
+_LOG = logging.getLogger(__name__)
+
+EMPTY = '{"services": [], "servers": []}'
+"""The text of a memory of nothing."""
+
+
+class GovernedStore(Protocol):
+    """Where a memory is kept."""
+
+    async def load(self) -> Memory:
+        """What is kept. Raises GatereeveError when it cannot be read: nothing may be served then."""
+        ...
+
+    async def save(self, memory: Memory) -> tuple[Memory, bool]:
+        """Keep it; it and whatever others kept meanwhile, and whether all of that is kept now: not
+        where another replica is the one that writes. Raises GatereeveError when it cannot be."""
+        ...
+
+
+class GovernedAddresses:
+    """See the module. Used by one caller at a time. store: None keeps it in this process only."""
+
+    def __init__(self, store: GovernedStore | None = None) -> None:
+        self._store = store
+        self._memory: Memory | None = None if store is not None else Memory()
+        self._kept: Memory | None = None
+
+    async def complete(self, world: World, memo: Memo) -> World:
+        """The World with the memory that it is to be compiled with, which is kept from now on.
+
+        Raises GatereeveError when what was kept before cannot be read. A memory that cannot be
+        written is in force all the same, and is tried again with the next World.
+        """
+        if self._memory is None:
+            assert self._store is not None
+            self._memory = await self._store.load()
+        world = replace(world, memory=self._memory)
+        self._memory = await asyncio.to_thread(services.remember, world, memo)
+        if self._store is not None and self._memory is not self._kept:
+            await self._save(self._store, self._memory)
+        return world if world.memory is self._memory else replace(world, memory=self._memory)
+
+    async def _save(self, store: GovernedStore, memory: Memory) -> None:
+        try:
+            whole, is_kept = await store.save(memory)
+        except GatereeveError as error:
+            _LOG.error(
+                "what is governed is remembered by this process only: %s (%s)", error, error.hint
+            )
+            return
+        self._memory = memory if whole == memory else whole
+        if is_kept:
+            self._kept = self._memory
+
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    namespace: str
+    name: str
+    model: str
+    until: _Moment | None = None
+
+
+class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    namespace: str
+    address: str
+    port: int
+    model: str
+    until: _Moment | None = None
+
+
+class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    services: tuple[_Service, ...]
+    servers: tuple[_Server, ...]
+
+
+def encode(memory: Memory) -> bytes:
+    """As JSON, in order."""
+    kept = _Kept(
+        services=tuple(
+            _Service(*key, held.model, held.until) for key, held in sorted(memory.services.items())
+        ),
+        servers=tuple(
+            _Server(*key, held.model, held.until) for key, held in sorted(memory.servers.items())
+        ),
+    )
+    return msgspec.json.format(msgspec.json.encode(kept), indent=1)
+
+
+def decode(text: bytes | str) -> Memory:
+    """What `encode` wrote. Raises ValueError for anything else."""
+    kept = msgspec.json.decode(text, type=_Kept)
+    return Memory(
+        services={(s.namespace, s.name): Held(model=s.model, until=s.until) for s in kept.services},
+        servers={
+            (s.namespace, s.address, s.port): Held(model=s.model, until=s.until)
+            for s in kept.servers
+        },
+    )
+
+
+_K = TypeVar("_K")
+
+
+def union(one: Memory, other: Memory) -> Memory:
+    """Both together. What is governed by either is governed; else the later moment counts."""
+    return Memory(
+        services=_union(one.services, other.services), servers=_union(one.servers, other.servers)
+    )
+
+
+def _union(one: Mapping[_K, Held], other: Mapping[_K, Held]) -> Mapping[_K, Held]:
+    both = {**other, **one}
+    for key in one.keys() & other.keys():
+        mine, theirs = one[key].until, other[key].until
+        if mine is not None and theirs is not None and theirs > mine:
+            both[key] = other[key]
+    return both
+
+
+class FileStore:
+    """A file of the state directory. used: whether an earlier process served from there, so that a
+    file that is missing was lost."""
+
+    def __init__(self, path: Path, *, used: bool) -> None:
+        self._path = path
+        self._used = used
+
+    async def load(self) -> Memory:
+        return self.read()
+
+    def read(self) -> Memory:
+        """Raises SettingsError when it is lost or damaged."""
+        try:
+            return decode(self._path.read_bytes())
+        except FileNotFoundError:
+            if not self._used:
+                return Memory()
+            why = "is gone"
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+        except ValueError as error:
+            why = f"is damaged: {error}"
+        raise SettingsError(
+            f"{self._path} {why}. It lists the Services and addresses that stood behind models; without it, routes to those whose documents were deleted would be served",
+            hint="restore it from a copy. If this state directory is of a version that did not keep this file, or if everything that the HostGrants name in `backends` and `addresses` may be served, "
+            f"begin with an empty list: echo '{EMPTY}' > {shlex.quote(str(self._path))}",
+        )
+
+    async def save(self, memory: Memory) -> tuple[Memory, bool]:
+        content = encode(memory)
+        try:
+            await asyncio.to_thread(private_file.replace, self._path, (content,))
+        except OSError as error:
+            raise SettingsError(
+                f"{self._path} cannot be written: {error.strerror}",
+                hint="make room; it is tried again with the next change",
+            ) from error
+        return memory, True

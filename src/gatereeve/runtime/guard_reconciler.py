@@ -1,0 +1,236 @@
+"""Looks after the guards of a cluster: their parameters, the webhook's authority, and who touched them.
+
+The leader keeps GuardParameters as the documents ask, and the authority by which the API server knows
+the webhook. Every replica looks now and then at what is installed: what somebody changed is on record,
+and what differs from the documents is a finding. Policies, roles and bindings are never written here:
+that is an administrator's (`gatereeve guards`). Without guards, or without the right to see them,
+nothing is done and nothing is said to be well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, cast
+from uuid import uuid4
+
+from gatereeve.admission.guard_drift import drift, is_guard, ref_of
+from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
+from gatereeve.api.world import World
+from gatereeve.core import errors, records
+from gatereeve.core.canonical import Json, digest
+from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.protocols import Clock
+from gatereeve.core.refs import Ref
+from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.digests import Digests
+from gatereeve.sources.kube import client as kube
+from gatereeve.sources.kube import guards as reading
+from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
+
+_LOG = logging.getLogger(__name__)
+
+EVERY_S: Final = 10.0
+_PAUSE_S: Final = 1.0
+_RETRY_S: Final = 5.0
+_PATIENCE_S: Final = 2.0
+"""So long a change that is on its way to gates comes first."""
+_PARAMETERS: Final = "GuardParameters"
+
+
+_UNSEEN: Final = Finding(
+    code=FindingCode("guard-missing"),
+    message="the guards that were installed cannot be seen any more: our right to look is gone",
+    hint="apply the guards again; if they were taken away on purpose, restart the controllers",
+)
+
+
+class GuardReconciler:
+    """See the module. Used from one event loop. digests: loaded; of guards, not of documents.
+
+    trust: PEM of whom the webhook's certificate is from, b"" when it is not served.
+    installed: how many guards there were at the last look. What differs is told to the plane.
+    """
+
+    def __init__(
+        self,
+        client: kube.ApiClient,
+        writer: ServerSideApply,
+        settings: GuardSettings,
+        *,
+        changes: ChangeRecords,
+        clock: Clock,
+        digests: Digests,
+        plane: ControlLoop,
+        trust: Callable[[], bytes],
+        is_leading: Callable[[], bool],
+    ) -> None:
+        self.installed = 0
+        self._client = client
+        self._writer = writer
+        self._settings = settings
+        self._changes = changes
+        self._clock = clock
+        self._digests = digests
+        self._plane = plane
+        self._trust = trust
+        self._is_leading = is_leading
+        self._wanted: tuple[World, tuple[Object, ...]] | None = None
+        self._changed = asyncio.Event()
+        self._said = ""
+
+    def told(self) -> None:
+        """Documents may have changed, or this replica leads."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled. An API server that fails is asked again."""
+        loop = asyncio.get_running_loop()
+        looked = -EVERY_S
+        while True:
+            self._changed.clear()
+            pause_s = _PAUSE_S
+            try:
+                if loop.time() - looked >= EVERY_S:
+                    await self.look()
+                    looked = loop.time()
+                elif self.installed:
+                    await self._plane.calm(_PATIENCE_S)
+                    await self.keep()
+                self._said = ""
+            except errors.ApiError as error:
+                pause_s = _RETRY_S
+                if self._said != str(error):
+                    self._said = str(error)
+                    _LOG.warning("guards are not looked after: %s", error)
+            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._changed.wait()
+
+    async def look(self) -> None:
+        """What is installed: note what changed, find what differs, and put right what is ours to keep.
+
+        Raises ApiError.
+        """
+        try:
+            found = cast("list[Object]", await reading.installed(self._client))
+        except errors.ApiRefusedError:
+            # the right to look comes with the guards, and goes with them
+            self.installed = 0
+            self._plane.of_guards = (_UNSEEN,) if len(self._digests) else ()
+            return
+        ours = {ref_of(one): one for one in found if is_guard(one)}
+        self.installed = len(ours)
+        if not ours and not len(self._digests):
+            self._plane.of_guards = ()
+            return
+        self._note(ours)
+        wanted = await self._asked()
+        if wanted is None:
+            return
+        self._plane.of_guards = await asyncio.to_thread(drift, wanted, found)
+        if any(_is_of(finding, _PARAMETERS) for finding in self._plane.of_guards):
+            self._writer.forget()
+        await self._show_authority(ours.values())
+        await self.keep()
+
+    async def keep(self) -> None:
+        """The parameters, as the documents ask; only by the leader.
+
+        One that cannot be written, as in a namespace that is going, keeps no other from being written.
+        Raises ApiError, the first, when all have been tried.
+        """
+        wanted = await self._asked() if self._is_leading() else None
+        failed: list[errors.ApiError] = []
+        for one in wanted or ():
+            if one["kind"] == _PARAMETERS:
+                try:
+                    await self._writer.apply_object(_target(one), _without_place(one))
+                except errors.ApiError as error:
+                    failed.append(error)
+        if failed:
+            raise failed[0]
+
+    async def _asked(self) -> tuple[Object, ...] | None:
+        """The guards that the documents of now ask for; None before there are documents."""
+        world = self._plane.world
+        if world is None:
+            return None
+        if self._wanted is None or self._wanted[0] is not world:
+            self._wanted = (world, await asyncio.to_thread(guards, world, self._settings))
+        return self._wanted[1]
+
+    async def _show_authority(self, ours: Iterable[Object]) -> None:
+        """Whom the API server trusts to be the webhook, in the registrations that there are."""
+        trust = self._trust()
+        if not trust or not self._is_leading():
+            return
+        bundle = base64.b64encode(trust).decode()
+        for one in ours:
+            metadata, hooks = one.get("metadata"), one.get("webhooks")
+            if (
+                not isinstance(metadata, dict)
+                or not isinstance(hooks, list)
+                or metadata.get("name") != WEBHOOK
+            ):
+                continue
+            named: list[Json] = [
+                {"name": hook.get("name"), "clientConfig": {"caBundle": bundle}}
+                for hook in hooks
+                if isinstance(hook, dict)
+            ]
+            target = _target(one, uid=str(metadata.get("uid") or ""))
+            if await self._writer.apply_object(target, {"webhooks": cast("kube.Json", named)}):
+                _LOG.info("%s %s: the webhook's authority is shown", one["kind"], WEBHOOK)
+
+    def _note(self, ours: dict[Ref, Object]) -> None:
+        """What somebody changed since the last look. Parameters are ours: drift tells of those."""
+        new = not len(self._digests)
+        now = {ref: _digest(one) for ref, one in ours.items() if ref.kind != _PARAMETERS}
+        noted = []
+        for ref in sorted({*now, *self._digests}):
+            before, after = self._digests.get(ref), now.get(ref)
+            if before == after:
+                continue
+            what: records.What = (
+                "found" if new else "created" if before is None
+                else "deleted" if after is None else "changed"
+            )  # fmt: skip
+            noted.append(
+                records.DocumentRecord(
+                    record_id=str(uuid4()), document=str(ref), what=what,
+                    at=records.instant(self._clock.now()), before=before, after=after,
+                )
+            )  # fmt: skip
+            self._digests.put(ref, after)
+        self._changes.keep(noted)
+
+
+def _digest(one: Object) -> str:
+    """Of what a person says in it; the API server's own words are none of it."""
+    metadata = one.get("metadata")
+    told = metadata if isinstance(metadata, dict) else {}
+    said = {key: value for key, value in one.items() if key not in ("metadata", "status")}
+    return digest({**said, "labels": told.get("labels"), "annotations": told.get("annotations")})
+
+
+def _is_of(finding: Finding, kind: str) -> bool:
+    return finding.origin is not None and finding.origin.ref.kind == kind
+
+
+def _target(one: Object, *, uid: str = "") -> ApplyTarget:
+    ref = ref_of(one)
+    resource = next(kind for kind in reading.KINDS if kind.kind == ref.kind)
+    return ApplyTarget(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
+
+
+def _without_place(one: Object) -> dict[str, kube.Json]:
+    metadata = one["metadata"]
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return cast("dict[str, kube.Json]", {"metadata": {"labels": labels}, "spec": one["spec"]})

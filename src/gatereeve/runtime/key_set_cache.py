@@ -1,0 +1,56 @@
+"""The key sets that were retrieved last, in one private file: a restart while an issuer is away keeps
+its callers. Public keys, but who writes the file decides who may sign, so it lies in the state directory.
+
+Which of them still count is decided by `sources.jwks`. A file that is lost or damaged is an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from gatereeve.pki import private_file
+from gatereeve.sources.jwks import CachedKeySet
+
+_LOG = logging.getLogger(__name__)
+
+
+class KeySetCache:
+    """See the module. One call at a time, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[str, CachedKeySet]:
+        """What was saved last, by URI."""
+        try:
+            stored = json.loads(self._path.read_bytes())
+            return {uri: _kept(one) for uri, one in stored.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            _LOG.warning("%s cannot be read, it counts as empty: %s", self._path, error)
+            return {}
+
+    def save(self, kept: Mapping[str, CachedKeySet]) -> None:
+        """Replaces what was saved. A file that cannot be written is logged; the old one stays."""
+        stored = {
+            uri: {"text": one.text, "at": one.at.isoformat(), "trust": one.trust}
+            for uri, one in sorted(kept.items())
+        }
+        try:
+            private_file.replace(self._path, [json.dumps(stored).encode()])
+        except OSError as error:
+            _LOG.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+def _kept(stored: Mapping[str, str]) -> CachedKeySet:
+    """Raises ValueError, TypeError or KeyError for what is none."""
+    text, at, trust = stored["text"], datetime.fromisoformat(stored["at"]), stored["trust"]
+    if not (isinstance(text, str) and isinstance(trust, str)) or at.tzinfo is None:
+        msg = "a key set lacks its text, its trust or a time zone"
+        raise ValueError(msg)
+    return CachedKeySet(text=text, at=at, trust=trust)

@@ -1,0 +1,402 @@
+"""Statuses of GatewayClasses, Gateways and HTTPRoutes, in the words of Gateway API v1.6.
+
+Conditions of ours beside the specification's carry our domain in their type. `Programmed` of a
+Gateway means that its configuration was handed to gates that run (the specification's meaning);
+that every gate was proved to run it stands in the Gate's own status.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from gatereeve.api import kube
+from gatereeve.api.world import HostGrantDoc, Key
+from gatereeve.compile.backends import resolution
+from gatereeve.compile.report import Problem
+from gatereeve.compile.routes.gateways import (
+    GROUP,
+    Binding,
+    ListenerState,
+    secret_name,
+    takes_routes,
+)
+from gatereeve.compile.routes.listener_sets import ListenerPort
+from gatereeve.compile.routes.requests import ParentRef, RouteDocument, RouteRule
+from gatereeve.core.conditions import (
+    CONTROLLER,
+    Condition,
+    GatewayBody,
+    GatewayClassBody,
+    ListenerStatus,
+    ObjectStatus,
+    ParentStatus,
+    RouteBody,
+)
+from gatereeve.core.findings import Finding
+from gatereeve.statuses import conditions
+from gatereeve.statuses.index import StatusIndex, status
+
+FEATURES: Final = (
+    "Gateway",
+    "GatewayHTTPListenerIsolation",
+    "HTTPRoute",
+    "HTTPRoute303RedirectStatusCode",
+    "HTTPRoute307RedirectStatusCode",
+    "HTTPRoute308RedirectStatusCode",
+    "HTTPRouteBackendProtocolH2C",
+    "HTTPRouteBackendTimeout",
+    "HTTPRouteHostRewrite",
+    "HTTPRouteMethodMatching",
+    "HTTPRouteNamedRouteRule",
+    "HTTPRoutePathRedirect",
+    "HTTPRoutePathRewrite",
+    "HTTPRoutePortRedirect",
+    "HTTPRouteQueryParamMatching",
+    "HTTPRouteRequestMirror",
+    "HTTPRouteRequestMultipleMirrors",
+    "HTTPRouteRequestPercentageMirror",
+    "HTTPRouteRequestTimeout",
+    "HTTPRouteResponseHeaderModification",
+    "HTTPRouteSchemeRedirect",
+    "ReferenceGrant",
+)
+"""What we claim to support, sorted as the specification demands: names of its `pkg/features`."""
+
+OWN_ADDRESSES: Final = ("GatewayAddressEmpty", "GatewayPort8080")
+"""What is claimed where each Gateway has addresses of its own: it asks for ports of the Gateway's choice.
+
+Not HTTPRouteParentRefPort, although `parentRef.port` is kept: its test wants backends to see the port
+that stands in Host, and a gate drops that port before anything is decided.
+"""
+
+OVERLAP: Final = "gatereeve.dev/RouteRulesOverlap"
+SERVED: Final = "gatereeve.dev/Served"
+
+_MAX_PARENTS = 32
+_RULE_CODES = frozenset(
+    {
+        "path-refused", "pattern-refused", "rule-invalid", "filter-unsupported", "backend-mix",
+        "path-outside-protocol",
+    }
+)  # fmt: skip
+"""Findings by which some rule of a route is not served as it was written."""
+
+_REFERENCE_REASONS = {
+    "backend-kind-unknown": "InvalidKind",
+    "backend-not-granted": "RefNotPermitted",
+    "service-not-granted": "RefNotPermitted",
+    "was-governed": "RefNotPermitted",
+    "hidden-path-to-model": "RefNotPermitted",
+    "backend-not-found": "BackendNotFound",
+    "backend-port-unknown": "BackendNotFound",
+    "model-not-found": "BackendNotFound",
+}
+
+
+def derive_classes(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Classes of our controller: Accepted when a Gate serves them."""
+    served = reading.outcome.index.classes.gateway
+    for doc in reading.world.gateway_classes.values():
+        if doc.spec.controller_name != CONTROLLER:
+            continue
+        found = reading.of(doc)
+        if doc.ref.name in served:
+            message = f"Gate {served[doc.ref.name]} serves it"
+            accepted = conditions.true("Accepted", "Accepted", message)
+        elif conditions.of_codes(found, "parameters-invalid"):
+            accepted = conditions.false("Accepted", "InvalidParameters", conditions.text(found))
+        else:
+            accepted = conditions.false("Accepted", "Pending", conditions.text(found))
+        gate = reading.gates.get(served.get(doc.ref.name, ""))
+        own = gate is not None and gate.doc.spec.gateways is not None
+        features = tuple(sorted((*FEATURES, *OWN_ADDRESSES))) if own else FEATURES
+        yield status(doc, GatewayClassBody(features=features), accepted)
+
+
+def derive_gateways(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Gateways of classes that a Gate serves."""
+    attached = _attached(reading)
+    for key, binding in reading.outcome.index.bindings.items():
+        yield _gateway(reading, key, binding, attached)
+
+
+def _attached(reading: StatusIndex) -> Counter[tuple[Key, str]]:
+    """How many routes each listener took."""
+    found: Counter[tuple[Key, str]] = Counter()
+    for claimed in reading.outcome.index.claimed:
+        key = ("attached", claimed, reading.of(claimed.doc))
+        found.update(reading.memo.get(key, partial(_taken_by, reading, claimed)))
+    return found
+
+
+def _taken_by(reading: StatusIndex, claimed: RouteDocument) -> frozenset[tuple[Key, str]]:
+    return frozenset(
+        (parent.gateway, listener)
+        for parent in claimed.parents
+        if _accepted(reading, claimed, parent).status == "True"
+        for listener in parent.listeners
+    )
+
+
+def _gateway(
+    reading: StatusIndex, key: Key, binding: Binding, attached: Mapping[tuple[Key, str], int]
+) -> ObjectStatus:
+    facts = reading.facts.gate(binding.gate)
+    addresses = facts.addresses if binding.front is None else reading.facts.gateways.get(key, ())
+    listeners = tuple(
+        _listener(reading, binding, state, given, attached[key, state.name])
+        for state, given in zip(binding.states, binding.doc.spec.listeners, strict=False)
+    )
+    accepted = _gateway_accepted(reading, binding)
+    return status(
+        binding.doc,
+        GatewayBody(addresses=addresses[:16] if facts.running else (), listeners=listeners),
+        accepted,
+        _gateway_programmed(reading, binding, accepted, addresses, listeners),
+    )
+
+
+def _gateway_accepted(reading: StatusIndex, binding: Binding) -> Condition:
+    if binding.refused is not None:
+        return conditions.false("Accepted", *binding.refused)
+    message = conditions.text(reading.of(binding.doc))
+    served = sum(state.attached is not None for state in binding.states)
+    if not served:
+        return conditions.false("Accepted", "ListenersNotValid", message)
+    why = "Accepted" if served == len(binding.states) else "ListenersNotValid"
+    return conditions.true("Accepted", why, message)
+
+
+def _gateway_programmed(
+    reading: StatusIndex,
+    binding: Binding,
+    accepted: Condition,
+    addresses: tuple[str, ...],
+    listeners: tuple[ListenerStatus, ...],
+) -> Condition:
+    facts = reading.facts.gate(binding.gate)
+    if accepted.status != "True":
+        return conditions.false("Programmed", "Invalid", accepted.message)
+    if not facts.running:
+        return conditions.false("Programmed", "Pending", f"no gate runs Gate {binding.gate} yet")
+    if not addresses:
+        return conditions.false(
+            "Programmed", "AddressNotAssigned", "it is not known where it is met"
+        )
+    programmed = [
+        condition
+        for listener in listeners
+        for condition in listener.conditions
+        if condition.type == "Programmed"
+    ]
+    if any(condition.status == "True" for condition in programmed):
+        return conditions.true("Programmed", "Programmed", f"on Gate {binding.gate}")
+    pending = all(condition.reason == "Pending" for condition in programmed)
+    message = "no listener of it is served"
+    return conditions.false("Programmed", "Pending" if pending else "Invalid", message)
+
+
+def _listener(
+    reading: StatusIndex,
+    binding: Binding,
+    state: ListenerState,
+    given: kube.Listener,
+    attached: int,
+) -> ListenerStatus:
+    """The listener `state` came of `given`."""
+    if state.refused is not None:
+        accepted = conditions.false("Accepted", *state.refused)
+    elif state.conflict is not None:
+        accepted = conditions.false("Accepted", *state.conflict)
+    else:
+        accepted = conditions.true("Accepted", "Accepted")
+    conflicted = (
+        conditions.false("Conflicted", "NoConflicts")
+        if state.conflict is None
+        else conditions.true("Conflicted", *state.conflict)
+    )
+    resolved = _resolved(reading, binding, state)
+    takes = state.is_known and takes_routes(given.allowed_routes)
+    return ListenerStatus(
+        name=state.name,
+        kinds=((GROUP, "HTTPRoute"),) if takes else (),
+        attached=attached,
+        conditions=(
+            accepted,
+            _listener_programmed(reading, binding, state, accepted, resolved),
+            resolved,
+            conflicted,
+        ),
+    )
+
+
+def _resolved(reading: StatusIndex, binding: Binding, state: ListenerState) -> Condition:
+    problem = _certificate_problem(reading, binding, state)
+    if problem is not None:
+        permitted = problem.code != "secret-not-granted"
+        why = "InvalidCertificateRef" if permitted else "RefNotPermitted"
+        return conditions.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
+    if state.unknown:
+        message = f"routes of kind {', '.join(state.unknown)} are not served"
+        return conditions.false("ResolvedRefs", "InvalidRouteKinds", message)
+    return conditions.true("ResolvedRefs", "ResolvedRefs")
+
+
+def _certificate_problem(
+    reading: StatusIndex, binding: Binding, state: ListenerState
+) -> Problem | None:
+    for reference in () if state.attached is None else state.attached.certificates:
+        namespace = reference.namespace or binding.doc.ref.namespace
+        pair = reading.outcome.index.secrets.key_pair(
+            binding.doc, namespace, secret_name(reference)
+        )
+        if isinstance(pair, Problem):
+            return pair
+    return None
+
+
+def _listener_programmed(
+    reading: StatusIndex,
+    binding: Binding,
+    state: ListenerState,
+    accepted: Condition,
+    resolved: Condition,
+) -> Condition:
+    if state.attached is None:
+        return conditions.false("Programmed", "Invalid", accepted.message)
+    if resolved.status != "True" and resolved.reason != "InvalidRouteKinds":
+        return conditions.false("Programmed", "Invalid", resolved.message)
+    if not any(x.name == state.attached.door for x in _doors(reading, binding)):
+        message = f"port {state.attached.port} is not open on Gate {binding.gate} yet"
+        return conditions.false("Programmed", "Pending", message)
+    if not reading.facts.gate(binding.gate).running:
+        return conditions.false("Programmed", "Pending", f"no gate runs Gate {binding.gate} yet")
+    return conditions.true("Programmed", "Programmed")
+
+
+def _doors(reading: StatusIndex, binding: Binding) -> tuple[ListenerPort, ...]:
+    front = binding.front or reading.gates[binding.gate].routed.fronts[0].front
+    return front.doors
+
+
+def derive_routes(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """HTTPRoutes that name a Gateway of ours: one entry for each parentRef that does."""
+    for claimed in reading.outcome.index.claimed:
+        if not claimed.parents:
+            continue
+        doc, parents = claimed.doc, claimed.parents[:_MAX_PARENTS]
+        targets = {parent.gate: _targets(reading, claimed, parent.gate) for parent in parents}
+        fronts = tuple(reading.at_front(one.gate, one.front, doc) for one in parents)
+        make = partial(_route, reading, claimed, targets)
+        yield reading.kept(doc, make, claimed, tuple(sorted(targets.items())), fronts)
+
+
+def _targets(
+    reading: StatusIndex, claimed: RouteDocument, gate: str
+) -> tuple[resolution.ResolvedBackend, ...]:
+    """What every backend that a rule or mirror names is on a gate, wherever it is asked for."""
+    index, plans = reading.outcome.index, reading.gates[gate].plans
+    asked: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
+    for rule in claimed.rules:
+        places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
+        given = dict.fromkeys(entry.grants for entry in places)
+        asked += [(rule, one) for one in given or (None,)]
+    return tuple(
+        resolution.resolve(
+            claimed.doc,
+            backend,
+            given,
+            plans=plans,
+            found=index.services,
+            grants=index.secrets.grants,
+        )
+        for rule, given in asked
+        for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors))
+    )
+
+
+def _route(
+    reading: StatusIndex,
+    claimed: RouteDocument,
+    targets: Mapping[str, tuple[resolution.ResolvedBackend, ...]],
+) -> ObjectStatus:
+    parents = claimed.parents[:_MAX_PARENTS]
+    found = tuple(_parent(reading, claimed, one, targets[one.gate]) for one in parents)
+    return status(claimed.doc, RouteBody(parents=found))
+
+
+def _parent(
+    reading: StatusIndex,
+    claimed: RouteDocument,
+    parent: ParentRef,
+    targets: tuple[resolution.ResolvedBackend, ...],
+) -> ParentStatus:
+    ref = claimed.doc.ref
+    reference = reading.world.http_routes[ref.namespace, ref.name].spec.parent_refs[parent.number]
+    accepted = _accepted(reading, claimed, parent)
+    conditions = [accepted, _references(targets)]
+    if accepted.status == "True":
+        conditions += _reservations(reading, claimed, parent)
+    return ParentStatus(
+        group=reference.group,
+        kind=reference.kind,
+        namespace=reference.namespace,
+        name=reference.name,
+        section=reference.section_name,
+        port=reference.port,
+        conditions=tuple(conditions),
+    )
+
+
+def _accepted(reading: StatusIndex, claimed: RouteDocument, parent: ParentRef) -> Condition:
+    if parent.refused is not None:
+        return conditions.false("Accepted", *parent.refused)
+    found = reading.of(claimed.doc)
+    if not claimed.live:
+        return conditions.false(
+            "Accepted", "UnsupportedValue", conditions.text(_rule_findings(found))
+        )
+    refused = conditions.of_codes(found, "host-not-granted")
+    if refused and not any(
+        entry.gate == parent.gate and entry.gateway == parent.front for entry in claimed.entries
+    ):
+        return conditions.false("Accepted", "HostNotGranted", conditions.text(refused))
+    return conditions.true("Accepted", "Accepted")
+
+
+def _rule_findings(found: tuple[Finding, ...]) -> list[Finding]:
+    return [one for one in found if one.code in _RULE_CODES]
+
+
+def _references(targets: tuple[resolution.ResolvedBackend, ...]) -> Condition:
+    """Whether every backend can be used on the parent's gate."""
+    for target in targets:
+        if isinstance(target, resolution.UnresolvedBackend):
+            problem = target.problem
+            why = _REFERENCE_REASONS.get(problem.code, conditions.reason(problem.code))
+            return conditions.false("ResolvedRefs", why, f"{problem.message}: {problem.hint}")
+    return conditions.true("ResolvedRefs", "ResolvedRefs")
+
+
+def _reservations(
+    reading: StatusIndex, claimed: RouteDocument, parent: ParentRef
+) -> list[Condition]:
+    """What an accepted route must be told all the same; each only where it is so."""
+    found = []
+    own = reading.of(claimed.doc)
+    dropped = [*_rule_findings(own), *conditions.of_codes(own, "host-not-granted")]
+    if dropped:
+        message = f"Dropped Rule: {conditions.text(dropped)}"
+        found.append(conditions.true("PartiallyInvalid", "UnsupportedValue", message))
+    its = reading.at_front(parent.gate, parent.front, claimed.doc)
+    lost = conditions.of_codes(its, "route-conflict")
+    if lost:
+        found.append(conditions.true(OVERLAP, "RouteConflict", conditions.text(lost)))
+    insecure = conditions.of_codes(its, "tls-unavailable")
+    unserved = [*conditions.of_codes(own, "gate-rejected"), *insecure]
+    if unserved:
+        found.append(conditions.from_findings(SERVED, unserved))
+    return found

@@ -1,0 +1,291 @@
+"""Statuses of Models, ModelVersions, Approvals and Rollouts: may it be served, and is it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+from gatereeve.api.world import ApprovalDoc, Key, ModelDoc, ModelVersionDoc, RolloutDoc
+from gatereeve.compile.governance.model_policy import ModelPolicy
+from gatereeve.compile.governance.versions import objection
+from gatereeve.core.conditions import (
+    ApprovalBody,
+    Condition,
+    ModelBody,
+    ModelVersionBody,
+    ObjectStatus,
+    RolloutBody,
+)
+from gatereeve.core.findings import Finding
+from gatereeve.statuses import conditions
+from gatereeve.statuses.index import Served, StatusIndex, status
+
+_NO_GATE = "there is no Gate, so nothing is judged"
+_APPROVAL_CODES = (
+    "approval-broken",
+    "person-refused",
+    "version-rejected",
+    "version-unapproved",
+    "approval-not-independent",
+)
+"""Why a version is not approved, the gravest first."""
+
+_IN_FORCE = {"version-changed": "Superseded", "approval-expired": "Expired"}
+
+
+_Plans: TypeAlias = tuple[ModelPolicy, ...]
+
+
+def _plans(reading: StatusIndex, key: Key) -> _Plans:
+    """The plans of one model, one for each gate."""
+    found = (outcome.plans.get(key) for outcome in reading.gates.values())
+    return tuple(plan for plan in found if plan is not None)
+
+
+def _routing(reading: StatusIndex, key: Key) -> tuple[str, ...]:
+    """The gates on which some route reaches the model."""
+    return reading.routed.get(key, ())
+
+
+def derive_models(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Accepted; Routed: some route reaches it; Served: some version answers."""
+    for key, doc in reading.world.models.items():
+        reads = (_plans(reading, key), _routing(reading, key), reading.serving(doc.ref.short))
+        yield reading.kept(doc, partial(_model, reading, doc, *reads), *reads)
+
+
+def _model(
+    reading: StatusIndex, doc: ModelDoc, plans: _Plans, gates: tuple[str, ...], serving: Served
+) -> ObjectStatus:
+    known = {version for plan in plans for version in plan.known}
+    served = tuple(version for version, _ in serving if version in known)
+    eligible = {c.version for plan in plans for c in plan.candidates}
+    return status(
+        doc,
+        ModelBody(digest=doc.digest, gates=gates, eligible=tuple(sorted(eligible)), served=served),
+        conditions.accepted(reading.of(doc)),
+        _routed(plans, gates),
+        _answers(reading, doc, plans, gates, served),
+    )
+
+
+def _routed(plans: _Plans, gates: tuple[str, ...]) -> Condition:
+    if gates:
+        return conditions.true("Routed", "Routed", f"on {', '.join(gates)}")
+    why = "NoGate" if not plans else "ModelUnrouted"  # every gate plans every model
+    return conditions.false("Routed", why, "no route reaches it")
+
+
+def _answers(
+    reading: StatusIndex,
+    doc: ModelDoc,
+    plans: _Plans,
+    gates: tuple[str, ...],
+    served: tuple[str, ...],
+) -> Condition:
+    if served:
+        return conditions.true("Served", "Served", f"versions {', '.join(served)}")
+    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
+    if refused is not None:
+        return conditions.false(
+            "Served", conditions.reason(refused), conditions.text(reading.of(doc))
+        )
+    if not gates:
+        return conditions.false("Served", "NotRouted", "no route reaches it")
+    return conditions.false(
+        "Served", "NoEligibleVersion", "no version of it may be served and answers"
+    )
+
+
+def derive_versions(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Accepted; Approved: everybody who must has approved it; Eligible: nothing stands against
+    serving it; Served: it answers requests on some gate."""
+    for doc in reading.world.model_versions.values():
+        key = (doc.ref.namespace, doc.spec.model)
+        model, plans = reading.world.models.get(key), _plans(reading, key)
+        routed, serving = _routing(reading, key), reading.serving(f"{key[0]}/{key[1]}")
+        make = partial(_version, reading, doc, model, plans, bool(routed), serving)
+        yield reading.kept(doc, make, model, plans, bool(routed), serving)
+
+
+def _version(
+    reading: StatusIndex,
+    doc: ModelVersionDoc,
+    model: ModelDoc | None,
+    plans: _Plans,
+    routed: bool,  # noqa: FBT001 - whether a route reaches the model
+    serving: Served,
+) -> ObjectStatus:
+    gates = dict(serving).get(doc.spec.version, ()) if _is_candidate(doc, plans) else ()
+    approved = _approved(reading, doc, model, plans)
+    eligible = _eligible(reading, doc, plans, approved)
+    return status(
+        doc,
+        ModelVersionBody(digest=doc.digest, gates=gates),
+        conditions.accepted(
+            reading.of(doc), *_APPROVAL_CODES, "residency-unlawful", "no-endpoints"
+        ),
+        approved,
+        eligible,
+        _serves(reading, doc, gates, eligible, routed=routed),
+    )
+
+
+def _is_candidate(doc: ModelVersionDoc, plans: _Plans) -> bool:
+    return any(c.doc is doc for plan in plans for c in plan.candidates)
+
+
+def _approved(
+    reading: StatusIndex, doc: ModelVersionDoc, model: ModelDoc | None, plans: _Plans
+) -> Condition:
+    if model is None:
+        message = f"there is no Model {doc.ref.namespace}/{doc.spec.model}"
+        return conditions.false("Approved", "ModelNotFound", message)
+    if not plans:
+        return conditions.unknown("Approved", "NoGate", _NO_GATE)
+    if _is_candidate(doc, plans):
+        return conditions.true("Approved", "Approved")
+    why = conditions.of_codes(reading.of(doc), "version-duplicate", *_APPROVAL_CODES)
+    if why:
+        return conditions.from_findings("Approved", why)
+    message = f"{model.ref.short} is of risk class {model.spec.risk_class}"
+    return conditions.false("Approved", "ModelProhibited", message)
+
+
+def _eligible(
+    reading: StatusIndex, doc: ModelVersionDoc, plans: _Plans, approved: Condition
+) -> Condition:
+    if approved.status != "True":
+        message = "it is not approved" if approved.status == "False" else approved.message
+        return replace(approved, type="Eligible", message=message)
+    lawful = {v for plan in plans for c in plan.classes for v in c.versions}
+    if doc.spec.version not in lawful:
+        why = conditions.of_codes(reading.of(doc), "residency-unlawful")
+        message = conditions.text(why) or f"it stands in {doc.spec.region}"
+        return conditions.false("Eligible", "ResidencyUnlawful", message)
+    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
+    if refused is not None:
+        return conditions.false(
+            "Eligible", conditions.reason(refused), f"Model {doc.spec.model} is refused"
+        )
+    return conditions.true("Eligible", "Eligible")
+
+
+def _serves(
+    reading: StatusIndex,
+    doc: ModelVersionDoc,
+    gates: tuple[str, ...],
+    eligible: Condition,
+    *,
+    routed: bool,
+) -> Condition:
+    if gates:
+        return conditions.true("Served", "Served", f"on {', '.join(gates)}")
+    if eligible.status != "True":
+        return conditions.false("Served", "NotEligible", "it is not eligible")
+    if not routed:
+        return conditions.false(
+            "Served", "ModelUnrouted", f"no route reaches Model {doc.spec.model}"
+        )
+    why = conditions.of_codes(reading.of(doc), "no-endpoints")
+    if why:
+        return conditions.from_findings("Served", why)
+    return conditions.false(
+        "Served", "NotInRollout", "the Rollout of its model gives it no traffic"
+    )
+
+
+def derive_approvals(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Accepted; InForce: it counts for the version as it is now."""
+    for doc in reading.world.approvals.values():
+        key = (doc.ref.namespace, doc.spec.subject.name)
+        version = reading.world.model_versions.get(key)
+        against = (
+            None
+            if version is None
+            else objection(version, doc, reading.world.at, reading.outcome.people.directory)
+        )
+        make = partial(_approval, reading, doc, version, against)
+        yield reading.kept(doc, make, version, against)
+
+
+def _approval(
+    reading: StatusIndex, doc: ApprovalDoc, version: ModelVersionDoc | None, against: Finding | None
+) -> ObjectStatus:
+    return status(
+        doc,
+        ApprovalBody(digest=doc.digest, subject="" if version is None else version.digest),
+        conditions.accepted(
+            reading.of(doc), *_IN_FORCE, "approval-self", "person-refused", "version-not-found"
+        ),
+        _in_force(reading, doc, version, against),
+    )
+
+
+def _in_force(
+    reading: StatusIndex, doc: ApprovalDoc, version: ModelVersionDoc | None, against: Finding | None
+) -> Condition:
+    name = f"{doc.ref.namespace}/{doc.spec.subject.name}"
+    if version is None:
+        return conditions.false("InForce", "VersionNotFound", f"there is no ModelVersion {name}")
+    if against is not None:
+        why = _IN_FORCE.get(against.code, conditions.reason(against.code))
+        return conditions.false("InForce", why, conditions.text([against]))
+    if doc.spec.break_glass is not None:
+        return _emergency(reading, doc, name)
+    what = "approves" if doc.spec.decision == "approve" else "rejects"
+    return conditions.true("InForce", conditions.reason(what), f"{doc.spec.approver} {what} {name}")
+
+
+def _emergency(reading: StatusIndex, doc: ApprovalDoc, name: str) -> Condition:
+    """Of a broken glass that nothing speaks against by itself. One gate may admit what others refuse."""
+    found = reading.of(doc)
+    if conditions.of_codes(found, "break-glass-active"):
+        return conditions.true(
+            "InForce", "BreakGlass", f"{doc.spec.approver} broke the glass for {name}"
+        )
+    refused = conditions.of_codes(found, "break-glass-refused")
+    if refused:
+        return conditions.from_findings("InForce", refused)
+    return conditions.false(
+        "InForce", "NotNeeded", f"{name} lacks no approval that this stands in for"
+    )
+
+
+def derive_rollouts(reading: StatusIndex) -> Iterator[ObjectStatus]:
+    """Accepted; Effective: it says which version of its model answers."""
+    for doc in reading.world.rollouts.values():
+        plans = _plans(reading, (doc.ref.namespace, doc.spec.model))
+        make = partial(_rollout, reading, doc, plans)
+        yield reading.kept(doc, make, plans, bool(reading.gates))
+
+
+def _rollout(reading: StatusIndex, doc: RolloutDoc, plans: _Plans) -> ObjectStatus:
+    chosen = [plan for plan in plans if plan.rollout is doc]
+    named = {split.version for split in doc.spec.split}
+    found = {c.version for plan in chosen for c in plan.candidates} & named
+    return status(
+        doc,
+        RolloutBody(digest=doc.digest, versions=tuple(sorted(found))),
+        conditions.accepted(reading.of(doc)),
+        _effective(reading, doc, chosen, found),
+    )
+
+
+def _effective(
+    reading: StatusIndex, doc: RolloutDoc, chosen: list[ModelPolicy], versions: set[str]
+) -> Condition:
+    if not reading.gates:
+        return conditions.unknown("Effective", "NoGate", _NO_GATE)
+    why = conditions.of_codes(
+        reading.of(doc), "model-not-found", "rollout-conflict", "rollout-no-candidate"
+    )
+    if not chosen or not versions:
+        if why:
+            return conditions.from_findings("Effective", why)
+        return conditions.false("Effective", "RolloutNoCandidate", "no version of it may be served")
+    if any(plan.refuse is not None for plan in chosen):
+        return conditions.false("Effective", "ModelRefused", f"Model {doc.spec.model} is refused")
+    return conditions.true("Effective", "Effective", f"versions {', '.join(sorted(versions))}")
