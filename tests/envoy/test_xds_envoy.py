@@ -146,16 +146,6 @@ async def test_moving_all_traffic_to_another_cluster_under_load() -> None:
         assert {status for answers in load.answers.values() for status in answers} == {200}
 
 
-async def test_endpoints_travel_beside_snapshots() -> None:
-    async with backend("one") as one, backend("two") as two, gate() as at:
-        await publish(at, served("v0", at.port, {"a": one.port}, x="a"))
-        resource = snap.resource_of(msg.endpoints("a", two.port))
-        assert at.xds.server.set_endpoints("public", "a", resource)
-        await at.xds.seen.wait(events.Acked, lambda event: event.version == resource.version)
-        async with httpx.AsyncClient(base_url=at.url) as client:
-            assert (await client.get("/x")).text == "two"
-
-
 async def test_one_rejected_route_configuration_among_many_and_a_restart() -> None:
     """The others take effect, it keeps its last good form, and so does a gate that restarts."""
     names = [f"routes-{number}" for number in range(8)]
@@ -487,14 +477,15 @@ def _certificate(name: str, authority: Authority) -> Any:
 _PARENT = """
 import asyncio, pathlib, sys
 sys.path[:0] = sys.argv[2].split(":")
-from gatereeve.proxy import bootstrap, local
+from gatereeve.proxy import bootstrap
+from gatereeve.proxy.local.envoy_process import Started
 from tests.envoy.xds_gate import running
 
 async def main():
     directory = pathlib.Path(sys.argv[1])
     nowhere = bootstrap.Upstream(socket=directory / "nobody.sock")
     async with running(directory, nowhere) as (envoy, seen):
-        await seen.wait(local.Started)
+        await seen.wait(Started)
         print(envoy.pid, flush=True)
         await asyncio.Event().wait()
 

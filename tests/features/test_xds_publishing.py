@@ -128,61 +128,6 @@ async def test_listeners_go_before_the_clusters_they_used() -> None:
         assert order == [("LDS", [], ["web"]), ("CDS", [], ["a"])]
 
 
-async def test_endpoints_overtake_a_snapshot_that_is_stuck() -> None:
-    async with serving() as at, XdsClient(at.socket) as client:
-        at.server.set_snapshot("public", one("v1", "a"))
-        follower = Follower(client)
-        await follower.start()
-        await follower.until(versions(one("v1", "a")))
-        at.server.set_snapshot(
-            "public",
-            msg.snapshot(
-                "v2",
-                msg.cluster("a"),
-                msg.endpoints("a", 1),
-                msg.cluster("b"),
-                msg.endpoints("b", 1),
-                msg.listener("web", 8080),
-                msg.routes(x="a", y="b"),
-            ),
-        )
-        stuck = await client.next(snap.CDS)  # not acknowledged
-        moved = snap.resource_of(msg.endpoints("a", 2))
-        assert at.server.set_endpoints("public", "a", moved)
-        response = await client.next(snap.EDS)
-        assert [(r.name, r.version) for r in response.resources] == [("a", moved.version)]
-        await client.ack(response)
-        assert await client.quiet() == []
-        await follower.take(stuck)
-        await at.seen.wait(events.Acked, lambda event: event.version == stuck.system_version_info)
-        assert names(await client.next(snap.EDS)) == ["b"]
-
-
-async def test_an_older_snapshot_does_not_bring_old_endpoints_back() -> None:
-    async with serving() as at, XdsClient(at.socket) as client:
-        at.server.set_snapshot("public", one("v1", "a", port=1))
-        await client.send(snap.EDS, subscribe=["a"])
-        await client.next_ack(snap.EDS)
-        fast = [snap.resource_of(msg.endpoints("a", port)) for port in (2, 3)]
-        for resource in fast:
-            at.server.set_endpoints("public", "a", resource)
-            response = await client.next_ack(snap.EDS)
-            assert response.resources[0].version == resource.version
-        for version, port in (("v2", 1), ("v3", 2), ("v4", 3)):
-            at.server.set_snapshot("public", one(version, "a", port=port))
-            assert await client.quiet() == []
-        at.server.set_snapshot("public", one("v5", "a", port=4))
-        assert names(await client.next_ack(snap.EDS)) == ["a"]
-
-
-async def test_endpoints_of_an_unknown_name_are_refused() -> None:
-    async with serving() as at:
-        resource = snap.resource_of(msg.endpoints("a", 1))
-        assert not at.server.set_endpoints("public", "a", resource)
-        at.server.set_snapshot("public", msg.snapshot("v1"))
-        assert not at.server.set_endpoints("public", "a", resource)
-
-
 async def test_two_changes_during_an_unacknowledged_one_are_one_push() -> None:
     async with serving() as at, XdsClient(at.socket) as client:
         at.server.set_snapshot("public", msg.snapshot("v1", msg.secret("k", "1")))

@@ -99,4 +99,11 @@ def secret(name: str, text: str = "s") -> Any:
 
 
 def snapshot(version: str, *messages: Any) -> snap.Snapshot:
-    return snap.snapshot_of(refs.ConfigHash(version), messages)
+    """A Snapshot of Envoy messages of any served types, in any order."""
+    resources: dict[snap.TypeUrl, dict[str, snap.Resource]] = {}
+    for message in messages:
+        resource = snap.resource_of(message)
+        of_type = resources.setdefault(snap.type_url_of(message), {})
+        assert resource.name not in of_type, resource.name
+        of_type[resource.name] = resource
+    return snap.Snapshot(version=refs.ConfigHash(version), resources=resources)

@@ -23,7 +23,6 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 """Of an IngressClass, when `true`: Ingresses that name no class are of this one."""
 
-BREAK_GLASS = "BreakGlass"
 """Condition type, reserved: an emergency access is in force. Written by whoever grants it."""
 
 MAX_MESSAGE = 2000

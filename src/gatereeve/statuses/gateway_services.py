@@ -8,7 +8,7 @@ while its Gateway asks for it, so no allocation moves because another Gateway co
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatereeve.api.world import GateDoc, Key, ServiceDoc, World
@@ -88,26 +88,6 @@ def document(service: GatewayService) -> dict[str, Json]:
         },
         "spec": {"type": service.type, "selector": {GATE_LABEL: service.gate}, "ports": ports},
     }
-
-
-def addresses(
-    world: World, compiled: Compiled, balanced: Mapping[Key, tuple[str, ...]]
-) -> dict[Key, tuple[str, ...]]:
-    """Where each Gateway with a front of its own is met, as `statuses.Facts.gateways` wants it.
-
-    balanced: what load balancers gave Services, by (namespace, name), as their status says. A Service
-    of another type is met at its cluster address.
-    """
-    found: dict[Key, tuple[str, ...]] = {}
-    for key, binding in compiled.outcome.index.bindings.items():
-        service = service_of(world, world.gates["", binding.gate], key)
-        if service is not None:
-            own = service.spec.cluster_ip
-            if service.spec.type == "LoadBalancer":
-                found[key] = balanced.get((service.ref.namespace, service.ref.name), ())
-            elif own is not None and own not in ("", "None"):
-                found[key] = (own,)
-    return found
 
 
 def _of_gate(world: World, compiled: Compiled, gate: GateDoc) -> Iterator[GatewayService]:

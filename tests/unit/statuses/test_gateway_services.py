@@ -106,17 +106,3 @@ def test_a_service_of_another_gate_gives_nothing() -> None:
     text = written(first).replace("gatereeve.dev/gate: public", "gatereeve.dev/gate: other")
     made = world_of(GATE.replace("PORTS", "8"), gateway("a", 80), text)
     assert [f.code for f in compiler.compile(made).findings] == ["gateway-pending"]
-
-
-def test_addresses_are_the_load_balancers_or_the_clusters() -> None:
-    (first,) = wanted(world(gateway("a", 80)))
-    key = (first.ref.namespace, first.ref.name)
-    for kind, expected in (("LoadBalancer", ("192.0.2.8",)), ("ClusterIP", ("10.96.0.7",))):
-        text = written((first,)).replace(
-            "type: LoadBalancer", f"type: {kind}\n  clusterIP: 10.96.0.7"
-        )
-        made = world_of(GATE.replace("PORTS", "8"), gateway("a", 80), text)
-        found = gateway_services.addresses(made, compiler.compile(made), {key: ("192.0.2.8",)})
-        assert found == {("shop", "a"): expected}
-    made = world(gateway("a", 80), services=(first,))
-    assert gateway_services.addresses(made, compiler.compile(made), {}) == {("shop", "a"): ()}

@@ -50,9 +50,6 @@ class ModelAddresses:
                 return server, found
         return None
 
-    def is_empty(self) -> bool:
-        return not (self.servers or self.whole or self.node_ports or self.pods)
-
 
 def note_service(
     standing: ModelAddresses,

@@ -26,7 +26,6 @@ from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS, TYPES
 
 _GOOD_FORMS: Final = 2  # the newest may itself be rejected by another gate of the same Gate
-_PASSED_FORMS: Final = 16
 _REFERRING: Final = (LDS, ECDS, SRDS, RDS)
 _FROZEN_WITH_LISTENER: Final = frozenset({RDS, SRDS, ECDS})
 
@@ -64,14 +63,6 @@ class View:
         return not any(of_type.suppressed for of_type in self.types.values())
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fast:
-    """Endpoints newer than the snapshot, and the versions they replaced."""
-
-    resource: snap.Resource
-    passed: tuple[str, ...]
-
-
 class GateState:
     """Everything remembered about one Gate; see the module."""
 
@@ -81,28 +72,14 @@ class GateState:
         self.snapshot: snap.Snapshot | None = None
         self._good: Good = {}
         self._rejected: Rejected = {}
-        self._fast: dict[str, Fast] = {}
 
     def publish(self, snapshot: snap.Snapshot) -> bool:
         """Serve a snapshot from now on; False when its content is what is served already."""
         before = self.view
-        self._fast = _still_newer(self._fast, self.snapshot, snapshot)
         self.snapshot = snapshot
         self._rejected = _still_wanted(self._rejected, snapshot)
         self._rebuild()
         return self.view is not before
-
-    def set_endpoints(self, name: str, resource: snap.Resource) -> bool:
-        """Serve endpoints that are newer than the snapshot; False when it has no such endpoints."""
-        if self.snapshot is None or name not in self.snapshot.of(EDS):
-            return False
-        old = self._fast.get(name)
-        replaced = old.resource if old else self.snapshot.of(EDS)[name]
-        if replaced.version != resource.version:
-            passed = (*(old.passed if old else ()), replaced.version)[-_PASSED_FORMS:]
-            self._fast[name] = Fast(resource=resource, passed=passed)
-            self._rebuild()
-        return True
 
     def acknowledged(self, type_url: snap.TypeUrl, resources: Iterable[snap.Resource]) -> None:
         """Note what a gate accepted."""
@@ -173,12 +150,12 @@ class GateState:
     def _rebuild(self) -> None:
         if self.snapshot is None:
             return
-        wanted = dict(self.snapshot.resources)
-        if self._fast:
-            newer = {name: fast.resource for name, fast in self._fast.items()}
-            wanted[EDS] = {**wanted[EDS], **newer}
         self.view = build_view(
-            self.snapshot.version, wanted, self._good, self._rejected, before=self.view
+            self.snapshot.version,
+            self.snapshot.resources,
+            self._good,
+            self._rejected,
+            before=self.view,
         )
 
 
@@ -291,26 +268,6 @@ def _type_view(
         kept=frozenset(name for name in suppressed if name not in versions),
         version=snap.type_version(resources),
     )
-
-
-def _still_newer(
-    fast: dict[str, Fast], old: snap.Snapshot | None, new: snap.Snapshot
-) -> dict[str, Fast]:
-    """The fast endpoints that a new snapshot has not caught up with.
-
-    A snapshot compiled from an older look at the world carries the endpoints they replaced; it
-    must not bring these back.
-    """
-    before = old.of(EDS) if old else {}
-    kept = {}
-    for name, entry in fast.items():
-        now = new.of(EDS).get(name)
-        if now is None or now.version == entry.resource.version:
-            continue
-        unchanged = name in before and before[name].version == now.version
-        if unchanged or now.version in entry.passed:
-            kept[name] = entry
-    return kept
 
 
 def _still_wanted(rejected: Rejected, snapshot: snap.Snapshot) -> Rejected:

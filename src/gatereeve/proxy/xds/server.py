@@ -169,18 +169,6 @@ class AdsServer:
                     record.last_nack = None
         self._wake(name)
 
-    def set_endpoints(self, gate_name: str, name: str, resource: snap.Resource) -> bool:
-        """Send new endpoints at once, beside whatever else is being published.
-
-        They hold until a snapshot catches up with them. Returns False, and does nothing, when the
-        Gate's snapshot has no endpoints of that name.
-        """
-        state = self._gates.get(gate_name)
-        if state is None or not state.set_endpoints(name, resource):
-            return False
-        self._wake(gate_name)
-        return True
-
     def last_good(self, name: str) -> snap.Snapshot | None:
         """What gates of this Gate accepted, for `remember` after a restart; None before a snapshot."""
         state = self._gates.get(name)

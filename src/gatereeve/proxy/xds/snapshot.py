@@ -10,7 +10,7 @@ No I/O, no protocol state, no knowledge of what the resources say.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NewType
 
 from envoy.config.cluster.v3 import cluster_pb2
@@ -144,25 +144,6 @@ def _version(body: bytes) -> str:
 def type_url_of(message: Any) -> TypeUrl:
     """The type URL under which a message travels."""
     return TypeUrl(f"type.googleapis.com/{message.DESCRIPTOR.full_name}")
-
-
-def snapshot_of(version: refs.ConfigHash, messages: Iterable[Any]) -> Snapshot:
-    """Make a Snapshot of Envoy messages of any served types, in any order.
-
-    Raises ValueError for a type that is not served, a message without a name, or two messages of
-    one type with one name.
-    """
-    found: dict[TypeUrl, dict[str, Resource]] = {}
-    for message in messages:
-        type_url = type_url_of(message)
-        if type_url not in TYPES:
-            raise ValueError(f"{type_url} is not served over xDS")
-        resource = resource_of(message)
-        of_type = found.setdefault(type_url, {})
-        if resource.name in of_type:
-            raise ValueError(f"two {short_name(type_url)} resources are named {resource.name!r}")
-        of_type[resource.name] = resource
-    return Snapshot(version=version, resources=found)
 
 
 def diff(old: Snapshot | None, new: Snapshot) -> dict[TypeUrl, TypeDiff]:

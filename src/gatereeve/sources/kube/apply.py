@@ -9,13 +9,13 @@ are edited instead: read, our entries exchanged, written only if nobody wrote me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import msgspec
 
-from gatereeve.core import errors, refs
+from gatereeve.core import errors
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.resources import ApiResource
 
@@ -56,15 +56,33 @@ class ServerSideApply:
         self.written = 0
         self._client = client
         self._leads = leads
-        self._known: dict[tuple[str, str, str, str], tuple[str, bytes]] = {}
+        self._known: dict[tuple[str, str, str], tuple[str, bytes]] = {}
 
-    async def apply_status(self, target: ApplyTarget, status: Mapping[str, kube.Json]) -> bool:
-        """Our part of the status is this. Lists of conditions and listeners merge by their key."""
-        return await self._apply(target, "status", {"status": dict(status)})
-
-    async def apply_object(self, target: ApplyTarget, body: Mapping[str, kube.Json]) -> bool:
-        """Our part of the object is this; it is made when it is not there. body: without status."""
-        return await self._apply(target, "", dict(body))
+    async def apply_object(self, target: ApplyTarget, body: kube.Object) -> bool:
+        """Write our part of the object; it is made when it is not there. body: without status."""
+        place, mark = _place(target), (target.uid, _mark(body))
+        known = self._known.get(place)
+        if known == mark or not self._leads.leading:
+            return False
+        try:
+            if (known is None or known[0] != target.uid) and await self._is_settled(target, body):
+                self._known[place] = mark
+                return False
+            if not self._leads.leading:
+                return False
+            await self._client.apply(
+                target.resource, target.namespace, target.name, _complete(target, body)
+            )
+        except errors.ApiError as error:
+            self._known.pop(place, None)
+            if isinstance(error, errors.ApiMissingError | errors.ApiConflictError):
+                return False
+            if error.status == _INVALID and not await self._is_there(target):
+                return False  # "metadata.uid: field is immutable"
+            raise
+        self.written += 1
+        self._known[place] = mark
+        return True
 
     async def edit_status(self, target: ApplyTarget, edit: Edit) -> bool:
         """The status after `edit`, which keeps what belongs to others."""
@@ -108,7 +126,7 @@ class ServerSideApply:
         """The object goes, if it is still the one that is meant."""
         if not self._leads.leading:
             return False
-        self._known.pop(_place(target, ""), None)
+        self._known.pop(_place(target), None)
         try:
             await self._client.delete(
                 target.resource, target.namespace, target.name, uid=target.uid
@@ -122,41 +140,8 @@ class ServerSideApply:
         """Nothing is known of what is there: another replica led meanwhile, or a resync is due."""
         self._known.clear()
 
-    async def _apply(self, target: ApplyTarget, sub: str, body: kube.Object) -> bool:
-        place, mark = _place(target, sub), (target.uid, _mark(body))
-        known = self._known.get(place)
-        if known == mark or not self._leads.leading:
-            return False
-        try:
-            if (known is None or known[0] != target.uid) and await self._is_settled(target, body):
-                self._known[place] = mark
-                return False
-            if not self._leads.leading:
-                return False
-            answer = await self._client.apply(
-                target.resource, target.namespace, target.name,
-                _complete(target, body), sub=sub,
-            )  # fmt: skip
-        except errors.ApiError as error:
-            self._known.pop(place, None)
-            if isinstance(error, errors.ApiMissingError | errors.ApiConflictError):
-                return False
-            if error.status == _INVALID and not await self._is_there(target):
-                return False  # "metadata.uid: field is immutable"
-            raise
-        self.written += 1
-        if _is_meant(target, answer):
-            self._known[place] = mark
-        else:  # made anew at that very moment: what is said of the new object is written over it
-            self._known.pop(place, None)
-        return True
-
     async def _is_settled(self, target: ApplyTarget, body: kube.Object) -> bool:
-        """Whether there is nothing to write: the object says all that already, or is another one.
-
-        A status may be applied to whatever has the name: unlike other writes, the API server does
-        not hold it against the uid.
-        """
+        """Whether there is nothing to write: the object has these values, or is another object."""
         try:
             found = await self._get(target)
         except errors.ApiMissingError:
@@ -173,11 +158,6 @@ class ServerSideApply:
     async def _get(self, target: ApplyTarget) -> kube.Object:
         body = await self._client.get(target.resource, target.namespace, target.name)
         return kube.decode(body, f"get {target.resource.kind} {target.name}")
-
-
-def target_of(resource: ApiResource, ref: refs.Ref, uid: str) -> ApplyTarget:
-    """The object that a document was."""
-    return ApplyTarget(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
 
 
 def is_said(wanted: kube.Json, there: kube.Json) -> bool:
@@ -228,8 +208,8 @@ def _part(body: kube.Object, name: str) -> kube.Object:
     return part if isinstance(part, dict) else {}
 
 
-def _place(target: ApplyTarget, sub: str) -> tuple[str, str, str, str]:
-    return (str(target.resource), target.namespace, target.name, sub)
+def _place(target: ApplyTarget) -> tuple[str, str, str]:
+    return (str(target.resource), target.namespace, target.name)
 
 
 def _mark(body: kube.Object) -> bytes:

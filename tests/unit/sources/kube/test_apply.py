@@ -32,6 +32,16 @@ class Leads:
         self.leading = leading
 
 
+def owned(owner: str = "b") -> kube.Object:
+    return {"spec": {"owner": owner}}
+
+
+def owner_of(server: ApiServer) -> Any:
+    found = server.find("Model", "web", "m")
+    assert found is not None
+    return found["spec"]["owner"]
+
+
 def accepted(status: str = "True", **more: Any) -> dict[str, Any]:
     condition = {"type": "Accepted", "status": status, "reason": "Accepted", "message": ""}
     return {"conditions": [condition | more]}
@@ -59,13 +69,13 @@ async def test_one_write_per_change_and_none_without(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         server.put(MODEL)
         writer = ServerSideApply(client, Leads())
-        assert await writer.apply_status(target(server), accepted())
-        assert not await writer.apply_status(target(server), accepted())
-        assert await writer.apply_status(target(server), accepted("False"))
+        assert await writer.apply_object(target(server), owned())
+        assert not await writer.apply_object(target(server), owned())
+        assert await writer.apply_object(target(server), owned("False"))
         assert writes(server) == writer.written == 2
-        assert status_of(server) == accepted("False")
+        assert owner_of(server) == "False"
         (first, *_) = (r for r in server.requests if r.method == "PATCH")
-        assert first.path.endswith("/models/m/status")
+        assert first.path.endswith("/models/m")
         assert first.params == {"fieldManager": "gatereeve", "force": "true"}
         assert first.headers["content-type"] == "application/apply-patch+yaml"
 
@@ -73,13 +83,13 @@ async def test_one_write_per_change_and_none_without(tmp_path: Path) -> None:
 async def test_a_new_leader_does_not_write_what_is_there(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         server.put(MODEL)
-        await ServerSideApply(client, Leads()).apply_status(target(server), accepted())
+        await ServerSideApply(client, Leads()).apply_object(target(server), owned())
         again = ServerSideApply(client, Leads())
-        assert not await again.apply_status(target(server), accepted())
+        assert not await again.apply_object(target(server), owned())
         assert writes(server) == 1
         again.forget()
-        server.put({**MODEL, "status": accepted("Unknown")})
-        assert await again.apply_status(target(server), accepted())
+        server.put({**MODEL, "spec": {"owner": "c"}})
+        assert await again.apply_object(target(server), owned())
 
 
 async def test_a_follower_writes_nothing(tmp_path: Path) -> None:
@@ -88,13 +98,12 @@ async def test_a_follower_writes_nothing(tmp_path: Path) -> None:
         leads = Leads(leading=False)
         writer = ServerSideApply(client, leads)
         about = target(server)
-        assert not await writer.apply_status(about, accepted())
-        assert not await writer.apply_object(about, {"spec": {"owner": "b"}})
+        assert not await writer.apply_object(about, owned())
         assert not await writer.edit_status(about, lambda _: accepted())
         assert not await writer.delete(about)
         assert writes(server) == 0
         leads.leading = True
-        assert await writer.apply_status(about, accepted())
+        assert await writer.apply_object(about, owned())
 
 
 async def test_the_lease_is_asked_again_after_reading(tmp_path: Path) -> None:
@@ -111,7 +120,7 @@ async def test_the_lease_is_asked_again_after_reading(tmp_path: Path) -> None:
 
     async with serving() as server, client_of(server, tmp_path) as client:
         server.put(MODEL)
-        assert not await ServerSideApply(client, LosesIt()).apply_status(target(server), accepted())
+        assert not await ServerSideApply(client, LosesIt()).apply_object(target(server), owned())
         assert not await ServerSideApply(client, LosesIt()).edit_status(
             target(server), lambda _: {"a": 1}
         )
@@ -124,44 +133,28 @@ async def test_another_object_of_that_name_is_left_alone(tmp_path: Path) -> None
         about = target(server)
         server.delete("Model", "web", "m")
         writer = ServerSideApply(client, Leads())
-        assert not await writer.apply_status(about, accepted())
+        assert not await writer.apply_object(about, owned())
         assert not await writer.edit_status(about, lambda _: {"a": 1})
         assert not await writer.delete(about)
         server.put(MODEL)
-        assert not await writer.apply_status(about, accepted())
+        assert not await writer.apply_object(about, owned())
         assert not await writer.edit_status(about, lambda _: {"a": 1})
         assert not await writer.delete(about)
         assert status_of(server) is None
         assert writer.written == 0
 
 
-async def test_an_object_made_anew_while_it_is_written_gets_its_own_status(tmp_path: Path) -> None:
+async def test_an_object_made_anew_is_not_written_for_the_old_one(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         server.put(MODEL)
         old = target(server)
         writer = ServerSideApply(client, Leads())
-        await writer.apply_status(old, accepted())
+        await writer.apply_object(old, owned())
         server.delete("Model", "web", "m")
         server.put(MODEL)
-        assert await writer.apply_status(old, accepted("False")), "nobody could tell before"
-        objects = ServerSideApply(client, Leads())
-        objects._known["models.gatereeve.dev", "web", "m", ""] = (old.uid, b"")
-        assert not await objects.apply_object(old, {"spec": {"owner": "b"}})
-        assert await writer.apply_status(target(server), accepted("Unknown"))
-        assert status_of(server) == accepted("Unknown")
-
-
-async def test_conditions_of_others_stay_and_ours_go(tmp_path: Path) -> None:
-    other = {"type": "Theirs", "status": "True"}
-    async with serving() as server, client_of(server, tmp_path) as client:
-        server.put({**MODEL, "status": {"conditions": [other], "theirs": 1}})
-        writer = ServerSideApply(client, Leads())
-        both = {"conditions": [*accepted()["conditions"], {"type": "Ready", "status": "True"}]}
-        await writer.apply_status(target(server), both)
-        await writer.apply_status(target(server), accepted())
-        found = status_of(server)
-        assert {c["type"] for c in found["conditions"]} == {"Theirs", "Accepted"}
-        assert found["theirs"] == 1
+        assert not await writer.apply_object(old, owned("False"))
+        assert await writer.apply_object(target(server), owned("c"))
+        assert owner_of(server) == "c"
 
 
 def with_ours(status: kube.Object) -> kube.Object:
@@ -218,9 +211,9 @@ async def test_a_write_that_failed_is_not_taken_for_done(tmp_path: Path) -> None
         writer = ServerSideApply(client, Leads())
         server.faults.append(Fault(method="PATCH", status=503))
         with pytest.raises(errors.ApiUnavailableError):
-            await writer.apply_status(target(server), accepted())
-        assert await writer.apply_status(target(server), accepted())
-        assert status_of(server) == accepted()
+            await writer.apply_object(target(server), owned())
+        assert await writer.apply_object(target(server), owned())
+        assert owner_of(server) == "b"
 
 
 async def test_whole_objects_are_made_and_taken_away(tmp_path: Path) -> None:
