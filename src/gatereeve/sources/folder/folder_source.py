@@ -247,7 +247,8 @@ class FolderSource:
         (self._gone.add if seen is None else self._gone.discard)(path)
         if seen is None and known is not None and known.look == _REMEMBERED:
             at_once = False
-        if not at_once and self._settling.waits(path, now, self._quiet_s(path)) > 0:
+        waits = not at_once and not _is_moved_here(seen, known)
+        if waits and self._settling.waits(path, now, self._quiet_s(path)) > 0:
             return
         if seen is None and not at_once and self._comes(now):
             return
@@ -381,6 +382,18 @@ class FolderSource:
             part.docs or part.kept or any(broken.ref.kind for broken in part.broken)
             for part in known.content.parts
         )
+
+
+def _is_moved_here(seen: Look, known: _Known | None) -> bool:
+    """Whether a finished file was moved to this path.
+
+    rename(2) gives the path another inode and changes its ctime; a write sets mtime and ctime alike.
+    """
+    if not isinstance(seen, tuple):
+        return False
+    modified, changed, _, inode, _ = seen
+    before = known.look if known is not None else None
+    return changed > modified and not (isinstance(before, tuple) and before[3] == inode)
 
 
 def _is_cut(known: _Known, taken: _Known) -> bool:
