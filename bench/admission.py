@@ -30,7 +30,6 @@ from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
 from gatereeve.admission import world_subset
 from gatereeve.admission.server import AdmissionServer, Tls
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 from gatereeve.runtime import garbage_collection
 from gatereeve.runtime.supervise import SystemClock
@@ -53,9 +52,8 @@ def serve(models: int, port: int, certificate: Path, key: Path) -> None:
         documents.folder(models, credentials.make().setup(https=8443, backend=9000)),
         datetime.now(UTC),
     )
-    memo = Memo()
     began = time.perf_counter()
-    seen = world_subset.index_world(world, memo)
+    seen = world_subset.index_world(world)
     took = time.perf_counter() - began
     garbage_collection.settle()
     server = AdmissionServer(lambda: seen, _Nobody(), SystemClock())

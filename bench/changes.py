@@ -25,7 +25,7 @@ from bench.data_plane import BODY
 from bench.figures import Figure, percentile
 from bench.processes import BenchError
 
-SIZES = (1_000,)
+SIZES = (1_000, 10_000)
 QUICK_SIZES = (10,)
 CHANGES = 24
 QUICK_CHANGES = 4

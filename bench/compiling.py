@@ -19,7 +19,6 @@ from bench import credentials, documents, processes
 from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
 from gatereeve.compile import compiler
-from gatereeve.core.memo import Memo
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.runtime import garbage_collection
@@ -49,7 +48,7 @@ def once(models: int) -> Sample:
     began = time.perf_counter()
     world = documents.world(texts, datetime.now(UTC))
     read, cpu = time.perf_counter(), time.process_time()
-    compiled = compiler.compile(world, Memo())
+    compiled = compiler.compile(world)
     middle = time.perf_counter()
     gate = compiled.ir.gates[0]
     snapshot = configuration.Builder().build(gate)

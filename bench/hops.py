@@ -19,7 +19,6 @@ from typing import TypedDict
 from bench import credentials, documents, governed, processes
 from bench.figures import percentile
 from gatereeve.compile import compiler
-from gatereeve.core.memo import Memo
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.runtime import garbage_collection
@@ -58,9 +57,10 @@ def measure(models: int) -> Hops:
         index = models // 2 - models // 2 % 2
         file = folder / documents.policy_file(index)
         clock = _SkippingClock()
-        source, memo, builder = FolderSource(folder, clock), Memo(), configuration.Builder()
+        source, builder = FolderSource(folder, clock), configuration.Builder()
+        compiling = compiler.Compiler()
         garbage_collection.begin()
-        before = builder.build(compiler.compile(source.read(), memo).ir.gates[0])
+        before = builder.build(compiling.compile(source.read()).ir.gates[0])
         garbage_collection.settle()
         found: list[tuple[float, float, float]] = []
         for number in range(_CHANGES):
@@ -71,7 +71,7 @@ def measure(models: int) -> Hops:
             clock.skipped_s += settling.QUIET_S
             world = source.follow(())
             read = time.perf_counter()
-            gate = compiler.compile(world, memo).ir.gates[0]
+            gate = compiling.compile(world).ir.gates[0]
             compiled = time.perf_counter()
             after = builder.build(gate)
             built = time.perf_counter()

@@ -17,7 +17,6 @@ from gatereeve.admission import world_subset
 from gatereeve.admission.guards.generate import guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.admission.server import AdmissionServer, Tls
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.supervise import SystemClock
 from tests.cluster import waiting
@@ -44,7 +43,7 @@ class Webhook:
         )  # fmt: skip
         self.ca = base64.b64encode(authority.certificate.read_bytes()).decode()
         self.folder = folder
-        self.seen: world_subset.WorldIndex | None = world_subset.index_world(world_of(*ALL), Memo())
+        self.seen: world_subset.WorldIndex | None = world_subset.index_world(world_of(*ALL))
         self.deletions: list[tuple[Ref, str]] = []
         self.port = 0
         self.server: AdmissionServer | None = None

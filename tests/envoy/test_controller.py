@@ -175,9 +175,9 @@ def test_replicas_make_the_same_bytes(fleet: Fleet) -> None:
     """Every resource, name and version, whatever the hash seed of the process."""
     script = (
         "import hashlib, sys; from pathlib import Path\n"
-        "from gatereeve.compile import compiler; from gatereeve.core.memo import Memo\n"
+        "from gatereeve.compile import compiler\n"
         "from gatereeve.proxy import configuration; from gatereeve.runtime.folder_reader import read_folder\n"
-        "(gate,) = compiler.compile(read_folder(Path(sys.argv[1])), Memo()).ir.gates\n"
+        "(gate,) = compiler.compile(read_folder(Path(sys.argv[1]))).ir.gates\n"
         "made = configuration.Builder().build(gate); print(made.version)\n"
         "for kind, found in made.resources.items():\n"
         "    for name, one in found.items():\n"

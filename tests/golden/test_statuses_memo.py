@@ -34,16 +34,20 @@ def worlds(text: str) -> Iterator[World]:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_what_was_read_before_makes_no_difference(case: Path) -> None:
     text = (case / "in.yaml").read_text()
-    memo, compiling = Memo(), Memo()
+    memo, compiling = Memo(), compiler.Compiler()
     for world in worlds(text):
-        made = compiler.compile(world, compiling)
+        made = compiling.compile(world)
         for facts in (settled(made), RuntimeFacts(), settled(made)):
             assert statuses.derive(world, made, facts, memo) == statuses.derive(world, made, facts)
 
 
 def test_what_is_told_as_before_is_the_same_object() -> None:
-    world, memo, compiling = next(worlds((CASES[0] / "in.yaml").read_text())), Memo(), Memo()
-    made = compiler.compile(world, compiling)
+    world, memo, compiling = (
+        next(worlds((CASES[0] / "in.yaml").read_text())),
+        Memo(),
+        compiler.Compiler(),
+    )
+    made = compiling.compile(world)
     first = statuses.derive(world, made, settled(made), memo)
     again = statuses.derive(world, made, settled(made), memo)
     own = {"Model", "ModelVersion", "AccessPolicy", "Approval", "Rollout", "HTTPRoute", "Ingress"}

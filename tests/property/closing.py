@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.compile.backends import services
 from gatereeve.core import errors
-from gatereeve.core.memo import Memo
 from gatereeve.decide.reference import decide
 from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
@@ -204,7 +202,7 @@ def source(folder: Path) -> FolderSource:
 
 def remembering(before: World, now: World) -> World:
     """`now` with what a running gate remembers of `before`."""
-    return replace(now, memory=services.remember(before, Memo()))
+    return replace(now, memory=compiler.Compiler().compile_remembering(before)[1])
 
 
 def answers(world: World, plan: Plan, extra: Iterable[str] = ()) -> frozenset[Answer]:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from gatereeve.compile import compiler
 from gatereeve.compile.governance.unreadable import ANYWHERE
-from gatereeve.core.memo import Memo
 from tests.support import teams
 from tests.support.worlds import world_of
 
@@ -94,10 +93,10 @@ def all_forwards() -> frozenset[str]:
 def closes_others(made: compiler.Compiled) -> bool:
     """Whether a document closes what it may speak of, and that is more than its own namespace."""
     outcome = made.outcome
-    doubts = outcome.gathered.doubts
-    of_models = (doubts.models, doubts.versions, doubts.more)
+    unreadable = outcome.unreadable
+    of_models = (unreadable.models, unreadable.versions, unreadable.more)
     closed = {namespace for found in of_models for namespace, _ in found}
-    return not closed.union(outcome.index.services.hiding).isdisjoint((ANYWHERE, teams.FINE))
+    return not closed.union(outcome.services.hiding[""]).isdisjoint((ANYWHERE, teams.FINE))
 
 
 def places(value: object, at: Path = ()) -> list[Path]:
@@ -170,10 +169,10 @@ def doubled(document: object, at: Path, value: object) -> object:
     return document
 
 
-def held(*texts: str, memo: Memo | None = None) -> None:
+def held(*texts: str, compiling: compiler.Compiler | None = None) -> None:
     began = time.process_time()
     world = world_of(*teams.SHARED, *teams.of_team(teams.FINE), *texts)
-    made = compiler.compile(world, memo)
+    made = (compiling or compiler.Compiler()).compile(world)
     assert time.process_time() - began < BOUND_S
     if closes_others(made):
         assert teams.forwards_of(made) <= all_forwards()
@@ -202,16 +201,16 @@ def test_many_bent_documents_touch_nobody_else(data: st.DataObject) -> None:
 
 @settings(BOUNDED, max_examples=40)
 @given(st.data())
-def test_a_bent_document_leaves_nothing_behind_in_the_memo(data: st.DataObject) -> None:
-    """Good, bad and good again, with one memo: the last is the first."""
-    memo = Memo()
+def test_a_bent_document_leaves_nothing_behind_in_the_tables(data: st.DataObject) -> None:
+    """Good, bad and good again, with one compiler: the last is the first."""
+    compiling = compiler.Compiler()
     whole = world_of(*teams.BASE)
-    first = compiler.compile(whole, memo)
+    first = compiling.compile(whole)
     number = data.draw(st.integers(0, len(documents()) - 1))
     texts = [written(document) for document in documents()]
     texts[number] = data.draw(bent(documents()[number]))
-    held(*texts, memo=memo)
-    assert compiler.compile(whole, memo) == first
+    held(*texts, compiling=compiling)
+    assert compiling.compile(whole) == first
 
 
 @BOUNDED

@@ -15,9 +15,8 @@ import pytest
 
 from gatereeve.api.world import Memory
 from gatereeve.compile import compiler
-from gatereeve.compile.backends import addresses, services
+from gatereeve.compile.backends import addresses
 from gatereeve.compile.compiler import Compiled
-from gatereeve.core.memo import Memo
 from tests.support import teams
 from tests.support.clocks import AT
 from tests.support.routes import (
@@ -89,11 +88,9 @@ def intruders(victim: str, ns: str, random: Random) -> list[str]:
 
 
 def compiled(texts: list[str], memory: Memory) -> tuple[Compiled, Memory]:
-    """As the runtime does it: the memory first, then the compilation."""
-    memo = Memo()
+    """As the runtime does it: with the memory of the Worlds before."""
     world = replace(world_of(*GATE_AND_KEY, *texts, at=AT), memory=memory)
-    fresh = services.remember(world, memo)
-    return compiler.compile(replace(world, memory=fresh), memo), fresh
+    return compiler.Compiler().compile_remembering(world)
 
 
 def ungoverned(made: Compiled, server: addresses.Server) -> set[str]:

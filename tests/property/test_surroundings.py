@@ -15,7 +15,6 @@ from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, Severity
-from gatereeve.core.memo import Memo
 from tests.support.worlds import world_of
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -50,11 +49,11 @@ def test_it_finds_what_the_whole_world_finds(case: Path) -> None:
     doubts = {finding.code for finding in whole} & beyond
     read = set(world.findings)
     found = tuple(f for f in whole if f not in read and f.code not in doubts)
-    seen, memo = world_subset.index_world(world, Memo()), Memo()
+    seen = world_subset.index_world(world)
     for kind in registry.KINDS:
         if kind.kind not in KINDS:
             continue
         for doc in table_of(world, kind).values():
-            small = world_subset.subset_for(seen, doc, memo)
-            there = tuple(f for f in compiler.compile(small, memo).findings if f.code not in doubts)
+            small = world_subset.subset_for(seen, doc)
+            there = tuple(f for f in compiler.compile(small).findings if f.code not in doubts)
             assert told(there, doc) == told(found, doc), doc.ref

@@ -10,7 +10,6 @@ import yaml
 
 from gatereeve.admission import admission_review, world_subset
 from gatereeve.admission.review import ReviewVerdict, review
-from gatereeve.core.memo import Memo
 from tests.support.worlds import world_of
 
 
@@ -66,8 +65,8 @@ def body(
 
 def judge(document: str | dict[str, Any] | None, *there: str, **given: Any) -> ReviewVerdict:
     """The verdict on one change, in a World of the documents `there`."""
-    seen = world_subset.index_world(world_of(*there), Memo())
-    return review(admission_review.question(body(document, **given)), seen, Memo())
+    seen = world_subset.index_world(world_of(*there))
+    return review(admission_review.question(body(document, **given)), seen)
 
 
 def codes(verdict: ReviewVerdict) -> set[str]:

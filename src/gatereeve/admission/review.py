@@ -27,7 +27,6 @@ from gatereeve.api.world import AnyDoc
 from gatereeve.api.yaml import Plain
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, FindingCode, Severity, order
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 
 REFUSED: frozenset[str] = frozenset(
@@ -57,8 +56,8 @@ class ReviewVerdict:
     deleted: Ref | None = None
 
 
-def review(asked: ReviewRequest, seen: WorldIndex | None, memo: Memo) -> ReviewVerdict:
-    """Judge one change. seen: None while no World was read. memo: kept by the caller, any."""
+def review(asked: ReviewRequest, seen: WorldIndex | None) -> ReviewVerdict:
+    """Judge one change. seen: None while no World was read."""
     kind = registry.BY_KIND.get((asked.kind.group, asked.kind.kind))
     if kind is None or asked.kind.version not in kind.versions:
         return _refuse(asked, "unknown-kind", f"{asked.kind.kind[:80]} is not reviewed here")
@@ -81,11 +80,11 @@ def review(asked: ReviewRequest, seen: WorldIndex | None, memo: Memo) -> ReviewV
     outcome = objects.read(_with_name(asked.object))
     if outcome.doc is None:
         return _judged(asked, outcome.findings, ours=kind.ours)
-    found = [*outcome.findings, *_findings(seen, outcome.doc, memo)]
+    found = [*outcome.findings, *_findings(seen, outcome.doc)]
     if asked.old is not None:
         before = objects.read(_with_name(asked.old))
         if before.doc is not None:
-            known = {_sense(f) for f in _findings(seen, before.doc, memo)}
+            known = {_sense(f) for f in _findings(seen, before.doc)}
             found = [finding for finding in found if _sense(finding) not in known]
     return _judged(asked, found, ours=kind.ours)
 
@@ -203,9 +202,9 @@ def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:
     return dict(value)
 
 
-def _findings(seen: WorldIndex, doc: AnyDoc, memo: Memo) -> tuple[Finding, ...]:
+def _findings(seen: WorldIndex, doc: AnyDoc) -> tuple[Finding, ...]:
     """What the compiler finds about `doc`, and routes elsewhere that it takes something from."""
-    found = compiler.compile(subset_for(seen, doc, memo), memo).findings
+    found = compiler.compile(subset_for(seen, doc)).findings
     takes = f"{doc.ref} "
     return tuple(
         finding

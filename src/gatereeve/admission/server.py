@@ -36,7 +36,6 @@ from gatereeve.admission.review import ReviewVerdict, review, stamp
 from gatereeve.admission.webhook_connections import protocol
 from gatereeve.admission.world_subset import WorldIndex
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock, Witness
 
 _LOG = logging.getLogger(__name__)
@@ -95,7 +94,6 @@ class AdmissionServer:
         self._seen = seen
         self._witness = witness
         self._clock = clock
-        self._memo = Memo()
         self._thread = _one_thread()
         self._waiting = 0
         self._context: ssl.SSLContext | None = None
@@ -230,7 +228,7 @@ class AdmissionServer:
         )
 
     def _judge(self, asked: admission_review.ReviewRequest) -> ReviewVerdict:
-        return review(asked, self._seen(), self._memo)
+        return review(asked, self._seen())
 
 
 def _one_thread() -> ThreadPoolExecutor:

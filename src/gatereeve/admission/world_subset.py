@@ -29,14 +29,13 @@ from gatereeve.api.world import (
     ModelDoc,
     World,
 )
-from gatereeve.compile import routing
 from gatereeve.compile.backends import addresses, services
 from gatereeve.compile.backends.shared_servers import Shared
+from gatereeve.compile.compiler import CompilerTables
 from gatereeve.compile.governance.access import policies_for
 from gatereeve.compile.routes import host_grants
 from gatereeve.compile.routes.grammar import is_under
 from gatereeve.compile.routes.route_order import age
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP, Ref
 
 D = TypeVar("D")
@@ -64,11 +63,13 @@ class WorldIndex:
     everywhere: tuple[HostGrantDoc, ...]
 
 
-def index_world(world: World, memo: Memo) -> WorldIndex:
-    """Index a World. memo: kept from World to World by the caller; swept here."""
-    index = routing.index_world(world, memo)
+def index_world(world: World, tables: CompilerTables | None = None) -> WorldIndex:
+    """Index a World. tables: kept from World to World by the caller; without them it takes longer."""
+    tables = tables or CompilerTables()
+    tables.begin()
+    tables.update_documents(world)
     routes: defaultdict[str, list[tuple[str, AnyDoc]]] = defaultdict(list)
-    for claimed in index.claimed:
+    for claimed in tables.routes.documents():
         for entry in claimed.entries:
             routes[entry.host].append((entry.claim.path.value, entry.claim.doc))
     attached: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
@@ -82,14 +83,14 @@ def index_world(world: World, memo: Memo) -> WorldIndex:
             models[doc.ref.namespace, name].append(doc)
         if isinstance(doc.spec, governance.AccessPolicySpec) and doc.spec.selector is not None:
             selecting[doc.ref.namespace].append(doc)
-    seen = WorldIndex(
+    return WorldIndex(
         world=world,
-        services=index.services,
-        grants=host_grants.index(world, memo),
+        services=tables.backends.snapshot(),
+        grants=tables.grants.index.value,
         routes={host: tuple(claims) for host, claims in routes.items()},
         models={key: tuple(docs) for key, docs in models.items()},
         selecting={name: tuple(docs) for name, docs in selecting.items()},
-        sharing=_sharing(index.services.versions.shared),
+        sharing=_sharing(tables.backends.versions.value.shared),
         attached={key: tuple(docs) for key, docs in attached.items()},
         thin={key: _without_keys(doc) for key, doc in world.gates.items()},
         everywhere=tuple(
@@ -98,8 +99,6 @@ def index_world(world: World, memo: Memo) -> WorldIndex:
             if doc.spec.namespace_selector.all and not doc.spec.namespace_selector.match_labels
         ),
     )
-    memo.sweep()
-    return seen
 
 
 def _sharing(shared: Shared) -> dict[Key, frozenset[Key]]:
@@ -225,11 +224,8 @@ class _SubsetBuilder:
                 self.add(doc)
 
 
-def subset_for(seen: WorldIndex, doc: AnyDoc, memo: Memo) -> World:
-    """A World of `doc`, in the place of whatever has its name, and of what it touches.
-
-    memo: of the compilation that follows, which then finds the routes' claims there.
-    """
+def subset_for(seen: WorldIndex, doc: AnyDoc) -> World:
+    """A World of `doc`, in the place of whatever has its name, and of what it touches."""
     gathering = _SubsetBuilder(seen)
     gathering.add(doc)
     gathering.namespace(doc.ref.namespace)
@@ -240,17 +236,19 @@ def subset_for(seen: WorldIndex, doc: AnyDoc, memo: Memo) -> World:
     first = _world(gathering, doc)
     if doc.ref.kind not in ("Ingress", "HTTPRoute"):
         return first
-    for other in _rivals(seen, first, doc, memo):
+    for other in _rivals(seen, first, doc):
         if gathering.add(other):
             gathering.namespace(other.ref.namespace)
             _route(gathering, other)
     return _world(gathering, doc)
 
 
-def _rivals(seen: WorldIndex, first: World, doc: AnyDoc, memo: Memo) -> list[AnyDoc]:
+def _rivals(seen: WorldIndex, first: World, doc: AnyDoc) -> list[AnyDoc]:
     """Routes that claim a path of the same host above or beneath one of `doc`, oldest first."""
     found: dict[Ref, AnyDoc] = {}
-    for claimed in routing.index_world(first, memo).claimed:
+    tables = CompilerTables()
+    tables.update_documents(first)
+    for claimed in tables.routes.documents():
         for entry in claimed.entries:
             mine = entry.claim.path.value
             for path, other in seen.routes.get(entry.host, ()):
@@ -355,14 +353,14 @@ def _service(gathering: _SubsetBuilder, key: Key) -> None:
     """A Service, the versions it stands behind, and the models whose servers it reaches."""
     found = gathering.seen.services
     gathering.service(key)
-    for version in found.versions.behind.get(key, ()):
+    for version in found.behind.get(key, ()):
         gathering.model((key[0], version.spec.model))
         gathering.add(version)
     for doc in found.slices.get(key, ()):
         for address in (a for e in doc.spec.endpoints for a in e.addresses):
             for port in doc.spec.ports:
                 server = addresses.server(address, port.port or 0)
-                hidden = found.versions.standing.of(key[0], (server,), ())
+                hidden = found.versions[""].standing.of(key[0], (server,), ())
                 if hidden is not None:
                     namespace, _, name = hidden[1].model.partition("/")
                     gathering.model((namespace, name))

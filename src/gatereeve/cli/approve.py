@@ -26,7 +26,6 @@ from gatereeve.cli.terminal import ERR, OUT
 from gatereeve.compile.governance.people import gather_people
 from gatereeve.compile.governance.person_names import Directory, UnclearError
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.runtime.decision_writer import decide
 from gatereeve.runtime.folder_reader import read_folder
 from gatereeve.runtime.supervise import SystemClock
@@ -206,7 +205,7 @@ def _decide(said: DecisionText, text: str, folder: Path | None, access: Access |
         raise SettingsError("who decides?", hint="--approver NAME, or --cluster, which knows you")
     elif folder is not None and said.digest is None:
         world = read_folder(folder)
-        directory = gather_people(world, Memo()).directory
+        directory = gather_people(world).directory
         version = _find(world, folder, namespace, name)
         _print(said.of_version(version, said.approver, directory))
     elif folder is None and said.digest is not None:

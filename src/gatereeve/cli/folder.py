@@ -7,8 +7,6 @@ from pathlib import Path
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.compile.backends import services
-from gatereeve.core.memo import Memo
 from gatereeve.runtime.folder_reader import read_folder
 from gatereeve.runtime.governed_addresses import FileStore
 from gatereeve.runtime.settings import state_paths
@@ -22,6 +20,6 @@ def load(folder: Path) -> tuple[World, compiler.Compiled]:
     Raises SourceError when the folder cannot be read, SettingsError when that memory cannot.
     """
     memory = FileStore(state_paths(None).governed, used=False).read()
-    world, memo = replace(read_folder(folder), memory=memory), Memo()
-    world = replace(world, memory=services.remember(world, memo))
-    return world, compiler.compile(world, memo)
+    world = replace(read_folder(folder), memory=memory)
+    compiled, memory = compiler.Compiler().compile_remembering(world)
+    return replace(world, memory=memory), compiled

@@ -1,31 +1,42 @@
-"""`compile(world)`: documents in, what every gate must do out, with all findings.
+"""Documents in, what every gate must do out, with all findings.
 
-The second hop of a change. Pure and whole: everything is rebuilt from the World each time; what did
-not change is taken from the memo, which may be empty. Wrong documents become findings and drop out
-as refusals; nothing here raises for what a user wrote.
+A `Compiler` follows one World after the other: its tables compute again only what a change touches
+(`core.derived`). `compile` is a Compiler that is used once. Wrong documents become findings and drop
+out as refusals; nothing here raises for what a user wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from typing import Any, NamedTuple
 
 from gatereeve.api.gate import GateRequests
-from gatereeve.api.world import GateDoc, ModelDoc, World
-from gatereeve.compile import digests, routing
-from gatereeve.compile.backends import shared_servers
-from gatereeve.compile.governance.identity import compile_attributes, compile_identity
-from gatereeve.compile.governance.index import GovernanceIndex, index_governance
-from gatereeve.compile.governance.model_policies import compile_model_policies, scope_of
-from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
-from gatereeve.compile.governance.people import People, gather_people
-from gatereeve.compile.virtual_hosts import hosts
+from gatereeve.api.world import GateDoc, Key, Memory, ModelDoc, World
+from gatereeve.compile import digests
+from gatereeve.compile.backends.services import Backends, ServiceIndex
+from gatereeve.compile.backends.shared_servers import SeparatedPolicies
+from gatereeve.compile.governance.index import Check, GovernanceIndex
+from gatereeve.compile.governance.model_policies import GatePolicies
+from gatereeve.compile.governance.model_policy import ModelPolicies
+from gatereeve.compile.governance.people import People
+from gatereeve.compile.governance.unreadable import Unreadable
+from gatereeve.compile.routes.classes import Classes
+from gatereeve.compile.routes.gateways import Binding
+from gatereeve.compile.routes.host_grants import GrantIndex, GrantTables
+from gatereeve.compile.routes.listener_sets import ListenerSet, shared_listener_set
+from gatereeve.compile.routes.requests import RouteDocument
+from gatereeve.compile.routes.route_tables import RouteTables
+from gatereeve.compile.virtual_hosts.certificates import Secrets, SecretTables
+from gatereeve.compile.virtual_hosts.hosts import ListenerSetHosts, ListenerSetOutcome
+from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core import findings, trusted_headers
-from gatereeve.core.memo import Memo
+from gatereeve.core.derived import Computed, Derived, Reader, Source, Stage, Table
 from gatereeve.core.refs import ConfigHash
-from gatereeve.ir.gates import Gate, Ir, Requests
+from gatereeve.ir.clusters import Cluster
+from gatereeve.ir.gates import Gate, Ir, Listener, Requests
+from gatereeve.ir.routes import VirtualHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,107 +50,334 @@ class Compiled:
     ir: Ir
     findings: tuple[findings.Finding, ...]
     next_change: datetime | None
-    outcome: HostOutcome = field(compare=False, repr=False)
+    outcome: Outcome = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GateOutcome:
-    """What was decided for one gate."""
+    """What was decided for one gate. models: those that some route reaches, sorted."""
 
     doc: GateDoc
-    plans: ModelPolicies
-    routed: routing.RoutedGate
+    policies: ModelPolicies
+    models: tuple[Key, ...]
+    listener_sets: tuple[ListenerSetOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HostOutcome:
-    """What one compilation knew and the IR does not say: which route is attached where, whose plan
-    names which version. gates: by name, as in the World."""
+class Outcome:
+    """What one compilation knew and the IR does not say. gates: by name, as in the World.
 
-    index: routing.Index
-    gathered: GovernanceIndex
+    documents: what Ingresses and HTTPRoutes ask for. bindings: our Gateways. policies: AccessPolicies
+    with the models that they name or select.
+    """
+
+    documents: tuple[RouteDocument, ...]
+    bindings: Mapping[Key, Binding]
+    classes: Classes
+    grants: GrantIndex
+    services: ServiceIndex
+    secrets: Secrets
     people: People
+    policies: Mapping[Key, Check]
+    unreadable: Unreadable
     gates: Mapping[str, GateOutcome]
 
 
-def compile(world: World, memo: Memo | None = None) -> Compiled:  # noqa: A001 - the field's word
-    """Compile a World.
+def compile(world: World) -> Compiled:  # noqa: A001 - the field's word
+    """Compile a World. Deterministic: equal documents give equal bytes, whatever their order was."""
+    return Compiler().compile(world)
 
-    memo: what earlier compilations of the same process computed; it changes the time, never the
-    result. Deterministic: equal documents give equal bytes, whatever their order was.
+
+class Compiler:
+    """Compiles Worlds one after the other. What a change does not touch is the same object as before.
+
+    One caller at a time. After an exception the next World is compiled from scratch.
     """
-    memo = memo or Memo()
-    gathered = index_governance(world, memo)
-    index = routing.index_world(world, memo)
-    people = gather_people(world, memo)
-    found = [*world.findings, *gathered.findings, *index.findings, *people.findings]
-    changes: list[datetime] = []
-    gates: list[Gate] = []
-    outcomes: dict[str, GateOutcome] = {}
-    for doc in world.gates.values():
-        gate, outcome, problems, next_changes = _compile_gate(
-            world, doc, gathered, index, people, memo
+
+    def __init__(self) -> None:
+        self._tables: CompilerTables | None = None
+
+    def compile(self, world: World) -> Compiled:
+        """Compile a World with the memory that it has."""
+        tables, self._tables = self._tables or CompilerTables(), None
+        tables.begin()
+        tables.update_documents(world)
+        return self._finish(tables, world)
+
+    def compile_remembering(self, world: World) -> tuple[Compiled, Memory]:
+        """Compile a World with its memory brought up to date, and that memory.
+
+        What stands behind a model in `world` is in the memory; what did before stays in it.
+        """
+        tables, self._tables = self._tables or CompilerTables(), None
+        tables.begin()
+        tables.update_documents(world)
+        memory = tables.backends.remember()
+        if memory is not world.memory:
+            world = replace(world, memory=memory)
+            tables.update_documents(world)
+        return self._finish(tables, world), memory
+
+    def _finish(self, tables: CompilerTables, world: World) -> Compiled:
+        compiled = tables.compile(world)
+        self._tables = tables
+        return compiled
+
+
+class CompilerTables:
+    """The tables of all stages, in the order in which they read each other."""
+
+    def __init__(self) -> None:
+        self.world = WorldTables()
+        self.index = GovernanceIndex(self.world)
+        self.grants = GrantTables(self.world)
+        self.routes = RouteTables(self.world, self.grants)
+        self.backends = Backends(self.world, self.grants)
+        self.secrets = SecretTables(self.world, self.backends)
+        self._gates: dict[str, GateTables] = {}
+        self._findings = FindingTable()
+
+    def begin(self) -> None:
+        """Start the next revision."""
+        stages = (self.world, self.index, self.grants, self.routes, self.backends, self.secrets)
+        for stage in (*stages, *self._gates.values()):
+            stage.begin()
+
+    def update_documents(self, world: World) -> None:
+        """Follow the documents, as far as they do not depend on a gate."""
+        self.world.update(world)
+        self.index.update()
+        self.grants.update()
+        self.routes.update()
+        self.backends.update()
+        self.secrets.update()
+
+    def compile(self, world: World) -> Compiled:
+        """Compile every gate."""
+        names = {name for _, name in self.world.gates.rows}
+        for name in self._gates.keys() - names:
+            del self._gates[name]
+        gates: list[Gate] = []
+        outcomes: dict[str, GateOutcome] = {}
+        for doc in world.gates.values():
+            name = doc.ref.name
+            if name not in self._gates:
+                self._gates[name] = GateTables(name, self)
+            gate, outcomes[name] = self._gates[name].compile(doc)
+            gates.append(gate)
+        policies = [p for tables in self._gates.values() for p in tables.policies.rows.values()]
+        return Compiled(
+            ir=Ir(gates=tuple(gates)),
+            findings=self._collect(world),
+            next_change=min((p.next_change for p in policies if p.next_change), default=None),
+            outcome=Outcome(
+                documents=self.routes.documents(),
+                bindings=self.routes.bindings(),
+                classes=self.routes.classes.value,
+                grants=self.grants.index.value,
+                services=self.backends.snapshot(),
+                secrets=self.secrets.snapshot(),
+                people=self.index.people.value,
+                policies=self.index.checked_policies.snapshot(),
+                unreadable=self.index.unreadable.value.unreadable,
+                gates=outcomes,
+            ),
         )
-        gates.append(gate)
-        outcomes[gate.name] = outcome
-        found.extend(problems)
-        changes.extend(next_changes)
-    has_gate = bool(world.gates) or any(broken.ref.kind == "Gate" for broken in world.broken)
-    if not has_gate and (world.ingresses or world.http_routes):
-        found.append(_no_gate())
-    memo.sweep()
-    return Compiled(
-        ir=Ir(gates=tuple(gates)),
-        findings=findings.order(found),
-        next_change=min(changes, default=None),
-        outcome=HostOutcome(index=index, gathered=gathered, people=people, gates=outcomes),
-    )
+
+    def _collect(self, world: World) -> tuple[findings.Finding, ...]:
+        index, routes = self.index, self.routes
+        tables: list[Table[Any, Any]] = [
+            index.checked_versions, index.checked_approvals, index.checked_policies,
+            index.checked_rollouts, index.unreadable, index.people, routes.classes,
+            self.grants.index, routes.gateways, routes.ingresses, routes.http_routes,
+            self.backends.versions,
+        ]  # fmt: skip
+        for gate in self._gates.values():
+            tables += gate.with_findings()
+        more = list(world.findings)
+        has_gate = bool(world.gates) or any(broken.ref.kind == "Gate" for broken in world.broken)
+        if not has_gate and (world.ingresses or world.http_routes):
+            more.append(_no_gate())
+        return self._findings.in_order(tables, more)
 
 
-def _compile_gate(
-    world: World,
-    doc: GateDoc,
-    gathered: GovernanceIndex,
-    index: routing.Index,
-    people: People,
-    memo: Memo,
-) -> tuple[Gate, GateOutcome, list[findings.Finding], list[datetime]]:
-    identity, found = compile_identity(world, doc)
-    attributes, more = compile_attributes(world, doc)
-    scope = scope_of(world, doc, identity, attributes, people.directory, memo)
-    plans = compile_model_policies(
-        world,
-        scope,
-        gathered,
-        resolve=partial(routing.resolve_version, index),
-        reads=index.services.behind,
-        memo=memo,
-    )
-    plans = shared_servers.separate(plans, index.services.versions.shared, memo)
-    routed = routing.route_gate(index, doc, plans)
-    problems = [*found, *more, *_weak_tls(doc), *routed.findings]
-    for plan in plans.values():
-        problems.extend(plan.findings)
-    gate = Gate(
-        name=doc.ref.name,
-        region=doc.spec.region,
-        hash=ConfigHash(""),
-        listeners=routed.listeners,
-        identity=scope.identity,
-        attributes=scope.attributes,
-        access=tuple(plans[key].access for key in routed.models),
-        clusters=routed.clusters,
-        trusted_hops=doc.spec.trusted_hops,
-        max_body_bytes=doc.spec.max_body_bytes,
-        requests=_requests(doc.spec.requests),
-        origin=doc.origin(),
-    )
-    routed_models = frozenset(routed.models)
-    problems.extend(_unrouted(p.doc) for key, p in plans.items() if key not in routed_models)
-    problems += [f for plan in plans.values() for f in _removed_fields(plan.doc, gate)]
-    changes = [p.next_change for p in plans.values() if p.next_change is not None]
-    hashed = replace(gate, hash=hash_gate(gate, routed, plans, memo))
-    return hashed, GateOutcome(doc=doc, plans=plans, routed=routed), problems, changes
+class FindingTable:
+    """The findings in the rows of many tables, in order."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[Table[Any, Any], dict[object, tuple[findings.Finding, ...]]] = {}
+        self._more: list[findings.Finding] = []
+        self._in_order: tuple[findings.Finding, ...] = ()
+
+    def in_order(
+        self, tables: Iterable[Table[Any, Any]], more: list[findings.Finding]
+    ) -> tuple[findings.Finding, ...]:
+        """Every finding of the rows, and `more`, as `findings.order` has them."""
+        before, self._pieces = self._pieces, {}
+        has_changed = more != self._more
+        for table in tables:
+            pieces = self._pieces[table] = before.pop(table, {})
+            for key in table.changed:
+                row = table.rows.get(key)
+                piece = (
+                    (row,) if isinstance(row, findings.Finding) else getattr(row, "findings", ())
+                )
+                if pieces.get(key, ()) != piece:
+                    has_changed = True
+                    pieces[key] = piece
+                    if not piece:
+                        del pieces[key]
+        if has_changed or any(before.values()):
+            rows = (piece for pieces in self._pieces.values() for piece in pieces.values())
+            every = (finding for piece in rows for finding in piece)
+            self._in_order = findings.order((*every, *more))
+            self._more = more
+        return self._in_order
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A row that is only findings."""
+
+    findings: tuple[findings.Finding, ...] = ()
+
+
+class GateTables(Stage):
+    """The tables of one gate: its policies, and the hosts of its listener sets."""
+
+    def __init__(self, name: str, tables: CompilerTables) -> None:
+        self._name = name
+        self._tables = tables
+        self._governance = GatePolicies(name, tables.world, tables.index, tables.backends.endpoints)
+        self._separated = SeparatedPolicies(
+            self._governance.policies, tables.backends.shared, tables.backends.shared_places
+        )
+        self.policies = self._separated.policies
+        self._listener_sets: dict[Key | None, ListenerSetHosts] = {}
+        self._listeners: dict[str, _ListenerHosts] = {}
+        self._reached = Source[Key, bool]()
+        self._of_gate = Computed(self._find_of_gate)
+        self._of_models = Derived(self._find_of_model)
+
+    def begin(self) -> None:
+        super().begin()
+        for stage in (self._governance, self._separated, *self._listener_sets.values()):
+            stage.begin()
+
+    def with_findings(self) -> list[Table[Any, Any]]:
+        """The tables whose rows have findings."""
+        of_hosts = (t for one in self._listener_sets.values() for t in (one.chosen, one.hosts))
+        return [self.policies, self._of_gate, self._of_models, *of_hosts]
+
+    def compile(self, doc: GateDoc) -> tuple[Gate, GateOutcome]:
+        """The gate as it is to be, and what was decided about its documents."""
+        self._governance.update()
+        self._separated.update()
+        sets = {one.gateway: one for one in self._find_listener_sets(doc)}
+        for gateway in self._listener_sets.keys() - sets.keys():
+            del self._listener_sets[gateway]
+        tables = self._tables
+        for gateway, listener_set in sets.items():
+            if gateway not in self._listener_sets:
+                self._listener_sets[gateway] = ListenerSetHosts(
+                    (self._name, gateway), tables.world, tables.routes, tables.backends,
+                    tables.secrets, self.policies,
+                )  # fmt: skip
+            self._listener_sets[gateway].update(listener_set)
+        served = [self._listener_sets[gateway] for gateway in sets]
+        models = tuple(sorted(set[Key]().union(*(one.models.rows for one in served))))
+        self._reached.update(dict.fromkeys(models, True))
+        self._of_gate.update()
+        self._of_models.update(self.policies)
+        outcome = GateOutcome(
+            doc=doc,
+            policies=self.policies.snapshot(),
+            models=models,
+            listener_sets=tuple(one.outcome() for one in served),
+        )
+        return self._assemble(doc, served, models), outcome
+
+    def _find_listener_sets(self, doc: GateDoc) -> list[ListenerSet]:
+        """That of the Gate, then those of its Gateways by namespace and name."""
+        routes = self._tables.routes
+        own = [
+            binding.front
+            for _, binding in sorted(routes.bindings().items())
+            if binding.gate == self._name and binding.front is not None
+        ]
+        return [shared_listener_set(doc, routes.classes.value.opened), *own]
+
+    def _assemble(
+        self, doc: GateDoc, served: list[ListenerSetHosts], models: tuple[Key, ...]
+    ) -> Gate:
+        identified = self._governance.identified.value
+        clusters: dict[str, Cluster] = {}
+        for one in served:
+            clusters.update(one.clusters_by_name())
+        gate = Gate(
+            name=self._name,
+            region=doc.spec.region,
+            hash=ConfigHash(""),
+            listeners=tuple(x for one in served for x in self._make_listeners(doc, one)),
+            identity=identified.identity,
+            attributes=identified.attributes,
+            access=tuple(self.policies.rows[key].access for key in models),
+            clusters=tuple(clusters[name] for name in sorted(clusters)),
+            trusted_hops=doc.spec.trusted_hops,
+            max_body_bytes=doc.spec.max_body_bytes,
+            requests=_requests(doc.spec.requests),
+            origin=doc.origin(),
+        )
+        return replace(gate, hash=_hash_gate(gate, served))
+
+    def _make_listeners(self, doc: GateDoc, hosts: ListenerSetHosts) -> Iterator[Listener]:
+        listener_set, chosen = hosts.listener_set.value, hosts.chosen.value
+        gateway = listener_set.gateway
+        origin = None if gateway is None else self._tables.routes.gateways.rows[gateway]
+        for port in listener_set.doors:
+            known = self._listeners.get(port.name)
+            if known is None or hosts.hosts.changed or known.of is not hosts:
+                at_port = (host.virtual_hosts.get(port.name) for host in hosts.in_order)
+                known = _ListenerHosts(hosts, tuple(host for host in at_port if host is not None))
+                self._listeners[port.name] = known
+            yield Listener(
+                name=port.name,
+                protocol=port.protocol,
+                address=port.address,
+                port=port.port,
+                tls_min=doc.spec.tls.min_version,
+                certificates=chosen.certificates if port.protocol == "https" else (),
+                hosts=known.hosts,
+                shown_port=port.shown,
+                tls_port=_tls_port(listener_set)
+                if gateway is not None and port.protocol == "http"
+                else None,
+                origin=origin.doc.origin()
+                if isinstance(origin, Binding)
+                else doc.origin(f"spec.{port.protocol}"),
+            )
+
+    def _find_of_gate(self, read: Reader) -> Findings:
+        doc = read.row(self._tables.world.gates, ("", self._name))
+        return Findings((*read.value(self._governance.identified).findings, *_weak_tls(doc)))
+
+    def _find_of_model(self, key: Key, read: Reader) -> Findings:
+        doc = read.row(self.policies, key).doc
+        gate = read.row(self._tables.world.gates, ("", self._name))
+        headers = _requests(gate.spec.requests).identity_headers
+        unrouted = () if read.get(self._reached, key) else (_unrouted(doc),)
+        return Findings((*unrouted, *_removed_fields(doc, headers)))
+
+
+class _ListenerHosts(NamedTuple):
+    """The virtual hosts of one listener, and the table that they come from."""
+
+    of: ListenerSetHosts
+    hosts: tuple[VirtualHost, ...]
+
+
+def _tls_port(listener_set: ListenerSet) -> int | None:
+    return next((port.shown for port in listener_set.doors if port.protocol == "https"), None)
 
 
 def _requests(spec: GateRequests) -> Requests:
@@ -149,26 +387,15 @@ def _requests(spec: GateRequests) -> Requests:
     )
 
 
-def hash_gate(
-    gate: Gate, routed: routing.RoutedGate, plans: ModelPolicies, memo: Memo
-) -> ConfigHash:
-    """The content hash of everything in `gate` but its hash.
-
-    Hosts, clusters and access rules are hashed shard by shard: what did not change is not encoded.
-    """
+def _hash_gate(gate: Gate, served: Iterable[ListenerSetHosts]) -> ConfigHash:
+    """The content hash of everything in `gate` but its hash; that of hosts is in their table."""
     parts = [digests.value_hash((gate.name, gate.region, gate.identity, gate.attributes,
                                  gate.trusted_hops, gate.max_body_bytes, gate.requests))]  # fmt: skip
     parts.extend(digests.value_hash(replace(listener, hosts=())) for listener in gate.listeners)
-    for shard in routed.shards:
-        its_plans = tuple(plans[key] for key in shard.models)
-        parts.append(memo.get(("hash", shard, its_plans), partial(_shard_hash, shard, its_plans)))
+    for one in served:
+        parts.extend(one.names)
+        parts.extend(map(one.hashes.rows.__getitem__, one.names))
     return ConfigHash(digests.combine(parts))
-
-
-def _shard_hash(shard: hosts.Routed, plans: tuple[ModelPolicy, ...]) -> str:
-    access = tuple(plan.access for plan in plans)
-    hosts = tuple(sorted(shard.hosts.items()))
-    return digests.value_hash((hosts, shard.clusters, access))
 
 
 def _weak_tls(doc: GateDoc) -> tuple[findings.Finding, ...]:
@@ -196,13 +423,13 @@ def _unrouted(model: ModelDoc) -> findings.Finding:
     )
 
 
-def _removed_fields(model: ModelDoc, gate: Gate) -> list[findings.Finding]:
+def _removed_fields(model: ModelDoc, identity_headers: tuple[str, ...]) -> list[findings.Finding]:
     """Fields of the model that callers send in vain (`core.trusted_headers`)."""
     found = []
     for number, one in enumerate(model.spec.fields):
         name = one.path.lower()
         asked = one.location == "request-header"
-        if asked and trusted_headers.removed(gate.requests.identity_headers, [name]):
+        if asked and trusted_headers.removed(identity_headers, [name]):
             path = f"spec.fields[{number}].path"
             found.append(
                 findings.Finding(

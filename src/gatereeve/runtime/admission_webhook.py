@@ -21,8 +21,8 @@ from gatereeve.admission.server import AdmissionServer, Counts, Tls
 from gatereeve.admission.webhook_connections import read_authority
 from gatereeve.admission.world_subset import WorldIndex, index_world
 from gatereeve.api.world import World
+from gatereeve.compile.compiler import CompilerTables
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
 from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime import web
@@ -72,7 +72,7 @@ class AdmissionWebhook:
         self._tls = tls
         self._clients = clients
         self._server = AdmissionServer(lambda: self._seen, departures, clock)
-        self._memo = Memo()
+        self._tables = CompilerTables()
         self._seen: WorldIndex | None = None
         self._newest: World | None = None
         self._come = asyncio.Event()
@@ -104,7 +104,7 @@ class AdmissionWebhook:
             if world is None:
                 continue
             began = loop.time()
-            self._seen = await asyncio.to_thread(index_world, world, self._memo)
+            self._seen = await asyncio.to_thread(index_world, world, self._tables)
             await asyncio.sleep(min(_SHARE * (loop.time() - began), _LONGEST_S))
 
     async def run(self) -> None:

@@ -27,7 +27,6 @@ from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
 from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
@@ -163,7 +162,7 @@ class ControlLoop:
         self._on_gates = on_gates
         self._on_active = on_active
         self._governed = governed or GovernedAddresses()
-        self._compile_memo = Memo()
+        self._compiler = compiler.Compiler()
         self._builders: dict[str, configuration.Builder] = {}
         self._rejections = Rejections(server)
         self._searches: dict[str, asyncio.Event] = {}
@@ -206,9 +205,8 @@ class ControlLoop:
         """
         defects: list[Exception] = []
         async with self._lock:
-            world = await self._governed.complete(world, self._compile_memo)
             began = self._clock.monotonic()
-            compiled = await asyncio.to_thread(compiler.compile, world, self._compile_memo)
+            world, compiled = await self._governed.compile(world, self._compiler)
             self.compile_s = self._clock.monotonic() - began
             changed = self._documents.changed(world)
             cause = _cause(changed)

@@ -19,9 +19,8 @@ from typing import Annotated, Protocol, TypeVar
 import msgspec
 
 from gatereeve.api.world import Held, Memory, World
-from gatereeve.compile.backends import services
+from gatereeve.compile.compiler import Compiled, Compiler
 from gatereeve.core.errors import GatereeveError, SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.pki import private_file
 
 _LOG = logging.getLogger(__name__)
@@ -51,20 +50,24 @@ class GovernedAddresses:
         self._memory: Memory | None = None if store is not None else Memory()
         self._kept: Memory | None = None
 
-    async def complete(self, world: World, memo: Memo) -> World:
-        """The World with the memory that it is to be compiled with, which is kept from now on.
+    async def compile(self, world: World, compiler: Compiler) -> tuple[World, Compiled]:
+        """Compile a World with the memory of the Worlds before, and keep what is new in it.
 
-        Raises GatereeveError when what was kept before cannot be read. A memory that cannot be
-        written is in force all the same, and is tried again with the next World.
+        Returns the World with its memory as well. Raises GatereeveError when what was kept before
+        cannot be read. A memory that cannot be written is in force all the same, and is tried again
+        with the next World.
         """
         if self._memory is None:
             assert self._store is not None
             self._memory = await self._store.load()
-        world = replace(world, memory=self._memory)
-        self._memory = await asyncio.to_thread(services.remember, world, memo)
-        if self._store is not None and self._memory is not self._kept:
-            await self._save(self._store, self._memory)
-        return world if world.memory is self._memory else replace(world, memory=self._memory)
+        while True:
+            world = replace(world, memory=self._memory)
+            compiled, memory = await asyncio.to_thread(compiler.compile_remembering, world)
+            self._memory = memory
+            if self._store is not None and memory is not self._kept:
+                await self._save(self._store, memory)
+            if self._memory is memory:  # else others kept more meanwhile
+                return replace(world, memory=memory), compiled
 
     async def _save(self, store: GovernedStore, memory: Memory) -> None:
         try:

@@ -98,7 +98,7 @@ _REFERENCE_REASONS = {
 
 def derive_classes(reading: StatusIndex) -> Iterator[ObjectStatus]:
     """Classes of our controller: Accepted when a Gate serves them."""
-    served = reading.outcome.index.classes.gateway
+    served = reading.outcome.classes.gateway
     for doc in reading.world.gateway_classes.values():
         if doc.spec.controller_name != CONTROLLER:
             continue
@@ -119,14 +119,14 @@ def derive_classes(reading: StatusIndex) -> Iterator[ObjectStatus]:
 def derive_gateways(reading: StatusIndex) -> Iterator[ObjectStatus]:
     """Gateways of classes that a Gate serves."""
     attached = _attached(reading)
-    for key, binding in reading.outcome.index.bindings.items():
+    for key, binding in reading.outcome.bindings.items():
         yield _gateway(reading, key, binding, attached)
 
 
 def _attached(reading: StatusIndex) -> Counter[tuple[Key, str]]:
     """How many routes each listener took."""
     found: Counter[tuple[Key, str]] = Counter()
-    for claimed in reading.outcome.index.claimed:
+    for claimed in reading.outcome.documents:
         key = ("attached", claimed, reading.of(claimed.doc))
         found.update(reading.memo.get(key, partial(_taken_by, reading, claimed)))
     return found
@@ -250,9 +250,7 @@ def _certificate_problem(
 ) -> Problem | None:
     for reference in () if state.attached is None else state.attached.certificates:
         namespace = reference.namespace or binding.doc.ref.namespace
-        pair = reading.outcome.index.secrets.key_pair(
-            binding.doc, namespace, secret_name(reference)
-        )
+        pair = reading.outcome.secrets.key_pair(binding.doc, namespace, secret_name(reference))
         if isinstance(pair, Problem):
             return pair
     return None
@@ -278,13 +276,13 @@ def _listener_programmed(
 
 
 def _doors(reading: StatusIndex, binding: Binding) -> tuple[ListenerPort, ...]:
-    front = binding.front or reading.gates[binding.gate].routed.fronts[0].front
+    front = binding.front or reading.gates[binding.gate].listener_sets[0].listener_set
     return front.doors
 
 
 def derive_routes(reading: StatusIndex) -> Iterator[ObjectStatus]:
     """HTTPRoutes that name a Gateway of ours: one entry for each parentRef that does."""
-    for claimed in reading.outcome.index.claimed:
+    for claimed in reading.outcome.documents:
         if not claimed.parents:
             continue
         doc, parents = claimed.doc, claimed.parents[:_MAX_PARENTS]
@@ -298,7 +296,7 @@ def _targets(
     reading: StatusIndex, claimed: RouteDocument, gate: str
 ) -> tuple[resolution.ResolvedBackend, ...]:
     """What every backend that a rule or mirror names is on a gate, wherever it is asked for."""
-    index, plans = reading.outcome.index, reading.gates[gate].plans
+    services, policies = reading.outcome.services, reading.gates[gate].policies
     asked: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
     for rule in claimed.rules:
         places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
@@ -309,9 +307,8 @@ def _targets(
             claimed.doc,
             backend,
             given,
-            plans=plans,
-            found=index.services,
-            grants=index.secrets.grants,
+            plans=policies,
+            found=services,
         )
         for rule, given in asked
         for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors))

@@ -95,7 +95,7 @@ def _of_gate(world: World, compiled: Compiled, gate: GateDoc) -> Iterator[Gatewa
     if given is None:
         return
     bindings = sorted(
-        (b for b in compiled.outcome.index.bindings.values() if b.gate == gate.ref.name),
+        (b for b in compiled.outcome.bindings.values() if b.gate == gate.ref.name),
         key=lambda binding: age(binding.doc),
     )
     ports = _ports(gate, bindings, list(_services(world, gate, bindings)))
@@ -119,7 +119,7 @@ def _services(
     world: World, gate: GateDoc, bindings: list[Binding]
 ) -> Iterator[tuple[Key, ServiceDoc]]:
     for binding in bindings:
-        service = service_of(world, gate, _key(binding))
+        service = service_of(world.services, gate, _key(binding))
         if service is not None:
             yield _key(binding), service
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from gatereeve.api.world import AnyDoc, Key, World
-from gatereeve.compile.compiler import Compiled, GateOutcome, HostOutcome
-from gatereeve.compile.routes.listener_sets import ListenerSet
-from gatereeve.compile.virtual_hosts import hosts
+from gatereeve.compile.compiler import Compiled, GateOutcome, Outcome
 from gatereeve.core import findings
 from gatereeve.core.conditions import Body, Condition, ObjectStatus
 from gatereeve.core.findings import Finding
 from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
-from gatereeve.ir.routes import Forward
 from gatereeve.statuses.facts import RuntimeFacts
 
 Served: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -42,7 +38,7 @@ class StatusIndex:
     memo: Memo
 
     @property
-    def outcome(self) -> HostOutcome:
+    def outcome(self) -> Outcome:
         return self.compiled.outcome
 
     @property
@@ -76,9 +72,12 @@ def build_index(world: World, compiled: Compiled, facts: RuntimeFacts, memo: Mem
     served: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     routed: defaultdict[Key, list[str]] = defaultdict(list)
     for name, outcome in sorted(compiled.outcome.gates.items()):
-        for model, version in _served(outcome, memo):
+        answers = {
+            a for one in outcome.listener_sets for h in one.hosts.values() for a in h.answers
+        }
+        for model, version in answers:
             served[model][version].append(name)
-        for key in outcome.routed.models:
+        for key in outcome.models:
             routed[key].append(name)
     return StatusIndex(
         world=world,
@@ -95,44 +94,15 @@ def build_index(world: World, compiled: Compiled, facts: RuntimeFacts, memo: Mem
     )
 
 
-def _by_front(outcome: HostOutcome) -> Mapping[tuple[str, Key | None, Ref], tuple[Finding, ...]]:
+def _by_front(outcome: Outcome) -> Mapping[tuple[str, Key | None, Ref], tuple[Finding, ...]]:
     found: defaultdict[tuple[str, Key | None, Ref], list[Finding]] = defaultdict(list)
     for name, gate in outcome.gates.items():
-        for front in gate.routed.fronts:
-            for one in findings.order(front.findings):
+        for listener_set in gate.listener_sets:
+            for one in findings.order(listener_set.findings):
                 if one.origin is not None:
-                    found[name, front.front.gateway, one.origin.ref].append(one)
+                    gateway = listener_set.listener_set.gateway
+                    found[name, gateway, one.origin.ref].append(one)
     return {key: tuple(some) for key, some in found.items()}
-
-
-def _served(outcome: GateOutcome, memo: Memo) -> set[tuple[str, str]]:
-    """Model and version of everything that answers requests on one gate."""
-    found: set[tuple[str, str]] = set()
-    for front in outcome.routed.fronts:
-        for shard in front.shards:
-            make = partial(_served_by, front.front, shard)
-            found |= memo.get(("served", front.front, shard), make)
-    return found
-
-
-def _served_by(front: ListenerSet, shard: hosts.Routed) -> frozenset[tuple[str, str]]:
-    """Versions with servers that some row leads to; a mirror, or a host without TLS, answers nobody."""
-    used = {
-        share.cluster
-        for door in front.doors
-        for host in shard.hosts[door.name]
-        if door.protocol == "https" or host.tls == "any"
-        for row in host.routes
-        if row.governance is not None and isinstance(row.action, Forward)
-        for share in row.action.shares
-    }
-    return frozenset(
-        (cluster.model, group.version)
-        for cluster in shard.clusters
-        if cluster.model and cluster.name in used
-        for group in cluster.endpoints.groups
-        if group.endpoints
-    )
 
 
 def status(doc: AnyDoc, body: Body, *conditions: Condition) -> ObjectStatus:

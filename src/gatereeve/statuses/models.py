@@ -40,7 +40,7 @@ _Plans: TypeAlias = tuple[ModelPolicy, ...]
 
 def _plans(reading: StatusIndex, key: Key) -> _Plans:
     """The plans of one model, one for each gate."""
-    found = (outcome.plans.get(key) for outcome in reading.gates.values())
+    found = (outcome.policies.get(key) for outcome in reading.gates.values())
     return tuple(plan for plan in found if plan is not None)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 
 from gatereeve.api.world import AccessPolicyDoc, Broken
-from gatereeve.compile.governance.access import policies_for
-from gatereeve.compile.governance.index import Shard
 from gatereeve.compile.routes import host_grants
 from gatereeve.core.conditions import (
     AccessPolicyBody,
@@ -18,7 +15,7 @@ from gatereeve.core.conditions import (
     HostGrantBody,
     ObjectStatus,
 )
-from gatereeve.core.refs import GATEREEVE_GROUP, Ref
+from gatereeve.core.refs import GATEREEVE_GROUP
 from gatereeve.statuses import conditions
 from gatereeve.statuses.facts import GateFacts
 from gatereeve.statuses.index import StatusIndex, status
@@ -79,25 +76,10 @@ def derive_host_grants(reading: StatusIndex) -> Iterator[ObjectStatus]:
 
 def derive_access_policies(reading: StatusIndex) -> Iterator[ObjectStatus]:
     """Accepted; Attached: it speaks of models that exist; Enforced: their answers depend on it."""
-    models: defaultdict[Ref, list[str]] = defaultdict(list)
-    for shard in reading.outcome.gathered.shards:
-        for ref, name in reading.memo.get(("spoken of", shard), partial(_spoken_of, shard)):
-            models[ref].append(name)
-    for doc in reading.world.access_policies.values():
-        found = tuple(sorted(models[doc.ref]))
+    for key, doc in reading.world.access_policies.items():
+        found = tuple(sorted(set(reading.outcome.policies[key].models)))
         make = partial(_access_policy, reading, doc, found)
         yield reading.kept(doc, make, found, bool(reading.gates))
-
-
-def _spoken_of(shard: Shard) -> tuple[tuple[Ref, str], ...]:
-    """Policies, each with a model that it speaks of."""
-    return tuple(
-        (policy.ref, model.ref.name)
-        for key, (model,) in shard.models.docs.items()
-        for policy in policies_for(
-            model, (*shard.naming.of(key), *shard.selecting.docs.get(key[0], ()))
-        )
-    )
 
 
 def _access_policy(

@@ -8,7 +8,6 @@ import pytest
 
 from gatereeve.admission import admission_review, world_subset
 from gatereeve.admission.review import review, stamp
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 from tests.support.reviews import body, codes, judge, plain, warned
 from tests.support.worlds import world_of
@@ -401,8 +400,8 @@ def test_a_review_that_contradicts_itself_is_refused(
     changes: dict[str, Any], field: str, operation: str
 ) -> None:
     asked = admission_review.question(body(MODEL, operation=operation, **changes))
-    seen = world_subset.index_world(world_of(*ALL), Memo())
-    for answer in (review(asked, seen, Memo()).answer, stamp(asked)):
+    seen = world_subset.index_world(world_of(*ALL))
+    for answer in (review(asked, seen).answer, stamp(asked)):
         assert not answer.allowed
         assert [cause.code for cause in answer.causes] == ["not-an-object"]
         assert f"the {field} of " in answer.causes[0].message
@@ -457,12 +456,10 @@ def test_a_name_that_is_yet_to_be_made_is_no_fault() -> None:
 
 
 def test_nothing_comes_in_before_a_world_was_read() -> None:
-    verdict = review(admission_review.question(body(MODEL)), None, Memo())
+    verdict = review(admission_review.question(body(MODEL)), None)
 
     assert (verdict.answer.allowed, verdict.answer.status) == (False, 503)
-    gone = review(
-        admission_review.question(body(None, old=MODEL, operation="DELETE")), None, Memo()
-    )
+    gone = review(admission_review.question(body(None, old=MODEL, operation="DELETE")), None)
     assert gone.answer.allowed
 
 

@@ -20,7 +20,6 @@ from gatereeve.admission import admission_review, world_subset
 from gatereeve.admission import server as edge
 from gatereeve.admission.server import AdmissionServer, Tls
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.supervise import SystemClock
 from tests.cluster.certificates import Authority
@@ -43,7 +42,7 @@ class Heard:
 
 @pytest.fixture
 def seen() -> world_subset.WorldIndex:
-    return world_subset.index_world(world_of(*ALL), Memo())
+    return world_subset.index_world(world_of(*ALL))
 
 
 @pytest.fixture

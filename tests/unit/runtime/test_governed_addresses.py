@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gatereeve.api.world import Held, Memory, World
+from gatereeve.compile.compiler import Compiler
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.memo import Memo
 from gatereeve.runtime import governed_addresses
 from gatereeve.runtime.governed_addresses import FileStore, GovernedAddresses
 from tests.support.clocks import AT
@@ -68,7 +68,7 @@ def test_of_two_memories_nothing_is_lost() -> None:
 
 
 async def completed(keeper: GovernedAddresses, *texts: str) -> World:
-    return await keeper.complete(world_of(*texts), Memo())
+    return (await keeper.compile(world_of(*texts), Compiler()))[0]
 
 
 async def test_it_is_on_disk_before_anything_is_compiled(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gatereeve.api.world import Held, Memory
+from gatereeve.api.world import Held, Memory, World
+from gatereeve.compile.compiler import Compiler
 from gatereeve.core.errors import ApiError, SourceError
-from gatereeve.core.memo import Memo
 from gatereeve.runtime import governed_addresses, governed_config_map
 from gatereeve.runtime.governed_addresses import GovernedAddresses
 from gatereeve.runtime.governed_config_map import ConfigMapStore
@@ -68,20 +68,24 @@ async def test_others_read_and_wait_for_the_leader(server: ApiServer, tmp_path: 
         assert await follower.save(TWO) == (both, True)
 
 
+async def completed(keeper: GovernedAddresses, *texts: str) -> World:
+    return (await keeper.compile(world_of(*texts), Compiler()))[0]
+
+
 async def test_damage_and_refusal_serve_nothing(server: ApiServer, tmp_path: Path) -> None:
     async with client_of(server, tmp_path) as client:
         keeper = GovernedAddresses(store(client))
         server.faults.append(Fault(status=403, path="*configmaps*", times=100))
         with pytest.raises(ApiError):
-            await keeper.complete(world_of(*SERVICE), Memo())
+            await completed(keeper, *SERVICE)
         server.faults.clear()
         body = {"apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": governed_config_map.NAME, "namespace": SPACE}}  # fmt: skip
         server.put(body | {"data": {"governed.json": "half of"}})
         with pytest.raises(SourceError):
-            await keeper.complete(world_of(*SERVICE), Memo())
+            await completed(keeper, *SERVICE)
         server.put(body | {"data": {"governed.json": governed_addresses.EMPTY}})
-        world = await keeper.complete(world_of(*SERVICE, BACKED), Memo())
+        world = await completed(keeper, *SERVICE, BACKED)
         assert kept(server) == world.memory
         assert ("lending", "web") in world.memory.services
 
@@ -91,11 +95,11 @@ async def test_a_server_that_is_away_holds_no_change_back(
 ) -> None:
     async with client_of(server, tmp_path) as client:
         keeper = GovernedAddresses(store(client))
-        await keeper.complete(world_of(*SERVICE), Memo())
+        await completed(keeper, *SERVICE)
         server.faults.append(Fault(status=503, path="*configmaps*", times=100))
-        world = await keeper.complete(world_of(*SERVICE, BACKED), Memo())
+        world = await completed(keeper, *SERVICE, BACKED)
         assert ("lending", "web") in world.memory.services
         server.faults.clear()
-        again = await keeper.complete(world_of(*SERVICE), Memo())
+        again = await completed(keeper, *SERVICE)
         assert kept(server) == again.memory
         assert again.memory.services["lending", "web"].until is not None

@@ -13,7 +13,6 @@ from gatereeve.api.world import World
 from gatereeve.compile.routes.classes import classes_of
 from gatereeve.compile.routes.host_grants import NAME_LABEL
 from gatereeve.core import conditions
-from gatereeve.core.memo import Memo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class GuardFacts:
 
 def facts(world: World, people: Named) -> GuardFacts:
     """As of this World; sorted, so that equal documents give equal policies."""
-    classes = classes_of(world, Memo())
+    classes = classes_of(world)
     certified = {
         gate.ref.name for gate in world.gates.values() if gate.spec.tls.default_certificate
     }

@@ -14,7 +14,6 @@ from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.api.people import ROLES, Approvers, Person, Role
 from gatereeve.api.world import HostGrantDoc, World
 from gatereeve.compile.routes import host_grants
-from gatereeve.core.memo import Memo
 
 UNTOUCHED = "kube-system"
 """Kubernetes' own namespace: guards stay out of it, so that nothing of its own can wait for us."""
@@ -70,8 +69,7 @@ def named(world: World, settings: GuardSettings) -> Named:
     gates = [world.gates[key].spec.governance for key in sorted(world.gates)]
     approving = tuple(one for gate in gates for one in gate.approvers)
     rules = [gate.break_glass for gate in gates if gate.break_glass.users]
-    memo = Memo()
-    index = host_grants.index(world, memo)
+    index = host_grants.index_grants(tuple(world.host_grants.values()))
     behind: defaultdict[str, set[str]] = defaultdict(set)
     for (namespace, _), doc in world.model_versions.items():
         if doc.spec.backend is not None:
@@ -84,7 +82,7 @@ def named(world: World, settings: GuardSettings) -> Named:
                 namespace,
                 selecting,
                 approving,
-                _grants(world, index, namespace, memo),
+                _grants(world, index, namespace),
                 behind.get(namespace, ()),
             )
         )
@@ -152,12 +150,12 @@ def _selecting(
 
 
 def _grants(
-    world: World, index: host_grants.GrantIndex, namespace: str, memo: Memo
+    world: World, index: host_grants.GrantIndex, namespace: str
 ) -> dict[str, tuple[str, ...]]:
     """Path prefixes by host (`*`, `*.suffix` or a name), all in order."""
     found: dict[str, set[str]] = {}
     doc = world.namespaces.get(("", namespace))
-    grants = host_grants.grants_of(index, namespace, doc, memo)
+    grants = host_grants.grants_of(index, namespace, doc)
     for given in (grants.own, grants.everybody):
         for host, paths in given.exact.items():
             found.setdefault(host, set()).update(one.path for one in paths)

@@ -12,10 +12,9 @@ model was there before has it, and neither when that is not remembered.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 
 from gatereeve.api.world import (
@@ -30,10 +29,8 @@ from gatereeve.api.world import (
 from gatereeve.compile.backends import addresses, endpoint_slices
 from gatereeve.compile.backends.address_grants import AddressGrantMatch, grant_of
 from gatereeve.compile.backends.addresses import Server
-from gatereeve.compile.backends.endpoint_slices import SERVICE_LABEL
 from gatereeve.compile.backends.unlocated_servers import UnlocatedServer
 from gatereeve.core import addresses as ip
-from gatereeve.core.memo import Memo
 
 _API_SERVER = ("default", "kubernetes")
 
@@ -46,9 +43,9 @@ class Objection(NamedTuple):
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What one namespace may name by hand. Equal by identity: a memo key.
+    """What one namespace may name by hand.
 
     reserved: addresses of the API server. taken: servers that it names and that are another
     namespace's, with why.
@@ -90,26 +87,22 @@ class Rights:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owners:
     """Everything about addresses that documents of one World name by hand.
 
     taken: by namespace. held: servers of models that were named by hand with a grant:
-    (namespace, server) to the model. selecting: the HostGrants of a namespace.
+    (namespace, server) to the model.
     """
 
-    selecting: Callable[[str], tuple[HostGrantDoc, ...]]
     reserved: frozenset[str]
     taken: Mapping[str, tuple[tuple[Server, str], ...]]
     held: Mapping[tuple[str, Server], str]
-    memo: Memo
 
-    def rights(self, namespace: str) -> Rights:
-        """The same object as long as nothing about the namespace changed."""
-        grants, taken = self.selecting(namespace), self.taken.get(namespace, ())
-        key = ("owners.rights", namespace, grants, self.reserved, taken)
-        return self.memo.get(key, lambda: Rights(namespace=namespace, grants=grants,
-                                                 reserved=self.reserved, taken=dict(taken)))  # fmt: skip
+    def rights(self, namespace: str, grants: tuple[HostGrantDoc, ...]) -> Rights:
+        """What a namespace may name by hand. grants: the HostGrants that select it."""
+        taken = dict(self.taken.get(namespace, ()))
+        return Rights(namespace=namespace, grants=grants, reserved=self.reserved, taken=taken)
 
 
 def _single(text: str) -> str:
@@ -117,16 +110,16 @@ def _single(text: str) -> str:
     return f'"{text}/128"' if address is not None and address.version == 6 else f"{text}/32"
 
 
-class _Slice(NamedTuple):
+class SliceAddresses(NamedTuple):
     """What one slice says: servers by hand (text and port), and addresses of pods."""
 
     by_hand: tuple[tuple[str, int], ...]
     pods: tuple[str, ...]
 
 
-def _read(doc: EndpointSliceDoc, service: ServiceDoc | None) -> _Slice:
+def read_slice(doc: EndpointSliceDoc, service: ServiceDoc | None) -> SliceAddresses:
     if doc.spec.address_type == "FQDN":
-        return _Slice((), ())
+        return SliceAddresses((), ())
     produced = endpoint_slices.is_produced(doc, service)
     ports = endpoint_slices.all_ports(service, doc)
     by_hand: list[tuple[str, int]] = []
@@ -136,20 +129,21 @@ def _read(doc: EndpointSliceDoc, service: ServiceDoc | None) -> _Slice:
             pods += (addresses.server(text, 0)[0] for text in endpoint.addresses)
         else:
             by_hand += ((text, port) for text in endpoint.addresses for port in ports)
-    return _Slice(tuple(by_hand), tuple(pods))
+    return SliceAddresses(tuple(by_hand), tuple(pods))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What ownership is read from. selecting: the HostGrants of a namespace.
 
-    services, slices, versions: of the World. strays: versions that may be meant for another
+    services, versions: of the World. slices: what EndpointSlices say, with the Service they belong to.
+    strays: versions that may be meant for another
     namespace, with it. unsure: namespaces in which it is not known where models' servers are, ""
     for all. unread_grants: whether a HostGrant cannot be read. at: the World's instant.
     """
 
     services: Mapping[Key, ServiceDoc]
-    slices: tuple[EndpointSliceDoc, ...]
+    slices: Iterable[tuple[Key, SliceAddresses]]
     versions: tuple[ModelVersionDoc, ...]
     strays: tuple[UnlocatedServer, ...]
     unsure: frozenset[str]
@@ -159,24 +153,19 @@ class Sources:
     at: datetime
 
 
-def index(sources: Sources, memo: Memo) -> Owners:
+def find_owners(sources: Sources) -> Owners:
     """One pass over everything that has addresses."""
     work = _Work(sources)
-    for doc in sources.slices:
-        key = (doc.ref.namespace, doc.meta.labels.get(SERVICE_LABEL, ""))
-        service = sources.services.get(key)
-        found = memo.get(("owners.slice", doc, service), partial(_read, doc, service))
+    for key, found in sources.slices:
         work.add_slice(key, found)
     reserved = frozenset(work.reserved())
-    work.add_claims(reserved, memo)
+    work.add_claims(reserved)
     taken = {namespace: tuple(sorted(found)) for namespace, found in work.taken().items()}
     lost = {(namespace, server) for namespace, found in taken.items() for server, _ in found}
     return Owners(
-        selecting=sources.selecting,
         reserved=reserved,
         taken=taken,
         held={key: model for key, model in sorted(work.models.items()) if key not in lost},
-        memo=memo,
     )
 
 
@@ -195,7 +184,7 @@ class _Work:
         self._reserved: frozenset[str] = frozenset()
         self.models: dict[tuple[str, Server], str] = {}
 
-    def add_slice(self, key: Key, found: _Slice) -> None:
+    def add_slice(self, key: Key, found: SliceAddresses) -> None:
         """key: namespace and Service."""
         for address in found.pods:
             self._pods[address].add(key[0])
@@ -211,12 +200,11 @@ class _Work:
         for text, _ in self._by_hand.get(_API_SERVER, ()):
             yield text
 
-    def add_claims(self, reserved: frozenset[str], memo: Memo) -> None:
+    def add_claims(self, reserved: frozenset[str]) -> None:
         """Note who names what with a grant, and which of it is a model's."""
         self._reserved = reserved
         for namespace, text, port, model in self._named():
-            read = (self._sources.selecting(namespace), reserved, text, port)
-            granted = memo.get(("owners.granted", *read), partial(grant_of, *read))
+            granted = grant_of(self._sources.selecting(namespace), reserved, text, port)
             server = addresses.server(text, port)
             if granted is None:
                 self._ungranted[server].add(namespace)

@@ -16,11 +16,9 @@ from gatereeve.compile.backends import endpoint_slices as slice_facts
 from gatereeve.compile.backends.addresses import Server
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAddresses:
-    """Equal by identity: a memo key.
-
-    servers: (namespace, server). whole: (namespace, address), on every port. node_ports:
+    """servers: (namespace, server). whole: (namespace, address), on every port. node_ports:
     (namespace, port), at any address named by hand. pods: addresses of pods, for every namespace.
     """
 

@@ -5,19 +5,14 @@ Gateway API ReferenceGrant. Checked for every kind of reference: Services, Model
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from gatereeve.api.world import ReferenceGrantDoc, World
-from gatereeve.core.memo import Memo
+from gatereeve.api.world import ReferenceGrantDoc
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReferenceGrants:
-    """ReferenceGrants by the namespace whose objects they open. Equal by identity: a memo key."""
-
-    by_namespace: Mapping[str, tuple[ReferenceGrantDoc, ...]]
+ReferenceGrants: TypeAlias = Mapping[str, tuple[ReferenceGrantDoc, ...]]
+"""ReferenceGrants by the namespace whose objects they open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +28,6 @@ class Reference:
     to_name: str
 
 
-def index(world: World, memo: Memo) -> ReferenceGrants:
-    """All grants of a World; the same object as long as they are the same."""
-    docs = tuple(world.reference_grants.values())
-    return memo.get(("references.index", docs), lambda: _index(docs))
-
-
-def _index(docs: tuple[ReferenceGrantDoc, ...]) -> ReferenceGrants:
-    found: defaultdict[str, list[ReferenceGrantDoc]] = defaultdict(list)
-    for doc in sorted(docs, key=lambda d: d.ref):
-        found[doc.ref.namespace].append(doc)
-    return ReferenceGrants(by_namespace={name: tuple(grants) for name, grants in found.items()})
-
-
 def is_permitted(grants: ReferenceGrants, reference: Reference) -> bool:
     """Whether the reference stays in its namespace or a grant opens it."""
     r = reference
@@ -58,5 +40,5 @@ def is_permitted(grants: ReferenceGrants, reference: Reference) -> bool:
             (t.group, t.kind) == (r.to_group, r.to_kind) and t.name in (None, "", r.to_name)
             for t in doc.spec.to
         )
-        for doc in grants.by_namespace.get(r.to_namespace, ())
+        for doc in grants.get(r.to_namespace, ())
     )

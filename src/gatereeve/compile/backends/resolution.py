@@ -44,7 +44,6 @@ class UnresolvedBackend:
 
 
 ResolvedBackend: TypeAlias = ModelBackend | ServiceBackend | UnresolvedBackend
-"""Compares by the identity of plans and servers, so it can be part of a memo key."""
 
 
 def resolve(
@@ -54,7 +53,6 @@ def resolve(
     *,
     plans: ModelPolicies,
     found: services.ServiceIndex,
-    grants: reference_grants.ReferenceGrants,
 ) -> ResolvedBackend:
     """What `backend` of `doc` is. Never raises; what cannot be served is `UnresolvedBackend`.
 
@@ -64,7 +62,7 @@ def resolve(
     if backend.problem is not None:
         return UnresolvedBackend(problem=backend.problem, governed=backend.kind == "Model")
     if backend.namespace != doc.ref.namespace and not reference_grants.is_permitted(
-        grants,
+        found.grants,
         reference_grants.Reference(
             from_group=doc.ref.group,
             from_kind=doc.ref.kind,
@@ -112,7 +110,7 @@ def _service(
     found: services.ServiceIndex,
 ) -> ResolvedBackend:
     key = (backend.namespace, backend.name)
-    versions = found.versions.behind.get(key)
+    versions = found.behind.get(key)
     if versions:
         models = sorted({version.spec.model for version in versions})
         if len(models) > 1:
@@ -148,12 +146,12 @@ def _service(
         allowed = host_grants.leave_for(given, doc.ref.namespace, key, labels)
         held = found.held.get(key)
         released = None if allowed is None else allowed.released
-        if held is not None and not held.is_released(released, found.at):
+        if held is not None and not found.is_released(held, released):
             return _was_governed(doc, backend, f"Service {key[0]}/{key[1]}", held)
         if allowed is None:
             return _not_granted(doc, backend, given)
         leave = allowed
-    servers = services.resolve(found, backend.namespace, backend.name, backend.port)
+    servers = found.resolve(backend.namespace, backend.name, backend.port)
     if isinstance(servers, Problem):
         return UnresolvedBackend(problem=servers, governed=False)
     return _past_models(doc, backend, servers, leave, found) or ServiceBackend(servers=servers)
@@ -168,7 +166,8 @@ def _past_models(
 ) -> UnresolvedBackend | None:
     """The refusal of a Service that reaches what stands, or stood, behind a model."""
     namespace = backend.namespace
-    hidden = found.versions.standing.of(namespace, servers.reaches, servers.by_hand)
+    versions = found.versions[""]
+    hidden = versions.standing.of(namespace, servers.reaches, servers.by_hand)
     if hidden is not None:
         (address, port), held = hidden
         return _nowhere(
@@ -178,11 +177,11 @@ def _past_models(
             governed=True,
         )
     for server in sorted(servers.reaches):
-        closed = found.versions.closed.of(namespace, (server,), servers.by_hand & {server})
+        closed = versions.closed.of(namespace, (server,), servers.by_hand & {server})
         if closed is None:
             continue
         held = closed[1]
-        if not found.is_released(namespace, held, server, leave.released):
+        if not found.is_server_released(namespace, held, server, leave.released):
             return _was_governed(doc, backend, f"{server[0]}:{server[1]}", held)
     return None
 

@@ -6,9 +6,8 @@ a document names by hand counts when its namespace has the right to (`owners`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, NamedTuple, TypeAlias
 
 from gatereeve.api import kube
@@ -19,15 +18,14 @@ from gatereeve.compile.backends.addresses import Server
 from gatereeve.compile.backends.endpoint_slices import SERVICE_LABEL
 from gatereeve.compile.report import Problem
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo
 from gatereeve.ir.clusters import Endpoint
 
 _HTTP2 = frozenset({"kubernetes.io/h2c", "h2c", "http2", "grpc"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """One port of one Service. Equal by identity, so it can be a memo key.
+    """One port of one Service.
 
     endpoints: sorted, usable. reaches: every address, usable or not; by_hand: those of them that no
     selector produced. findings: about the Service's own documents.
@@ -46,15 +44,11 @@ Slices: TypeAlias = Mapping[Key, tuple[EndpointSliceDoc, ...]]
 """EndpointSlices by the Service they belong to."""
 
 
-_Vetted: TypeAlias = tuple[tuple[Endpoint, ...], tuple[Finding, ...]]
+VettedEndpoints: TypeAlias = tuple[tuple[Endpoint, ...], tuple[Finding, ...]]
 
 
-def vetted(version: ModelVersionDoc, rights: Rights, memo: Memo) -> _Vetted:
+def vet_endpoints(version: ModelVersionDoc, rights: Rights) -> VettedEndpoints:
     """The usable servers of a version that names its own, sorted, and what is wrong with others."""
-    return memo.get(("services.vetted", version, rights), partial(_vetted, version, rights))
-
-
-def _vetted(version: ModelVersionDoc, rights: Rights) -> _Vetted:
     usable, findings = set(), []
     for number, endpoint in enumerate(version.spec.endpoints or ()):
         address = addresses.normal(endpoint.address)
@@ -87,35 +81,24 @@ def _refused(doc: ModelVersionDoc | EndpointSliceDoc, path: str, objection: Obje
 _ADDRESS_HINT = "give the address of a server; link-local, unspecified, multicast and metadata addresses are none"
 
 
-def lookup(
-    services: Mapping[Key, ServiceDoc],
-    slices_of: Slices,
-    rights: Rights,
-    memo: Memo,
+def resolve_port(
     key: Key,
     port: int | str | None,
+    service: ServiceDoc | None,
+    docs: tuple[EndpointSliceDoc, ...],
+    rights: Callable[[], Rights],
 ) -> Servers | Problem:
-    """As `services.resolve`. rights: of the Service's namespace."""
-    service = services.get(key)
+    """The servers of one port of a Service.
+
+    port: number or name of a port of the Service; None is allowed when it has only one. docs: its
+    EndpointSlices. rights: of the Service's namespace.
+    """
     if service is None:
         return Problem(
             code="backend-not-found",
             message=f"there is no Service {key[0]}/{key[1]}",
             hint="create the Service, or correct the name",
         )
-    its_slices = slices_of.get(key, ())
-    return memo.get(
-        ("services.resolve", service, its_slices, port, rights),
-        partial(_resolve, service, its_slices, port, rights),
-    )
-
-
-def _resolve(
-    service: ServiceDoc,
-    docs: tuple[EndpointSliceDoc, ...],
-    port: int | str | None,
-    rights: Rights,
-) -> Servers | Problem:
     if service.spec.type == "ExternalName":
         return Problem(
             code="external-name-refused",
@@ -135,7 +118,9 @@ def _resolve(
     for doc in docs:
         number = _slice_port(chosen, doc)
         if number is not None:
-            found += _addresses(doc, service, number, rights, findings, still_serving=still_serving)
+            found += _addresses(
+                doc, service, number, rights(), findings, still_serving=still_serving
+            )
     usable = {(one.address, one.server[1]) for one in found if one.address is not None}
     refused = next((one.objection for one in found if one.objection is not None), None)
     if not usable and refused is not None:

@@ -1,17 +1,15 @@
 """Services and EndpointSlices: which servers stand behind a name, and which of them are models'.
 
-Which of them are used is said in `servers`. This index also knows every address of every model
-version, so that a route to an ordinary Service that reaches one is found (P1, `standing`), and what
-stood behind models before.
+These tables also know every address of every model version, so that a route to an ordinary Service
+that reaches one is found (P1), and what stood behind models before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
 from typing import TypeVar
 
 from gatereeve.api.world import (
@@ -23,9 +21,16 @@ from gatereeve.api.world import (
     ServiceDoc,
     World,
 )
-from gatereeve.compile.backends import address_owners, addresses, unlocated_servers
+from gatereeve.compile.backends import addresses, unlocated_servers
 from gatereeve.compile.backends import endpoint_slices as slice_facts
-from gatereeve.compile.backends.address_owners import Owners
+from gatereeve.compile.backends.address_owners import (
+    Owners,
+    Rights,
+    SliceAddresses,
+    Sources,
+    find_owners,
+    read_slice,
+)
 from gatereeve.compile.backends.addresses import Server
 from gatereeve.compile.backends.endpoint_slices import SERVICE_LABEL
 from gatereeve.compile.backends.model_addresses import (
@@ -34,131 +39,294 @@ from gatereeve.compile.backends.model_addresses import (
     note_service,
     orphans,
 )
-from gatereeve.compile.backends.servers import Servers, Slices, lookup, vetted
-from gatereeve.compile.backends.shared_servers import Shared
+from gatereeve.compile.backends.reference_grants import ReferenceGrants
+from gatereeve.compile.backends.servers import (
+    Servers,
+    Slices,
+    VettedEndpoints,
+    resolve_port,
+    vet_endpoints,
+)
+from gatereeve.compile.backends.shared_servers import ModelPlace, Place, Shared, by_model
 from gatereeve.compile.governance.unreadable import ANYWHERE
 from gatereeve.compile.report import Problem
-from gatereeve.compile.routes import host_grants
+from gatereeve.compile.routes.host_grants import GrantTables
+from gatereeve.compile.world_tables import WorldTables, by_namespace, group_by
+from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo, Same
 from gatereeve.ir.clusters import Endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
-    """What the ModelVersions of a World say about servers. Equal by identity: a memo key.
+    """What the ModelVersions of a World say about servers.
 
-    behind: the versions that a Service stands behind. standing: all that reaches servers of models.
-    closed: all that reaches what stood behind models before. shared: servers of a namespace that
-    versions of several models give, with those versions by name; another namespace's are not its
-    own (`address_owners`). findings: about backends and endpoints of versions.
+    standing: all that reaches servers of models. closed: all that reaches what stood behind models
+    before. shared: servers of a namespace that versions of several models give, with those versions
+    by name; another namespace's are not its own (`address_owners`). findings: about backends and
+    endpoints of versions.
     """
 
-    behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
     standing: ModelAddresses
     closed: ModelAddresses
     shared: Shared
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceIndex:
-    """Everything about Services in one World.
+    """What a route looks up about Services.
 
-    held: Services that stood behind models before. hiding: namespaces in which it is not known where
-    a model's servers are, with why; "" stands for every namespace.
+    behind: the versions that a Service stands behind. rights: by namespace. versions: one row, "".
+    held: Services that stood behind models before. hiding: one row, "": namespaces in which it is not
+    known where a model's servers are, with why; ANYWHERE stands for every namespace. grants: of
+    references. is_past: whether a moment is over.
     """
 
     services: Mapping[Key, ServiceDoc]
     slices: Slices
-    versions: Versions
-    owners: Owners
+    behind: Mapping[Key, tuple[ModelVersionDoc, ...]]
+    rights: Mapping[str, Rights]
+    versions: Mapping[str, Versions]
     held: Mapping[Key, Held]
-    hiding: Mapping[str, str]
-    at: datetime
-    memo: Memo
-
-    def reads(self, key: Key) -> tuple[object, ...]:
-        """What `resolve` and the check for models read about one Service, as part of a memo key."""
-        return (
-            self.services.get(key),
-            self.slices.get(key, ()),
-            self.versions.behind.get(key),
-            self.owners.rights(key[0]),
-            self.held.get(key),
-            self.hiding_in(key[0]),
-        )
-
-    def behind(self, keys: tuple[Key, ...]) -> tuple[object, ...]:
-        """What `resolve` reads about several Services, as part of a memo key."""
-        return self.memo.get(
-            ("services.behind", self, Same(keys)),
-            lambda: (
-                *map(self.services.get, keys),
-                *map(self.slices.get, keys),
-                *(self.owners.rights(namespace) for namespace in sorted({k[0] for k in keys})),
-            ),
-        )
+    hiding: Mapping[str, Mapping[str, str]]
+    grants: ReferenceGrants
+    is_past: Callable[[datetime], bool]
 
     def hiding_in(self, namespace: str) -> str | None:
         """Why any Service of the namespace may lead to a model, if so: the beginning of a sentence
         that goes on with the Service."""
-        return self.hiding.get(namespace) or self.hiding.get(ANYWHERE)
+        hiding = self.hiding[""]
+        return hiding.get(namespace) or hiding.get(ANYWHERE)
 
-    def is_released(
+    def is_released(self, held: Held, released: datetime | None) -> bool:
+        """Whether a grant that says `released` opens what stood behind a model."""
+        return (
+            held.until is not None
+            and released is not None
+            and held.until <= released
+            and self.is_past(released)
+        )
+
+    def is_server_released(
         self, namespace: str, held: Held, server: Server, released: datetime | None
     ) -> bool:
         """Whether a server that stood behind a model may be reached by a route again.
 
         released: what the grant of the Service says.
         """
-        if held.is_released(released, self.at):
+        if self.is_released(held, released):
             return True
-        granted = self.owners.rights(namespace).granted(*server)
-        return granted is not None and held.is_released(granted.released, self.at)
+        granted = self.rights[namespace].granted(*server)
+        return granted is not None and self.is_released(held, granted.released)
+
+    def resolve(self, namespace: str, name: str, port: int | str | None) -> Servers | Problem:
+        """The servers of one port of a Service; see `servers.resolve_port`."""
+        key = (namespace, name)
+        return resolve_port(
+            key, port, self.services.get(key), self.slices.get(key, ()),
+            lambda: self.rights[namespace],
+        )  # fmt: skip
 
 
-def index(world: World, memo: Memo) -> ServiceIndex:
-    """One pass over Services, EndpointSlices and ModelVersions; none where a World shares them, its
-    grants and its memory with the one before."""
-    read = (
-        world.services, world.endpoint_slices, world.model_versions, world.host_grants,
-        world.namespaces, world.memory, world.models,
-    )  # fmt: skip
-    places = (world.ingresses, world.http_routes) if world.broken else ()
-    key = (
-        "services.index", *map(Same, (*read, *places)), world.broken, unlocated_servers.versions(world), _passed(world),
-    )  # fmt: skip
-    return memo.get(key, partial(_index, world, memo))
+class Backends(Stage):
+    """Tables of Services and what stands behind them.
 
-
-def remember(world: World, memo: Memo) -> Memory:
-    """The memory of `world`, brought up to date: what stands behind a model in it, and what did.
-
-    The same object as `world.memory` when nothing is new.
+    endpoints: the usable servers of each ModelVersion. shared: servers that models share, with the
+    versions behind them. shared_places: those of each model.
     """
-    found = index(world, memo)
-    services = {
-        key: Held(model=f"{key[0]}/{versions[0].spec.model}")
-        for key, versions in found.versions.behind.items()
-    }
-    servers = {
-        (namespace, *server): Held(model=model)
-        for (namespace, server), model in found.owners.held.items()
-    }
-    fresh = Memory(
-        services=_brought_up(world.memory.services, services, world.at),
-        servers=_brought_up(world.memory.servers, servers, world.at),
-    )
-    return world.memory if fresh == world.memory else fresh
+
+    def __init__(self, world: WorldTables, grants: GrantTables) -> None:
+        self._world = world
+        self._grants = grants
+        self.slices = Grouped(world.endpoint_slices, _service_of)
+        self._lone = Grouped(world.endpoint_slices, _lone)
+        self.behind = group_by(world.model_versions, _backend_of)
+        self.reference_grants = by_namespace(world.reference_grants)
+        self._read_slices = Derived(self._read_slice)
+        self._strays = Computed(lambda read: unlocated_servers.versions(world.read(read)))
+        self.hiding = Computed(self._find_hiding)
+        self.owners = Computed(self._find_owners)
+        self._namespaces = Source[str, bool]()
+        self.rights = Derived(self._rights)
+        self.held = Computed(self._find_held)
+        self._held_rows = Source[Key, Held]()
+        self.versions = Computed(self._find_versions)
+        self.shared = Source[Place, tuple[ModelVersionDoc, ...]]()
+        self.shared_places: Grouped[Key, ModelPlace] = Grouped(
+            self.versions, lambda versions: by_model(versions.shared)
+        )
+        self._remembered = Computed(self._remember)
+        self._vetted = Derived(self._vet)
+        self.endpoints = Derived(self._endpoints)
+
+    def update(self) -> None:
+        """Follow the World."""
+        world = self._world
+        for grouped in (self.slices, self._lone, self.behind, self.reference_grants):
+            grouped.update()
+        self._read_slices.update(world.endpoint_slices)
+        self._strays.update()
+        self.hiding.update()
+        self.owners.update()
+        if world.services.changed or world.model_versions.changed:
+            names = {
+                key[0] for table in (world.services, world.model_versions) for key in table.rows
+            }
+            self._namespaces.update(dict.fromkeys(names, True))
+        self.rights.update(self._namespaces)
+        self.held.update()
+        self._held_rows.update(self.held.value)
+        self.versions.update()
+        self.shared.update(self.versions.value.shared)
+        self.shared_places.update()
+        self._vetted.update(world.model_versions)
+        self.endpoints.update(world.model_versions)
+
+    def read(self, read: Reader) -> ServiceIndex:
+        """The tables through a reader."""
+        return ServiceIndex(
+            services=read.mapping(self._world.services),
+            slices=read.mapping(self.slices),
+            behind=read.mapping(self.behind),
+            rights=read.mapping(self.rights),
+            versions=read.mapping(self.versions),
+            held=read.mapping(self._held_rows),
+            hiding=read.mapping(self.hiding),
+            grants=read.mapping(self.reference_grants),
+            is_past=lambda moment: read.is_past(self._world.clock, moment),
+        )
+
+    def snapshot(self) -> ServiceIndex:
+        """The tables as they are now."""
+        at = self._world.at
+        return ServiceIndex(
+            services=self._world.services.snapshot(),
+            slices=self.slices.snapshot(),
+            behind=self.behind.snapshot(),
+            rights=self.rights.snapshot(),
+            versions=self.versions.snapshot(),
+            held=self._held_rows.snapshot(),
+            hiding=self.hiding.snapshot(),
+            grants=self.reference_grants.snapshot(),
+            is_past=lambda moment: moment <= at,
+        )
+
+    def remember(self) -> Memory:
+        """The memory of the World, brought up to date: what stands behind a model in it, and what did.
+
+        The same object as the World's when nothing is new.
+        """
+        self._remembered.update()
+        return self._remembered.value
+
+    def _remember(self, read: Reader) -> Memory:
+        memory, at = read.value(self._world.memory), self._world.at
+        services = {
+            key: Held(model=f"{key[0]}/{versions[0].spec.model}")
+            for key, versions in read.all(self.behind).items()
+        }
+        servers = {
+            (namespace, *server): Held(model=model)
+            for (namespace, server), model in read.value(self.owners).held.items()
+        }
+        fresh = Memory(
+            services=_bring_up(memory.services, services, at),
+            servers=_bring_up(memory.servers, servers, at),
+        )
+        return memory if fresh == memory else fresh
+
+    def _read_slice(self, key: Key, read: Reader) -> tuple[Key, SliceAddresses]:
+        doc = read.row(self._world.endpoint_slices, key)
+        its = (doc.ref.namespace, doc.meta.labels.get(SERVICE_LABEL, ""))
+        return its, read_slice(doc, read.get(self._world.services, its))
+
+    def _find_hiding(self, read: Reader) -> Mapping[str, str]:
+        return unlocated_servers.namespaces_with_unlocated_servers(
+            self._world.read(read), read.mapping(self.slices)
+        )
+
+    def _find_owners(self, read: Reader) -> Owners:
+        world = self._world.read(read)
+        granted = read.mapping(self._grants.selecting)
+        self._world.pass_moments(read, _released(world))
+        return find_owners(
+            Sources(
+                services=world.services,
+                slices=(found for _, found in sorted(read.all(self._read_slices).items())),
+                versions=tuple(world.model_versions.values()),
+                strays=read.value(self._strays),
+                unsure=unlocated_servers.namespaces(world, read.value(self.hiding)),
+                unread_grants=any(one.ref.kind in ("HostGrant", "") for one in world.broken),
+                selecting=lambda namespace: granted.get(namespace, ()),
+                memory=world.memory,
+                at=world.at,
+            )
+        )
+
+    def _rights(self, namespace: str, read: Reader) -> Rights:
+        owners = read.value(self.owners)
+        return owners.rights(namespace, read.get(self._grants.selecting, namespace) or ())
+
+    def _find_held(self, read: Reader) -> Mapping[Key, Held]:
+        services = read.value(self._world.memory).services
+        if not services:
+            return {}
+        behind = read.all(self.behind)
+        return {key: held for key, held in services.items() if key not in behind}
+
+    def _find_versions(self, read: Reader) -> Versions:
+        work = _Versions(
+            services=read.mapping(self._world.services),
+            slices=read.mapping(self.slices),
+            lone=read.get(self._lone, "") or (),
+            held=read.value(self.held),
+            memory=read.value(self._world.memory),
+            rights=read.mapping(self.rights),
+        )
+        docs = tuple(read.all(self._world.model_versions).values())
+        return work.versions(docs, read.value(self._strays))
+
+    def _vet(self, key: Key, read: Reader) -> VettedEndpoints:
+        version = read.row(self._world.model_versions, key)
+        if version.spec.backend is not None:
+            return (), ()
+        return vet_endpoints(version, read.row(self.rights, key[0]))
+
+    def _endpoints(self, key: Key, read: Reader) -> tuple[Endpoint, ...]:
+        backend = read.row(self._world.model_versions, key).spec.backend
+        if backend is None:
+            return read.row(self._vetted, key)[0]
+        servers = self.read(read).resolve(key[0], backend.service, backend.port)
+        return () if isinstance(servers, Problem) else servers.endpoints
+
+
+def _service_of(doc: EndpointSliceDoc) -> list[tuple[Key, EndpointSliceDoc]]:
+    name = doc.meta.labels.get(SERVICE_LABEL)
+    return [((doc.ref.namespace, name), doc)] if name else []
+
+
+def _lone(doc: EndpointSliceDoc) -> list[tuple[str, EndpointSliceDoc]]:
+    return [] if doc.meta.labels.get(SERVICE_LABEL) else [("", doc)]
+
+
+def _backend_of(version: ModelVersionDoc) -> Key | None:
+    backend = version.spec.backend
+    return None if backend is None else (version.ref.namespace, backend.service)
+
+
+def _released(world: World) -> Iterator[datetime | None]:
+    """The moments of release that HostGrants say."""
+    if not world.memory.services and not world.memory.servers:
+        return
+    for doc in world.host_grants.values():
+        yield from (one.released for one in doc.spec.addresses)
 
 
 _K = TypeVar("_K")
 
 
-def _brought_up(
-    before: Mapping[_K, Held], now: Mapping[_K, Held], at: datetime
-) -> Mapping[_K, Held]:
+def _bring_up(before: Mapping[_K, Held], now: Mapping[_K, Held], at: datetime) -> Mapping[_K, Held]:
     gone = {
         key: held if held.until is not None else Held(model=held.model, until=at)
         for key, held in before.items()
@@ -167,116 +335,23 @@ def _brought_up(
     return {**gone, **now}
 
 
-def _passed(world: World) -> tuple[datetime, ...]:
-    """The moments of release that are past: they change what is closed."""
-    if not world.memory.services and not world.memory.servers:
-        return ()
-    said = {
-        one.released
-        for doc in world.host_grants.values()
-        for one in (doc.spec.backends.services if doc.spec.backends else ())
-    }
-    said |= {one.released for doc in world.host_grants.values() for one in doc.spec.addresses}
-    return tuple(sorted(moment for moment in said if moment is not None and moment <= world.at))
-
-
-def _index(world: World, whole: Memo) -> ServiceIndex:
-    memo = whole.part("services.index")
-    docs = tuple(world.endpoint_slices.values())
-    slices, lone = memo.get(("services.slices", docs), lambda: _slices(docs))
-    versions = tuple(world.model_versions.values())
-    grants = host_grants.index(world, whole)
-    strays, hiding = (
-        unlocated_servers.versions(world),
-        unlocated_servers.namespaces_with_unlocated_servers(world, slices),
-    )
-    selecting = cache(
-        lambda name: host_grants.selecting(grants, name, world.namespaces.get(("", name)))
-    )
-    found = address_owners.index(
-        address_owners.Sources(
-            services=world.services,
-            slices=docs,
-            versions=versions,
-            strays=strays,
-            unsure=unlocated_servers.namespaces(world, hiding),
-            unread_grants=any(one.ref.kind in ("HostGrant", "") for one in world.broken),
-            selecting=selecting,
-            memory=world.memory,
-            at=world.at,
-        ),
-        memo,
-    )
-    keys = memo.get(("services.keys", versions), partial(_keys, versions))
-    named = set(keys)
-    held = {key: one for key, one in world.memory.services.items() if key not in named}
-    read = (*map(world.services.get, keys), *map(slices.get, keys))
-    again = (*map(world.services.get, held), *map(slices.get, held))
-    rights = tuple(found.rights(name) for name in sorted({v.ref.namespace for v in versions}))
-    key = ("services.versions", versions, read, again, lone, rights, Same(world.memory), strays)
-    return ServiceIndex(
-        services=world.services,
-        slices=slices,
-        versions=memo.get(
-            key,
-            lambda: _Versions(world, slices, lone, held, found, memo).versions(versions, strays),
-        ),
-        owners=found,
-        held=held,
-        hiding=hiding,
-        at=world.at,
-        memo=whole,
-    )
-
-
-def _keys(versions: tuple[ModelVersionDoc, ...]) -> tuple[Key, ...]:
-    """The Services that versions name, one for each version that names one."""
-    return tuple(
-        (version.ref.namespace, version.spec.backend.service)
-        for version in versions
-        if version.spec.backend is not None
-    )
-
-
-def _slices(docs: tuple[EndpointSliceDoc, ...]) -> tuple[Slices, tuple[EndpointSliceDoc, ...]]:
-    """Slices by Service, and those that name none."""
-    found: defaultdict[Key, list[EndpointSliceDoc]] = defaultdict(list)
-    lone = []
-    for doc in sorted(docs, key=lambda d: d.ref):
-        name = doc.meta.labels.get(SERVICE_LABEL)
-        if name:
-            found[doc.ref.namespace, name].append(doc)
-        else:
-            lone.append(doc)
-    return {key: tuple(slices) for key, slices in found.items()}, tuple(lone)
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Versions:
     """The work on all ModelVersions of one World."""
 
-    def __init__(
-        self,
-        world: World,
-        slices: Slices,
-        lone: tuple[EndpointSliceDoc, ...],
-        held: Mapping[Key, Held],
-        found: Owners,
-        memo: Memo,
-    ) -> None:
-        self._services = world.services
-        self._memory = world.memory
-        self._slices = slices
-        self._lone = lone
-        self._held = held
-        self._owners = found
-        self._memo = memo
+    services: Mapping[Key, ServiceDoc]
+    slices: Slices
+    lone: tuple[EndpointSliceDoc, ...]
+    held: Mapping[Key, Held]
+    memory: Memory
+    rights: Mapping[str, Rights]
 
     def versions(
         self,
         docs: tuple[ModelVersionDoc, ...],
         strays: tuple[unlocated_servers.UnlocatedServer, ...],
     ) -> Versions:
-        behind: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
+        named = set(self.held)
         standing = ModelAddresses()
         findings: list[Finding] = []
         given: defaultdict[tuple[str, Server], list[ModelVersionDoc]] = defaultdict(list)
@@ -286,17 +361,15 @@ class _Versions:
                 given[namespace, server].append(version)
             held = Held(model=f"{namespace}/{version.spec.model}")
             if version.spec.backend is not None:
-                behind[namespace, version.spec.backend.service].append(version)
+                named.add((namespace, version.spec.backend.service))
                 self._note(standing, (namespace, version.spec.backend.service), held)
             self._note_endpoints(standing, version, namespace)
             findings += self._findings(version)
         for version, namespace in strays:
             self._note_stray(standing, version, namespace)
-        named = set(behind)
-        for doc in orphans(self._services, self._slices, self._lone, named | self._held.keys()):
+        for doc in orphans(self.services, self.slices, self.lone, named):
             note_orphan(standing, doc)
         return Versions(
-            behind={key: tuple(versions) for key, versions in behind.items()},
             standing=standing,
             closed=self._closed(standing),
             shared={
@@ -315,9 +388,8 @@ class _Versions:
                 addresses.server(one.address, one.port) for one in version.spec.endpoints or ()
             )
         key = (version.ref.namespace, backend.service)
-        service, slices = self._services.get(key), self._slices.get(key, ())
-        make = partial(slice_facts.all_servers, service, slices)
-        return self._memo.get(("services.given", service, slices), make)
+        service, slices = self.services.get(key), self.slices.get(key, ())
+        return slice_facts.all_servers(service, slices)
 
     def _note_stray(
         self, standing: ModelAddresses, version: ModelVersionDoc, namespace: str
@@ -337,14 +409,14 @@ class _Versions:
             standing.servers.setdefault((namespace, server), held)
 
     def _note(self, standing: ModelAddresses, key: Key, held: Held) -> None:
-        note_service(standing, key[0], self._services.get(key), self._slices.get(key, ()), held)
+        note_service(standing, key[0], self.services.get(key), self.slices.get(key, ()), held)
 
     def _closed(self, standing: ModelAddresses) -> ModelAddresses:
         """What stood behind models before and does not now."""
         closed = ModelAddresses()
-        for key, held in self._held.items():
+        for key, held in self.held.items():
             self._note(closed, key, held)
-        for (namespace, address, port), held in self._memory.servers.items():
+        for (namespace, address, port), held in self.memory.servers.items():
             if (namespace, (address, port)) not in standing.servers:
                 closed.servers.setdefault((namespace, (address, port)), held)
         return closed
@@ -352,11 +424,13 @@ class _Versions:
     def _findings(self, version: ModelVersionDoc) -> tuple[Finding, ...]:
         """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
         backend, namespace = version.spec.backend, version.ref.namespace
-        rights = self._owners.rights(namespace)
+        rights = self.rights[namespace]
         if backend is None:
-            return vetted(version, rights, self._memo)[1]
+            return vet_endpoints(version, rights)[1]
         key = (namespace, backend.service)
-        servers = lookup(self._services, self._slices, rights, self._memo, key, backend.port)
+        servers = resolve_port(
+            key, backend.port, self.services.get(key), self.slices.get(key, ()), lambda: rights
+        )
         if not isinstance(servers, Problem):
             return tuple(f for f in servers.findings if f.code != "no-endpoints")
         path = "spec.backend"
@@ -369,25 +443,3 @@ class _Versions:
                 where=version.where(path),
             ),
         )
-
-
-def version_endpoints(found: ServiceIndex, version: ModelVersionDoc) -> tuple[Endpoint, ...]:
-    """The usable servers of a version, sorted; the same tuple as long as nothing changed."""
-    backend = version.spec.backend
-    if backend is None:
-        rights = found.owners.rights(version.ref.namespace)
-        return vetted(version, rights, found.memo)[0]
-    servers = resolve(found, version.ref.namespace, backend.service, backend.port)
-    return () if isinstance(servers, Problem) else servers.endpoints
-
-
-def resolve(
-    found: ServiceIndex, namespace: str, name: str, port: int | str | None
-) -> Servers | Problem:
-    """The servers of one port of a Service.
-
-    port: number or name of a port of the Service; None is allowed when it has only one.
-    The same object as long as the Service and its slices are the same.
-    """
-    rights = found.owners.rights(namespace)
-    return lookup(found.services, found.slices, rights, found.memo, (namespace, name), port)

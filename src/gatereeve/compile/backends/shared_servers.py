@@ -9,49 +9,104 @@ Models of other protocols are told apart by the path, which has one meaning (`co
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from gatereeve.api.world import Key, ModelVersionDoc
 from gatereeve.compile.backends import addresses
-from gatereeve.compile.digests import combine
+from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.governance.model_policy import ModelPolicy
 from gatereeve.compile.report import finding
+from gatereeve.core.derived import Derived, Reader, Stage, Table
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
-from gatereeve.core.refs import PolicyHash
+from gatereeve.core.refs import PolicyHash, Ref
 from gatereeve.ir.access import Rule
 
 Shared = Mapping[tuple[str, addresses.Server], tuple[ModelVersionDoc, ...]]
 """Servers, by namespace, behind which versions of several models stand, ready or not, with those versions."""
 
 
-def separate(
-    plans: Mapping[Key, ModelPolicy], shared: Shared, memo: Memo
-) -> dict[Key, ModelPolicy]:
-    """The plans, where models that share a server with unequal policies refuse every request.
+Place: TypeAlias = tuple[str, addresses.Server]
+"""A server of a namespace."""
+
+
+class ModelPlace(NamedTuple):
+    """A server that a model shares, and those of its versions that stand behind it."""
+
+    place: Place
+    versions: tuple[ModelVersionDoc, ...]
+
+
+def by_model(shared: Shared) -> Iterator[tuple[Key, ModelPlace]]:
+    """Each shared server, once for each of its models."""
+    for place, versions in shared.items():
+        of_model: defaultdict[Key, list[ModelVersionDoc]] = defaultdict(list)
+        for version in versions:
+            of_model[_model(version)].append(version)
+        for key, its_versions in of_model.items():
+            yield key, ModelPlace(place, tuple(its_versions))
+
+
+class SeparatedPolicies(Stage):
+    """The policies of one gate, where models that share a server with unequal policies refuse every
+    request. Findings in the rows: shared-server.
 
     A model that has versions there and no readable Model document has no policy that could be equal.
-    Findings: shared-server, of each such model.
     """
-    others: defaultdict[Key, set[tuple[str, str]]] = defaultdict(set)
-    for (_, (address, port)), versions in shared.items():
-        standing = [(plans[key], v) for v in versions if (key := _model(v)) in plans]
-        if all(plan.protocol != "openai" for plan, _ in standing):
-            continue
-        policies = {_policy(plan, version) for plan, version in standing}
-        if len(policies) == 1 and len(standing) == len(versions):
-            continue
-        names = sorted({"/".join(_model(version)) for version in versions})
-        for plan, _ in standing:
-            rest = ", ".join(name for name in names if name != plan.doc.ref.short)
-            others[plan.key].add((f"{address}:{port}", rest))
-    found = dict(plans)
-    for key, reasons in others.items():
-        plan, (place, rest) = plans[key], min(reasons)
-        found[key] = memo.get(("sharing", plan, place, rest), partial(_refused, plan, place, rest))
-    return found
+
+    def __init__(
+        self,
+        policies: Table[Key, ModelPolicy],
+        shared: Table[Place, tuple[ModelVersionDoc, ...]],
+        places: Table[Key, tuple[ModelPlace, ...]],
+    ) -> None:
+        self._evaluated = policies
+        self._shared = shared
+        self._places = places
+        self._terms = Derived(self._make_terms)
+        self._unequal = Derived(self._compare)
+        self.policies = Derived(self._separate)
+
+    def update(self) -> None:
+        """Follow the policies."""
+        self._terms.update(self._places.rows.keys() & self._evaluated.rows.keys())
+        self._unequal.update(self._shared)
+        self.policies.update(self._evaluated)
+
+    def _make_terms(self, key: Key, read: Reader) -> Mapping[Ref, str]:
+        """By ModelVersion, a digest of everything that must be equal."""
+        policy = read.row(self._evaluated, key)
+        versions = (v for _, its in read.get(self._places, key) or () for v in its)
+        return {
+            version.ref: value_hash(_policy(policy, version)) for version in dict.fromkeys(versions)
+        }
+
+    def _compare(self, place: Place, read: Reader) -> tuple[str, ...]:
+        """The models of a server whose policies differ, by name; none when they are equal."""
+        versions = read.row(self._shared, place)
+        keys = dict.fromkeys(map(_model, versions))
+        policies = {key: read.get(self._evaluated, key) for key in keys}
+        if all(one is None or one.protocol != "openai" for one in policies.values()):
+            return ()
+        terms = {
+            rows[version.ref]
+            for version in versions
+            if (rows := read.get(self._terms, _model(version))) is not None
+        }
+        if len(terms) == 1 and None not in policies.values():
+            return ()
+        return tuple(sorted("/".join(key) for key in keys))
+
+    def _separate(self, key: Key, read: Reader) -> ModelPolicy:
+        policy = read.row(self._evaluated, key)
+        reasons = [
+            (f"{address}:{port}", ", ".join(name for name in names if name != policy.doc.ref.short))
+            for place, _ in read.get(self._places, key) or ()
+            for _, (address, port) in [place]
+            if (names := read.get(self._unequal, place))
+        ]
+        return _refused(policy, *min(reasons)) if reasons else policy
 
 
 def _model(version: ModelVersionDoc) -> Key:

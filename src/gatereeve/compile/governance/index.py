@@ -1,305 +1,165 @@
-"""Documents of governance by the model they speak of, in shards that keep their identity.
-
-A World has one mapping per kind; a model's plan reads a few documents of each. `index_governance` sorts them
-by model, kind by kind, and cuts each kind into the same fixed number of shards. A shard of one kind
-is the same object as long as its documents are, so one changed document costs the sorting of its
-kind and one shard, whatever the number of models.
-"""
+"""Documents of governance by the model that they name, and what of them names nothing."""
 
 from __future__ import annotations
 
-import zlib
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 from gatereeve.api.world import (
     AccessPolicyDoc,
     ApprovalDoc,
     Doc,
     Key,
-    ModelDoc,
-    ModelVersionDoc,
-    RolloutDoc,
-    World,
 )
 from gatereeve.compile.governance.access import policies_for
-from gatereeve.compile.governance.unreadable import Unreadable, find_unreadable
+from gatereeve.compile.governance.people import People, gather_people
+from gatereeve.compile.governance.unreadable import Unreadable, UnreadableModels, find_unreadable
 from gatereeve.compile.report import finding
+from gatereeve.compile.world_tables import WorldTables, by_namespace, group_by
+from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Stage
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
-
-SHARDS = 128
-_AT_ONCE = 64
-
-D_co = TypeVar("D_co", bound=Doc[object], covariant=True)
-_D = TypeVar("_D", bound=Doc[object])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part(Generic[D_co]):
-    """One kind's documents in one shard, by model, in key order. Equal by identity: a memo key."""
+class Check(NamedTuple):
+    """What one document names that does not exist. names_nothing: its author meant something else.
 
-    docs: Mapping[Key, tuple[D_co, ...]]
-
-    def of(self, model: Key) -> tuple[D_co, ...]:
-        return self.docs.get(model, ())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sorted(Generic[D_co]):
-    """One kind. parts: by shard number. astray: documents that name something which does not exist.
-    findings: about those."""
-
-    parts: tuple[Part[D_co], ...]
-    astray: tuple[D_co, ...]
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BySelector:
-    """Policies with a selector, by namespace: only they must be held against every model."""
-
-    docs: Mapping[str, tuple[AccessPolicyDoc, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """The documents of some models. Equal, and hashed, by the identity of its parts: a memo key.
-
-    naming: policies that name a model.
+    models: those that it names or selects.
     """
 
-    models: Part[ModelDoc]
-    versions: Part[ModelVersionDoc]
-    approvals: Part[ApprovalDoc]
-    naming: Part[AccessPolicyDoc]
-    rollouts: Part[RolloutDoc]
-    selecting: BySelector
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GovernanceIndex:
-    """Documents of governance by the model they speak of, and what of them cannot be read."""
-
-    shards: tuple[Shard, ...]
-    doubts: Unreadable
+    doc: Doc[object]
     findings: tuple[Finding, ...]
+    names_nothing: bool
+    models: tuple[str, ...] = ()
 
 
-def index_governance(world: World, memo: Memo | None = None) -> GovernanceIndex:
-    """The documents of governance, sorted; kinds that did not change are taken from the memo.
+class UnreadableAbout(NamedTuple):
+    """Why a document that cannot be read may concern a Model, and may be one more version of it."""
 
-    approvals are keyed by (namespace, model) through the version they name.
-    Findings: model-not-found, version-not-found and policy-matches-nothing for documents that
-    speak of nothing.
+    model: str | None
+    versions: str | None
+
+
+class GovernanceIndex(Stage):
+    """Tables of governance that hold for every gate.
+
+    versions, policies, rollouts: by model. approvals: by ModelVersion. selecting: policies with a
+    selector, by namespace. Findings: model-not-found, version-not-found, policy-matches-nothing.
     """
-    memo = memo or Memo()
-    models = tuple(world.models.values())
-    versions = tuple(world.model_versions.values())
-    policies = tuple(world.access_policies.values())
-    approvals = tuple(world.approvals.values())
-    rollouts = tuple(world.rollouts.values())
-    by_model = memo.get(("gather.models", models), partial(_models, models, memo))
-    known = memo.get(("gather.known", by_model), partial(_known, by_model))
-    selectors = tuple(policy for policy in policies if policy.spec.models is None)
-    selecting = memo.get(("gather.selecting", selectors), partial(_selecting, selectors))
-    of_versions = memo.get(
-        ("gather.versions", versions, known), partial(_versions, versions, known, memo)
-    )
-    of_approvals = memo.get(
-        ("gather.approvals", approvals, versions, known),
-        partial(_approvals, approvals, versions, known, memo),
-    )
-    of_policies = memo.get(
-        ("gather.naming", policies, known), partial(_naming, policies, known, memo)
-    )
-    of_rollouts = memo.get(
-        ("gather.rollouts", rollouts, known), partial(_rollouts, rollouts, known, memo)
-    )
-    idle = memo.get(("gather.idle", selecting, models), partial(_idle, selecting, models))
-    doubt = find_unreadable(
-        world,
-        (*of_policies.astray, *idle),
-        (doc for doc in of_approvals.astray if doc.spec.decision == "reject"),
-    )
-    doubts = memo.get(("gather.doubts", doubt.models, doubt.versions, doubt.more), doubt.doubts)
-    return GovernanceIndex(
-        shards=tuple(
-            Shard(
-                models=by_model.parts[number],
-                versions=of_versions.parts[number],
-                approvals=of_approvals.parts[number],
-                naming=of_policies.parts[number],
-                rollouts=of_rollouts.parts[number],
-                selecting=selecting,
-            )
-            for number in range(SHARDS)
-        ),
-        doubts=doubts,
-        findings=(
-            *of_versions.findings,
-            *of_approvals.findings,
-            *of_policies.findings,
-            *of_rollouts.findings,
-            *map(_selects_nothing, idle),
-            *doubt.findings,
-        ),
-    )
 
+    def __init__(self, world: WorldTables) -> None:
+        self._world = world
+        self.versions = group_by(world.model_versions, lambda v: (v.ref.namespace, v.spec.model))
+        self.approvals = group_by(world.approvals, lambda a: (a.ref.namespace, a.spec.subject.name))
+        self.rollouts = group_by(world.rollouts, lambda r: (r.ref.namespace, r.spec.model))
+        self.policies: Grouped[Key, AccessPolicyDoc] = Grouped(world.access_policies, _named)
+        self.selecting: Grouped[str, AccessPolicyDoc] = Grouped(world.access_policies, _selecting)
+        self.models_in = by_namespace(world.models)
+        self.checked_versions = Derived(self._check_version)
+        self.checked_approvals = Derived(self._check_approval)
+        self.checked_policies = Derived(self._check_policy)
+        self.checked_rollouts = Derived(self._check_rollout)
+        self._stray_policies = Grouped(self.checked_policies, _strays)
+        self._stray_approvals = Grouped(self.checked_approvals, _strays)
+        self.unreadable = Computed(self._find_unreadable)
+        self.unreadable_about = Derived(self._about_model)
+        self.unreadable_versions = Derived(self._about_version)
+        self.people: Computed[People] = Computed(lambda read: gather_people(world.read(read)))
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Known:
-    """The models that exist: the number of each one's shard. Equal by identity."""
+    def update(self) -> None:
+        """Follow the World."""
+        world = self._world
+        for grouped in (
+            self.versions, self.approvals, self.rollouts, self.policies, self.selecting,
+            self.models_in,
+        ):  # fmt: skip
+            grouped.update()
+        self.checked_versions.update(world.model_versions)
+        self.checked_approvals.update(world.approvals)
+        self.checked_policies.update(world.access_policies)
+        self.checked_rollouts.update(world.rollouts)
+        self._stray_policies.update()
+        self._stray_approvals.update()
+        self.unreadable.update()
+        self.unreadable_about.update(world.models)
+        self.unreadable_versions.update(world.model_versions)
+        self.people.update()
 
-    numbers: Mapping[Key, int]
+    def _check_version(self, key: Key, read: Reader) -> Check:
+        doc = read.row(self._world.model_versions, key)
+        return self._check(read, doc, [("spec.model", doc.spec.model)])
 
+    def _check_rollout(self, key: Key, read: Reader) -> Check:
+        doc = read.row(self._world.rollouts, key)
+        return self._check(read, doc, [("spec.model", doc.spec.model)])
 
-def _known(models: Sorted[ModelDoc]) -> _Known:
-    return _Known(
-        numbers={key: number for number, part in enumerate(models.parts) for key in part.docs}
-    )
+    def _check_approval(self, key: Key, read: Reader) -> Check:
+        doc = read.row(self._world.approvals, key)
+        subject = (doc.ref.namespace, doc.spec.subject.name)
+        if read.get(self._world.model_versions, subject) is not None:
+            return Check(doc, (), names_nothing=False)
+        problem = finding(
+            doc, "version-not-found", "spec.subject.name",
+            f"there is no ModelVersion {subject[0]}/{subject[1]}",
+            "an approval stands in the namespace of the version it names",
+        )  # fmt: skip
+        return Check(doc, (problem,), names_nothing=doc.spec.decision == "reject")
 
+    def _check_policy(self, key: Key, read: Reader) -> Check:
+        doc = read.row(self._world.access_policies, key)
+        if doc.spec.models is not None:
+            names = [(f"spec.models[{n}]", name) for n, name in enumerate(doc.spec.models)]
+            return self._check(read, doc, names)
+        models = read.get(self.models_in, doc.ref.namespace) or ()
+        selected = tuple(model.ref.name for model in models if policies_for(model, (doc,)))
+        if selected:
+            return Check(doc, (), names_nothing=False, models=selected)
+        problem = finding(
+            doc, "policy-matches-nothing", "spec.selector",
+            f"the selector matches no Model in namespace {doc.ref.namespace}",
+            "label a Model so, or correct the selector; until then the policy says nothing",
+        )  # fmt: skip
+        return Check(doc, (problem,), names_nothing=True)
 
-class _Sorter(Generic[_D]):
-    """Documents of one kind on their way into shards. Those of models that do not exist stay out."""
+    def _check(self, read: Reader, doc: Doc[object], named: Iterable[tuple[str, str]]) -> Check:
+        """Whether the Models that a document names exist. named: paths and names."""
+        findings, models = [], []
+        for path, name in named:
+            if read.get(self._world.models, (doc.ref.namespace, name)) is not None:
+                models.append(name)
+                continue
+            findings.append(
+                finding(doc, "model-not-found", path, f"there is no Model {doc.ref.namespace}/{name}",
+                        "create the Model in the same namespace, or correct the name")
+            )  # fmt: skip
+        return Check(doc, tuple(findings), names_nothing=bool(findings), models=tuple(models))
 
-    def __init__(self, known: _Known) -> None:
-        self.findings: list[Finding] = []
-        self.astray: list[_D] = []
-        self._numbers = known.numbers
-        self._shards: list[dict[Key, tuple[_D, ...]]] = [{} for _ in range(SHARDS)]
-
-    def put(self, doc: _D, model: str, path: str) -> None:
-        """One document about `model`, as `path` says."""
-        key = (doc.ref.namespace, model)
-        number = self._numbers.get(key)
-        if number is None:
-            self.astray.append(doc)
-            self.findings.append(_missing_model(doc, path, model))
-            return
-        shard = self._shards[number]
-        there = shard.get(key, ())
-        if not there or there[-1] is not doc:  # a policy may name a model twice
-            shard[key] = (*there, doc)
-
-    def sorted(self, kind: str, memo: Memo) -> Sorted[_D]:
-        return Sorted(
-            parts=_parts(kind, self._shards, memo),
-            astray=tuple(dict.fromkeys(self.astray)),
-            findings=tuple(self.findings),
+    def _find_unreadable(self, read: Reader) -> UnreadableModels:
+        broken = read.value(self._world.broken)
+        policies = read.get(self._stray_policies, "") or ()
+        approvals = read.get(self._stray_approvals, "") or ()
+        if not (broken or policies or approvals):
+            return UnreadableModels(Unreadable(models={}, versions={}, more={}), ())
+        return find_unreadable(
+            self._world.read(read),
+            cast("tuple[AccessPolicyDoc, ...]", policies),
+            cast("tuple[ApprovalDoc, ...]", approvals),
         )
 
+    def _about_model(self, key: Key, read: Reader) -> UnreadableAbout:
+        unreadable = read.value(self.unreadable).unreadable
+        return UnreadableAbout(unreadable.about_model(*key), unreadable.about_more_versions(*key))
 
-def _parts(kind: str, shards: list[dict[Key, tuple[_D, ...]]], memo: Memo) -> tuple[Part[_D], ...]:
-    memo = memo.part(("gather", kind))
-    return tuple(
-        memo.get((number, *docs.items()), partial(_part, docs))
-        for number, docs in enumerate(shards)
-    )
-
-
-def _part(docs: Mapping[Key, tuple[_D, ...]]) -> Part[_D]:
-    return Part(docs=docs)
+    def _about_version(self, key: Key, read: Reader) -> str | None:
+        return read.value(self.unreadable).unreadable.about_version(*key)
 
 
-def _models(docs: tuple[ModelDoc, ...], memo: Memo) -> Sorted[ModelDoc]:
-    shards: list[dict[Key, tuple[ModelDoc, ...]]] = [{} for _ in range(SHARDS)]
-    for doc in docs:
-        namespace, name = doc.ref.namespace, doc.ref.name
-        number = zlib.crc32(f"{namespace}/{name}".encode()) % SHARDS
-        shards[number][namespace, name] = (doc,)
-    return Sorted(parts=_parts("models", shards, memo), astray=(), findings=())
+def _named(doc: AccessPolicyDoc) -> list[tuple[Key, AccessPolicyDoc]]:
+    return [((doc.ref.namespace, name), doc) for name in dict.fromkeys(doc.spec.models or ())]
 
 
-def _versions(
-    docs: tuple[ModelVersionDoc, ...], known: _Known, memo: Memo
-) -> Sorted[ModelVersionDoc]:
-    sorter: _Sorter[ModelVersionDoc] = _Sorter(known)
-    for doc in docs:
-        sorter.put(doc, doc.spec.model, "spec.model")
-    return sorter.sorted("versions", memo)
+def _selecting(doc: AccessPolicyDoc) -> list[tuple[str, AccessPolicyDoc]]:
+    return [(doc.ref.namespace, doc)] if doc.spec.models is None else []
 
 
-def _rollouts(docs: tuple[RolloutDoc, ...], known: _Known, memo: Memo) -> Sorted[RolloutDoc]:
-    sorter: _Sorter[RolloutDoc] = _Sorter(known)
-    for doc in docs:
-        sorter.put(doc, doc.spec.model, "spec.model")
-    return sorter.sorted("rollouts", memo)
-
-
-def _approvals(
-    docs: tuple[ApprovalDoc, ...],
-    versions: tuple[ModelVersionDoc, ...],
-    known: _Known,
-    memo: Memo,
-) -> Sorted[ApprovalDoc]:
-    sorter: _Sorter[ApprovalDoc] = _Sorter(known)
-    model_of = {(v.ref.namespace, v.ref.name): v.spec.model for v in versions} if docs else {}
-    for doc in docs:
-        namespace, name = doc.ref.namespace, doc.spec.subject.name
-        model = model_of.get((namespace, name))
-        if model is None:
-            sorter.astray.append(doc)
-            sorter.findings.append(
-                finding(doc, "version-not-found", "spec.subject.name",
-                        f"there is no ModelVersion {namespace}/{name}",
-                        "an approval stands in the namespace of the version it names")
-            )  # fmt: skip
-        elif (namespace, model) in known.numbers:  # else the version's own finding says it
-            sorter.put(doc, model, "spec.subject.name")
-    return sorter.sorted("approvals", memo)
-
-
-def _naming(
-    docs: tuple[AccessPolicyDoc, ...], known: _Known, memo: Memo
-) -> Sorted[AccessPolicyDoc]:
-    sorter: _Sorter[AccessPolicyDoc] = _Sorter(known)
-    part = memo.part("gather.names")
-    for start in range(0, len(docs), _AT_ONCE):
-        some = docs[start : start + _AT_ONCE]
-        for doc, name, path in part.get(some, partial(_names, some)):
-            sorter.put(doc, name, path)
-    return sorter.sorted("naming", memo)
-
-
-def _names(docs: tuple[AccessPolicyDoc, ...]) -> tuple[tuple[AccessPolicyDoc, str, str], ...]:
-    return tuple(
-        (doc, name, f"spec.models[{index}]")
-        for doc in docs
-        for index, name in enumerate(doc.spec.models or ())
-    )
-
-
-def _selecting(docs: tuple[AccessPolicyDoc, ...]) -> BySelector:
-    found: defaultdict[str, list[AccessPolicyDoc]] = defaultdict(list)
-    for doc in docs:
-        found[doc.ref.namespace].append(doc)
-    return BySelector(docs={namespace: tuple(policies) for namespace, policies in found.items()})
-
-
-def _idle(selecting: BySelector, models: tuple[ModelDoc, ...]) -> tuple[AccessPolicyDoc, ...]:
-    """Policies whose selector matches no Model of their namespace."""
-    by_namespace: defaultdict[str, list[ModelDoc]] = defaultdict(list)
-    for model in models:
-        if model.ref.namespace in selecting.docs:
-            by_namespace[model.ref.namespace].append(model)
-    return tuple(
-        policy
-        for namespace, policies in selecting.docs.items()
-        for policy in policies
-        if not any(policies_for(model, (policy,)) for model in by_namespace[namespace])
-    )
-
-
-def _selects_nothing(policy: AccessPolicyDoc) -> Finding:
-    return finding(policy, "policy-matches-nothing", "spec.selector",
-                   f"the selector matches no Model in namespace {policy.ref.namespace}",
-                   "label a Model so, or correct the selector; until then the policy says nothing")  # fmt: skip
-
-
-def _missing_model(doc: Doc[object], path: str, name: str) -> Finding:
-    return finding(doc, "model-not-found", path, f"there is no Model {doc.ref.namespace}/{name}",
-                   "create the Model in the same namespace, or correct the name")  # fmt: skip
+def _strays(check: Check) -> list[tuple[str, Doc[object]]]:
+    return [("", check.doc)] if check.names_nothing else []

@@ -1,15 +1,12 @@
-"""The plans of all models of one gate: documents judged, and cached by what they read.
-
-Judging one model reads only its own documents (`gathering`), so a whole shard of plans is taken from
-the memo when none of them changed, and a single plan otherwise.
-"""
+"""The `ModelPolicy` of every model on one gate, from the documents that name the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from operator import attrgetter
+from typing import NamedTuple
 
 from gatereeve.api.world import (
     AccessPolicyDoc,
@@ -20,11 +17,11 @@ from gatereeve.api.world import (
     ModelDoc,
     ModelVersionDoc,
     RolloutDoc,
-    World,
 )
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.governance.access import compile_access, policies_for
-from gatereeve.compile.governance.index import GovernanceIndex, Part, Shard
+from gatereeve.compile.governance.identity import compile_attributes, compile_identity
+from gatereeve.compile.governance.index import GovernanceIndex
 from gatereeve.compile.governance.known_values import KnownValues, known_values
 from gatereeve.compile.governance.model_policy import (
     Candidate,
@@ -35,22 +32,17 @@ from gatereeve.compile.governance.model_policy import (
 from gatereeve.compile.governance.person_names import Directory
 from gatereeve.compile.governance.versions import judge_versions, moments
 from gatereeve.compile.report import finding
+from gatereeve.compile.world_tables import WorldTables
+from gatereeve.core.derived import Computed, Derived, Reader, Stage, Table
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import PolicyHash, Ref
 from gatereeve.ir.clusters import Endpoint
 from gatereeve.ir.identity import Attributes, Identity
 
-Resolve = Callable[[ModelVersionDoc], tuple[Endpoint, ...]]
-"""The servers of a version, as far as the World knows them."""
 
-Reads = Callable[[tuple[Key, ...]], tuple[object, ...]]
-"""What `Resolve` reads about Services, as part of a memo key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateScope:
-    """What a gate brings to every plan. Equal by identity: take it from `scope_of`."""
+    """What a gate brings to the policies of all its models."""
 
     gate: GateDoc
     identity: Identity
@@ -60,132 +52,104 @@ class GateScope:
     directory: Directory
 
 
-def scope_of(
-    world: World,
-    gate: GateDoc,
-    identity: Identity,
-    attributes: Attributes,
-    directory: Directory,
-    memo: Memo,
-) -> GateScope:
-    """The same Scope object as long as the Gates, identity, attributes and people are equal."""
-    groups = {g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups}
-    gates = tuple(world.gates.values())
-    return memo.get(
-        ("scope", gate, gates, identity, attributes, directory),
-        lambda: GateScope(
-            gate=gate, identity=identity, attributes=attributes, groups=groups,
-            known=known_values(gate.spec, attributes, [one.spec for one in gates]),
-            directory=directory,
-        ),
-    )  # fmt: skip
+class Identified(NamedTuple):
+    """How a gate identifies callers, and what is wrong with its documents."""
+
+    identity: Identity
+    attributes: Attributes
+    findings: tuple[Finding, ...]
 
 
-def compile_model_policies(
-    world: World,
-    scope: GateScope,
-    gathered: GovernanceIndex,
-    *,
-    resolve: Resolve,
-    reads: Reads,
-    memo: Memo,
-) -> dict[Key, ModelPolicy]:
-    """The plan of every model on this gate, by key."""
-    plans: dict[Key, ModelPolicy] = {}
-    for number, shard in enumerate(gathered.shards):
-        if not shard.models.docs:
-            continue
-        services, deadlines = memo.get(
-            ("plans.outside", shard.versions, shard.approvals),
-            partial(_outside, shard.versions, shard.approvals),
-        )
-        key = (
-            "plans.shard",
-            scope,
-            shard,
-            gathered.doubts,
-            reads(services),
-            tuple(deadline <= world.at for deadline in deadlines),
-        )
-        work = _ModelEvaluation(
-            scope=scope,
-            gathered=gathered,
-            at=world.at,
-            resolve=resolve,
-            memo=memo.part(("plans", scope.gate.ref.name, number)),
-        )
-        plans.update(memo.get(key, partial(work.plans, shard)))
-    return plans
+class GatePolicies(Stage):
+    """The governance tables of one gate.
 
-
-def _outside(
-    versions: Part[ModelVersionDoc], approvals: Part[ApprovalDoc]
-) -> tuple[tuple[Key, ...], tuple[datetime, ...]]:
-    """What a shard depends on besides its documents: Services, and the ends of approvals.
-
-    A version without a Service depends on what its namespace may name: ("namespace", "").
+    policies: by model. endpoints: the usable servers of a ModelVersion. Findings stand in the rows.
     """
-    services = {
-        (doc.ref.namespace, "" if doc.spec.backend is None else doc.spec.backend.service)
-        for docs in versions.docs.values()
-        for doc in docs
-    }
-    ends = {moment for docs in approvals.docs.values() for doc in docs for moment in moments(doc)}
-    return tuple(sorted(services)), tuple(sorted(ends))
 
+    def __init__(
+        self,
+        name: str,
+        world: WorldTables,
+        index: GovernanceIndex,
+        endpoints: Table[Key, tuple[Endpoint, ...]],
+    ) -> None:
+        self._gate = ("", name)
+        self._world = world
+        self._index = index
+        self._endpoints = endpoints
+        self.identified = Computed(self._identify)
+        self.scope = Computed(self._scope)
+        self.policies = Derived(self._evaluate)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ModelEvaluation:
-    """The work on one shard."""
+    def update(self) -> None:
+        """Follow the World; the Gate must be in it."""
+        self.identified.update()
+        self.scope.update()
+        self.policies.update(self._world.models)
 
-    scope: GateScope
-    gathered: GovernanceIndex
-    at: datetime
-    resolve: Resolve
-    memo: Memo
+    def _identify(self, read: Reader) -> Identified:
+        gate, world = read.row(self._world.gates, self._gate), self._world.read(read)
+        identity, findings = compile_identity(world, gate)
+        attributes, more = compile_attributes(world, gate)
+        return Identified(identity, attributes, (*findings, *more))
 
-    def plans(self, shard: Shard) -> Mapping[Key, ModelPolicy]:
-        found = {}
-        for key, (model,) in shard.models.docs.items():
-            inputs = self._inputs(shard, key, model)
-            found[key] = self.memo.get(
-                ("plan", self.scope, inputs), partial(_plan, key, self.scope, inputs, self.at)
-            )
-        return found
+    def _scope(self, read: Reader) -> GateScope:
+        gate, identified = read.row(self._world.gates, self._gate), read.value(self.identified)
+        gates = [one.spec for one in read.all(self._world.gates).values()]
+        return GateScope(
+            gate=gate,
+            identity=identified.identity,
+            attributes=identified.attributes,
+            groups={g.name: tuple(sorted(g.regions)) for g in gate.spec.region_groups},
+            known=known_values(gate.spec, identified.attributes, gates),
+            directory=read.value(self._index.people).directory,
+        )
 
-    def _inputs(self, shard: Shard, key: Key, model: ModelDoc) -> Inputs:
-        versions, approvals = shard.versions.of(key), shard.approvals.of(key)
-        candidates = (*shard.naming.of(key), *shard.selecting.docs.get(key[0], ()))
-        return Inputs(
+    def _evaluate(self, key: Key, read: Reader) -> ModelPolicy:
+        index = self._index
+        model = read.row(self._world.models, key)
+        versions = read.get(index.versions, key) or ()
+        approvals = [
+            approval
+            for version in versions
+            for approval in read.get(index.approvals, (key[0], version.ref.name)) or ()
+        ]
+        candidates = (
+            *(read.get(index.policies, key) or ()),
+            *(read.get(index.selecting, key[0]) or ()),
+        )
+        unreadable = read.row(index.unreadable_about, key)
+        names = [(key[0], version.ref.name) for version in versions]
+        inputs = Inputs(
             model=model,
             versions=versions,
-            servers=tuple(self.resolve(version) for version in versions),
-            approvals=approvals,
-            passed=tuple(
-                tuple(moment <= self.at for moment in moments(approval)) for approval in approvals
-            ),
+            servers=tuple(read.row(self._endpoints, name) for name in names),
+            approvals=tuple(sorted(approvals, key=attrgetter("ref"))),
             policies=policies_for(model, candidates),
-            rollouts=shard.rollouts.of(key),
-            broken=self.gathered.doubts.about_model(*key),
-            more=self.gathered.doubts.about_more_versions(*key),
-            doubted=tuple(self.gathered.doubts.about_version(key[0], v.ref.name) for v in versions),
+            rollouts=read.get(index.rollouts, key) or (),
+            broken=unreadable.model,
+            more=unreadable.versions,
+            doubted=tuple(read.row(index.unreadable_versions, name) for name in names),
         )
+        at = self._world.pass_moments(
+            read, (moment for approval in approvals for moment in moments(approval))
+        )
+        return _evaluate(key, read.value(self.scope), inputs, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Every document one plan reads; servers and doubted go with versions, passed with approvals.
+    """Every document that decides about one model. servers and doubted go with versions.
 
-    broken: why a document that is not understood may speak of the model. more: why it may have another
-    version, which matters without a Rollout. doubted: names of documents
-    that cannot be read and may reject the version. passed: which of an approval's moments are over.
+    broken: why a document that cannot be read may concern the model. more: why it may have another
+    version, which matters without a Rollout. doubted: names of documents that cannot be read and may
+    reject the version.
     """
 
     model: ModelDoc
     versions: tuple[ModelVersionDoc, ...]
     servers: tuple[tuple[Endpoint, ...], ...]
     approvals: tuple[ApprovalDoc, ...]
-    passed: tuple[tuple[bool, ...], ...]
     policies: tuple[AccessPolicyDoc, ...]
     rollouts: tuple[RolloutDoc, ...]
     broken: str | None
@@ -193,7 +157,7 @@ class Inputs:
     doubted: tuple[str | None, ...]
 
 
-def _plan(key: Key, scope: GateScope, inputs: Inputs, at: datetime) -> ModelPolicy:
+def _evaluate(key: Key, scope: GateScope, inputs: Inputs, at: datetime) -> ModelPolicy:
     model, versions, rollouts = inputs.model, inputs.versions, inputs.rollouts
     doubts = zip(versions, inputs.doubted, strict=True)
     judged = judge_versions(

@@ -15,25 +15,17 @@ from gatereeve.api.people import Approvers, GateGovernance, Person, TeamGovernan
 from gatereeve.api.world import Doc, PeopleDoc, World
 from gatereeve.compile.governance import person_names
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """directory: the same object as long as the documents that name people are the same."""
-
     directory: person_names.Directory
     findings: tuple[Finding, ...]
 
 
-def gather_people(world: World, memo: Memo) -> People:
+def gather_people(world: World) -> People:
     """Everybody whom the documents of `world` name."""
-    documents = (*world.gates.values(), *world.host_grants.values(), *world.people.values())
     broken = any(one.ref.kind == "People" for one in world.broken)
-    return memo.get(("people", documents, broken), lambda: _gather(world, broken=broken))
-
-
-def _gather(world: World, *, broken: bool) -> People:
     listing = _Listing()
     for doc in world.people.values():
         listing.add(doc)

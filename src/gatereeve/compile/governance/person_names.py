@@ -120,9 +120,9 @@ class Person:
     roles: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """Who is who. Equal by identity, so it can be in a memo key. listed: by each name as `read_name` gives it; None where no document names people."""
+    """Who is who. listed: by each name as `read_name` gives it; None where no document names people."""
 
     listed: Mapping[str, Person] | None = None
 

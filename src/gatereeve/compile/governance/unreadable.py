@@ -26,9 +26,9 @@ _TABLES = ("models", "model_versions", "services", "endpoint_slices", "ingresses
 """What stands in a namespace that exists. Secrets are left out: a Gate's may stand alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """By (namespace, name), either of them ANYWHERE, what is not understood. A memo key by identity.
+    """By (namespace, name), either of them ANYWHERE, what is not understood.
 
     models: names of Models, with why a policy or rollout may speak of them. versions: names of
     ModelVersion documents, with the approval that may reject them. more: names of Models, with a
@@ -52,19 +52,12 @@ class Unreadable:
         return _look_up(self.versions, namespace, name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class UnreadableModels:
-    """The entries of `Unreadable`, and what is to be told of policies that speak of no model."""
+    """What is not understood, and findings about policies that name no model."""
 
-    models: tuple[tuple[Key, str], ...]
-    versions: tuple[tuple[Key, str], ...]
-    more: tuple[tuple[Key, str], ...]
+    unreadable: Unreadable
     findings: tuple[Finding, ...]
-
-    def doubts(self) -> Unreadable:
-        return Unreadable(
-            models=dict(self.models), versions=dict(self.versions), more=dict(self.more)
-        )
 
 
 def find_unreadable(
@@ -76,9 +69,6 @@ def find_unreadable(
     a version that does not exist. The first document that speaks of something is named.
     """
     denying = [doc for doc in astray if _may_deny(doc)]
-    rejecting = tuple(rejecting)
-    if not (world.broken or denying or rejecting):
-        return UnreadableModels(models=(), versions=(), more=(), findings=())
     places = UnreadableScopes(world)
     models: dict[Key, str] = {}
     versions: dict[Key, str] = {}
@@ -102,12 +92,7 @@ def find_unreadable(
     for approval in rejecting:
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
-    return UnreadableModels(
-        models=tuple(models.items()),
-        versions=tuple(versions.items()),
-        more=tuple(more.items()),
-        findings=tuple(found),
-    )
+    return UnreadableModels(Unreadable(models=models, versions=versions, more=more), tuple(found))
 
 
 def _may_deny(doc: AccessPolicyDoc) -> bool:

@@ -15,7 +15,6 @@ from gatereeve.compile.report import AnyDoc, finding
 from gatereeve.compile.routes import foreign_annotations
 from gatereeve.core import conditions
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import GATEREEVE_GROUP
 
 CONTROLLER = conditions.CONTROLLER
@@ -23,12 +22,11 @@ GATE_ANNOTATION = "gatereeve.dev/gate"
 DEFAULT_ANNOTATION = conditions.DEFAULT_CLASS_ANNOTATION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
     """Class name to gate name. default: the gate of Ingresses that name no class, or None.
 
-    Equal by identity, so it can be a memo key. opened: (gate, protocol) of the addresses that
-    gates may open.
+    opened: (gate, protocol) of the addresses that gates may open.
     """
 
     ingress: Mapping[str, str]
@@ -38,22 +36,11 @@ class Classes:
     findings: tuple[Finding, ...]
 
 
-def classes_of(world: World, memo: Memo) -> Classes:
-    """The same object as long as Gates and class documents are the same.
+def classes_of(world: World) -> Classes:
+    """Which gate serves which class.
 
     Findings: gate-conflict, class-unknown (for a class of ours that no Gate can be found for).
     """
-    key = (
-        "classes",
-        tuple(world.gates.values()),
-        tuple(world.ingress_classes.values()),
-        tuple(world.gateway_classes.values()),
-        world.broken,
-    )
-    return memo.get(key, lambda: _classes(world))
-
-
-def _classes(world: World) -> Classes:
     gates = [world.gates[key] for key in sorted(world.gates)]
     findings: list[Finding] = []
     listed: dict[str, str] = {}

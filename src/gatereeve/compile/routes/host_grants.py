@@ -15,10 +15,11 @@ from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from gatereeve.api.governance import LabelSelector
-from gatereeve.api.world import HostGrantDoc, Key, NamespaceDoc, World
+from gatereeve.api.world import HostGrantDoc, Key, NamespaceDoc
 from gatereeve.compile.routes import grammar
+from gatereeve.compile.world_tables import WorldTables
+from gatereeve.core.derived import Computed, Derived, Reader, Source, Stage
 from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.memo import Memo
 from gatereeve.ir.routes import PathMatch
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -34,9 +35,9 @@ class GrantedNamespaces(NamedTuple):
 _Paths: TypeAlias = tuple[GrantedNamespaces, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostGrantMatch:
-    """What some grants give. Equal by identity, so it can be a memo key.
+    """What some grants give.
 
     exact: host to what is given there. suffixes: `suffix` of `*.suffix` likewise. any: of `*`.
     """
@@ -59,7 +60,7 @@ class HostGrantMatch:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """What one namespace may claim: by its labels, and by grants to everybody."""
 
@@ -84,7 +85,7 @@ class Grants:
         return tuple(sorted(found, key=attrgetter("ref")))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantIndex:
     """All HostGrants, by one of the labels that they ask for.
 
@@ -97,13 +98,59 @@ class GrantIndex:
     findings: tuple[Finding, ...]
 
 
-def index(world: World, memo: Memo) -> GrantIndex:
+class GrantTables(Stage):
+    """What HostGrants give, by namespace.
+
+    index: one row. selecting: the HostGrants that select a namespace. grants: what it may claim.
+    Findings: path-refused, grant-overlap.
+    """
+
+    def __init__(self, world: WorldTables) -> None:
+        self._world = world
+        self._in_use = Source[str, bool]()
+        self.index = Computed(
+            lambda read: index_grants(tuple(read.all(world.host_grants).values()))
+        )
+        self.selected = Derived(self._select)
+        self.selecting = Derived(self._add_everywhere)
+        self.grants = Derived(self._grant)
+
+    def update(self) -> None:
+        """Follow the World."""
+        world = self._world
+        tables = (
+            world.ingresses, world.http_routes, world.gateways, world.model_versions,
+            world.services, world.endpoint_slices,
+        )  # fmt: skip
+        named = (key for table in tables for key in table.changed)
+        if any(key[0] not in self._in_use.rows for key in named) or world.namespaces.changed:
+            names = {key[0] for table in tables for key in table.rows}
+            names.update(name for _, name in world.namespaces.rows)
+            self._in_use.update(dict.fromkeys(names, True))
+        self.index.update()
+        self.selected.update(self._in_use)
+        self.selecting.update(self._in_use)
+        self.grants.update(self._in_use)
+
+    def _select(self, namespace: str, read: Reader) -> tuple[HostGrantDoc, ...]:
+        doc = read.get(self._world.namespaces, ("", namespace))
+        return _selected(read.value(self.index), namespace, doc)
+
+    def _add_everywhere(self, namespace: str, read: Reader) -> tuple[HostGrantDoc, ...]:
+        return (*read.row(self.selected, namespace), *read.value(self.index).everywhere)
+
+    def _grant(self, namespace: str, read: Reader) -> Grants:
+        own = _granted([*read.row(self.selected, namespace)])
+        return Grants(own=own, everybody=read.value(self.index).everybody)
+
+
+def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None) -> Grants:
+    """What `namespace` may claim."""
+    return Grants(own=_granted(_selected(index, namespace, doc)), everybody=index.everybody)
+
+
+def index_grants(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
     """One pass over the HostGrants. Findings: path-refused, grant-overlap."""
-    docs = tuple(world.host_grants.values())
-    return memo.get(("hosts.index", docs), lambda: _index(docs))
-
-
-def _index(docs: tuple[HostGrantDoc, ...]) -> GrantIndex:
     docs = tuple(sorted(docs, key=lambda doc: doc.ref))
     by_label: defaultdict[tuple[str, str], list[HostGrantDoc]] = defaultdict(list)
     everybody = []
@@ -137,15 +184,6 @@ def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
 def selects(grant: HostGrantDoc, labels: Mapping[str, str]) -> bool:
     """Whether a grant is for a namespace with these labels (of `labels_of`)."""
     return _chooses(grant.spec.namespace_selector, labels)
-
-
-def grants_of(index: GrantIndex, namespace: str, doc: NamespaceDoc | None, memo: Memo) -> Grants:
-    """What `namespace` may claim; the same object as long as grants and labels are the same."""
-    selected = _selected(index, namespace, doc)
-    return memo.get(
-        ("hosts.grants", selected, index.everybody),
-        lambda: Grants(own=_granted(selected), everybody=index.everybody),
-    )
 
 
 class RoutePermission(NamedTuple):
@@ -183,13 +221,6 @@ def _chooses(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     if not selector.match_labels:
         return selector.all
     return all(labels.get(key) == value for key, value in selector.match_labels.items())
-
-
-def selecting(
-    index: GrantIndex, namespace: str, doc: NamespaceDoc | None
-) -> tuple[HostGrantDoc, ...]:
-    """Every HostGrant that selects `namespace`."""
-    return (*_selected(index, namespace, doc), *index.everywhere)
 
 
 def _selected(

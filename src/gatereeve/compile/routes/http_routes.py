@@ -38,18 +38,15 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"
 
 def parents_of(
     doc: HTTPRouteDoc,
-    bindings: Mapping[tuple[str, str], Binding],
-    foreign: frozenset[tuple[str, str]],
+    gateways: Mapping[tuple[str, str], Binding | Finding],
 ) -> tuple[Binding | bool | None, ...]:
-    """What each parentRef names, as a memo key: a Binding, True for a foreign one, None for nothing.
-
-    foreign: Gateways of classes that are not ours.
-    """
+    """What each parentRef names: a Binding, True for one that is not ours, None for nothing."""
     found: list[Binding | bool | None] = []
     for reference in doc.spec.parent_refs:
         key = (reference.namespace or doc.ref.namespace, reference.name)
         ours = reference.kind == "Gateway" and reference.group == GROUP
-        found.append(True if not ours or key in foreign else bindings.get(key))
+        gateway = gateways.get(key) if ours else None
+        found.append(True if not ours or isinstance(gateway, Finding) else gateway)
     return tuple(found)
 
 

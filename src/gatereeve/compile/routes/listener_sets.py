@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gatereeve.api.gate import Address
-from gatereeve.api.world import GateDoc, GatewayDoc, Key, ServiceDoc, World
+from gatereeve.api.world import GateDoc, GatewayDoc, Key, ServiceDoc
 from gatereeve.compile.routes.requests import Protocol
 from gatereeve.compile.routes.route_order import age
 
@@ -116,11 +116,13 @@ def service_name(gate: str, gateway: Key) -> str:
     return f"gateway-{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def service_of(world: World, gate: GateDoc, gateway: Key) -> ServiceDoc | None:
+def service_of(
+    services: Mapping[Key, ServiceDoc], gate: GateDoc, gateway: Key
+) -> ServiceDoc | None:
     """The Service that gives `gateway` its ports on `gate`, where the gate's pods stand."""
     if gate.spec.gateways is None:
         return None
-    found = world.services.get((gate.spec.gateways.namespace, service_name(gate.ref.name, gateway)))
+    found = services.get((gate.spec.gateways.namespace, service_name(gate.ref.name, gateway)))
     if found is None or found.meta.labels.get(GATE_LABEL) != gate.ref.name:
         return None
     return found

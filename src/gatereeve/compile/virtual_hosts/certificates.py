@@ -7,29 +7,34 @@ not used: the host then has the Gate's default certificate, or none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-from gatereeve.api.world import GateDoc, Key, SecretDoc
+from gatereeve.api.world import GateDoc, Key
 from gatereeve.compile import tls
 from gatereeve.compile.backends import reference_grants
+from gatereeve.compile.backends.services import Backends
 from gatereeve.compile.report import AnyDoc, Problem, finding
 from gatereeve.compile.routes.requests import CertificateRequest
+from gatereeve.compile.world_tables import WorldTables
+from gatereeve.core.derived import Derived, Reader, Stage
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
 from gatereeve.ir.gates import Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Where key pairs come from: Secrets, grants to reach them, and the instant that counts."""
+    """Where key pairs come from.
 
-    secrets: Mapping[Key, SecretDoc]
+    key_pairs: of the Secrets there are. at: the instant that counts, once `is_past` was asked for the
+    moments of a certificate.
+    """
+
+    key_pairs: Mapping[Key, tls.KeyPair | Problem]
     grants: reference_grants.ReferenceGrants
     at: datetime
-    memo: Memo
+    is_past: Callable[[datetime], bool]
 
     def key_pair(self, doc: AnyDoc, namespace: str, name: str) -> tls.KeyPair | Problem:
         """The valid key pair that `doc` may use, or why there is none."""
@@ -44,20 +49,56 @@ class Secrets:
                 message=f"no ReferenceGrant in {namespace} lets {doc.ref.kind}s of {doc.ref.namespace} use Secret {name}",
                 hint=f"ask the owner of {namespace} for a ReferenceGrant",
             )
-        secret = self.secrets.get((namespace, name))
-        if secret is None:
+        pair = self.key_pairs.get((namespace, name))
+        if pair is None:
             return Problem(
                 code="tls-secret-invalid",
                 message=f"there is no Secret {namespace}/{name}" if name else "no Secret is named",
                 hint="create a Secret of type kubernetes.io/tls, or correct the name",
             )
-        pair = self.memo.get(("tls.read", secret), lambda: tls.read(secret))
         if isinstance(pair, Problem):
             return pair
+        self.is_past(pair.not_before)
+        self.is_past(pair.not_after)
         return pair.problem(self.at) or pair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SecretTables(Stage):
+    """The key pairs of all Secrets."""
+
+    def __init__(self, world: WorldTables, backends: Backends) -> None:
+        self._world = world
+        self._grants = backends.reference_grants
+        self.key_pairs = Derived(self._read)
+
+    def update(self) -> None:
+        """Follow the World."""
+        self.key_pairs.update(self._world.secrets)
+
+    def _read(self, key: Key, read: Reader) -> tls.KeyPair | Problem:
+        return tls.read(read.row(self._world.secrets, key))
+
+    def read(self, read: Reader) -> Secrets:
+        """The tables through a reader."""
+        return Secrets(
+            key_pairs=read.mapping(self.key_pairs),
+            grants=read.mapping(self._grants),
+            at=self._world.at,
+            is_past=lambda moment: read.is_past(self._world.clock, moment),
+        )
+
+    def snapshot(self) -> Secrets:
+        """The tables as they are now."""
+        at = self._world.at
+        return Secrets(
+            key_pairs=self.key_pairs.snapshot(),
+            grants=self._grants.snapshot(),
+            at=at,
+            is_past=lambda moment: moment <= at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenCertificate:
     """certificates: one per Secret, by name, with its hosts in order; the default one has no hosts.
 
@@ -82,65 +123,19 @@ def choose(
 ) -> ChosenCertificate:
     """The certificates of one gate for `hosts`.
 
-    hosts, claims: the same tuples as long as they are equal, for the memo's sake.
     Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
     """
-    asked = secrets.memo.get(("certificates.asked", claims), partial(_asked, claims))
-    found = tuple(secrets.key_pair(claim.doc, claim.namespace, claim.name) for claim in asked.first)
-    reference = gate.spec.tls.default_certificate
-    default = (
-        None if reference is None else secrets.key_pair(gate, reference.namespace, reference.name)
-    )
-    return secrets.memo.get(
-        ("certificates", gate, hosts, asked, found, default),
-        lambda: _choose(gate, hosts, asked.pairs(found), default),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _CertificateCandidate:
-    """Claims by what decides about their key pair. first: one claim for each; of: which one each
-    claim is like. Equal by identity: a memo key."""
-
-    claims: tuple[CertificateRequest, ...]
-    first: tuple[CertificateRequest, ...]
-    of: tuple[int, ...]
-
-    def pairs(
-        self, found: tuple[tls.KeyPair | Problem, ...]
-    ) -> tuple[tuple[CertificateRequest, tls.KeyPair | Problem], ...]:
-        """Every claim with its key pair. found: those of `first`."""
-        return tuple((c, found[n]) for c, n in zip(self.claims, self.of, strict=True))
-
-
-def _asked(claims: tuple[CertificateRequest, ...]) -> _CertificateCandidate:
-    numbers: dict[tuple[str, str, str, str, str], int] = {}
-    first: list[CertificateRequest] = []
-    of: list[int] = []
+    found: dict[tuple[str, str, str, str, str], tls.KeyPair | Problem] = {}
+    pairs: list[tuple[CertificateRequest, tls.KeyPair | Problem]] = []
     for claim in claims:
         ref = claim.doc.ref
         key = (ref.group, ref.kind, ref.namespace, claim.namespace, claim.name)
-        number = numbers.setdefault(key, len(first))
-        if number == len(first):
-            first.append(claim)
-        of.append(number)
-    return _CertificateCandidate(claims=claims, first=tuple(first), of=tuple(of))
-
-
-def _choose(
-    gate: GateDoc,
-    hosts: tuple[str, ...],
-    pairs: tuple[tuple[CertificateRequest, tls.KeyPair | Problem], ...],
-    default: tls.KeyPair | Problem | None,
-) -> ChosenCertificate:
+        if key not in found:
+            found[key] = secrets.key_pair(claim.doc, claim.namespace, claim.name)
+        pairs.append((claim, found[key]))
     findings: list[Finding] = []
     usable = _usable(pairs, findings)
-    if isinstance(default, Problem):
-        at = "spec.tls.defaultCertificate"
-        findings.append(finding(gate, default.code, at, default.message, default.hint))
-        default = None
-    elif default is None:
-        default = next(iter(usable.get("*", ())), None)
+    default = _default(gate, usable, secrets, findings)
     by_host = {}
     for host in hosts:
         wildcard = "*." + host.partition(".")[2]
@@ -156,8 +151,26 @@ def _choose(
     )
 
 
+def _default(
+    gate: GateDoc,
+    usable: Mapping[str, list[tls.KeyPair]],
+    secrets: Secrets,
+    findings: list[Finding],
+) -> tls.KeyPair | None:
+    """What a host without a certificate of its own is shown."""
+    reference = gate.spec.tls.default_certificate
+    if reference is None:
+        return next(iter(usable.get("*", ())), None)
+    pair = secrets.key_pair(gate, reference.namespace, reference.name)
+    if isinstance(pair, Problem):
+        at = "spec.tls.defaultCertificate"
+        findings.append(finding(gate, pair.code, at, pair.message, pair.hint))
+        return None
+    return pair
+
+
 def _usable(
-    pairs: tuple[tuple[CertificateRequest, tls.KeyPair | Problem], ...], findings: list[Finding]
+    pairs: Iterable[tuple[CertificateRequest, tls.KeyPair | Problem]], findings: list[Finding]
 ) -> Mapping[str, list[tls.KeyPair]]:
     """Valid key pairs by the host that they were claimed for, oldest claim first."""
     usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)

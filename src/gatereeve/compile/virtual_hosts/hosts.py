@@ -1,308 +1,306 @@
-"""Hosts of one front of a gate, in shards: claims to virtual hosts, cached shard by shard.
+"""Virtual hosts of the listener sets of one gate.
 
-A shard is a fixed share of all host names. What it reads (claims, plans, servers, certificates) is
-its memo key, so one changed document costs one shard and ten thousand hosts are a hundred look-ups.
-Governed hosts are served over TLS only (design section 5.1): one without a certificate is not
-served at all, and over plain HTTP every governed host redirects or refuses.
+Governed hosts are served over TLS only: one without a certificate is not served at all, and over
+plain HTTP every governed host redirects or refuses.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 from gatereeve.api.world import GateDoc, HostGrantDoc, Key
-from gatereeve.compile.backends import reference_grants, services
+from gatereeve.compile import digests
 from gatereeve.compile.backends.resolution import resolve
-from gatereeve.compile.governance.model_policy import ModelPolicies
+from gatereeve.compile.backends.services import Backends, ServiceIndex
+from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
 from gatereeve.compile.report import finding
 from gatereeve.compile.routes.listener_sets import ListenerPort, ListenerSet
-from gatereeve.compile.routes.requests import (
-    CertificateRequest,
-    HostRoute,
-    RouteDocument,
-    RouteRequest,
-)
-from gatereeve.compile.virtual_hosts.certificates import ChosenCertificate
+from gatereeve.compile.routes.requests import HostRoute, RouteRequest
+from gatereeve.compile.routes.route_tables import ListenerSetKey, RouteTables
+from gatereeve.compile.virtual_hosts.certificates import ChosenCertificate, SecretTables, choose
 from gatereeve.compile.virtual_hosts.ordering import OrderedRoutes, Tls, lost_to, order_routes
 from gatereeve.compile.virtual_hosts.route_requests import CompiledRoutes, compile_route_request
+from gatereeve.compile.world_tables import WorldTables
+from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Table, Value
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Ref
 from gatereeve.ir.clusters import Cluster
-from gatereeve.ir.routes import VirtualHost
-
-SHARDS = 128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HostTable:
-    """What one host is asked for. entries: oldest first, all of one kind of wildcard."""
-
-    name: str
-    single_label: bool
-    entries: tuple[HostRoute, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shard:
-    """Some hosts. models, services: whatever their backends and mirrors name."""
-
-    number: int
-    hosts: tuple[HostTable, ...]
-    models: tuple[Key, ...]
-    services: tuple[Key, ...]
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HostRoutes:
-    """All that is claimed on one front. https_hosts: those asked for over TLS, sorted."""
-
-    shards: tuple[Shard, ...]
-    https_hosts: tuple[str, ...]
-    certificates: tuple[CertificateRequest, ...]
-    findings: tuple[Finding, ...]
+from gatereeve.ir.routes import Forward, VirtualHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
-    """What the shards of one front read besides their claims."""
+class ServedHost:
+    """One host of a listener set.
 
-    gate: GateDoc
-    front: ListenerSet
-    plans: ModelPolicies
-    services: services.ServiceIndex
-    grants: reference_grants.ReferenceGrants
-    chosen: ChosenCertificate
-    memo: Memo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Routed:
-    """One shard, done. The same object as long as nothing that it reads changed.
-
-    hosts: by door. served: documents of which some row answers requests here, other than by asking
-    for TLS. models: those that some row reaches.
+    virtual_hosts: by listener port. served: documents of which some route answers requests here, other
+    than by asking for TLS. models: those that some route reaches. answers: (model, version) of
+    versions with servers that some route leads to; a mirror, or a host without TLS, answers nothing.
     """
 
-    hosts: Mapping[str, tuple[VirtualHost, ...]]
+    virtual_hosts: Mapping[str, VirtualHost]
     clusters: tuple[Cluster, ...]
     models: tuple[Key, ...]
     served: frozenset[Ref]
+    answers: frozenset[tuple[str, str]]
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The claims on one front, as they were made. Its entries compare by identity: a memo key."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ListenerSetOutcome:
+    """What became of the hosts of one listener set. hosts: by name."""
 
-    entries: tuple[HostRoute, ...] = ()
-    certificates: tuple[CertificateRequest, ...] = ()
+    listener_set: ListenerSet
+    hosts: Mapping[str, ServedHost]
+    findings: tuple[Finding, ...]
 
-
-def by_front(
-    claimed: tuple[RouteDocument, ...], shown: tuple[CertificateRequest, ...]
-) -> Mapping[tuple[str, Key | None], Part]:
-    """Claims by (gate, gateway): one pass over all of them.
-
-    shown: certificates that listeners of Gateways show of themselves.
-    """
-    entries: defaultdict[tuple[str, Key | None], list[HostRoute]] = defaultdict(list)
-    certificates: defaultdict[tuple[str, Key | None], list[CertificateRequest]] = defaultdict(list)
-    for one in claimed:
-        for entry in one.entries:
-            entries[entry.gate, entry.gateway].append(entry)
-        for claim in one.certificates:
-            certificates[claim.gate, claim.gateway].append(claim)
-    for claim in shown:
-        certificates[claim.gate, claim.gateway].append(claim)
-    return {
-        key: Part(entries=tuple(entries[key]), certificates=tuple(certificates[key]))
-        for key in entries.keys() | certificates.keys()
-    }
+    @cached_property
+    def served(self) -> frozenset[Ref]:
+        """Documents of which some route answers requests here."""
+        return frozenset().union(*(host.served for host in self.hosts.values()))
 
 
-def split(part: Part, memo: Memo) -> HostRoutes:
-    """The claims on one front, by shard and host.
+class ListenerSetHosts(Stage):
+    """The hosts of one listener set. names: in order. in_order: the hosts, likewise."""
 
-    Findings: route-conflict, where two kinds of wildcard meet.
-    """
-    by_shard: defaultdict[int, list[HostRoute]] = defaultdict(list)
-    https = {c.host for c in part.certificates if c.gateway is not None and c.host != "*"}
-    for entry in part.entries:
-        by_shard[zlib.crc32(entry.host.encode()) % SHARDS].append(entry)
-        if "https" in entry.protocols:
-            https.add(entry.host)
-    shards = []
-    for number in sorted(by_shard):
-        entries = tuple(by_shard[number])
-        shards.append(memo.get(("shard", number, entries), partial(_shard, number, entries)))
-    return HostRoutes(
-        shards=tuple(shards),
-        https_hosts=tuple(sorted(https)),
-        certificates=part.certificates,
-        findings=tuple(found for shard in shards for found in shard.findings),
-    )
+    def __init__(
+        self,
+        key: ListenerSetKey,
+        world: WorldTables,
+        routes: RouteTables,
+        backends: Backends,
+        secrets: SecretTables,
+        policies: Table[Key, ModelPolicy],
+    ) -> None:
+        self._key = key
+        self._world = world
+        self._routes = routes
+        self._backends = backends
+        self._secrets = secrets
+        self._policies = policies
+        self.listener_set = Value[ListenerSet]()
+        self._https_hosts = Value[tuple[str, ...]]()
+        self.chosen = Computed(self._choose)
+        self._certified = Source[str, bool]()
+        self._has_default = Value[bool]()
+        self.hosts = Derived(self._serve)
+        self.hashes = Derived(self._hash)
+        self.models: Grouped[Key, str] = Grouped(self.hosts, _models_of)
+        self.clusters: Grouped[str, Cluster] = Grouped(self.hosts, _clusters_of)
+        self._outcome: ListenerSetOutcome | None = None
+        self.names: tuple[str, ...] = ()
+        self.in_order: tuple[ServedHost, ...] = ()
 
+    def update(self, listener_set: ListenerSet) -> None:
+        """Follow the tables. listener_set: with the ports that it has now."""
+        self.listener_set.update(listener_set)
+        hosts = self._routes.hosts.get(self._key, set())
+        if self._routes.has_changed() or not self._https_hosts.rows:
+            self._https_hosts.update(tuple(sorted(self._find_https_hosts(hosts))))
+        self.chosen.update()
+        if self.chosen.changed:
+            self._certified.update(dict.fromkeys(self.chosen.value.own, True))
+            self._has_default.update(self.chosen.value.default)
+        self.hosts.update(hosts)
+        self.hashes.update(self.hosts)
+        self.models.update()
+        self.clusters.update()
+        if self.hosts.changed:
+            if len(self.names) != len(hosts) or not hosts.issuperset(self.names):
+                self.names = tuple(sorted(hosts))
+            self.in_order = tuple(map(self.hosts.rows.__getitem__, self.names))
 
-def _shard(number: int, entries: tuple[HostRoute, ...]) -> Shard:
-    by_host: defaultdict[str, list[HostRoute]] = defaultdict(list)
-    for entry in sorted(entries, key=lambda e: e.claim.place):
-        by_host[entry.host].append(entry)
-    findings: list[Finding] = []
-    hosts = []
-    for name in sorted(by_host):
-        first = by_host[name][0]
-        hosts.append(
-            HostTable(
-                name=name,
-                single_label=first.single_label,
-                entries=tuple(_settled(name, by_host[name], findings)),
+    def clusters_by_name(self) -> dict[str, Cluster]:
+        """The clusters of all hosts, by name; of one that several have, that of the last host."""
+        return {name: clusters[-1] for name, clusters in self.clusters.rows.items()}
+
+    def outcome(self) -> ListenerSetOutcome:
+        """What became of the hosts, as it is now."""
+        hosts = self.hosts.snapshot()
+        if self._outcome is None or self._outcome.hosts is not hosts or self.chosen.changed:
+            self._outcome = ListenerSetOutcome(
+                listener_set=self.listener_set.value,
+                hosts=hosts,
+                findings=(
+                    *self.chosen.value.findings,
+                    *(finding for host in self.in_order for finding in host.findings),
+                ),
             )
+        return self._outcome
+
+    def _find_https_hosts(self, hosts: Collection[str]) -> set[str]:
+        """The hosts that are asked for over TLS."""
+        rows = self._routes.host_routes.rows
+        requests = self._routes.certificates(Reader(), self._key)
+        own = {one.host for one in requests if one.gateway is not None and one.host != "*"}
+        return own | {
+            host
+            for host in hosts
+            if any("https" in route.protocols for route in rows[*self._key, host])
+        }
+
+    def _choose(self, read: Reader) -> ChosenCertificate:
+        return choose(
+            read.row(self._world.gates, ("", self._key[0])),
+            read.value(self._https_hosts),
+            self._routes.certificates(read, self._key),
+            self._secrets.read(read),
         )
-    backends = [
-        backend
-        for entry in entries
-        for backend in (
-            *entry.claim.rule.backends,
-            *(mirror.backend for mirror in entry.claim.rule.mirrors),
+
+    def _serve(self, host: str, read: Reader) -> ServedHost:
+        routes = read.row(self._routes.host_routes, (*self._key, host))
+        findings: list[Finding] = []
+        certified = read.value(self._has_default) or read.get(self._certified, host) is not None
+        work = _HostCompiler(
+            host=host,
+            routes=_settle_wildcards(host, routes, findings),
+            gate=read.row(self._world.gates, ("", self._key[0])),
+            listener_set=read.value(self.listener_set),
+            policies=read.mapping(self._policies),
+            services=self._backends.read(read),
+            certified=certified,
+            findings=findings,
         )
-    ]
-    return Shard(
-        number=number,
-        hosts=tuple(hosts),
-        models=tuple(sorted({(b.namespace, b.name) for b in backends if b.kind == "Model"})),
-        services=tuple(sorted({(b.namespace, b.name) for b in backends if b.kind == "Service"})),
-        findings=tuple(findings),
-    )
+        return work.serve()
+
+    def _hash(self, host: str, read: Reader) -> str:
+        served = read.row(self.hosts, host)
+        access = tuple(read.row(self._policies, key).access for key in served.models)
+        return digests.value_hash((served.virtual_hosts, served.clusters, access))
 
 
-def _settled(name: str, entries: list[HostRoute], findings: list[Finding]) -> list[HostRoute]:
+def _models_of(host: ServedHost) -> list[tuple[Key, str]]:
+    return [(model, "") for model in host.models]
+
+
+def _clusters_of(host: ServedHost) -> list[tuple[str, Cluster]]:
+    return [(cluster.name, cluster) for cluster in host.clusters]
+
+
+def _settle_wildcards(
+    name: str, routes: tuple[HostRoute, ...], findings: list[Finding]
+) -> tuple[HostRoute, ...]:
     """`*.suffix` means one label to an Ingress and any number to an HTTPRoute: the oldest decides,
-    since one name of a proxy can only mean one of them."""
-    first = entries[0]
+    since one name of a proxy can only mean one of them. Findings: route-conflict."""
+    first = routes[0]
     if not name.startswith("*."):
-        return entries
+        return routes
     kept = []
-    for entry in entries:
-        if entry.single_label == first.single_label:
-            kept.append(entry)
+    for route in routes:
+        if route.single_label == first.single_label:
+            kept.append(route)
         else:
-            findings.append(lost_to(entry.claim, first.claim, f"the wildcard {name}"))
-    return kept
+            findings.append(lost_to(route.claim, first.claim, f"the wildcard {name}"))
+    return tuple(kept)
 
 
-def route(shard: Shard, lookup: Lookup) -> Routed:
-    """The virtual hosts of a shard. Findings: of backends and conflicts; tls-unavailable."""
-    key = ("shards.route", shard, *_reads(shard, lookup))
-    front = lookup.front  # own fronts share the parts of the memo: Gateways come and go
-    name = ("shards.route", front.gate, front.gateway is not None, shard.number)
-    return lookup.memo.get(key, lambda: _Work(shard, lookup, lookup.memo.part(name)).routed())
+class _HostCompiler:
+    """The work on one host."""
 
-
-def _reads(shard: Shard, lookup: Lookup) -> tuple[object, ...]:
-    """Everything besides the claims that decides about a shard."""
-    plans, found = lookup.plans, lookup.services
-    behind = found.versions.behind
-    its_services = tuple(
-        (*found.reads(key), *(plans.get((key[0], v.spec.model)) for v in behind.get(key, ())))
-        for key in shard.services
-    )
-    return (
-        lookup.gate,
-        lookup.front,
-        lookup.grants,
-        tuple(plans.get(key) for key in shard.models),
-        its_services,
-        found.versions if its_services else None,
-        lookup.chosen.default or tuple(host.name in lookup.chosen.own for host in shard.hosts),
-    )
-
-
-class _Work:
-    """The work on one shard."""
-
-    def __init__(self, shard: Shard, lookup: Lookup, memo: Memo) -> None:
-        self._shard = shard
-        self._lookup = lookup
-        self._memo = memo
-        self._rows: dict[tuple[RouteRequest, tuple[HostGrantDoc, ...]], CompiledRoutes] = {}
-        self._hosts: dict[str, list[VirtualHost]] = {d.name: [] for d in lookup.front.doors}
+    def __init__(
+        self,
+        *,
+        host: str,
+        routes: tuple[HostRoute, ...],
+        gate: GateDoc,
+        listener_set: ListenerSet,
+        policies: ModelPolicies,
+        services: ServiceIndex,
+        certified: bool,
+        findings: list[Finding],
+    ) -> None:
+        self._host = host
+        self._routes = routes
+        self._gate = gate
+        self._listener_set = listener_set
+        self._policies = policies
+        self._services = services
+        self._certified = certified
+        self._findings = findings
+        self._compiled: dict[tuple[RouteRequest, tuple[HostGrantDoc, ...]], CompiledRoutes] = {}
+        self._hosts: dict[str, VirtualHost] = {}
         self._served: set[Ref] = set()
-        self._findings: list[Finding] = []
 
-    def routed(self) -> Routed:
-        for host in self._shard.hosts:
-            self._serve(host)
-        found = self._rows.values()
+    def serve(self) -> ServedHost:
+        """The host at every port of the listener set. Findings: of backends and conflicts;
+        tls-unavailable."""
+        self._serve()
+        found = self._compiled.values()
         clusters = {cluster.name: cluster for rows in found for cluster in rows.clusters}
-        return Routed(
-            hosts={door: tuple(hosts) for door, hosts in self._hosts.items()},
-            clusters=tuple(clusters[name] for name in sorted(clusters)),
+        in_order = tuple(clusters[name] for name in sorted(clusters))
+        return ServedHost(
+            virtual_hosts=self._hosts,
+            clusters=in_order,
             models=tuple(sorted({model for rows in found for model in rows.models})),
             served=frozenset(self._served),
+            answers=self._answers(in_order),
             findings=tuple(dict.fromkeys(self._findings)),
         )
 
-    def _serve(self, host: HostTable) -> None:
-        """One host at every door of the front."""
-        rows = {entry: self._rows_of(entry) for entry in host.entries}
+    def _answers(self, clusters: tuple[Cluster, ...]) -> frozenset[tuple[str, str]]:
+        used = {
+            share.cluster
+            for door in self._listener_set.doors
+            if (host := self._hosts.get(door.name)) is not None
+            if door.protocol == "https" or host.tls == "any"
+            for route in host.routes
+            if route.governance is not None and isinstance(route.action, Forward)
+            for share in route.action.shares
+        }
+        return frozenset(
+            (cluster.model, group.version)
+            for cluster in clusters
+            if cluster.model and cluster.name in used
+            for group in cluster.endpoints.groups
+            if group.endpoints
+        )
+
+    def _serve(self) -> None:
+        rows = {entry: self._compile(entry) for entry in self._routes}
         governed = any(found.governed for found in rows.values())
-        doors = self._lookup.front.doors
-        certified = self._lookup.chosen.has(host.name)
+        doors, certified = self._listener_set.doors, self._certified
         secure = {door.name for door in doors if door.protocol == "https" and certified}
         over_tls = _at(rows, secure)
-        self._unserved(host, rows, secure, governed=governed)
+        self._report_unserved(rows, secure, governed=governed)
         tls: Tls = "any"
         if governed:  # plain HTTP never serves it; the rows there only say what there is
-            tls = self._lookup.gate.spec.plain_http if over_tls else "refuse"
+            tls = self._gate.spec.plain_http if over_tls else "refuse"
         for door in doors:
             found = _at(rows, {door.name})
             if door.protocol == "https":
                 if found and certified:
-                    self._open(door, host, found, tls)
+                    self._open(door, found, tls)
             elif governed:
                 found = over_tls or found or tuple(rows.values())
-                self._open(door, host, found, tls)
+                self._open(door, found, tls)
             elif found:
-                self._open(door, host, found, tls)
+                self._open(door, found, tls)
 
-    def _rows_of(self, entry: HostRoute) -> CompiledRoutes:
+    def _compile(self, entry: HostRoute) -> CompiledRoutes:
         claim = entry.claim
-        found = self._rows.get((claim, entry.grants))
+        found = self._compiled.get((claim, entry.grants))
         if found is None:
-            look = partial(
-                resolve,
-                claim.doc,
-                given=entry.grants,
-                plans=self._lookup.plans,
-                found=self._lookup.services,
-                grants=self._lookup.grants,
+            backends = [*claim.rule.backends, *(mirror.backend for mirror in claim.rule.mirrors)]
+            resolved = tuple(
+                resolve(claim.doc, one, entry.grants, plans=self._policies, found=self._services)
+                for one in backends
             )
-            targets = tuple(look(backend) for backend in claim.rule.backends)
-            mirrors = tuple(look(mirror.backend) for mirror in claim.rule.mirrors)
-            found = self._memo.get(
-                ("rows", claim, targets, mirrors),
-                partial(compile_route_request, claim, targets, mirrors),
-            )
-            self._rows[claim, entry.grants] = found
+            count = len(claim.rule.backends)
+            found = compile_route_request(claim, resolved[:count], resolved[count:])
+            self._compiled[claim, entry.grants] = found
             self._findings += found.findings
         return found
 
-    def _unserved(
+    def _report_unserved(
         self,
-        host: HostTable,
         rows: Mapping[HostRoute, CompiledRoutes],
         secure: set[str],
         *,
         governed: bool,
     ) -> None:
         """tls-unavailable for every claim that needs TLS and does not get it."""
-        front = self._lookup.front
+        front = self._listener_set
         there = {door.name for door in front.doors}
         over_tls = bool(_at(rows, secure))
         for entry in rows:
@@ -319,19 +317,15 @@ class _Work:
             )
             claim = entry.claim
             self._findings.append(
-                finding(claim.doc, "tls-unavailable", claim.where, f"not served on {host.name}: {why}",
+                finding(claim.doc, "tls-unavailable", claim.where, f"not served on {self._host}: {why}",
                         "attach it to an https listener whose certificate covers the host, or give the Gate tls.defaultCertificate")
             )  # fmt: skip
 
-    def _open(
-        self, door: ListenerPort, host: HostTable, rows: tuple[CompiledRoutes, ...], tls: Tls
-    ) -> None:
-        made: OrderedRoutes = self._memo.get(
-            ("vhost", host.name, rows, host.single_label, tls),
-            partial(order_routes, host.name, rows, single_label=host.single_label, tls=tls),
-        )
+    def _open(self, door: ListenerPort, rows: tuple[CompiledRoutes, ...], tls: Tls) -> None:
+        single_label = self._routes[0].single_label
+        made: OrderedRoutes = order_routes(self._host, rows, single_label=single_label, tls=tls)
         self._findings += made.findings
-        self._hosts[door.name].append(made.vhost)
+        self._hosts[door.name] = made.vhost
         if door.protocol == "https" or tls == "any":
             self._served |= made.served
 

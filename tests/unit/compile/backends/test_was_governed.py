@@ -7,10 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gatereeve.api.world import Held, Memory, World
-from gatereeve.compile import compiler
-from gatereeve.compile.backends import services
-from gatereeve.compile.compiler import Compiled
-from gatereeve.core.memo import Memo
+from gatereeve.compile.compiler import Compiled, Compiler
 from tests.support.clocks import AT
 from tests.support.routes import (
     GATE,
@@ -57,14 +54,14 @@ class Runs:
 
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
-        self.memo = Memo()
+        self.compiler = Compiler()
         self.at = AT
 
     def apply(self, *texts: str) -> Compiled:
         self.at += timedelta(minutes=1)
         world = self._world(texts)
-        self.memory = services.remember(world, self.memo)
-        return compiler.compile(self._world(texts), self.memo)
+        compiled, self.memory = self.compiler.compile_remembering(world)
+        return compiled
 
     def _world(self, texts: tuple[str, ...]) -> World:
         world = world_of(*texts, at=self.at)

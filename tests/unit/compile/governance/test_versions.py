@@ -182,7 +182,7 @@ def is_served(*texts: str, risk: str = "limited") -> bool:
     """Whether the version is a candidate, by the whole compiler."""
     made = compiler.compile(world_of(GATE, documents(risk), *texts))
     (gate,) = made.outcome.gates.values()
-    return bool(gate.plans["lending", "credit"].candidates)
+    return bool(gate.policies["lending", "credit"].candidates)
 
 
 GATE = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gatereeve.compile.routes.classes import classes_of
-from gatereeve.core.memo import Memo
 from tests.support.worlds import world_of
 
 
@@ -63,7 +62,7 @@ ANNOTATED = ", annotations: {gatereeve.dev/gate: two}"
 def test_the_class_that_a_gate_lists(
     texts: tuple[str, ...], served: str | None, code: str | None
 ) -> None:
-    classes = classes_of(world_of(*texts), Memo())
+    classes = classes_of(world_of(*texts))
     assert classes.ingress.get("listed") == served
     assert [f.code for f in classes.findings] == ([] if code is None else [code])
 
@@ -82,13 +81,13 @@ def test_the_class_that_a_gate_lists(
 def test_a_class_that_no_gate_lists(
     texts: tuple[str, ...], served: str | None, code: str | None
 ) -> None:
-    classes = classes_of(world_of(*texts), Memo())
+    classes = classes_of(world_of(*texts))
     assert classes.gateway.get("x") == served
     assert [f.code for f in classes.findings] == ([] if code is None else [code])
 
 
 def test_a_foreign_class_of_one_kind_leaves_the_other_kind_alone() -> None:
-    classes = classes_of(world_of(*ONE, ingress_class("controller: example.com/other")), Memo())
+    classes = classes_of(world_of(*ONE, ingress_class("controller: example.com/other")))
     assert (classes.ingress.get("listed"), classes.gateway.get("listed")) == (None, "one")
 
 
@@ -105,4 +104,4 @@ DEFAULT = ', annotations: {ingressclass.kubernetes.io/is-default-class: "true"}'
     ],
 )
 def test_the_default_class(texts: tuple[str, ...], default: str | None) -> None:
-    assert classes_of(world_of(*ONE, *texts), Memo()).default == default
+    assert classes_of(world_of(*ONE, *texts)).default == default

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
-from gatereeve.core.memo import Memo
 from tests.support.clocks import AT
 from tests.support.routes import (
     EVERYTHING,
@@ -39,34 +38,34 @@ def world() -> World:
 
 
 def test_the_hosts_of_unchanged_documents_are_the_same_objects() -> None:
-    memo = Memo()
+    compiling = compiler.Compiler()
     before = world()
-    first = compiler.compile(before, memo)
+    first = compiling.compile(before)
     key = ("shop", "other-1")
     changed = {**before.endpoint_slices, key: replace(before.endpoint_slices[key])}
-    second = compiler.compile(replace(before, endpoint_slices=changed), memo)
+    second = compiling.compile(replace(before, endpoint_slices=changed))
     for host in ("a.example", "b.example"):
         assert vhost(first, host) is vhost(second, host)
     assert first.ir.gates[0].hash == second.ir.gates[0].hash
 
 
 def test_what_expires_is_not_remembered_as_valid() -> None:
-    memo = Memo()
+    compiling = compiler.Compiler()
     before = world()
-    first = compiler.compile(before, memo)
-    late = compiler.compile(replace(before, at=VALID_UNTIL), memo)
+    first = compiling.compile(before)
+    late = compiling.compile(replace(before, at=VALID_UNTIL))
     assert vhost(first, "b.example") is not None
     assert vhost(late, "b.example") is None
     assert first.ir.gates[0].hash != late.ir.gates[0].hash
 
 
 def test_a_model_that_appears_behind_a_service_governs_it_at_once() -> None:
-    memo = Memo()
+    compiling = compiler.Compiler()
     before = world()
-    compiler.compile(before, memo)
+    compiling.compile(before)
     sneaky = world_of(version("credit", "2", "backend: {service: web, port: http}", ns="shop"))
     versions = dict(sorted({**before.model_versions, **sneaky.model_versions}.items()))
-    after = compiler.compile(replace(before, model_versions=versions), memo)
+    after = compiling.compile(replace(before, model_versions=versions))
     served = vhost(after, "a.example")
     assert served is not None
     assert all(

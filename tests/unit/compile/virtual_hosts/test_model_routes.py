@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gatereeve.compile.governance.identity import compile_attributes, compile_identity
-from gatereeve.compile.governance.index import index_governance
-from gatereeve.compile.governance.model_policies import compile_model_policies, scope_of
+from gatereeve.compile import compiler
 from gatereeve.compile.governance.model_policy import ModelPolicy
-from gatereeve.compile.governance.person_names import Directory
 from gatereeve.compile.virtual_hosts.model_routes import ModelRoutes, Mount, compile_model_routes
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Origin, Ref
 from gatereeve.ir.routes import Forward, PathMatch, PathRewrite, Refuse, Route
 from tests.support.worlds import codes, world_of
@@ -69,19 +65,8 @@ def plan(
     versions = [VERSION % {"v": n + 1, "region": r} for n, r in enumerate(regions)]
     world = world_of(GATE, model, *versions, *extra)
     assert not world.findings
-    gate = world.gates["", "public"]
-    identity, _ = compile_identity(world, gate)
-    attributes, _ = compile_attributes(world, gate)
-    memo = Memo()
-    plans = compile_model_policies(
-        world,
-        scope_of(world, gate, identity, attributes, Directory(), memo),
-        index_governance(world),
-        resolve=lambda _version: (),
-        reads=lambda _service: (),
-        memo=memo,
-    )
-    return plans["lending", "credit"]
+    policies = compiler.compile(world).outcome.gates["public"].policies
+    return policies["lending", "credit"]
 
 
 def mount(path: str = "/", kind: str = "prefix", **more: object) -> Mount:
@@ -235,12 +220,5 @@ def test_a_broken_policy_refuses_the_models_it_names() -> None:
     world = world_of(
         GATE, MODEL % {"protocol": "json", "residency": "[]", "audit": "recorded"}, broken
     )
-    gate = world.gates["", "public"]
-    memo = Memo()
-    identity, _ = compile_identity(world, gate)
-    attributes, _ = compile_attributes(world, gate)
-    scope = scope_of(world, gate, identity, attributes, Directory(), memo)
-    plans = compile_model_policies(
-        world, scope, index_governance(world), resolve=lambda _v: (), reads=lambda _s: (), memo=memo
-    )
-    assert plans["lending", "credit"].refuse == "policy-broken"
+    policies = compiler.compile(world).outcome.gates["public"].policies
+    assert policies["lending", "credit"].refuse == "policy-broken"
