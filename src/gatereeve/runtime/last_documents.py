@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.assemble import Table, table_of
-from gatereeve.api.world import AnyDoc, World
+from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.journal import Journal
 
@@ -37,7 +37,6 @@ class LastDocuments:
         self._path = path
         self._folder = str(folder.absolute()).encode()
         self._journal = Journal(path)
-        self._kept: dict[Ref, AnyDoc] = {}
         self._tables: dict[str, Table] = {}
         self._is_whole = False
 
@@ -55,7 +54,11 @@ class LastDocuments:
             return ()
         found = tuple(doc for key, value in stored.items() if (doc := self._read(key, value)))
         self._is_whole = len(found) == len(stored)
-        self._kept = {doc.ref: doc for doc in found}
+        tables: dict[str, dict[Key, AnyDoc]] = {}
+        for doc in found:
+            kind = registry.BY_KIND[doc.ref.group, doc.ref.kind]
+            tables.setdefault(kind.world, {})[doc.ref.namespace, doc.ref.name] = doc
+        self._tables = {**tables}
         return found
 
     def _read(self, key: str, value: bytes) -> AnyDoc | None:
@@ -76,26 +79,23 @@ class LastDocuments:
         What cannot be written must not be older either: then there is nothing to load later.
         """
         tables = {kind.world: table_of(world, kind) for kind in registry.KINDS}
-        if self._is_whole and all(tables[name] is self._tables.get(name) for name in tables):
-            return
-        now = {doc.ref: doc for doc in _in_files(tables)}
-        changed: dict[str, bytes | None] = {
-            _key(ref): None for ref in self._kept.keys() - now.keys()
-        }
-        changed.update(
-            (_key(ref), _stored(doc)) for ref, doc in now.items() if self._kept.get(ref) is not doc
-        )
+        changed: dict[str, bytes | None] = {}
+        for name, table in tables.items():
+            before = self._tables.get(name, {})
+            if table is not before:
+                changed.update(_changes(before, table))
         if changed or not self._is_whole:
             try:
-                self._write(changed, now)
+                self._write(changed, tables)
             except OSError as error:
                 self._forget(error)
                 return
-        self._kept, self._tables, self._is_whole = now, tables, True
+        self._tables, self._is_whole = tables, True
 
-    def _write(self, changed: Mapping[str, bytes | None], now: Mapping[Ref, AnyDoc]) -> None:
+    def _write(self, changed: Mapping[str, bytes | None], tables: Mapping[str, Table]) -> None:
         def everything() -> Mapping[str, bytes]:
-            return {_FOLDER: self._folder, **{_key(ref): _stored(doc) for ref, doc in now.items()}}
+            documents = {_key(doc.ref): _stored(doc) for doc in _in_files(tables)}
+            return {_FOLDER: self._folder, **documents}
 
         if not self._is_whole:
             self._journal = Journal(self._path)  # unknown to it, so the file is made anew
@@ -103,13 +103,25 @@ class LastDocuments:
 
     def _forget(self, error: OSError) -> None:
         self._is_whole = False
-        self._kept, self._tables = {}, {}
+        self._tables = {}
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
             _LOG.exception("%s is neither written nor removed: older documents may stand in after a restart", self._path)  # fmt: skip
         else:
             _LOG.error("%s is not written: after a restart, what cannot be read is closed: %s", self._path, error)  # fmt: skip
+
+
+def _changes(before: Table, now: Table) -> Iterator[tuple[str, bytes | None]]:
+    """What to write for the documents of one kind: those from files, and None for those that went."""
+    get = before.get
+    for key in [key for key, doc in now.items() if get(key) is not doc]:
+        doc, known = now[key], get(key)
+        if doc.file:
+            yield _key(doc.ref), _stored(doc)
+        elif known is not None and known.file:
+            yield _key(doc.ref), None
+    yield from ((_key(before[key].ref), None) for key in before.keys() - now.keys())
 
 
 def _in_files(tables: Mapping[str, Table]) -> Iterator[AnyDoc]:

@@ -28,11 +28,11 @@ def test_no_figure_belongs_to_two_benchmarks() -> None:
 
 def test_an_entry_says_everything() -> None:
     entry = Figure("change-enforced-1000", 41.2345, "ms", "p50 30").entry()
-    assert entry == {"value": 41.2, "unit": "ms", "bar": "<= 50", "holds": True, "note": "p50 30"}
+    assert entry == {"value": 41.2, "unit": "ms", "bar": "<= 80", "holds": True, "note": "p50 30"}
 
 
 def test_rounding_does_not_decide() -> None:
-    entry = Figure("change-enforced-1000", 50.01, "ms").entry()
+    entry = Figure("change-enforced-1000", 80.01, "ms").entry()
     assert entry["holds"] is False
 
 
@@ -70,7 +70,7 @@ def test_numbers_as_people_read_them(value: float, text: str) -> None:
 def test_the_table_names_misses_and_gaps() -> None:
     text = figures.table(
         [
-            Figure("change-enforced-1000", 60, "ms"),
+            Figure("change-enforced-1000", 90, "ms"),
             Figure("governed-added-latency-p50", 0.2, "ms"),
             Figure("litellm-throughput-ratio", None, ""),
             Figure("machine", 2, "cores"),

@@ -9,6 +9,7 @@ over is what cannot be one: prose, programs, keys, and temporary files of editor
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -43,6 +44,7 @@ def is_entered(folder: str) -> bool:
     return not folder.startswith("..") and folder not in _TOOLS
 
 
+@lru_cache(maxsize=1 << 17)
 def role(path: str) -> Role:
     """What is done with a file of that path."""
     name = PurePosixPath(path).name
