@@ -13,6 +13,7 @@ import pytest
 from tests.envoy import upping
 from tests.envoy.fleet import Fleet, Load, a_fleet
 from tests.envoy.upping import Backend
+from tests.support import processes
 
 pytestmark = pytest.mark.envoy
 
@@ -186,7 +187,7 @@ def test_replicas_make_the_same_bytes(fleet: Fleet) -> None:
     told = {
         subprocess.run(
             [sys.executable, "-c", script, str(fleet.up.folder)],
-            env=os.environ | {"PYTHONHASHSEED": seed}, cwd=upping.ROOT, check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed}, cwd=processes.ROOT, check=True,
             capture_output=True,
         ).stdout
         for seed in ("0", "1", "4242")

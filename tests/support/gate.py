@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -29,6 +28,7 @@ from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.proxy.xds.snapshot import Snapshot
 from gatereeve.runtime.supervise import SystemClock
+from tests.support.ports import free_port
 from tests.support.worlds import world_of
 
 T = TypeVar("T")
@@ -281,13 +281,6 @@ async def running_gate(
             events=events,
             admin=await stack.enter_async_context(Admin(admin)),
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def client_tls(

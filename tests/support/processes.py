@@ -11,7 +11,6 @@ from pathlib import Path
 from gatereeve.proxy.local import envoy_process
 
 ROOT = Path(__file__).parents[2]
-_LAUNCHER = Path(envoy_process.__file__).with_name("launch.py")
 
 
 def start_python(
@@ -27,7 +26,7 @@ def start_python(
     with log.open("ab") as out:
         return subprocess.Popen(
             [
-                sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()),
+                sys.executable, "-I", "-S", envoy_process.LAUNCHER, str(os.getpid()),
                 sys.executable, "-m", *arguments,
             ],
             cwd=ROOT,
