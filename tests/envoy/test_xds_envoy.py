@@ -23,10 +23,10 @@ from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import events, server, session
 from gatereeve.proxy.xds import snapshot as snap
 from tests.envoy.xds_gate import DEADLINE_S, Gate, Load, backend, gate, running
-from tests.support.ports import free_port
 from tests.features import xds_messages as msg
 from tests.features.xds_authority import Authority
 from tests.features.xds_serving import RealClock, serving, short_directory
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.envoy
 
