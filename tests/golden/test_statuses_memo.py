@@ -17,6 +17,7 @@ from gatereeve.compile import compiler
 from gatereeve.core.memo import Memo
 from gatereeve.statuses import RuntimeFacts
 from tests.golden.test_golden import AT, CASES
+from tests.support.golden import text_of
 from tests.support.statuses import settled
 
 
@@ -33,7 +34,7 @@ def worlds(text: str) -> Iterator[World]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_what_was_read_before_makes_no_difference(case: Path) -> None:
-    text = (case / "in.yaml").read_text()
+    text = text_of(case)
     memo, compiling = Memo(), compiler.Compiler()
     for world in worlds(text):
         made = compiling.compile(world)
@@ -43,7 +44,7 @@ def test_what_was_read_before_makes_no_difference(case: Path) -> None:
 
 def test_what_is_told_as_before_is_the_same_object() -> None:
     world, memo, compiling = (
-        next(worlds((CASES[0] / "in.yaml").read_text())),
+        next(worlds(text_of(CASES[0]))),
         Memo(),
         compiler.Compiler(),
     )
