@@ -39,7 +39,7 @@ from tests.support import gate as gates
 from tests.support.ports import free_port
 
 PROTOCOLS = ("http/1.1", "h2")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 _PAUSE_S = 0.02
 _NODE = bootstrap.node_id(GATE, "test")
 

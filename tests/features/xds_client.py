@@ -23,7 +23,7 @@ from gatereeve.proxy.xds import server as xds_server
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.stream import EOF
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 _probes = itertools.count()
 
 
