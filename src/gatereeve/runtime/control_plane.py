@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
@@ -42,7 +42,7 @@ from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.runtime.governed_addresses import GovernedAddresses
 from gatereeve.runtime.rejections import Rejections
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
@@ -283,7 +283,7 @@ class ControlPlane:
             snapshot = await asyncio.to_thread(builder.build, gate)
             self._server.set_snapshot(gate.name, snapshot)
         except snap.ResourceError as error:
-            _LOG.exception("gate %s: the documents behind a resource are taken out", gate.name)
+            _LOG.exception("resource_excluded", gate=gate.name)
             has_accepted = partial(self._server.has_accepted, gate.name)
             if isolation.unmade(wanted, out, gate, (*error.need, str(error)), has_accepted):
                 await self._publish_gate(wanted, cause)
@@ -291,7 +291,7 @@ class ControlPlane:
                 self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
         except (GatereeveError, ValueError) as error:
-            _LOG.exception("gate %s keeps its last good configuration", gate.name)
+            _LOG.exception("last_good_kept", gate=gate.name)
             self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
         self.unpublished.pop(gate.name, None)
@@ -477,7 +477,7 @@ class ControlPlane:
                 if not await self._is_rejected(name, heard):
                     isolation.proceed()
         except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
-            _LOG.exception("gate %s keeps its last good configuration", name)
+            _LOG.exception("last_good_kept", gate=name)
             if (run := self.runs.get(name)) is not None:
                 self._keep_last_good(run.gate, f"cannot be built: {error!r}", again=False)
         finally:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
@@ -24,6 +23,7 @@ from gatereeve.core import errors, refs, status_documents
 from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.findings import Finding
+from gatereeve.core.logs import EventLog
 from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
@@ -33,7 +33,7 @@ from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 from gatereeve.sources.kube.events import Events, EventSubject
 from gatereeve.statuses import GateFacts, RuntimeFacts, gateway_services
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 5.0
 """Looked at this often at least: addresses of Services come without a word to us."""
@@ -137,7 +137,7 @@ class StatusWriter:
         try:
             return await self.write_all(world, compiled)
         except errors.ApiError as error:
-            _LOG.warning("statuses are not written: %s", error)
+            _LOG.warning("statuses_not_written", error=error)
             return False
 
     async def write_all(self, world: World, compiled: Compiled) -> bool:
@@ -226,7 +226,7 @@ class StatusWriter:
             try:
                 await (self._write(wanted) if wanted else self._withdraw(ref))
             except errors.ApiError as error:
-                _LOG.warning("the status of %s is not written: %s", ref, error)
+                _LOG.warning("status_write_failed", object=ref, error=error)
                 return False
         if wanted:
             self._known[ref] = wanted
