@@ -19,16 +19,17 @@ class Subject(Spec, rules=(exactly_one_of("principal", "group", "provider", "ano
     """A caller or a set of callers. Exactly one field."""
 
     principal: ProvidedName | None = Field(
-        None, description="One caller, as `provider/id`. Example: corp/anna."
+        default=None, description="One caller, as `provider/id`. Example: corp/anna."
     )
     group: ProvidedName | None = Field(
-        None, description="Members of a group, as `provider/group`. Example: corp/lending."
+        default=None, description="Members of a group, as `provider/group`. Example: corp/lending."
     )
     provider: Label | None = Field(
-        None, description="Every caller that this identity provider identifies. Example: corp."
+        default=None,
+        description="Every caller that this identity provider identifies. Example: corp.",
     )
     anonymous: Literal[True] | None = Field(
-        None, description="Callers without a credential; only `true` is possible."
+        default=None, description="Callers without a credential; only `true` is possible."
     )
 
 
@@ -39,39 +40,41 @@ class RequestLimit(Spec):
         description="Number of requests. Each gate counts for itself. Example: 100."
     )
     seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
-        60, description="Length of the time, in seconds."
+        default=60, description="Length of the time, in seconds."
     )
 
 
 class Limits(Spec):
     """Limits of one allow rule."""
 
-    requests: RequestLimit | None = Field(None, description="Limit on requests. Absent: no limit.")
+    requests: RequestLimit | None = Field(
+        default=None, description="Limit on requests. Absent: no limit."
+    )
 
 
 class Conditions(Spec):
     """Conditions on a request. All that are present must hold."""
 
     name: Label | None = Field(
-        None,
+        default=None,
         description="Name of the rule in records and explanations. Absent: its position, like "
         "`allow[0]`. Example: team.",
     )
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=256)] | None = Field(
-        None, description="The caller is one of these. Absent: every caller."
+        default=None, description="The caller is one of these. Absent: every caller."
     )
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=256)] | None = Field(
-        None,
+        default=None,
         description="The caller's region is one of these regions or region groups. Absent: every "
         "region. Example: [eu].",
     )
     purposes: Annotated[tuple[Token, ...], Field(min_length=1, max_length=64)] | None = Field(
-        None,
+        default=None,
         description="The request's purpose is one of these. Absent: every purpose. "
         "Example: [scoring].",
     )
     operations: Annotated[tuple[Operation, ...], Field(min_length=1, max_length=5)] | None = Field(
-        None,
+        default=None,
         description="The operation is one of these. Absent: every operation. Example: [infer].",
     )
 
@@ -95,7 +98,8 @@ class AllowRule(Conditions):
         description="The caller is one of these."
     )
     limits: Limits | None = Field(
-        None, description="Limits for the requests that this rule allows. Absent: no limits."
+        default=None,
+        description="Limits for the requests that this rule allows. Absent: no limits.",
     )
 
 
@@ -103,18 +107,20 @@ class AccessPolicySpec(Spec, rules=(exactly_one_of("models", "selector"),)):
     """Access to models of the same namespace. What no policy allows is refused; deny wins."""
 
     models: Annotated[tuple[Name, ...], Field(min_length=1, max_length=256)] | None = Field(
-        None, description="Models by name. Required if selector is absent. Example: [credit]."
+        default=None,
+        description="Models by name. Required if selector is absent. Example: [credit].",
     )
     selector: LabelSelector | None = Field(
-        None, description="Models by their labels. Required if models is absent."
+        default=None, description="Models by their labels. Required if models is absent."
     )
     mode: Literal["enforce", "shadow"] = Field(
-        "enforce",
+        default="enforce",
         description="`shadow` only records what the policy would decide; it allows and denies nothing.",
     )
     deny: Annotated[tuple[DenyRule, ...], Field(max_length=128)] = Field(
-        (), description="Requests that are refused, whatever any policy allows. Absent: none."
+        default=(),
+        description="Requests that are refused, whatever any policy allows. Absent: none.",
     )
     allow: Annotated[tuple[AllowRule, ...], Field(max_length=128)] = Field(
-        (), description="Requests that are allowed. Absent: this policy allows nothing."
+        default=(), description="Requests that are allowed. Absent: this policy allows nothing."
     )

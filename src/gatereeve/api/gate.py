@@ -39,12 +39,12 @@ class Address(Spec):
     """Address and port of one listener."""
 
     host: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}$")] = Field(
-        "0.0.0.0",  # noqa: S104 - a gate serves every interface
+        default="0.0.0.0",  # noqa: S104 - a gate serves every interface
         description="IP address of the machine to listen on. Example: 127.0.0.1.",
     )
     port: Port = Field(description="Port to listen on. Example: 8443.")
     public_port: Port | None = Field(
-        None,
+        default=None,
         description="Port that callers use, if a Service or a load balancer maps it to `port`. "
         "Redirects and statuses show it. Absent: `port`. Example: 443.",
     )
@@ -59,11 +59,11 @@ class GateTls(Spec):
     """TLS settings of the HTTPS listeners."""
 
     min_version: Literal["1.0", "1.1", "1.2", "1.3"] = Field(
-        "1.2",
+        default="1.2",
         description="Lowest TLS version that is accepted. 1.0 and 1.1 give the finding weak-tls.",
     )
     default_certificate: SecretRef | None = Field(
-        None,
+        default=None,
         description="Secret of type kubernetes.io/tls for hosts without a certificate of their own. "
         "Absent: a certificate that an Ingress or Gateway names for every host, if there is one.",
     )
@@ -80,11 +80,12 @@ class FileOrSecretKey(Spec, rules=(exactly_one_of("file", "secret"),)):
     """Content of a file in the folder of documents, or of one entry of a Secret. Exactly one."""
 
     file: RelativeFile | None = Field(
-        None, description="Path relative to the folder of documents. Example: keys/jwks.json."
+        default=None,
+        description="Path relative to the folder of documents. Example: keys/jwks.json.",
     )
-    secret: SecretRef | None = Field(None, description="Secret that holds the content.")
+    secret: SecretRef | None = Field(default=None, description="Secret that holds the content.")
     key: SecretEntry | None = Field(
-        None,
+        default=None,
         description="Entry of the Secret. Absent: jwks.json for a key set, ca.crt for a CA.",
     )
 
@@ -97,10 +98,10 @@ class JwksUri(Spec):
         "Example: https://id.example.com/jwks."
     )
     refresh_seconds: Annotated[int, Field(ge=10, le=86400)] = Field(
-        300, description="Time between two retrievals, in seconds."
+        default=300, description="Time between two retrievals, in seconds."
     )
     keep_seconds: Annotated[int, Field(ge=0, le=604800)] = Field(
-        86400,
+        default=86400,
         description="How long the last keys stay valid after a refresh that was due has failed, in "
         "seconds. Then every token of the issuer is refused. An empty key set takes effect at once.",
     )
@@ -109,7 +110,7 @@ class JwksUri(Spec):
         description="Whether the host may have a private address, and the URL may use http.",
     )
     ca: FileOrSecretKey | None = Field(
-        None,
+        default=None,
         description="CA certificates in PEM that the server's certificate must be signed by. "
         "Absent: the CAs of the system.",
     )
@@ -119,20 +120,22 @@ class Jwks(Spec, rules=(exactly_one_of("inline", "source", "remote"),)):
     """Source of the public keys of an identity provider. Exactly one."""
 
     inline: Annotated[str, Field(max_length=65536)] | None = Field(
-        None, description="The key set itself, as JSON (RFC 7517)."
+        default=None, description="The key set itself, as JSON (RFC 7517)."
     )
     source: FileOrSecretKey | None = Field(
-        None, description="A file or a Secret that holds the key set."
+        default=None, description="A file or a Secret that holds the key set."
     )
-    remote: JwksUri | None = Field(None, description="A URL from which the key set is retrieved.")
+    remote: JwksUri | None = Field(
+        default=None, description="A URL from which the key set is retrieved."
+    )
 
 
 class Claims(Spec):
     """Claims of a token that identify the caller. A `.` descends into nested claims."""
 
-    id: ClaimPath = Field("sub", description="Claim with the caller's id.")
+    id: ClaimPath = Field(default="sub", description="Claim with the caller's id.")
     groups: ClaimPath | None = Field(
-        "groups",
+        default="groups",
         description="Claim with the caller's groups.",
     )
 
@@ -154,11 +157,11 @@ class JwtProvider(Spec):
     )
     jwks: Jwks = Field(description="Public keys that verify the signatures.")
     claims: Claims = Field(
-        Claims(),
+        default=Claims(),
         description="Claims that hold the caller's id and groups. Absent: sub and groups.",
     )
     leeway_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
-        30, description="Tolerated clock difference for `exp` and `nbf`, in seconds."
+        default=30, description="Tolerated clock difference for `exp` and `nbf`, in seconds."
     )
 
 
@@ -167,9 +170,11 @@ class ApiKey(Spec):
 
     id: Identifier = Field(description="Id of the caller. Example: acme.")
     secret: SecretRef = Field(description="Secret that holds the API key.")
-    key: SecretEntry = Field("key", description="Entry of the Secret that holds the API key.")
+    key: SecretEntry = Field(
+        default="key", description="Entry of the Secret that holds the API key."
+    )
     groups: Groups = Field(
-        (), description="Groups of the caller. Absent: no group. Example: [partners]."
+        default=(), description="Groups of the caller. Absent: no group. Example: [partners]."
     )
 
 
@@ -179,7 +184,9 @@ class ApiKeyProvider(Spec):
     name: Label = Field(
         description="Name of the provider; principals are written `name/id`. Example: partners."
     )
-    header: OwnHeaderName = Field("x-api-key", description="Request header that holds the key.")
+    header: OwnHeaderName = Field(
+        default="x-api-key", description="Request header that holds the key."
+    )
     keys: Annotated[tuple[ApiKey, ...], Field(min_length=1, max_length=10000)] = Field(
         description="The callers and their keys."
     )
@@ -192,14 +199,15 @@ class CertificateIdentity(Spec, rules=(exactly_one_of("uri", "dns"),)):
     uri: (
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f\"\\]{1,400}$")] | None
     ) = Field(
-        None,
+        default=None,
         description="Subject alternative name of type URI. Example: spiffe://example/pricing.",
     )
     dns: Annotated[str, Field(pattern=r"^[a-zA-Z0-9.-]{1,253}$")] | None = Field(
-        None, description="Subject alternative name of type DNS. Example: pricing.example.com."
+        default=None,
+        description="Subject alternative name of type DNS. Example: pricing.example.com.",
     )
     groups: Groups = Field(
-        (), description="Groups of the caller. Absent: no group. Example: [services]."
+        default=(), description="Groups of the caller. Absent: no group. Example: [services]."
     )
 
 
@@ -224,20 +232,21 @@ class Identity(
         distinct("jwt", "issuer", "two jwt providers have the same issuer"),
     ),
 ):
-    """How callers prove who they are. All methods work on every listener with TLS.
+    """How callers prove who they are. All methods work side by side.
 
     When a request has several valid credentials, the principal is that of the JWT, else of the API
     key, else of the certificate.
     """
 
     jwt: Annotated[tuple[JwtProvider, ...], Field(max_length=16)] = Field(
-        (), description="Issuers of bearer tokens. Absent: no bearer token identifies a caller."
+        default=(),
+        description="Issuers of bearer tokens. Absent: no bearer token identifies a caller.",
     )
     api_keys: ApiKeyProvider | None = Field(
-        None, description="Callers with API keys. Absent: no API key identifies a caller."
+        default=None, description="Callers with API keys. Absent: no API key identifies a caller."
     )
     mtls: MtlsProvider | None = Field(
-        None,
+        default=None,
         description="Callers with client certificates. Absent: no certificate identifies a caller.",
     )
 
@@ -291,24 +300,29 @@ class GeoIpSource(Spec):
 class RegionSource(Spec, rules=(exactly_one_of("claim", "header", "cidrs", "geoip"),)):
     """One source of the caller's region. Exactly one field."""
 
-    claim: ClaimSource | None = Field(None, description="The region is a claim of the token.")
+    claim: ClaimSource | None = Field(
+        default=None, description="The region is a claim of the token."
+    )
     header: HeaderSource | None = Field(
-        None, description="The region is a request header that a trusted peer sets."
+        default=None, description="The region is a request header that a trusted peer sets."
     )
     cidrs: Annotated[tuple[CidrRegion, ...], Field(min_length=1, max_length=1000)] | None = Field(
-        None, description="The region follows from the client's address, by this table."
+        default=None, description="The region follows from the client's address, by this table."
     )
     geoip: GeoIpSource | None = Field(
-        None, description="The region follows from the client's address, by a country database."
+        default=None,
+        description="The region follows from the client's address, by a country database.",
     )
 
 
 class PurposeSource(Spec, rules=(exactly_one_of("claim", "header"),)):
     """One source of the request's purpose. Exactly one field."""
 
-    claim: ClaimSource | None = Field(None, description="The purpose is a claim of the token.")
+    claim: ClaimSource | None = Field(
+        default=None, description="The purpose is a claim of the token."
+    )
     header: HeaderSource | None = Field(
-        None, description="The purpose is a request header that a trusted peer sets."
+        default=None, description="The purpose is a request header that a trusted peer sets."
     )
 
 
@@ -316,12 +330,12 @@ class GateAttributes(Spec):
     """Sources of region and purpose. The first source that gives a value decides."""
 
     region: Annotated[tuple[RegionSource, ...], Field(max_length=8)] = Field(
-        (),
+        default=(),
         description="Sources of the caller's region, in order. Absent: no region is known, and "
         "allow rules with regions match no request.",
     )
     purpose: Annotated[tuple[PurposeSource, ...], Field(max_length=8)] = Field(
-        (),
+        default=(),
         description="Sources of the purpose, in order. Absent: no purpose is known, and allow rules "
         "with purposes match no request.",
     )
@@ -345,13 +359,13 @@ class GatewayAddresses(Spec):
         description="Namespace of the gate's pods, in which the Services are made. Example: gatereeve."
     )
     service_type: Literal["ClusterIP", "LoadBalancer", "NodePort"] = Field(
-        "LoadBalancer", description="Type of the Services."
+        default="LoadBalancer", description="Type of the Services."
     )
     first_port: Annotated[int, Field(ge=1024, le=65535)] = Field(
-        20000, description="First port of the gate that is reserved for Gateways."
+        default=20000, description="First port of the gate that is reserved for Gateways."
     )
     ports: Annotated[int, Field(ge=1, le=20000)] = Field(
-        2000,
+        default=2000,
         description="Number of reserved ports. Each port of each Gateway needs one.",
     )
 
@@ -370,13 +384,13 @@ class GateRequests(Spec):
     """Additional rules for requests."""
 
     ordinary_paths: Literal["unambiguous", "any"] = Field(
-        "unambiguous",
+        default="unambiguous",
         description="Paths on routes to ordinary Services. `unambiguous` answers 400 for paths that "
         "mean something else when they are decoded again (`%252e%252e`, `..%3b/`, `..%c0%af`). `any` "
         "forwards them. Routes to models always refuse them, and every other escape.",
     )
     identity_headers: Annotated[tuple[RemovedHeader, ...], Field(max_length=256)] = Field(
-        IDENTITY,
+        default=IDENTITY,
         description="Request headers that say who the caller is; the gate removes them towards "
         "models. A name that ends in `*` is a prefix. The list replaces the default. Forwarding "
         "headers (Forwarded, X-Real-IP, X-Forwarded-*, X-HTTP-Method-Override and similar) are "
@@ -395,51 +409,55 @@ class GateSpec(
         "or of versions. Example: de."
     )
     description: Text | None = Field(
-        None, description="Free text for readers. It has no effect. Absent: no text."
+        default=None, description="Free text for readers. It has no effect. Absent: no text."
     )
     classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)] = Field(
-        ("gatereeve",), description="Names of the IngressClasses and GatewayClasses that it serves."
+        default=("gatereeve",),
+        description="Names of the IngressClasses and GatewayClasses that it serves.",
     )
     https: Address | None = Field(
-        None, description="HTTPS listener. Absent: no HTTPS, and governed hosts are not served."
+        default=None,
+        description="HTTPS listener. Absent: none. Models are served over HTTPS only.",
     )
-    http: Address | None = Field(None, description="HTTP listener. Absent: no plain HTTP.")
+    http: Address | None = Field(default=None, description="HTTP listener. Absent: no plain HTTP.")
     gateways: GatewayAddresses | None = Field(
-        None,
+        default=None,
         description="Own addresses for Gateways. Absent: all Gateways share https and http.",
     )
     plain_http: Literal["redirect", "refuse"] = Field(
-        "redirect",
+        default="redirect",
         description="Answer of a governed host over plain HTTP: a redirect to HTTPS, or a refusal. "
         "A host without HTTPS always refuses.",
     )
-    tls: GateTls = Field(GateTls(), description="TLS settings. Absent: TLS 1.2 or newer.")
+    tls: GateTls = Field(default=GateTls(), description="TLS settings. Absent: TLS 1.2 or newer.")
     identity: Identity = Field(
-        Identity(),
+        default=Identity(),
         description="How callers prove who they are. Absent: every caller is anonymous.",
     )
     attributes: GateAttributes = Field(
-        GateAttributes(),
+        default=GateAttributes(),
         description="Sources of region and purpose. Absent: neither is known.",
     )
     region_groups: Annotated[tuple[RegionGroup, ...], Field(max_length=64)] = Field(
-        (), description="Names for several regions, usable wherever a region is. Absent: no groups."
+        default=(),
+        description="Names for several regions, usable wherever a region is. Absent: no groups.",
     )
     trusted_hops: Annotated[int, Field(ge=0, le=8)] = Field(
-        0,
+        default=0,
         description="Number of proxies in front of the gate whose X-Forwarded-For entries count. 0: "
         "the client's address is that of the direct peer, and X-Forwarded-For from clients is removed.",
     )
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = Field(
-        4 * 1024 * 1024,
+        default=4 * 1024 * 1024,
         description="Largest request body that is inspected, in bytes, where a decision needs the "
         "body. Larger ones are refused.",
     )
     requests: GateRequests = Field(
-        GateRequests(), description="Rules for paths and headers. Absent: the defaults below."
+        default=GateRequests(),
+        description="Rules for paths and headers. Absent: the defaults below.",
     )
     governance: GateGovernance = Field(
-        GateGovernance(),
+        default=GateGovernance(),
         description="Rights in the whole cluster, and emergencies. Absent: no rights, no emergencies.",
     )
 

@@ -51,10 +51,10 @@ class ServiceGrant(Spec):
 
     name: Name = Field(description="Name of the Service. Example: website.")
     namespace: Label | None = Field(
-        None, description="Namespace of the Service. Absent: the namespace of the route."
+        default=None, description="Namespace of the Service. Absent: the namespace of the route."
     )
     released: AwareDatetime | None = Field(
-        None,
+        default=None,
         description="Only for a Service that was the backend of a model. It stays closed after the "
         "documents of the model are gone, until this time is in the past and later than their "
         "deletion; the finding was-governed shows the line. Absent: such a Service stays closed.",
@@ -74,10 +74,10 @@ class Backends(
     """Services that routes may use as backends, in addition to Models."""
 
     services: Annotated[tuple[ServiceGrant, ...], Field(max_length=256)] = Field(
-        (), description="Services by name. Absent: only those of the selector."
+        default=(), description="Services by name. Absent: only those of the selector."
     )
     selector: LabelSelector | None = Field(
-        None,
+        default=None,
         description="Services by their labels. Users who write Services in the namespace choose "
         "these labels. Absent: only the listed services.",
     )
@@ -95,9 +95,11 @@ class AddressGrant(Spec):
             tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(min_length=1, max_length=64)
         ]
         | None
-    ) = Field(None, description="Ports on these addresses. Absent: every port. Example: [8080].")
+    ) = Field(
+        default=None, description="Ports on these addresses. Absent: every port. Example: [8080]."
+    )
     released: AwareDatetime | None = Field(
-        None,
+        default=None,
         description="Only for addresses that were endpoints of a model: opens them again if this "
         "time is past and later than the deletion of the model's documents. Absent: they stay closed.",
     )
@@ -112,18 +114,19 @@ class HostGrantSpec(Spec):
         "host. Example: [credit.example.com]."
     )
     paths: Annotated[tuple[PathPrefix, ...], Field(min_length=1, max_length=64)] = Field(
-        ("/",), description="Path prefixes on these hosts, by whole segments. Example: [/v1]."
+        default=("/",),
+        description="Path prefixes on these hosts, by whole segments. Example: [/v1].",
     )
     backends: Backends | None = Field(
-        None,
+        default=None,
         description="Services that routes on these hosts and paths may use. Absent: Models only.",
     )
     addresses: Annotated[tuple[AddressGrant, ...], Field(max_length=256)] = Field(
-        (),
+        default=(),
         description="Addresses that documents of these namespaces may name themselves. Absent: only "
         "addresses of pods that a Service selects.",
     )
     governance: TeamGovernance = Field(
-        TeamGovernance(),
+        default=TeamGovernance(),
         description="Rights of people in these namespaces. Absent: this HostGrant gives none.",
     )

@@ -33,7 +33,7 @@ class ModelField(Spec):
 
     name: Token = Field(description="Name of the field for readers. Example: age.")
     location: Literal["request-header", "request-body", "response-body", "response-header"] = Field(
-        "request-body", description="Part of the request or response that holds the field."
+        default="request-body", description="Part of the request or response that holds the field."
     )
     path: Annotated[str, Field(min_length=1, max_length=256)] = Field(
         description="Name of the header, or path in the body. Example: x-applicant."
@@ -61,7 +61,7 @@ class Residency(Spec):
 class PayloadPolicy(Spec):
     """Storage of request and response bodies."""
 
-    keep: Literal["none"] = Field("none", description="Bodies that are stored: none.")
+    keep: Literal["none"] = Field(default="none", description="Bodies that are stored: none.")
 
 
 class ModelSpec(Spec):
@@ -73,49 +73,52 @@ class ModelSpec(Spec):
     purpose: Text = Field(
         description="What the model is for. For readers; access by purpose is set in an AccessPolicy."
     )
-    description: Text | None = Field(None, description="Free text for readers. Absent: no text.")
+    description: Text | None = Field(
+        default=None, description="Free text for readers. Absent: no text."
+    )
     risk_class: RiskClass = Field(
         description="Decides which approvals a version needs: minimal none, limited owner, high owner "
         "and risk from two people. A prohibited model is never served."
     )
     task: Text | None = Field(
-        None, description="Kind of task, for readers. Absent: no text. Example: classification."
+        default=None,
+        description="Kind of task, for readers. Absent: no text. Example: classification.",
     )
     protocol: Protocol = Field(
         description="API that the model's servers have. It decides which paths are operations."
     )
     served_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = (
         Field(
-            None,
+            default=None,
             description="Name of the model in requests. Absent: metadata.name. Example: credit.",
         )
     )
     profiles: Annotated[tuple[Label, ...], Field(max_length=16)] = Field(
-        (), description="Labels for readers; the gate does not evaluate them. Absent: none."
+        default=(), description="Labels for readers; the gate does not evaluate them. Absent: none."
     )
     data_categories: Annotated[tuple[Label, ...], Field(max_length=32)] = Field(
-        (),
+        default=(),
         description="Categories of data that the model processes, for readers; the gate does not "
         "evaluate them. Absent: none. Example: [income].",
     )
     fields: Annotated[tuple[ModelField, ...], Field(max_length=256)] = Field(
-        (), description="Known fields of requests and responses. Absent: none."
+        default=(), description="Known fields of requests and responses. Absent: none."
     )
     audit: Literal["observe", "recorded", "strict"] = Field(
-        "recorded",
+        default="recorded",
         description="Written into the record of each request. `strict` requires a durable recorder; "
         "without one every request is refused.",
     )
     payloads: PayloadPolicy = Field(
-        PayloadPolicy(), description="Storage of bodies. Absent: no body is stored."
+        default=PayloadPolicy(), description="Storage of bodies. Absent: no body is stored."
     )
     residency: Annotated[tuple[Residency, ...], Field(max_length=32)] = Field(
-        (),
+        default=(),
         description="Where data of callers may be processed. Callers in no entry are refused. "
         "Absent: versions in every region may serve every caller.",
     )
     caller_headers: Annotated[tuple[CallerHeader, ...], Field(max_length=5)] = Field(
-        (),
+        default=(),
         description="Headers about the caller that the gate sends to the model; clients cannot set "
         "them. principal: X-Gatereeve-Provider and X-Gatereeve-Principal. groups: "
         "X-Gatereeve-Groups, a JSON list or one group. region, purpose: X-Gatereeve-Region, "
@@ -123,7 +126,7 @@ class ModelSpec(Spec):
         "header. Absent: no such header.",
     )
     review_interval_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
-        None,
+        default=None,
         description="Time between reviews, in days, for readers; the gate does not evaluate it. "
         "Absent: no interval. Example: 365.",
     )
@@ -136,12 +139,13 @@ class Artifact(Spec):
         description="SHA-256 of the artifact. The gate does not verify it. Example: sha256:9f86d0…"
     )
     uri: Text | None = Field(
-        None,
+        default=None,
         description="Where the artifact is stored, for readers. Absent: unknown. "
         "Example: s3://models/credit.onnx.",
     )
     signature: Text | None = Field(
-        None, description="Signature of the artifact. The gate does not verify it. Absent: none."
+        default=None,
+        description="Signature of the artifact. The gate does not verify it. Absent: none.",
     )
 
 
@@ -170,29 +174,29 @@ class HealthCheck(Spec):
 
     path: PathPrefix = Field(description="Path of the request. Example: /v2/health/ready.")
     interval_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
-        5, description="Time between two checks of one endpoint, in seconds."
+        default=5, description="Time between two checks of one endpoint, in seconds."
     )
     timeout_seconds: Annotated[int, Field(ge=1, le=60)] = Field(
-        1, description="Time after which a check without an answer has failed, in seconds."
+        default=1, description="Time after which a check without an answer has failed, in seconds."
     )
     unhealthy_after: Annotated[int, Field(ge=1, le=10)] = Field(
-        2, description="Failed checks in a row after which the endpoint gets no requests."
+        default=2, description="Failed checks in a row after which the endpoint gets no requests."
     )
     healthy_after: Annotated[int, Field(ge=1, le=10)] = Field(
-        1, description="Successful checks in a row after which it gets requests again."
+        default=1, description="Successful checks in a row after which it gets requests again."
     )
 
 
 class Bounds(Spec):
     """Limits on the load of one version. Each gate counts for itself."""
 
-    connections: Count = Field(1024, description="Connections at the same time.")
+    connections: Count = Field(default=1024, description="Connections at the same time.")
     pending_requests: Count = Field(
-        1024, description="Requests that wait for a connection at the same time."
+        default=1024, description="Requests that wait for a connection at the same time."
     )
-    requests: Count = Field(1024, description="Requests in progress at the same time.")
+    requests: Count = Field(default=1024, description="Requests in progress at the same time.")
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
-        60,
+        default=60,
         description="Longest duration of a request, in seconds. A timeout of the route replaces it; "
         "among the versions of a split the longest counts.",
     )
@@ -217,30 +221,35 @@ class ModelVersionSpec(
     )
     artifact: Artifact = Field(description="What was built. Part of the digest that is approved.")
     card: Text | None = Field(
-        None, description="Model card: a URL or text, for readers. Absent: none."
+        default=None, description="Model card: a URL or text, for readers. Absent: none."
     )
     region: Region = Field(
         description="Region in which the version runs; compared with the Model's residency. "
         "Example: de."
     )
     backend: ServiceBackend | None = Field(
-        None, description="Service that serves the version. Required if endpoints is absent."
+        default=None,
+        description="Service that serves the version. Required if endpoints is absent.",
     )
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1, max_length=1000)] | None = Field(
-        None,
+        default=None,
         description="Addresses that serve the version, for folders without Services. Required if "
         "backend is absent.",
     )
     health: HealthCheck | None = Field(
-        None, description="Active health check. Absent: no active health check."
+        default=None, description="Active health check. Absent: no active health check."
     )
-    bounds: Bounds = Field(Bounds(), description="Limits on the load. Absent: the defaults below.")
+    bounds: Bounds = Field(
+        default=Bounds(), description="Limits on the load. Absent: the defaults below."
+    )
 
 
 class ApprovalSubject(Spec):
     """The version that is decided on."""
 
-    kind: Literal["ModelVersion"] = Field("ModelVersion", description="Kind of the document.")
+    kind: Literal["ModelVersion"] = Field(
+        default="ModelVersion", description="Kind of the document."
+    )
     name: Name = Field(
         description="metadata.name of the ModelVersion, in the same namespace. Example: credit-v1."
     )
@@ -258,7 +267,7 @@ class BreakGlass(Spec):
         "Example: 2026-11-01T02:00:00Z."
     )
     since: AwareDatetime | None = Field(
-        None,
+        default=None,
         description="Beginning of the emergency. Absent: the time at which the API server created "
         "the document. Required in a folder.",
     )
@@ -281,12 +290,12 @@ class ApprovalSpec(Spec, rules=(immutable("a decision is immutable: delete it an
         "olga@example.com."
     )
     expires: AwareDatetime | None = Field(
-        None,
+        default=None,
         description="Time after which the decision no longer counts. Absent: it does not expire. "
         "Example: 2027-11-01T00:00:00Z.",
     )
     break_glass: BreakGlass | None = Field(
-        None,
+        default=None,
         description="Makes this an emergency instead of an approval. Only for users in the Gate's "
         "governance.breakGlass. Absent: an ordinary decision.",
     )

@@ -60,15 +60,15 @@ class Person(
     """A user, a group or a ServiceAccount, as the API server authenticates them. Exactly one field."""
 
     user: PersonName | None = Field(
-        None, description="User name as the API server knows it. Example: anna@example.com."
+        default=None, description="User name as the API server knows it. Example: anna@example.com."
     )
     group: PersonName | None = Field(
-        None,
+        default=None,
         description="Group name as the API server knows it; stands for all its members. Groups that "
         "contain every caller are refused. Example: platform.",
     )
     service_account: ServiceAccount | None = Field(
-        None, description="A ServiceAccount, for pipelines that run in the cluster."
+        default=None, description="A ServiceAccount, for pipelines that run in the cluster."
     )
 
     @must(
@@ -105,17 +105,17 @@ class TeamGovernance(Spec):
     """Rights in the namespaces of a HostGrant. The guards of a cluster enforce them."""
 
     developers: People = Field(
-        (),
+        default=(),
         description="May write Models, AccessPolicies, Rollouts, and routes to the models. "
         "Absent: this HostGrant gives these rights to no user.",
     )
     pipelines: People = Field(
-        (),
+        default=(),
         description="May create ModelVersions, also for another author, and change Rollouts. "
         "Absent: this HostGrant gives these rights to no user.",
     )
     approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = Field(
-        (),
+        default=(),
         description="May decide on versions in these namespaces, in addition to the approvers of "
         "the Gates. Absent: only the approvers of the Gates.",
     )
@@ -125,12 +125,13 @@ class BreakGlassRule(Spec):
     """Who may serve a version without the approvals that it lacks, in an emergency, and for how long."""
 
     users: Annotated[tuple[PersonName, ...], Field(max_length=64)] = Field(
-        (),
+        default=(),
         description="User names whose Approvals with breakGlass count on this gate. Groups are not "
         "possible. Absent: breakGlass is refused. Example: [selma@example.com].",
     )
     max_hours: Annotated[int, Field(ge=1, le=72)] = Field(
-        4, description="Longest duration of an emergency, in hours. A longer one is refused."
+        default=4,
+        description="Longest duration of an emergency, in hours. A longer one is refused.",
     )
 
 
@@ -138,22 +139,22 @@ class GateGovernance(Spec):
     """Rights in the whole cluster. The lists of several Gates are added; breakGlass is per Gate."""
 
     platform: People = Field(
-        (),
+        default=(),
         description="May write Gates, HostGrants, and the namespace labels that HostGrants select "
         "by. Absent: this Gate gives these rights to no user.",
     )
     auditors: People = Field(
-        (),
+        default=(),
         description="May read all documents of gatereeve.dev. Absent: this Gate gives this right to "
         "no user.",
     )
     approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = Field(
-        (),
+        default=(),
         description="May decide on versions in every namespace. Absent: only the approvers of the "
         "HostGrants.",
     )
     break_glass: BreakGlassRule = Field(
-        BreakGlassRule(),
+        default=BreakGlassRule(),
         description="Emergencies for models on this gate. Absent: no emergency is accepted.",
     )
 
@@ -163,12 +164,13 @@ class ListedPerson(Spec):
 
     name: Identifier = Field(description="The person's main name. Example: anna@example.com.")
     aliases: Annotated[tuple[Identifier, ...], Field(max_length=32)] = Field(
-        (),
+        default=(),
         description="Other names of the same person, so that an author cannot approve under a "
         "second name. Absent: no other name. Example: [anna].",
     )
     roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = Field(
-        None, description="Roles in which the person may decide on versions. Absent: every role."
+        default=None,
+        description="Roles in which the person may decide on versions. Absent: every role.",
     )
 
 

@@ -15,17 +15,17 @@ class VersionMatch(Spec):
     """Callers that get a certain version. All conditions that are present must hold; at least one."""
 
     name: Label | None = Field(
-        None,
+        default=None,
         description="Name of the match in records and explanations. Absent: its position, like "
         "`match[0]`. Example: testers.",
     )
     groups: Annotated[tuple[Group, ...], Field(min_length=1, max_length=64)] | None = Field(
-        None,
+        default=None,
         description="The caller is in one of these groups, written `provider/group`. Absent: every "
         "caller. Example: [corp/testers].",
     )
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=64)] | None = Field(
-        None,
+        default=None,
         description="The caller's region is one of these regions or region groups. Absent: every "
         "region. Example: [eu].",
     )
@@ -33,7 +33,7 @@ class VersionMatch(Spec):
         Annotated[dict[HeaderName, Annotated[str, Field(max_length=256)]], Field(max_length=16)]
         | None
     ) = Field(
-        None,
+        default=None,
         description="Exact values of request headers. A caller can set them, so they do not protect "
         'a version. Absent: no header is compared. Example: {x-try: "1"}.',
     )
@@ -67,7 +67,7 @@ class StickyBy(Spec):
     """What keeps a caller on one version of the split."""
 
     attribute: Literal["principal", "subject"] = Field(
-        "principal",
+        default="principal",
         description="`subject` is the Model's field of role subject, if it is a request header. "
         "Without a subject the principal counts, for anonymous callers the address.",
     )
@@ -78,7 +78,7 @@ class Mirror(Spec):
 
     version: Token = Field(description="Version that gets the copies. Example: v2.")
     percent: Annotated[int, Field(ge=1, le=100)] = Field(
-        100, description="Share of requests that are copied, in percent."
+        default=100, description="Share of requests that are copied, in percent."
     )
 
 
@@ -87,7 +87,7 @@ class RolloutSpec(Spec, rules=(distinct("split", "version", "a version stands tw
 
     model: Name = Field(description="Name of the Model, in the same namespace. Example: credit.")
     match: Annotated[tuple[VersionMatch, ...], Field(max_length=64)] = Field(
-        (),
+        default=(),
         description="Versions for certain callers; the first match wins. Absent: only the split.",
     )
     split: Annotated[tuple[Share, ...], Field(min_length=1, max_length=32)] = Field(
@@ -95,11 +95,13 @@ class RolloutSpec(Spec, rules=(distinct("split", "version", "a version stands tw
         "get no callers."
     )
     sticky_by: StickyBy = Field(
-        StickyBy(), description="What keeps a caller on one version. Absent: the principal."
+        default=StickyBy(), description="What keeps a caller on one version. Absent: the principal."
     )
-    mirror: Mirror | None = Field(None, description="Copies of requests. Absent: no copies.")
+    mirror: Mirror | None = Field(
+        default=None, description="Copies of requests. Absent: no copies."
+    )
     fallback: Token | None = Field(
-        None,
+        default=None,
         description="Version that answers when no version of the split may be served, or the chosen "
         "one has no healthy endpoint. Absent: such requests get 503. Example: v1.",
     )
