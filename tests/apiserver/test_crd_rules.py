@@ -180,6 +180,8 @@ EXTRA: dict[str, list[Any]] = {
     "until": ["2026-11-01T00:00:00Z", "2026-11-01T02:00:00+01:00"],
     "reason": ["short", "long enough, this"],
     "https": [{"port": 8443}],
+    "gateways": [{"namespace": "infra"}, {"namespace": "infra", "firstPort": 8000}],
+    "firstPort": [8000, 60000, 65000],
     "purposes": [["x"]],
     "operations": [["infer"]],
     "subjects": [[{"provider": "corp"}], []],

@@ -181,6 +181,9 @@ def _version(kind: registry.Kind, name: str, index: int) -> Schema:
                 "required": ["spec"],
                 "properties": {
                     **_described(_DOCUMENT),
+                    "metadata": {
+                        "type": "object"
+                    },  # the API server describes it, and allows no text
                     "spec": spec_schema(kind),
                     "status": _status(kind.kind),
                 },
@@ -328,7 +331,6 @@ _STATUS: dict[str, _Fields] = {
 _DOCUMENT: _Fields = {
     "apiVersion": (_TEXT, "Version of the schema of this document: gatereeve.dev/v1alpha1."),
     "kind": (_TEXT, "Kind of this document."),
-    "metadata": ({"type": "object"}, "Standard metadata of a Kubernetes object."),
 }
 _CONDITION: _Fields = {
     "type": ({**_TEXT, "maxLength": 316}, "What the condition is about. Example: Accepted."),
