@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.assemble import Table, table_of
 from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.derived import changed_keys
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.journal import Journal
 
@@ -114,14 +115,12 @@ class LastDocuments:
 
 def _changes(before: Table, now: Table) -> Iterator[tuple[str, bytes | None]]:
     """What to write for the documents of one kind: those from files, and None for those that went."""
-    get = before.get
-    for key in [key for key, doc in now.items() if get(key) is not doc]:
-        doc, known = now[key], get(key)
-        if doc.file:
+    for key in changed_keys(before, now):
+        doc, known = now.get(key), before.get(key)
+        if doc is not None and doc.file:
             yield _key(doc.ref), _stored(doc)
         elif known is not None and known.file:
-            yield _key(doc.ref), None
-    yield from ((_key(before[key].ref), None) for key in before.keys() - now.keys())
+            yield _key(known.ref), None
 
 
 def _in_files(tables: Mapping[str, Table]) -> Iterator[AnyDoc]:
