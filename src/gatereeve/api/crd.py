@@ -24,7 +24,7 @@ LABELS = {"app.kubernetes.io/part-of": "gatereeve"}
 """Of every definition: by them all are found, and removed."""
 
 SCHEMA_ANNOTATION = "gatereeve.dev/schema"
-"""Of every definition: digest of its spec, so that the chart can tell whether the cluster has this one."""
+"""Of every definition: digest of its spec, for the chart to compare with the one in the cluster."""
 
 HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
 

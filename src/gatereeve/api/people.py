@@ -1,10 +1,9 @@
-"""People, groups and pipelines as the API server knows them, and what documents let them do.
+"""People, groups and pipelines as the API server authenticates them, and their rights.
 
-Parts of Gate (the whole cluster) and HostGrant (the namespaces that it selects). The guards of a
-cluster are made from them: roles, and who may approve as whom. They say nothing about who may call
-a model: that is AccessPolicy, whose principals come from other identity providers. From a folder
-only `breakGlass` has a meaning; who may write the folder decides the rest. The kind People is for folders:
-who there is, where no API server knows it.
+Parts of Gate (the whole cluster) and HostGrant (the selected namespaces). The guards of a cluster
+are made from them. Access to models is not decided here but by AccessPolicies, whose principals come
+from the identity providers of a Gate. In a folder only `breakGlass` and the kind People have an
+effect.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Role = Literal["owner", "risk", "privacy", "security"]
 ROLES: tuple[Role, ...] = ("owner", "risk", "privacy", "security")
 
 EVERYBODY = ("system:authenticated", "system:serviceaccounts")
-"""Groups that hold everybody: naming one would name nobody in particular."""
+"""Groups that contain every authenticated user, or every ServiceAccount."""
 
 NOBODY = ("system:anonymous", "system:unauthenticated")
 """The user and the group of callers that the API server could not authenticate."""

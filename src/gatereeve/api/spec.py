@@ -69,26 +69,27 @@ def exactly_one_of(*names: str) -> Rule:
     """Exactly one of these fields is set. names: as in documents."""
     *first, last = names
     present = ", ".join(f"has(self.{name})" for name in names)
+    attributes = [to_snake(name) for name in names]
     return Rule(
         f"[{present}].exists_one(given, given)",
         f"exactly one of {', '.join(first)} and {last} is required",
-        lambda part: sum(_value(part, name) is not None for name in names) == 1,
+        lambda part: sum(getattr(part, name) is not None for name in attributes) == 1,
     )
 
 
 def at_least_one_of(*names: str, message: str) -> Rule:
-    """One or more of these fields is set, and none of those is an empty list or map."""
+    """One or more of these fields is set, and not all of them are empty lists or maps."""
     present = " || ".join(f"has(self.{name})" for name in names)
-    return Rule(present, message, lambda part: any(_value(part, name) for name in names))
+    attributes = [to_snake(name) for name in names]
+    return Rule(present, message, lambda part: any(getattr(part, name) for name in attributes))
 
 
 def distinct(field: str, key: str, message: str) -> Rule:
-    """The entries of the list `field` differ in `key`."""
+    """The entries of the list `field` differ in `key`. Both are names of one word."""
 
     def is_met(part: object) -> bool:
-        entries = _value(part, field)
-        keys = [_value(entry, key) for entry in entries] if isinstance(entries, tuple) else []
-        return len(set(keys)) == len(keys)
+        entries: tuple[object, ...] = getattr(part, field)
+        return len({getattr(entry, key) for entry in entries}) == len(entries)
 
     cel = (
         f"!has(self.{field}) || self.{field}.all(a, self.{field}.exists_one(b, b.{key} == a.{key}))"
@@ -99,11 +100,6 @@ def distinct(field: str, key: str, message: str) -> Rule:
 def immutable(message: str) -> Rule:
     """The API server refuses changes. A single document shows no change, so nothing is checked here."""
     return Rule("self == oldSelf", message, lambda _: True)
-
-
-def _value(part: object, name: str) -> object:
-    """The field that documents call `name`."""
-    return getattr(part, to_snake(name))
 
 
 def must(cel: str, message: str) -> Callable[[Callable[[T], bool]], Callable[[T], bool]]:
