@@ -88,12 +88,12 @@ class AdmissionWebhook:
         """When the certificate that is shown ends."""
         return self._server.expires
 
-    def see(self, world: World) -> None:
+    def show(self, world: World) -> None:
         """Judge by this World from soon on."""
         self._newest = world
         self._come.set()
 
-    async def read(self) -> None:
+    async def index_worlds(self) -> None:
         """Index Worlds as they come, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:

@@ -36,8 +36,8 @@ async def gate(settings: GateSettings) -> None:
     prepare(paths.root, paths.envoy, hint="name another --run")
     binary = await envoy_process.find_envoy()
     async with asyncio.TaskGroup() as group:
-        house = GateProcess(settings, SystemClock(), binary, Supervisor(group))
-        await house.live(stop)
+        process = GateProcess(settings, SystemClock(), binary, Supervisor(group))
+        await process.run(stop)
 
 
 class GateProcess:
@@ -59,7 +59,7 @@ class GateProcess:
         self._readiness = Readiness(self._admin)
         self._restarts = 0
 
-    async def live(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end, drain, stop everything."""
         keep = self._supervisor.keep
         with web.listen(self._settings.http) as place:

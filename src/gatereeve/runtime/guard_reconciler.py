@@ -27,7 +27,7 @@ from gatereeve.core.findings import Finding, FindingCode
 from gatereeve.core.protocols import Clock
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import guards as reading
@@ -66,7 +66,7 @@ class GuardReconciler:
         changes: ChangeRecords,
         clock: Clock,
         digests: Digests,
-        plane: ControlLoop,
+        plane: ControlPlane,
         trust: Callable[[], bytes],
         is_leading: Callable[[], bool],
     ) -> None:
@@ -84,7 +84,7 @@ class GuardReconciler:
         self._changed = asyncio.Event()
         self._said = ""
 
-    def told(self) -> None:
+    def notify(self) -> None:
         """Documents may have changed, or this replica leads."""
         self._changed.set()
 
@@ -100,7 +100,7 @@ class GuardReconciler:
                     await self.look()
                     looked = loop.time()
                 elif self.installed:
-                    await self._plane.calm(_PATIENCE_S)
+                    await self._plane.wait_quiet(_PATIENCE_S)
                     await self.keep()
                 self._said = ""
             except errors.ApiError as error:

@@ -47,8 +47,8 @@ async def recorder(settings: RecorderSettings) -> None:
     store = open_store(settings.state, clock)
     try:
         async with asyncio.TaskGroup() as group:
-            house = RecorderProcess(settings, clock, store, Supervisor(group))
-            await house.live(stop)
+            process = RecorderProcess(settings, clock, store, Supervisor(group))
+            await process.run(stop)
     finally:
         store.close()
 
@@ -66,7 +66,7 @@ class RecorderProcess:
         self._admin = Admin(settings.paths.admin_socket)
         self._life: EnvoyLifecycle | None = None
 
-    async def live(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end of the gate, stop everything."""
         keep, settings = self._supervisor.keep, self._settings
         await self._resume()
