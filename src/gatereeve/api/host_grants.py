@@ -35,7 +35,9 @@ class LabelSelector(Spec):
         "Example: {team: lending}.",
     )
     all: bool = Field(
-        default=False, description="Selects everything. It has no effect beside matchLabels."
+        default=False,
+        description="Selects everything. Do not combine it with matchLabels: in a HostGrant the "
+        "labels then decide, in an AccessPolicy every model is selected.",
     )
 
     @must(
