@@ -41,7 +41,7 @@ def read(tree: yaml.Tree, file: str, before: int) -> Outcome:
     file: "" for a document that is in no file; its findings then have no `where`.
     before: lines of the file above the text that the tree was read from.
     """
-    return _DocumentReader(tree, file, before).outcome()
+    return _DocumentReader(tree, file, before).read()
 
 
 def find_ours(tree: yaml.Tree, namespace: str) -> Broken | None:
@@ -49,7 +49,7 @@ def find_ours(tree: yaml.Tree, namespace: str) -> Broken | None:
 
     namespace: of a document that names none in `tree`, which may be the part of it that is legible.
     """
-    return _DocumentReader(tree, "", 0).broken(namespace)
+    return _DocumentReader(tree, "", 0).find_ours(namespace)
 
 
 def is_named(ref: refs.Ref) -> bool:
@@ -67,7 +67,7 @@ class _DocumentReader:
         self._before = before
         self._report = DocumentReport(tree, file, before)
 
-    def outcome(self) -> Outcome:
+    def read(self) -> Outcome:
         value = self._tree.value
         if value is None and not self._tree.problems:
             return Outcome()
@@ -80,27 +80,27 @@ class _DocumentReader:
                 "it needs `apiVersion`, `kind` and `metadata.name`, as text; "
                 "until then every model that it may concern is refused",
             )
-            return self._not_understood(value)
+            return self._close_unknown(value)
         kind, doubt = recognition.recognise(*head)
         if kind is None:
             like = "" if doubt else resemblance.of_ours(value)
             if like:
                 self._report.fail("unknown-kind", "kind", f"{head[0]} {head[1]} {like}", _OURS_HINT)
             else:
-                self._foreign(*head, doubt)
+                self._report_foreign(*head, doubt)
             if like or doubt:
-                return self._not_understood(value)
+                return self._close_unknown(value)
             return Outcome(findings=tuple(self._report.findings))
         if kind.kind != "AccessPolicy" and resemblance.has_deny_rules(value):
             self._report.fail("unknown-kind", "kind", f"{head[1]} has no deny rules", _OURS_HINT)
-            return self._not_understood(value)
-        ref = self._report.ref = self._named(kind, value)
+            return self._close_unknown(value)
+        ref = self._report.ref = self._read_ref(kind, value)
         if doubt:
             path = "apiVersion" if kind.kind == head[1] else "kind"
             self._report.fail("unknown-kind", path, f"{head[0]} has no kind {head[1]}", doubt)
-        self._problems()
+        self._report_problems()
         meta = MetadataReader(self._report).read(kind, value)
-        spec = self._spec(kind, value)
+        spec = self._read_spec(kind, value)
         if self._report.is_failed or spec is None or meta is None:
             sure = not self._tree.problems
             broken = Broken(
@@ -123,28 +123,28 @@ class _DocumentReader:
             findings=tuple(self._report.findings),
         )
 
-    def _not_understood(self, value: yaml.Plain) -> Outcome:
+    def _close_unknown(self, value: yaml.Plain) -> Outcome:
         """What may be a document of ours, of a kind that cannot be made out."""
         namespace = ""
-        if isinstance(value, dict) and not self._doubts("metadata") and "items" not in value:
+        if isinstance(value, dict) and not self._is_doubtful("metadata") and "items" not in value:
             metadata = value.get("metadata")
             plain = isinstance(metadata, dict) and metadata.keys() <= set(METADATA_FIELDS)
             namespace = affected.namespace_of(metadata, "default") if plain else ""
         broken = broken_document(namespace, self._report.locate(self._tree.lines[""]))
         return Outcome(broken=broken, findings=tuple(self._report.findings), nameless=True)
 
-    def _named(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> refs.Ref:
+    def _read_ref(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> refs.Ref:
         """The reference, without a namespace where two are written or its items may have others."""
         ref = affected.ref_of(kind, value)
-        unsure = self._doubts("metadata") or (kind.ours and "items" in value)
+        unsure = self._is_doubtful("metadata") or (kind.ours and "items" in value)
         return refs.Ref(ref.group, ref.kind, "", ref.name) if unsure else ref
 
-    def _doubts(self, path: str) -> bool:
+    def _is_doubtful(self, path: str) -> bool:
         """Whether something at or below `path` is written in a way that is not understood."""
         below = (path + ".", path + "[")
         return any(p.path == path or p.path.startswith(below) for p in self._tree.problems)
 
-    def broken(self, namespace: str) -> Broken | None:
+    def find_ours(self, namespace: str) -> Broken | None:
         value = self._tree.value
         head = recognition.read_head(value)
         if head is None or not isinstance(value, dict):
@@ -162,14 +162,14 @@ class _DocumentReader:
             rejects=affected.rejected_versions(kind, value, sure=False),
         )
 
-    def _problems(self) -> None:
+    def _report_problems(self) -> None:
         for problem in self._tree.problems:
             if problem.path != "status" and not problem.path.startswith(("status.", "status[")):
                 self._report.fail(
                     problem.code, problem.path, problem.message, problem.hint, problem.line
                 )
 
-    def _foreign(self, api_version: str, name: str, doubt: str) -> None:
+    def _report_foreign(self, api_version: str, name: str, doubt: str) -> None:
         if doubt:
             self._report.fail("unknown-kind", "kind", f"{api_version} has no kind {name}", doubt)
         else:
@@ -180,7 +180,7 @@ class _DocumentReader:
                 recognition.foreign_hint(name),
             )
 
-    def _spec(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> BaseModel | None:
+    def _read_spec(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> BaseModel | None:
         prefix = "spec" if kind.body == "spec" else ""
         if kind.body == "body":
             content: yaml.Plain = {k: v for k, v in value.items() if k not in DOCUMENT_FIELDS}
@@ -196,18 +196,18 @@ class _DocumentReader:
                 "invalid-field", "spec", "`spec` is no mapping", "write `field: value` lines"
             )
             return None
-        spec = self._validated(kind, content, prefix)
+        spec = self._validate_spec(kind, content, prefix)
         if isinstance(spec, kube.SecretSpec):
-            self._base64(spec)
+            self._check_base64(spec)
         return spec
 
-    def _validated(
+    def _validate_spec(
         self, kind: registry.Kind, content: dict[str, yaml.Plain], prefix: str
     ) -> BaseModel | None:
         try:
             return _validate(kind, content)
         except ValidationError as error:
-            if self._words_meant(error, content, prefix):
+            if self._convert_words(error, content, prefix):
                 try:
                     return _validate(kind, content)
                 except ValidationError as again:
@@ -219,7 +219,7 @@ class _DocumentReader:
                 self._report.fail(diagnosis.code, diagnosis.path, diagnosis.message, diagnosis.hint)
             return None
 
-    def _words_meant(
+    def _convert_words(
         self, error: ValidationError, content: dict[str, yaml.Plain], prefix: str
     ) -> bool:
         """Turns a bare `yes` or `off` into the boolean where a boolean is wanted; whether any."""
@@ -241,7 +241,7 @@ class _DocumentReader:
                 changed = True
         return changed
 
-    def _base64(self, secret: kube.SecretSpec) -> None:
+    def _check_base64(self, secret: kube.SecretSpec) -> None:
         for key, value in secret.data.items():
             try:
                 base64.b64decode(value, validate=True)

@@ -39,20 +39,22 @@ class MetadataReader:
             )
             return None
         if kind.ours:
-            self._unknown(value, DOCUMENT_FIELDS, "")
-            self._unknown(metadata, METADATA_FIELDS, "metadata.")
-        self._name(kind, metadata)
-        self._namespace(kind, metadata)
+            self._report_unknown(value, DOCUMENT_FIELDS, "")
+            self._report_unknown(metadata, METADATA_FIELDS, "metadata.")
+        self._check_name(kind, metadata)
+        self._check_namespace(kind, metadata)
         uid, generation = metadata.get("uid"), metadata.get("generation")
         return Meta(
-            labels=self._texts(metadata, "labels"),
-            annotations=self._texts(metadata, "annotations"),
-            created=self._created(metadata),
+            labels=self._read_texts(metadata, "labels"),
+            annotations=self._read_texts(metadata, "annotations"),
+            created=self._read_created(metadata),
             uid=uid if isinstance(uid, str) else "",
             generation=generation if isinstance(generation, int) else 0,
         )
 
-    def _unknown(self, value: Mapping[str, Plain], known: tuple[str, ...], prefix: str) -> None:
+    def _report_unknown(
+        self, value: Mapping[str, Plain], known: tuple[str, ...], prefix: str
+    ) -> None:
         for key in list(value.keys() - set(known))[: diagnose.MAX_DIAGNOSES]:
             near = diagnose.nearest(key, known)
             hint = (
@@ -63,7 +65,7 @@ class MetadataReader:
             path = prefix + key
             self._report.fail("unknown-field", path, f"there is no field `{path[:200]}`", hint)
 
-    def _name(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
+    def _check_name(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
         name = metadata.get("name")
         if name is None:
             self._report.fail(
@@ -80,7 +82,7 @@ class MetadataReader:
                 + ("; in quotes" if not isinstance(name, str) else ""),
             )
 
-    def _namespace(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
+    def _check_namespace(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
         namespace = metadata.get("namespace")
         if namespace is None or namespace == "":
             return
@@ -99,7 +101,7 @@ class MetadataReader:
                 "lower-case letters, digits and `-`, at most 63 characters, as text",
             )
 
-    def _texts(self, metadata: Mapping[str, Plain], key: str) -> Mapping[str, str]:
+    def _read_texts(self, metadata: Mapping[str, Plain], key: str) -> Mapping[str, str]:
         given = metadata.get(key)
         if given is None:
             return _NO_TEXTS
@@ -127,7 +129,7 @@ class MetadataReader:
                 )
         return texts
 
-    def _created(self, metadata: Mapping[str, Plain]) -> datetime | None:
+    def _read_created(self, metadata: Mapping[str, Plain]) -> datetime | None:
         given = metadata.get("creationTimestamp")
         if given is None:
             return None
