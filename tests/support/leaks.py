@@ -25,7 +25,6 @@ from typing import Any
 
 import pytest
 
-_TRANSPORTS: Any = asyncio.transports
 FRAMES = 8
 """Of the stack that made a thing, which are shown; those of asyncio and of this module not counted."""
 
@@ -55,8 +54,7 @@ class LeakDetector:
         self._originals: list[tuple[type, Callable[..., None]]] = []
 
     def install(self) -> None:
-        for kind in (_TRANSPORTS._FlowControlMixin, BaseSubprocessTransport):
-            self._register(kind, self._transports)
+        self._register(asyncio.BaseTransport, self._transports)
         self._register(socket.socket, self._others)
         self._register(subprocess.Popen, self._others)
 
@@ -85,7 +83,7 @@ class LeakDetector:
     def find(self) -> list[str]:
         """What the test left open."""
         self._transports[:] = [o for o in self._transports if _is_open_transport(o.thing())]
-        lost = [o for o in self._transports if o.thing()._loop.is_closed()]  # type: ignore[union-attr]
+        lost = [o for o in self._transports if _has_closed_loop(o.thing())]
         leaks = [o.describe() for o in lost]
         for opened in lost:  # it is reported now, and warns no more during a later test
             self._transports.remove(opened)
@@ -125,6 +123,10 @@ class LeakDetector:
 
 def _is_process(transport: Any) -> bool:
     return isinstance(transport, BaseSubprocessTransport)
+
+
+def _has_closed_loop(transport: Any) -> bool:
+    return transport is not None and transport._loop.is_closed()
 
 
 def _is_open_transport(transport: Any) -> bool:
