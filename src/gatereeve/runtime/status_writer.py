@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
-from gatereeve import statuses
 from gatereeve.api import assemble, registry
 from gatereeve.api.world import Key, World
 from gatereeve.compile.compiler import Compiled
@@ -24,14 +22,13 @@ from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.findings import Finding
 from gatereeve.core.logs import EventLog
-from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 from gatereeve.sources.kube.events import Events, EventSubject
-from gatereeve.statuses import GateFacts, RuntimeFacts, gateway_services
+from gatereeve.statuses import GateFacts, RuntimeFacts, StatusTables, gateway_services
 
 _LOG = EventLog(__name__)
 
@@ -47,8 +44,6 @@ _PATIENCE_S: Final = 2.0
 _FIRST_S: Final = 15.0
 """So long a new leader waits until it has heard of all gates. What it said before would take the addresses
 of all Ingresses away, and give them back when it has."""
-_SOME: Final = 200
-"""Statuses between which a change that came may go first."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -84,7 +79,7 @@ class StatusWriter:
         self._watched = watched
         self._is_leading = is_leading
         self._known: dict[refs.Ref, ObjectStatus] = {}
-        self._memo = Memo()
+        self._statuses = StatusTables()
         self._last: tuple[Compiled, RuntimeFacts] | None = None
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -120,7 +115,7 @@ class StatusWriter:
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
-            self._memo = Memo()
+            self._statuses = StatusTables()
             self._last = None
             self._writer.forget()
             self._inherited = False
@@ -164,10 +159,10 @@ class StatusWriter:
         self, world: World, compiled: Compiled, facts: RuntimeFacts
     ) -> dict[refs.Ref, ObjectStatus]:
         """In parts, in a thread; a World that comes meanwhile is compiled and published first."""
-        every = statuses.each(world, compiled, facts, self._memo)
+        parts = self._statuses.update(world, compiled, facts)
         derived: dict[refs.Ref, ObjectStatus] = {}
-        while some := await asyncio.to_thread(list, itertools.islice(every, _SOME)):
-            derived.update((status.ref, status) for status in some)
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            derived.update((status.ref, status) for status in part)
             if self._plane.is_applying:
                 await self._plane.wait_quiet(_PATIENCE_S)
         return derived
