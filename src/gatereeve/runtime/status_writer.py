@@ -1,6 +1,6 @@
-"""Tells the API server what came of its objects: statuses, events, and the Services of Gateways.
+"""Writes to the API server what became of its objects: statuses, events, and the Services of Gateways.
 
-The leader alone writes; every write asks again. What was told once is not told again until it
+Only the leader writes; leadership is checked before every write. A status is written again only when it
 changes, and nothing here holds anything up: a status that cannot be written is tried again, what
 gates enforce does not wait for it. What the statuses say is decided by `statuses`.
 """
@@ -42,7 +42,7 @@ _SHARE: Final = 2.0
 _PATIENCE_S: Final = 2.0
 """So long, once for each look, changes that are on their way to gates come first."""
 _FIRST_S: Final = 15.0
-"""So long a new leader waits until it has heard of all gates. What it said before would take the addresses
+"""So long a new leader waits until it knows all gates. What it wrote before would take the addresses
 of all Ingresses away, and give them back when it has."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
@@ -93,7 +93,7 @@ class StatusWriter:
     async def run(self) -> None:
         """Until cancelled.
 
-        A change reaches the gates first and is told afterwards: with thousands of models, saying what
+        A change reaches the gates first, statuses follow: with thousands of models, writing what
         came of it takes longer than the change itself, on the same processor.
         """
         loop = asyncio.get_running_loop()
@@ -168,10 +168,10 @@ class StatusWriter:
         return derived
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
-        """Objects that were told something else, or nothing, or are not ours any more."""
+        """Objects whose status is another than was written, or was not written, or that are not ours any more."""
         return [
             *(ref for ref, status in current.items()
-              if (told := self._known.get(ref)) is not status and told != status),
+              if (written := self._known.get(ref)) is not status and written != status),
             *(self._known.keys() - current.keys()),
         ]  # fmt: skip
 

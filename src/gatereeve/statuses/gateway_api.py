@@ -377,7 +377,7 @@ def _references(targets: tuple[resolution.ResolvedBackend, ...]) -> Condition:
 def _reservations(
     reading: StatusIndex, claimed: RouteDocument, parent: ParentRef
 ) -> list[Condition]:
-    """What an accepted route must be told all the same; each only where it is so."""
+    """Conditions of an accepted route that is not served in full; each only where it applies."""
     found = []
     own = reading.of(claimed.doc)
     dropped = [*_rule_findings(own), *conditions.of_codes(own, "host-not-granted")]

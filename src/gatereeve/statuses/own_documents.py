@@ -121,7 +121,7 @@ def _derive_broken(findings: tuple[Finding, ...], ref: Ref) -> ObjectStatus:
         if findings
         else conditions.false("Accepted", "Unreadable", "the document cannot be read")
     )
-    if accepted.status == "True":  # whatever the findings say, it is not used
+    if accepted.status == "True":  # it is not used, even if no finding says so
         accepted = conditions.from_findings("Accepted", findings)
     return ObjectStatus(ref=ref, uid="", generation=0, conditions=(accepted,), body=BrokenBody())
 
