@@ -36,6 +36,21 @@ T = TypeVar("T")
 DEADLINE_S = 60.0
 _MAX_SEEN = 1 << 20
 
+WEB = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: team}
+spec: {ports: [{name: http, port: 80, targetPort: SERVER}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: team, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: SERVER}]
+endpoints: [{addresses: [127.0.0.1]}]
+"""
+"""The Service `team/web` with its server on this machine. SERVER: its port."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
