@@ -73,7 +73,7 @@ def test_without_controllers_a_new_gate_is_not_ready_and_refuses(fleet: Fleet) -
     upping.until((fleet.store / "gate-public" / "tls.crt").exists, "the gate's certificate")
     assert controller.end() == 0
     gate = fleet.gate()
-    upping.until(lambda: "is started" in gate.output(), "Envoy")
+    upping.until(lambda: "envoy_started" in gate.output(), "Envoy")
     # Envoy calls itself live when it has waited long enough; the gate is not ready even then.
     upping.until(lambda: fleet.admin("a", r"^server\.live$").get("server.live"), "Envoy to give up")
     answer = gate.ask("/readyz")
