@@ -18,7 +18,7 @@ from envoy.type.tracing.v3 import custom_tag_pb2
 
 from gatereeve.ir import record_fields
 from gatereeve.ir.identity import Attributes, Identity
-from gatereeve.proxy.envoy import packing, proofs
+from gatereeve.proxy.envoy import identity_matchers, packing
 from gatereeve.proxy.envoy.wiring import Wiring
 
 
@@ -58,10 +58,10 @@ def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
                 record_fields.groups_tag(provider.name), request, record_fields.JWT_NAMESPACE, at
             )
     for number, region in enumerate(attributes.region):
-        place = proofs.place("region", number, region)
+        place = identity_matchers.place("region", number, region)
         yield _tag(record_fields.region_tag(number), request, *place)
     for number, purpose in enumerate(attributes.purpose):
-        place = proofs.place("purpose", number, purpose)
+        place = identity_matchers.place("purpose", number, purpose)
         yield _tag(record_fields.purpose_tag(number), request, *place)
 
 

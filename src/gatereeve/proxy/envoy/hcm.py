@@ -21,8 +21,8 @@ from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import trusted_headers
 from gatereeve.ir.gates import Gate, Listener
-from gatereeve.proxy.envoy import access_logs, actions, local_replies, names, packing
-from gatereeve.proxy.envoy.filters.placed import Placed
+from gatereeve.proxy.envoy import access_logs, actions, invariants, local_replies, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import HttpFilter
 from gatereeve.proxy.envoy.wiring import Wiring
 
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
@@ -34,8 +34,10 @@ _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
 
-def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: Wiring) -> Any:
-    """The network filter of every filter chain of one listener."""
+def build_hcm(gate: Gate, listener: Listener, chain: Sequence[HttpFilter], wiring: Wiring) -> Any:
+    """The network filter of every filter chain of one listener.
+
+    Raises PublishError when its filters do not enforce."""
     made = hcm_pb2.HttpConnectionManager(
         stat_prefix=listener.name,
         scoped_routes=_scoped_routes(),
@@ -76,6 +78,7 @@ def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: W
         delayed_close_timeout=packing.seconds(0.1),
         drain_timeout=packing.seconds(5),
     )
+    invariants.raise_problems(invariants.check_chain(made))
     return listener_components_pb2.Filter(
         name="envoy.filters.network.http_connection_manager", typed_config=packing.pack(made)
     )

@@ -16,20 +16,19 @@ from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, va
 
 from gatereeve.core import plain_values
 from gatereeve.ir import access, record_fields, routes
-from gatereeve.proxy.envoy import names, rbac
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy import names, rbac, wire
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 _ANYTHING: Final = ".*"
+_PATH: Final = wire.number(route_pb2.RouteMatch, "path")
 
 
-def write_matches(proofs: Proofs, match: routes.Match) -> list[bytes]:
+def write_matches(matchers: IdentityMatchers, match: routes.Match) -> list[bytes]:
     """The serialised route matches of one row: at least one, unless it asks for groups that nobody
     can have."""
-    path = route_pb2.RouteMatch()
-    _set_path(path, match.path)
-    where: bytes = path.SerializeToString(deterministic=True)
+    where = _write_path(match.path)
     rest = _write_conditions(
-        proofs,
+        matchers,
         match.methods,
         match.headers,
         match.query,
@@ -43,7 +42,7 @@ def write_matches(proofs: Proofs, match: routes.Match) -> list[bytes]:
 
 @lru_cache(maxsize=16384)
 def _write_conditions(
-    proofs: Proofs,
+    matchers: IdentityMatchers,
     methods: tuple[str, ...],
     headers: tuple[routes.ValueMatch, ...],
     query: tuple[routes.ValueMatch, ...],
@@ -66,13 +65,21 @@ def _write_conditions(
     if not groups:
         return (base.SerializeToString(deterministic=True),)
     found = []
-    for guards, condition in _groups(proofs, groups):
+    for guards, condition in _groups(matchers, groups):
         one = route_pb2.RouteMatch()
         one.CopyFrom(base)
         one.headers.extend(guards)
         one.dynamic_metadata.append(condition)
         found.append(one.SerializeToString(deterministic=True))
     return tuple(found)
+
+
+def _write_path(path: routes.PathMatch) -> bytes:
+    if path.kind == "exact":
+        return wire.text(_PATH, path.value)
+    made = route_pb2.RouteMatch()
+    _set_path(made, path)
+    return wire.serialize(made)
 
 
 def build_static_match(match: routes.Match) -> Any:
@@ -183,24 +190,28 @@ def _region(regions: Sequence[str]) -> Any:
     return filter_state_pb2.FilterStateMatcher(key=names.REGION_KEY, string_match=text)
 
 
-def _groups(proofs: Proofs, groups: Sequence[access.InGroup]) -> list[tuple[list[Any], Any]]:
+def _groups(
+    matchers: IdentityMatchers, groups: Sequence[access.InGroup]
+) -> list[tuple[list[Any], Any]]:
     """Per place where groups stand: headers that must hold, and the metadata condition."""
     by_place: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for group in groups:
-        place = _group_place(proofs, group)
+        place = _group_place(matchers, group)
         if place is not None:
             by_place.setdefault(place, []).append(group.group)
     found = []
     for (namespace, path), wanted in by_place.items():
         inside = rbac.one_of([rbac.listed(group) for group in wanted])
-        found.append((_precedence(proofs, namespace), _metadata(namespace, path, inside)))
+        found.append((_precedence(matchers, namespace), _metadata(namespace, path, inside)))
     return found
 
 
-def _group_place(proofs: Proofs, group: access.InGroup) -> tuple[str, tuple[str, ...]] | None:
-    method = proofs.identity.method(group.provider)
+def _group_place(
+    matchers: IdentityMatchers, group: access.InGroup
+) -> tuple[str, tuple[str, ...]] | None:
+    method = matchers.identity.method(group.provider)
     if method == "jwt":
-        provider = next(p for p in proofs.identity.jwt if p.name == group.provider)
+        provider = next(p for p in matchers.identity.jwt if p.name == group.provider)
         if provider.groups_claim is None:
             return None
         return record_fields.JWT_NAMESPACE, (provider.name, *provider.groups_claim)
@@ -209,17 +220,17 @@ def _group_place(proofs: Proofs, group: access.InGroup) -> tuple[str, tuple[str,
     return None if method is None else (record_fields.MTLS_NAMESPACE, ("groups",))
 
 
-def _precedence(proofs: Proofs, namespace: str) -> list[Any]:
+def _precedence(matchers: IdentityMatchers, namespace: str) -> list[Any]:
     """The credentials that count before this one were not presented."""
     found = []
-    if namespace != record_fields.JWT_NAMESPACE and proofs.identity.jwt:
+    if namespace != record_fields.JWT_NAMESPACE and matchers.identity.jwt:
         found.append(
             route_pb2.HeaderMatcher(name="authorization", present_match=True, invert_match=True)
         )
-    if namespace == record_fields.MTLS_NAMESPACE and proofs.identity.api_keys is not None:
+    if namespace == record_fields.MTLS_NAMESPACE and matchers.identity.api_keys is not None:
         found.append(
             route_pb2.HeaderMatcher(
-                name=proofs.identity.api_keys.header, present_match=True, invert_match=True
+                name=matchers.identity.api_keys.header, present_match=True, invert_match=True
             )
         )
     return found

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from envoy.config.core.v3 import config_source_pb2
 from google.protobuf import any_pb2, duration_pb2, struct_pb2, wrappers_pb2
+from google.protobuf.message import Message
 
 from gatereeve.core.canonical import Json
 
@@ -23,6 +24,11 @@ def pack(message: Any) -> Any:
     packed = any_pb2.Any()
     packed.Pack(message, deterministic=True)
     return packed
+
+
+def pack_bytes(kind: type[Message], body: bytes) -> Any:
+    """A serialised message as `google.protobuf.Any`."""
+    return any_pb2.Any(type_url=f"type.googleapis.com/{kind.DESCRIPTOR.full_name}", value=body)
 
 
 def pack_clearing_routes(config: Any) -> Any:

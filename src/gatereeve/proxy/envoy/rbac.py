@@ -9,12 +9,17 @@ there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from envoy.config.rbac.v3 import rbac_pb2
 from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 from envoy.type.matcher.v3 import metadata_pb2, path_pb2, string_pb2, value_pb2
+
+from gatereeve.proxy.envoy import packing, wire
+
+ALLOW: Final = rbac_pb2.RBAC.ALLOW
+DENY: Final = rbac_pb2.RBAC.DENY
 
 _TEXT = value_pb2.ValueMatcher(
     string_match=string_pb2.StringMatcher(safe_regex={"regex": "(?s).+"})
@@ -152,24 +157,55 @@ def of_route(namespace: str, key: str, value: Any) -> Any:
     )
 
 
-def policy(*principals: Any, permission: Any | None = None) -> Any:
-    """Matches when one principal and the permission do."""
-    return rbac_pb2.Policy(
-        permissions=[permission if permission is not None else everything()],
-        principals=principals,
+def policy(principal: Any, permission: Any | None = None) -> bytes:
+    """A serialised `Policy`, which matches when the principal and the permission do."""
+    made = rbac_pb2.Policy(
+        permissions=[everything() if permission is None else permission], principals=[principal]
+    )
+    return wire.serialize(made)
+
+
+def rules(action: rbac_pb2.RBAC.Action, policies: Mapping[str, bytes]) -> bytes:
+    """A serialised `RBAC`: policies by name; they are tried in the order of their names.
+
+    DENY refuses what a policy matches, ALLOW what none matches.
+    """
+    entries = (wire.field(_POLICIES, wire.entry(name, policies[name])) for name in sorted(policies))
+    return _ACTIONS[action] + b"".join(entries)
+
+
+def config(
+    prefix: str = "",
+    enforced: bytes | None = None,
+    *,
+    shadow: bytes | None = None,
+    shadow_prefix: str = "",
+) -> bytes:
+    """A serialised filter configuration. enforced, shadow: of `rules`."""
+    return b"".join(
+        (
+            b"" if enforced is None else wire.field(_RULES, enforced),
+            b"" if shadow is None else wire.field(_SHADOW_RULES, shadow),
+            wire.text(_SHADOW_PREFIX, shadow_prefix) if shadow_prefix else b"",
+            wire.text(_PREFIX, prefix) if prefix else b"",
+        )
     )
 
 
-def denying(policies: Mapping[str, Any]) -> Any:
-    """Rules that refuse what a policy matches; they are tried in the order of their names."""
-    return rbac_pb2.RBAC(action="DENY", policies=policies)
+def filter_config(body: bytes) -> Any:
+    """The same as `Any`, for the chain of filters."""
+    return packing.pack_bytes(filter_pb2.RBAC, body)
 
 
-def allowing(policies: Mapping[str, Any]) -> Any:
-    """Rules that refuse what no policy matches; they are tried in the order of their names."""
-    return rbac_pb2.RBAC(action="ALLOW", policies=policies)
+def per_route(body: bytes) -> Any:
+    """A filter configuration as the `Any` that gives it to one route."""
+    return packing.pack_bytes(filter_pb2.RBACPerRoute, wire.field(_PER_ROUTE, body))
 
 
-def per_route(config: Any) -> Any:
-    """The same filter configuration, for one route."""
-    return filter_pb2.RBACPerRoute(rbac=config)
+_POLICIES: Final = wire.number(rbac_pb2.RBAC, "policies")
+_RULES: Final = wire.number(filter_pb2.RBAC, "rules")
+_SHADOW_RULES: Final = wire.number(filter_pb2.RBAC, "shadow_rules")
+_PREFIX: Final = wire.number(filter_pb2.RBAC, "rules_stat_prefix")
+_SHADOW_PREFIX: Final = wire.number(filter_pb2.RBAC, "shadow_rules_stat_prefix")
+_PER_ROUTE: Final = wire.number(filter_pb2.RBACPerRoute, "rbac")
+_ACTIONS: Final = {action: wire.serialize(rbac_pb2.RBAC(action=action)) for action in (ALLOW, DENY)}

@@ -1,6 +1,6 @@
 """Virtual hosts to `RouteConfiguration`s, and the scopes by which Envoy finds them.
 
-Exact hosts live in up to `names.SHARDS` route configurations per listener, each host always in the
+Exact hosts live in up to `names.ROUTE_CONFIGURATIONS` route configurations per listener, each host always in the
 same one, so that a change touches some forty of ten thousand hosts and nobody else's token buckets;
 a scope per host leads there. Wildcard hosts share one configuration, with Envoy's own precedence
 among them. Why: docs/decisions/0003-route-sharding.md.
@@ -40,7 +40,9 @@ def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
         request_headers_to_add=[_client_address()],
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[record_fields.CODE_HEADER],
-        typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
+        typed_per_filter_config=(
+            wildcard.for_exact_hosts() if exact else wildcard.for_wildcard_hosts()
+        ),
     )
     if exact:
         made.typed_per_filter_config[names.REMOVAL].CopyFrom(removal.removing(requests))

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 _LENGTH_DELIMITED: Final = 2
 
@@ -37,6 +38,11 @@ def number(kind: Any, name: str) -> int:
     """The number of a field of a message type. Raises KeyError when there is none."""
     found: int = kind.DESCRIPTOR.fields_by_name[name].number
     return found
+
+
+def serialize(message: Message) -> bytes:
+    """The same bytes for the same message."""
+    return message.SerializeToString(deterministic=True)
 
 
 def entry(key: str, message: bytes) -> bytes:

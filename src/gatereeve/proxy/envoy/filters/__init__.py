@@ -2,7 +2,7 @@
 
 Entry, identity, attributes, body, the last word on the route, then enforcement: stages, allow,
 limits; then what models do not get is taken off, and the router. Nothing after `selection` may clear the route cache: the request would meet a route
-whose rules were never asked. Every module has `build(ground) -> tuple[Placed, ...]`.
+whose rules were never asked. Every module has `build(context) -> tuple[HttpFilter, ...]`.
 """
 
 from __future__ import annotations
@@ -51,5 +51,5 @@ ORDER = (
     router,
 )
 
-PARTS = ("matching", "placed")
+PARTS = ("matching", "http_filter")
 """Modules in this folder that are no filters."""

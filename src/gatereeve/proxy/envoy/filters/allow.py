@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import engines, names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     """Without a route nobody is admitted."""
-    return (Placed(name=names.ALLOW, config=packing.pack(engines.build_closed_allowance())),)
+    return (
+        HttpFilter(name=names.ALLOW, config=rbac.filter_config(engines.write_closed_allowance())),
+    )

@@ -10,11 +10,11 @@ from envoy.type.matcher.v3 import http_inputs_pb2
 from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names
 from gatereeve.proxy.envoy.filters import matching
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    provider = ground.gate.identity.api_keys
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    provider = context.gate.identity.api_keys
     if provider is None:
         return ()
     found = {
@@ -26,4 +26,4 @@ def build(ground: Ground) -> tuple[Placed, ...]:
     }
     source = http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=provider.header)
     config = matching.composite(matching.by_exact(source, found))
-    return (Placed(name=names.API_KEYS, config=config, discovered=True),)
+    return (HttpFilter(name=names.API_KEYS, config=config, discovered=True),)

@@ -1,7 +1,7 @@
 """Region and purpose from trusted headers and network tables, each source into its own namespace.
 
 Claims need no filter: jwt_authn has written them. Which source decides is asked where it matters
-(`proofs`), so no filter here depends on another.
+(`matchers`), so no filter here depends on another.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from envoy.extensions.matching.common_inputs.network.v3 import network_inputs_pb
 from gatereeve.ir.identity import CidrSource, HeaderSource
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters import matching, notes
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 Network = matching.Network
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    attributes = ground.gate.attributes
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    attributes = context.gate.attributes
     found = []
     for attribute, sources in (("region", attributes.region), ("purpose", attributes.purpose)):
         for number, source in enumerate(sources):
@@ -35,7 +35,7 @@ def build(ground: Ground) -> tuple[Placed, ...]:
                 matcher = _from_address(name, source)
             if matcher is not None:
                 config = matching.composite(matcher)
-                found.append(Placed(name=name, config=config, discovered=True))
+                found.append(HttpFilter(name=name, config=config, discovered=True))
     return tuple(found)
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.proxy.envoy import names, packing, rbac
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 HEADER: Final = "authorization"
 _PART: Final = "[A-Za-z0-9_-]"
@@ -28,23 +27,20 @@ FORM: Final = rf"[Bb][Ee][Aa][Rr][Ee][Rr] {_PART}+\.{_PART}+\.(?:{_SIGNATURE})"
 """The whole header; several headers are one value with commas, which it does not take."""
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    if not ground.gate.identity.jwt:
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    if not context.gate.identity.jwt:
         return ()
-    return (Placed(name=names.AUTHORIZATION, config=packing.pack(filter_pb2.RBAC())),)
+    return (HttpFilter(name=names.AUTHORIZATION, config=rbac.filter_config(b"")),)
 
 
 def requiring_one_token() -> Any:
     """For routes that verify tokens: no header, or one bearer token."""
     form = rbac.header(HEADER, string_pb2.StringMatcher(safe_regex={"regex": FORM}))
     odd = rbac.all_of([rbac.has_header(HEADER), rbac.negate(form)])
-    config = filter_pb2.RBAC(
-        rules=rbac.denying({"no-bearer-token": rbac.policy(odd)}),
-        rules_stat_prefix="authorization_",
-    )
-    return packing.pack(rbac.per_route(config))
+    rules = rbac.rules(rbac.DENY, {"no-bearer-token": rbac.policy(odd)})
+    return rbac.per_route(rbac.config("authorization_", rules))
 
 
 def requiring_nothing() -> Any:
     """For ordinary routes: the header is the application's."""
-    return packing.pack(rbac.per_route(filter_pb2.RBAC()))
+    return rbac.per_route(b"")

@@ -13,24 +13,24 @@ from envoy.type.matcher.v3 import regex_pb2
 from google.protobuf import struct_pb2
 
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 CONTENT_TYPE = r"application/json(;\s*charset=[uU][tT][fF]-8)?"
 _NO_CONTENT_TYPE = "\n"
 """No header's value. Without any name in its list Envoy would read `application/json`."""
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.BODY, config=resting()),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    return (HttpFilter(name=names.BODY, config=inert()),)
 
 
 def reading() -> Any:
     """For rows that read bodies."""
     wanted = regex_pb2.RegexMatcher(regex=CONTENT_TYPE)
-    return awake(_config(_rules(allow_content_types_regex=wanted)))
+    return enabled(_config(_rules(allow_content_types_regex=wanted)))
 
 
-def resting() -> Any:
+def inert() -> Any:
     """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
     return _config(_rules(allow_content_types=[_NO_CONTENT_TYPE]))
 

@@ -10,20 +10,20 @@ from typing import Any
 from envoy.extensions.filters.http.buffer.v3 import buffer_pb2
 
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    config = packing.pack(_config(ground.gate.max_body_bytes))
-    return (Placed(name=names.BUFFER, config=config),)
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    config = packing.pack(_config(context.gate.max_body_bytes))
+    return (HttpFilter(name=names.BUFFER, config=config),)
 
 
 def holding(max_body_bytes: int) -> Any:
     """For rows that read bodies."""
-    return awake(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
+    return enabled(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
 
 
-def resting() -> Any:
+def inert() -> Any:
     """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
     return packing.pack(buffer_pb2.BufferPerRoute(disabled=True))
 

@@ -12,11 +12,11 @@ from gatereeve.ir import record_fields
 from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
 from gatereeve.proxy.envoy import names
 from gatereeve.proxy.envoy.filters import matching
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    provider = ground.gate.identity.mtls
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    provider = context.gate.identity.mtls
     if provider is None:
         return ()
     by_uri = {i.uri: i for i in reversed(provider.identities) if i.uri is not None}
@@ -30,7 +30,7 @@ def build(ground: Ground) -> tuple[Placed, ...]:
 
 def _placed(
     name: str, source: object, provider: MtlsProvider, known: dict[str, CertificateIdentity]
-) -> Placed:
+) -> HttpFilter:
     filters = {
         san: matching.writing(
             record_fields.MTLS_NAMESPACE,
@@ -39,4 +39,4 @@ def _placed(
         for san, one in known.items()
     }
     config = matching.composite(matching.by_exact(source, filters))
-    return Placed(name=name, config=config, discovered=True)
+    return HttpFilter(name=name, config=config, discovered=True)

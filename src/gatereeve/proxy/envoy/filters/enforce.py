@@ -5,9 +5,9 @@ The same rule for all routes; a route may only add shadow rules to it.
 
 from __future__ import annotations
 
-from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import engines, names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.ENFORCE, config=packing.pack(engines.build_enforcement())),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    return (HttpFilter(name=names.ENFORCE, config=rbac.filter_config(engines.write_enforcement())),)

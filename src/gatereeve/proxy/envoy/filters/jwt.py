@@ -18,8 +18,8 @@ from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
 from google.protobuf import empty_pb2
 
 from gatereeve.ir.identity import JwtProvider
-from gatereeve.proxy.envoy import names, packing, proofs
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import identity_matchers, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 REQUIREMENT: Final = "any-provider"
 _CACHED_TOKENS: Final = 2000
@@ -42,8 +42,8 @@ NOBODYS_KEYS: Final = json.dumps(
 `gatereeve.dev: nobody holds this key 1` (the first number from 0 that gives a point), y the smaller."""
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    providers = ground.gate.identity.jwt
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    providers = context.gate.identity.jwt
     if not providers:
         return ()
     known = [config_pb2.JwtRequirement(provider_name=p.name) for p in providers]
@@ -57,7 +57,7 @@ def build(ground: Ground) -> tuple[Placed, ...]:
             )
         },
     )
-    return (Placed(name=names.JWT, config=packing.pack(config), discovered=True),)
+    return (HttpFilter(name=names.JWT, config=packing.pack(config), discovered=True),)
 
 
 def build_provider(provider: JwtProvider) -> Any:
@@ -72,7 +72,7 @@ def build_provider(provider: JwtProvider) -> Any:
         # What stands before the space is `Bearer` in some case: `authorization` saw to it.
         from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix=" ")],
         payload_in_metadata=provider.name,
-        header_in_metadata=proofs.token_header(provider.name),
+        header_in_metadata=identity_matchers.token_header(provider.name),
         jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
         local_jwks=base_pb2.DataSource(inline_string=_keys(provider)),
     )

@@ -21,8 +21,8 @@ from envoy.type.v3 import token_bucket_pb2
 
 from gatereeve.ir import access, record_fields
 from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 CALLERS_KEPT: Final = 10_000
 """Buckets per virtual host; beyond them the one unused for longest is forgotten and starts full."""
@@ -32,20 +32,20 @@ _ANONYMOUS: Final = "remote_address"
 """Envoy's own name for the entry of an address."""
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     """Limits nothing by itself: a virtual host brings its buckets."""
     config = limit_pb2.LocalRateLimit(stat_prefix="limits")
-    return (Placed(name=names.LIMIT, config=packing.pack(config)),)
+    return (HttpFilter(name=names.LIMIT, config=packing.pack(config)),)
 
 
-def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | None:
+def build_buckets(matchers: IdentityMatchers, rules_of: Sequence[access.Access]) -> Any | None:
     """The per-host configuration for the limits of these models, as `Any`; None without limits."""
     descriptors: list[Any] = []
     waits = [1]
     for rules in rules_of:
         for index, rule in enumerate(rules.allow):
             if rule.limit is not None:
-                descriptors += _descriptors(proofs, rules.model, index, rule, rule.limit)
+                descriptors += _descriptors(matchers, rules.model, index, rule, rule.limit)
                 waits.append(-(-rule.limit.seconds // rule.limit.count))
     if not descriptors:
         return None
@@ -61,7 +61,7 @@ def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | No
             filter_enabled=always,
             filter_enforced=always,
             response_headers_to_add=[retry_after],
-            rate_limits=_lookups(proofs),
+            rate_limits=_lookups(matchers),
             descriptors=descriptors,
             max_dynamic_descriptors=packing.uint32(CALLERS_KEPT),
             always_consume_default_token_bucket=packing.boolean(value=False),
@@ -80,12 +80,16 @@ def limited_policies(index: int, rule: access.Rule) -> list[str]:
 
 
 def _descriptors(
-    proofs: Proofs, model: str, index: int, rule: access.Rule, limit: access.RequestLimit
+    matchers: IdentityMatchers,
+    model: str,
+    index: int,
+    rule: access.Rule,
+    limit: access.RequestLimit,
 ) -> Iterable[Any]:
     """One bucket shape per policy and kind of caller; an empty value makes a bucket per caller."""
     anonymous = record_fields.rule_policy(index, rule.name, limited=True, anonymous=True)
     for policy in limited_policies(index, rule):
-        for kind, _ in _callers(proofs):
+        for kind, _ in _callers(matchers):
             if (policy == anonymous) != (kind == _ANONYMOUS):
                 continue
             yield ratelimit_pb2.LocalRateLimitDescriptor(
@@ -99,9 +103,9 @@ def _descriptors(
 
 
 @lru_cache(maxsize=16)
-def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
+def _callers(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ...]:
     """Kinds of callers, and the action that tells them apart."""
-    identity = proofs.identity
+    identity = matchers.identity
     found = [
         (
             f"jwt:{p.name}",
@@ -120,8 +124,8 @@ def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
 
 
 @lru_cache(maxsize=16)
-def _lookups(proofs: Proofs) -> tuple[Any, ...]:
-    return tuple(_lookup(action) for _, action in _callers(proofs))
+def _lookups(matchers: IdentityMatchers) -> tuple[Any, ...]:
+    return tuple(_lookup(action) for _, action in _callers(matchers))
 
 
 def _lookup(caller: Any) -> Any:

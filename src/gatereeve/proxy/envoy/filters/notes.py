@@ -17,7 +17,7 @@ from envoy.type.matcher.v3 import regex_pb2
 from gatereeve.core.plain_values import VALUE_OR_NOTHING
 from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 _PLAIN = regex_pb2.RegexMatchAndSubstitute(
     pattern=regex_pb2.RegexMatcher(regex=VALUE_OR_NOTHING), substitution=r"\1"
@@ -27,8 +27,8 @@ _WITHOUT_QUERY = regex_pb2.RegexMatchAndSubstitute(
 )
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    return (HttpFilter(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
 
 
 def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
@@ -47,7 +47,7 @@ def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
         rules.append(
             rule_of_plain(f"{names.OWN_HEADERS}nothing", record_fields.GATE_NAMESPACE, "nothing")
         )
-    return awake(packing.pack(h2m_pb2.Config(request_rules=rules)))
+    return enabled(packing.pack(h2m_pb2.Config(request_rules=rules)))
 
 
 def rule_of_plain(header: str, namespace: str, key: str) -> Any:

@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
-
-from gatereeve.proxy.envoy import names, packing, rbac
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 METADATA_KEY = "protocol_shadow_effective_policy_id"
 OPENAI = "openai"
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    config = packing.pack(filter_pb2.RBAC())
-    return (Placed(name=names.PROTOCOL, config=config),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    config = rbac.filter_config(b"")
+    return (HttpFilter(name=names.PROTOCOL, config=config),)
 
 
 def speaking_openai() -> Any:
     """For routes whose callers are OpenAI clients."""
-    config = filter_pb2.RBAC(
-        shadow_rules=rbac.allowing({OPENAI: rbac.policy(rbac.anybody())}),
-        shadow_rules_stat_prefix="protocol_",
-    )
-    return awake(packing.pack(rbac.per_route(config)))
+    rules = rbac.rules(rbac.ALLOW, {OPENAI: rbac.policy(rbac.anybody())})
+    return enabled(rbac.per_route(rbac.config(shadow=rules, shadow_prefix="protocol_")))

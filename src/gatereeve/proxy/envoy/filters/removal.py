@@ -21,16 +21,15 @@ from gatereeve.core import trusted_headers
 from gatereeve.ir import header_access, record_fields
 from gatereeve.ir.gates import Requests
 from gatereeve.ir.routes import CallerHeader
-from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy import proofs as words
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy import identity_matchers, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     """Without a route nothing goes to a model."""
     config = packing.pack(header_mutation_pb2.HeaderMutation())
-    return (Placed(name=names.REMOVAL, config=config),)
+    return (HttpFilter(name=names.REMOVAL, config=config),)
 
 
 def removing(requests: Requests) -> Any:
@@ -38,39 +37,41 @@ def removing(requests: Requests) -> Any:
     return packing.pack(_per_route([_taking_off(requests)]))
 
 
-def handing_on(requests: Requests | None, proofs: Proofs, said: Sequence[CallerHeader]) -> Any:
+def handing_on(
+    requests: Requests | None, matchers: IdentityMatchers, said: Sequence[CallerHeader]
+) -> Any:
     """For governed rows: requests on wildcard hosts, which must take headers off themselves.
 
     said: what the gate says to the model; the first value that is there is the header's.
     """
     mutations = [] if requests is None else [_taking_off(requests)]
     for what in said:
-        for header, values in _values(proofs, what):
+        for header, values in _values(matchers, what):
             mutations += [_adding(header, value) for value in values]
     return packing.pack(_per_route(mutations))
 
 
-def _values(proofs: Proofs, what: CallerHeader) -> Iterator[tuple[str, list[str]]]:
+def _values(matchers: IdentityMatchers, what: CallerHeader) -> Iterator[tuple[str, list[str]]]:
     """Headers, each with Envoy's expressions for its value in order of precedence."""
     names_ = header_access.CALLER_HEADERS[what]
     if what == "principal":
         provider, principal = names_
-        yield provider, list(_of_callers(proofs, "provider"))
-        yield principal, list(_of_callers(proofs, "id"))
+        yield provider, list(_of_callers(matchers, "provider"))
+        yield principal, list(_of_callers(matchers, "id"))
     elif what == "groups":
-        yield names_[0], list(_of_callers(proofs, "groups"))
+        yield names_[0], list(_of_callers(matchers, "groups"))
     elif what == "record":
         yield names_[0], ["%STREAM_ID%"]
     else:
-        attributes = proofs.attributes
+        attributes = matchers.attributes
         sources = attributes.region if what == "region" else attributes.purpose
-        places = [words.place(what, number, one) for number, one in enumerate(sources)]
+        places = [identity_matchers.place(what, number, one) for number, one in enumerate(sources)]
         yield names_[0], [_metadata(namespace, path) for namespace, path in places]
 
 
-def _of_callers(proofs: Proofs, key: str) -> Iterator[str]:
-    """Of a token, else of an API key, else of a certificate, as rules ask (`proofs`)."""
-    identity = proofs.identity
+def _of_callers(matchers: IdentityMatchers, key: str) -> Iterator[str]:
+    """Of a token, else of an API key, else of a certificate, as rules ask (`matchers`)."""
+    identity = matchers.identity
     for provider in identity.jwt:
         there = f"'{provider.name}' in metadata.filter_metadata['{record_fields.JWT_NAMESPACE}']"
         if key == "id":

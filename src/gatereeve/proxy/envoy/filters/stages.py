@@ -3,10 +3,12 @@ the check of the choice by region. Speaks only; `enforce` right behind it refuse
 
 from __future__ import annotations
 
-from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import engines, names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     """Without a route everything is refused."""
-    return (Placed(name=names.STAGES, config=packing.pack(engines.build_closed_stages())),)
+    return (
+        HttpFilter(name=names.STAGES, config=rbac.filter_config(engines.write_closed_stages())),
+    )

@@ -18,17 +18,17 @@ from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_p
 
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters import buffer
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, asleep
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, disabled
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     rename = header_mutation_pb2.HeaderMutation(
         mutations=header_mutation_pb2.Mutations(
             request_mutations=[
                 mutation_rules_pb2.HeaderMutation(
                     append=base_pb2.HeaderValueOption(
                         header=base_pb2.HeaderValue(
-                            key=names.SCOPE_HEADER, value=names.scope_key(ground.listener, "*")
+                            key=names.SCOPE_HEADER, value=names.scope_key(context.listener, "*")
                         ),
                         append_action="OVERWRITE_IF_EXISTS_OR_ADD",
                     )
@@ -48,26 +48,28 @@ def build(ground: Ground) -> tuple[Placed, ...]:
         ]
     )
     return (
-        Placed(name=names.WILDCARD, config=packing.pack(rename)),
-        Placed(name=names.RESCOPE, config=packing.pack_clearing_routes(look_again)),
+        HttpFilter(name=names.WILDCARD, config=packing.pack(rename)),
+        HttpFilter(name=names.RESCOPE, config=packing.pack_clearing_routes(look_again)),
     )
 
 
-def sleeping() -> dict[str, Any]:
-    """For route configurations of exact hosts: what was found is final, and only rows that need
-    them wake the filters that read bodies and tell of them."""
-    asleep_here = (
-        names.WILDCARD,
-        names.RESCOPE,
-        names.PROTOCOL,
-        names.BUFFER,
-        names.BODY,
-        names.NOTES,
-    )
-    return {name: asleep() for name in asleep_here}
+def for_exact_hosts() -> dict[str, Any]:
+    """What the route configurations of exact hosts disable: a route that is found is final, and only
+    routes that need them enable the filters that read bodies and make notes."""
+    return {
+        name: disabled()
+        for name in (
+            names.WILDCARD,
+            names.RESCOPE,
+            names.PROTOCOL,
+            names.BUFFER,
+            names.BODY,
+            names.NOTES,
+        )
+    }
 
 
-def resting() -> dict[str, Any]:
-    """For the route configuration of wildcard hosts. When the filters of a request were chosen, it
-    had no route: none of them sleeps, so those that would act rest by their own configuration."""
-    return {names.BUFFER: buffer.resting()}
+def for_wildcard_hosts() -> dict[str, Any]:
+    """When Envoy chose the filters of a request, the request had no route: none can be disabled, so
+    those that would act are inert by their own configuration."""
+    return {names.BUFFER: buffer.inert()}

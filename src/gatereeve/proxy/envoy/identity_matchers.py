@@ -40,7 +40,7 @@ Source: TypeAlias = ids.ClaimSource | ids.HeaderSource | ids.CidrSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Proofs:
+class IdentityMatchers:
     """What one gate's rules can ask about. Equal by identity, so it can be a memo key."""
 
     identity: ids.Identity
@@ -60,38 +60,38 @@ def presents_token() -> Any:
 
 
 @lru_cache(maxsize=16)
-def has_token(proofs: Proofs) -> Any:
+def has_token(matchers: IdentityMatchers) -> Any:
     """A verified token that names its bearer in plain text."""
     named = value_pb2.ValueMatcher(
         string_match=string_pb2.StringMatcher(safe_regex={"regex": plain_values.CLAIM})
     )
     return rbac.any_of(
-        [rbac.metadata(_JWT, (p.name, *p.id_claim), named) for p in proofs.identity.jwt]
+        [rbac.metadata(_JWT, (p.name, *p.id_claim), named) for p in matchers.identity.jwt]
     )
 
 
 @lru_cache(maxsize=16)
-def is_identified(proofs: Proofs) -> Any:
+def is_identified(matchers: IdentityMatchers) -> Any:
     """Somebody proved who they are, by whatever method."""
-    found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in proofs.identity.jwt]
-    if proofs.identity.api_keys is not None:
+    found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in matchers.identity.jwt]
+    if matchers.identity.api_keys is not None:
         found.append(rbac.is_present(_APIKEY, ("id",)))
-    if proofs.identity.mtls is not None:
+    if matchers.identity.mtls is not None:
         found.append(rbac.is_present(_MTLS, ("id",)))
     return rbac.any_of(found)
 
 
 @lru_cache(maxsize=16)
-def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
+def invalid_credentials(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ...]:
     """What was presented and proves nothing, by name of the method."""
     found: list[tuple[str, Any]] = []
-    known = proofs.identity
+    known = matchers.identity
     if known.jwt:
-        bearer = rbac.all_of([presents_token(), rbac.negate(has_token(proofs))])
+        bearer = rbac.all_of([presents_token(), rbac.negate(has_token(matchers))])
         found.append(("bearer-token", bearer))
-        unknown = rbac.any_of(_extensions(proofs))
+        unknown = rbac.any_of(_extensions(matchers))
         found.append(("token-extension", unknown))
-        odd = _odd_claims(proofs)
+        odd = _odd_claims(matchers)
         if odd:
             found.append(("claim", rbac.any_of(odd)))
     if known.api_keys is not None:
@@ -103,27 +103,27 @@ def invalid_credentials(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
     return tuple(found)
 
 
-def _extensions(proofs: Proofs) -> list[Any]:
+def _extensions(matchers: IdentityMatchers) -> list[Any]:
     """JOSE headers that change what a token means and that the gate does not understand: `crit`
     (RFC 7515 section 4.1.11), and `b64` (RFC 7797), which no JWT may have."""
     return [
         rbac.is_present(_JWT, (token_header(provider.name), name))
-        for provider in proofs.identity.jwt
+        for provider in matchers.identity.jwt
         for name in ("crit", "b64")
     ]
 
 
 @lru_cache(maxsize=16384)
-def _odd_claims(proofs: Proofs) -> list[Any]:
+def _odd_claims(matchers: IdentityMatchers) -> list[Any]:
     """Claims that rules ask about and that say something other than plain text."""
-    sources = (*proofs.attributes.region, *proofs.attributes.purpose)
+    sources = (*matchers.attributes.region, *matchers.attributes.purpose)
     found = []
     for source in sources:
         if isinstance(source, ids.ClaimSource):
             at = (_JWT, (source.provider, *source.claim))
             text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
             found.append(rbac.all_of([rbac.is_present(*at), rbac.negate(text)]))
-    for provider in proofs.identity.jwt:
+    for provider in matchers.identity.jwt:
         if provider.groups_claim is not None:  # a list of groups is passed on as JSON
             at = (_JWT, (provider.name, *provider.groups_claim))
             plain_text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
@@ -131,19 +131,19 @@ def _odd_claims(proofs: Proofs) -> list[Any]:
     return found
 
 
-def is_subject(proofs: Proofs, subjects: tuple[access.SubjectMatch, ...]) -> Any:
+def is_subject(matchers: IdentityMatchers, subjects: tuple[access.SubjectMatch, ...]) -> Any:
     """Whether the caller is one of `subjects`; anonymous ones are not asked here."""
     by_method: dict[str, list[Any]] = {"jwt": [], "apikey": [], "mtls": []}
     for subject in subjects:
         if isinstance(subject, access.IsAnonymous):
             continue
-        method = proofs.identity.method(subject.provider)
-        condition = None if method is None else _condition(proofs, method, subject)
+        method = matchers.identity.method(subject.provider)
+        condition = None if method is None else _condition(matchers, method, subject)
         if method is not None and condition is not None:
             by_method[method].append(condition)
     return rbac.any_of(
         [
-            rbac.all_of([*_guards(proofs, method), rbac.any_of(conditions)])
+            rbac.all_of([*_guards(matchers, method), rbac.any_of(conditions)])
             for method, conditions in by_method.items()
             if conditions
         ]
@@ -151,12 +151,12 @@ def is_subject(proofs: Proofs, subjects: tuple[access.SubjectMatch, ...]) -> Any
 
 
 def _condition(
-    proofs: Proofs,
+    matchers: IdentityMatchers,
     method: str,
     subject: access.IsPrincipal | access.InGroup | access.FromProvider,
 ) -> Any | None:
     if method == "jwt":
-        provider = next(p for p in proofs.identity.jwt if p.name == subject.provider)
+        provider = next(p for p in matchers.identity.jwt if p.name == subject.provider)
         at = (provider.name, *provider.id_claim)
         if isinstance(subject, access.IsPrincipal):
             return rbac.metadata(_JWT, at, rbac.exact(subject.id))
@@ -174,26 +174,26 @@ def _condition(
     return rbac.metadata(namespace, ("groups",), rbac.listed(subject.group))
 
 
-def _guards(proofs: Proofs, method: str) -> list[Any]:
+def _guards(matchers: IdentityMatchers, method: str) -> list[Any]:
     """Nothing with precedence over this method was presented."""
     found = []
-    if method != "jwt" and proofs.identity.jwt:
+    if method != "jwt" and matchers.identity.jwt:
         found.append(rbac.negate(presents_token()))
-    if method == "mtls" and proofs.identity.api_keys is not None:
-        found.append(rbac.negate(rbac.has_header(proofs.identity.api_keys.header)))
+    if method == "mtls" and matchers.identity.api_keys is not None:
+        found.append(rbac.negate(rbac.has_header(matchers.identity.api_keys.header)))
     return found
 
 
 @lru_cache(maxsize=4096)
-def is_from(proofs: Proofs, regions: tuple[str, ...]) -> Any:
+def is_from(matchers: IdentityMatchers, regions: tuple[str, ...]) -> Any:
     """The caller's region is one of these (lower case; compared without regard to case)."""
-    return _has_attribute("region", proofs.attributes.region, regions)
+    return _has_attribute("region", matchers.attributes.region, regions)
 
 
 @lru_cache(maxsize=4096)
-def is_for(proofs: Proofs, purposes: tuple[str, ...]) -> Any:
+def is_for(matchers: IdentityMatchers, purposes: tuple[str, ...]) -> Any:
     """The stated purpose is one of these (lower case; compared without regard to case)."""
-    return _has_attribute("purpose", proofs.attributes.purpose, purposes)
+    return _has_attribute("purpose", matchers.attributes.purpose, purposes)
 
 
 def _has_attribute(attribute: str, sources: Sequence[Source], values: Sequence[str]) -> Any:

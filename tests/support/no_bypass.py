@@ -1,8 +1,7 @@
-"""The law of P1, over the messages themselves: no way to a model without its policy.
+"""Reads finished messages as Envoy does and says which route reaches a model without its policy.
 
-Walks virtual hosts as Envoy will read them (the most specific level counts, whole) and says what is
-missing. `snapshots` asks it for every host it builds, so a mistake in a builder is an error before
-it is published, and the last good configuration keeps serving.
+The most specific level counts, whole. This is independent of the builders and of the check that
+they run themselves (`proxy.envoy.invariants`).
 """
 
 from __future__ import annotations
@@ -21,17 +20,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from gatereeve.ir import record_fields
-from gatereeve.proxy.envoy import engines, names, packing
+from gatereeve.proxy.envoy import engines, invariants, names
 from gatereeve.proxy.envoy.filters import authorization, jwt
 
-_ENFORCING: Final = (
-    names.STAGES,
-    names.ENFORCE,
-    names.ALLOW,
-    names.LIMIT,
-    names.REMOVAL,
-    names.ROUTER,
-)
 _ASKED: Final = (
     names.STAGES,
     names.ENFORCE,
@@ -43,7 +34,7 @@ _ASKED: Final = (
 
 
 def check_governed(messages: Iterable[Any]) -> list[str]:
-    """What is wrong with a whole configuration; empty when the law holds.
+    """What is wrong with a whole configuration; empty when nothing is.
 
     messages: those of a snapshot, of any types; listeners, route configurations and `Any` of them
     are read, the rest is passed over.
@@ -54,7 +45,7 @@ def check_governed(messages: Iterable[Any]) -> list[str]:
     for message in messages:
         if isinstance(message, listener_pb2.Listener):
             for manager in _managers(message):
-                found += check_chain(manager)
+                found += invariants.check_chain(manager)
                 verifies_tokens |= any(f.name == names.JWT for f in manager.http_filters)
         elif isinstance(message, route_pb2.RouteConfiguration):
             configurations.append(message)
@@ -66,26 +57,6 @@ def check_governed(messages: Iterable[Any]) -> list[str]:
         for host in configuration.virtual_hosts:
             found += check_virtual_host(host, verifies_tokens=verifies_tokens, above=above)
     return found
-
-
-def check_chain(manager: Any) -> list[str]:
-    """The filters that enforce are there, awake, in order, and closed by themselves."""
-    chain = [f.name for f in manager.http_filters]
-    if [name for name in chain if name in _ENFORCING] != list(_ENFORCING):
-        return [f"{manager.stat_prefix}: filters {chain} do not enforce in order"]
-    if names.JWT in chain and chain.index(names.JWT) > chain.index(names.STAGES):
-        return [f"{manager.stat_prefix}: tokens are verified too late"]
-    closed = {
-        names.STAGES: packing.pack(engines.build_closed_stages()),
-        names.ENFORCE: packing.pack(engines.build_enforcement()),
-        names.ALLOW: packing.pack(engines.build_closed_allowance()),
-    }
-    return [
-        f"{manager.stat_prefix}: {f.name} is not closed by itself"
-        for f in manager.http_filters
-        if f.name in closed
-        and (f.disabled or f.is_optional or f.typed_config.value != closed[f.name].value)
-    ]
 
 
 def check_virtual_host(host: Any, *, verifies_tokens: bool, above: Iterable[Any] = ()) -> list[str]:
@@ -151,7 +122,10 @@ def _problems(route: Any, levels: list[Any], *, verifies_tokens: bool) -> Iterat
     enforce = stated[names.ENFORCE]
     if enforce is not None:
         config = _unpack(enforce, filter_pb2.RBACPerRoute)
-        if config is None or config.rbac.rules != engines.build_enforcement().rules:
+        if (
+            config is None
+            or config.rbac.rules != filter_pb2.RBAC.FromString(engines.write_enforcement()).rules
+        ):
             yield "the stages are not enforced"
     allow = _unpack(stated[names.ALLOW], filter_pb2.RBACPerRoute)
     if allow is None or not _is_allowance(allow.rbac):

@@ -13,20 +13,20 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy.envoy import packing
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class FilterContext:
     """What filters are built from. listener: the one whose chain it is."""
 
     gate: Gate
-    proofs: Proofs
+    matchers: IdentityMatchers
     listener: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class HttpFilter:
     """One filter. config: its message as `Any`.
 
     discovered: delivered by ECDS, because it changes (keys, tables) while connections live on.
@@ -53,11 +53,11 @@ class Placed:
         return extension_pb2.TypedExtensionConfig(name=self.name, typed_config=self.config)
 
 
-def awake(config: Any) -> Any:
+def enabled(config: Any) -> Any:
     """Per-route configuration that wakes a filter which a level above put to sleep. config: as `Any`."""
     return packing.pack(route_components_pb2.FilterConfig(config=config))
 
 
-def asleep() -> Any:
+def disabled() -> Any:
     """Per-route configuration that skips a filter."""
     return packing.pack(route_components_pb2.FilterConfig(disabled=True))
