@@ -40,7 +40,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 def write_route_action(forward: routes.Forward, match: routes.PathMatch) -> bytes:
     """The serialised `RouteAction` of a forwarding row. Retries stand on the virtual host."""
     rest = _rest(
-        match,
+        None if forward.rewrite is None else match,
         forward.rewrite,
         forward.rewrite_host,
         forward.timeout_s,
@@ -57,7 +57,7 @@ def write_route_action(forward: routes.Forward, match: routes.PathMatch) -> byte
 
 @lru_cache(maxsize=4096)
 def _rest(
-    match: routes.PathMatch,
+    match: routes.PathMatch | None,
     rewrite: routes.PathRewrite | None,
     rewrite_host: str | None,
     timeout_s: float,
@@ -72,7 +72,7 @@ def _rest(
     )
     if streaming or timeout_s > STREAM_IDLE_S:
         made.idle_timeout.CopyFrom(packing.seconds(timeout_s))
-    if rewrite is not None:
+    if rewrite is not None and match is not None:
         _set_rewrite(made, rewrite, match)
     if rewrite_host is not None:
         made.host_rewrite_literal = rewrite_host

@@ -26,18 +26,12 @@ _PATH: Final = wire.number(route_pb2.RouteMatch, "path")
 def write_matches(matchers: IdentityMatchers, match: routes.Match) -> list[bytes]:
     """The serialised route matches of one row: at least one, unless it asks for groups that nobody
     can have."""
-    where = _write_path(match.path)
-    rest = _write_conditions(
-        matchers,
-        match.methods,
-        match.headers,
-        match.query,
-        match.body_model,
-        match.body_stream,
-        match.groups,
-        match.regions,
+    path = _write_path(match.path)
+    body = _write_body(match.body_model, match.body_stream)
+    conditions = _write_conditions(
+        matchers, match.methods, match.headers, match.query, match.groups, match.regions
     )
-    return [where + condition for condition in rest]
+    return [path + condition + body for condition in conditions]
 
 
 @lru_cache(maxsize=16384)
@@ -46,32 +40,33 @@ def _write_conditions(
     methods: tuple[str, ...],
     headers: tuple[routes.ValueMatch, ...],
     query: tuple[routes.ValueMatch, ...],
-    body_model: tuple[str, ...] | None,
-    body_stream: bool | None,  # noqa: FBT001 - a part of the match
     groups: tuple[access.InGroup, ...],
     regions: tuple[str, ...],
 ) -> tuple[bytes, ...]:
-    """Everything but the path; most rows of most models ask for the same."""
+    """Everything but path and body; most routes of most models ask for the same."""
     base = route_pb2.RouteMatch()
     if methods:
         base.headers.append(_method(methods))
     base.headers.extend(_header(header) for header in headers)
-    base.query_parameters.extend(_query(one) for one in query)
-    if body_model is not None or body_stream is not None:
-        base.headers.append(_unencoded())
-        base.dynamic_metadata.extend(_body_metadata(body_model, body_stream))
+    base.query_parameters.extend(_query(parameter) for parameter in query)
     if regions:
         base.filter_state.append(_region(regions))
+    shared = wire.serialize(base)
     if not groups:
-        return (base.SerializeToString(deterministic=True),)
-    found = []
-    for guards, condition in _groups(matchers, groups):
-        one = route_pb2.RouteMatch()
-        one.CopyFrom(base)
-        one.headers.extend(guards)
-        one.dynamic_metadata.append(condition)
-        found.append(one.SerializeToString(deterministic=True))
-    return tuple(found)
+        return (shared,)
+    return tuple(
+        shared + wire.serialize(route_pb2.RouteMatch(headers=guards, dynamic_metadata=[condition]))
+        for guards, condition in _groups(matchers, groups)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _write_body(model: tuple[str, ...] | None, stream: bool | None) -> bytes:  # noqa: FBT001 - as in Match
+    if model is None and stream is None:
+        return b""
+    return wire.serialize(
+        route_pb2.RouteMatch(headers=[_unencoded()], dynamic_metadata=_body_metadata(model, stream))
+    )
 
 
 def _write_path(path: routes.PathMatch) -> bytes:

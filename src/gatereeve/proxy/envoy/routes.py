@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from envoy.config.core.v3 import base_pb2
@@ -64,8 +64,7 @@ class RouteMetadata(msgspec.Struct, omit_defaults=True, frozen=True):
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedRoute:
+class EncodedRoute(NamedTuple):
     """One Envoy route; head is everything but its name and `per_filter`.
 
     governed: what governs its model, None for an ordinary route. reaches_model: it forwards or
@@ -127,8 +126,7 @@ def build_routes(
         # A credential ends at the gate.
         credentials = () if governance is None else _credential_headers(context.matchers)
         rest += _header_edits(action.request_headers, action.response_headers, credentials)
-        clusters = (*action.shares, *action.mirrors)
-        reaches_model = any(to.cluster.startswith(names.MODEL_CLUSTER) for to in clusters)
+        reaches_model = _reaches_model(action)
     for match in matches.write_matches(context.matchers, route.match):
         head = wire.field(_MATCH, match) + rest
         encoded.append(EncodedRoute(head, route.name, per_filter, governed, reaches_model))
@@ -166,6 +164,13 @@ def overrides_of(per_filter: PerFilter, inherited: PerFilter) -> bytes:
 def makes_notes(route: routes.Route) -> bool:
     """Whether the record needs something of the request that the access log would not see."""
     return _sticky_header(route.action) is not None or _rewrites(route.action)
+
+
+def _reaches_model(forward: routes.Forward) -> bool:
+    for to in (*forward.shares, *forward.mirrors):
+        if to.cluster.startswith(names.MODEL_CLUSTER):
+            return True
+    return False
 
 
 def _write_match(match: Any) -> bytes:

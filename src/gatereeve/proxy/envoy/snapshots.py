@@ -149,7 +149,7 @@ class SnapshotBuilder(Stage):
     def _resources(self, gate: gates.Gate) -> Mapping[TypeUrl, Resources]:
         encoded = self._encoded_listeners.rows.values()
         found = [
-            *_gate_filter(gate, self._matchers.value),
+            *(_gate_filter(gate, self._matchers.value) if gate.listeners else ()),
             *(one for listener in encoded for one in listener.filters),
         ]
         served = [*self._certificate_resources.rows.values()]

@@ -55,6 +55,9 @@ _SHARED_FILTERS: Final = (
 )
 
 
+_UNSELECTED: Final = Selection()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerContext:
     """The listener, as a virtual host sees it. tls_port: where plain HTTP is redirected to."""
@@ -146,6 +149,8 @@ def selections(rows: Sequence[routes.Route]) -> list[Selection]:
     that, but for regions, takes everything this one takes: those callers are served there. Checked
     again by RBAC, since the choice itself rests on an alpha filter.
     """
+    if not any(row.match.regions for row in rows):
+        return [_UNSELECTED] * len(rows)
     found = []
     for number, row in enumerate(rows):
         outside: set[str] = set()
