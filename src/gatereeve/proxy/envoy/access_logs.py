@@ -8,7 +8,6 @@ metadata of another kind, or a place that only this gate knows, must be told.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.core.v3 import grpc_service_pb2
@@ -22,7 +21,9 @@ from gatereeve.proxy.envoy import identity_matchers, packing
 from gatereeve.proxy.envoy.wiring import Wiring
 
 
-def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring) -> Any:
+def build_access_log(
+    identity: Identity, attributes: Attributes, wiring: Wiring
+) -> accesslog_pb2.AccessLog:
     config = als_pb2.HttpGrpcAccessLogConfig(
         common_config=als_pb2.CommonGrpcAccessLogConfig(
             log_name=wiring.log_name,
@@ -43,7 +44,7 @@ def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring)
     )
 
 
-def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
+def _tags(identity: Identity, attributes: Attributes) -> Iterator[custom_tag_pb2.CustomTag]:
     kind = metadata_pb2.MetadataKind
     ours = record_fields.GATE_NAMESPACE
     yield _tag(record_fields.ROUTE_TAG, kind(route=kind.Route()), ours, ("record",))
@@ -65,7 +66,9 @@ def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
         yield _tag(record_fields.purpose_tag(number), request, *place)
 
 
-def _tag(name: str, kind: Any, namespace: str, path: Sequence[str]) -> Any:
+def _tag(
+    name: str, kind: metadata_pb2.MetadataKind, namespace: str, path: Sequence[str]
+) -> custom_tag_pb2.CustomTag:
     """A tag without a value is left out of the entry."""
     key = metadata_pb2.MetadataKey(
         key=namespace, path=[metadata_pb2.MetadataKey.PathSegment(key=part) for part in path]

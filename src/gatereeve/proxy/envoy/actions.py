@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
@@ -80,7 +80,7 @@ def _rest(
     return rest
 
 
-def _set_shares(made: Any, forward: routes.Forward) -> None:
+def _set_shares(made: route_pb2.RouteAction, forward: routes.Forward) -> None:
     for share in forward.shares:
         if share.weight:
             made.weighted_clusters.clusters.add(
@@ -93,14 +93,18 @@ def _set_shares(made: Any, forward: routes.Forward) -> None:
         made.hash_policy.extend(hashing.build_hash_policies(forward.sticky))
 
 
-def _set_rewrite(made: Any, rewrite: routes.PathRewrite, match: routes.PathMatch) -> None:
+def _set_rewrite(
+    made: route_pb2.RouteAction, rewrite: routes.PathRewrite, match: routes.PathMatch
+) -> None:
     if rewrite.kind == "full" and match.kind == "exact":
         made.prefix_rewrite = rewrite.value
     else:
         made.regex_rewrite.CopyFrom(_regex_rewrite(rewrite, match))
 
 
-def _regex_rewrite(rewrite: routes.PathRewrite, match: routes.PathMatch) -> Any:
+def _regex_rewrite(
+    rewrite: routes.PathRewrite, match: routes.PathMatch
+) -> regex_pb2.RegexMatchAndSubstitute:
     """Envoy's own prefix rewrite joins `/a` rewritten to `/` and `/b` as `//b`."""
     if rewrite.kind == "full":
         pattern, substitution = "^/.*$", _literal(rewrite.value)
@@ -118,7 +122,7 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def _mirror(mirror: routes.Mirror) -> Any:
+def _mirror(mirror: routes.Mirror) -> route_pb2.RouteAction.RequestMirrorPolicy:
     return route_pb2.RouteAction.RequestMirrorPolicy(
         cluster=mirror.cluster,
         runtime_fraction=base_pb2.RuntimeFractionalPercent(
@@ -130,7 +134,7 @@ def _mirror(mirror: routes.Mirror) -> Any:
     )
 
 
-def build_retry_policy() -> Any:
+def build_retry_policy() -> route_pb2.RetryPolicy:
     """Two more tries, on another server if there is one, on another priority if there is one."""
     priorities = previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=1)
     return route_pb2.RetryPolicy(
@@ -152,7 +156,7 @@ def build_retry_policy() -> Any:
 
 def build_redirect(
     redirect: routes.Redirect, match: routes.PathMatch, *, protocol: str, port: int
-) -> Any:
+) -> route_pb2.RedirectAction:
     """protocol, port: the listener's, which the Location keeps when neither scheme nor port is
     replaced. A scheme's own port is not written (Gateway API)."""
     made = route_pb2.RedirectAction(response_code=_REDIRECTS[redirect.status])
@@ -172,7 +176,7 @@ def build_redirect(
     return made
 
 
-def build_tls_redirect(port: int) -> Any:
+def build_tls_redirect(port: int) -> route_pb2.RedirectAction:
     """From plain HTTP to the same place over TLS."""
     made = route_pb2.RedirectAction(https_redirect=True, response_code="PERMANENT_REDIRECT")
     if port != _DEFAULT_PORTS["https"]:
@@ -180,12 +184,12 @@ def build_tls_redirect(port: int) -> Any:
     return made
 
 
-def build_refusal(code: str) -> Any:
+def build_refusal(code: str) -> route_pb2.DirectResponseAction:
     """The body is written by the local-reply mappers, from the route's metadata."""
     return route_pb2.DirectResponseAction(status=refusals.lookup(code).status)
 
 
-def build_header_options(edit: routes.HeaderEdit) -> list[Any]:
+def build_header_options(edit: routes.HeaderEdit) -> list[base_pb2.HeaderValueOption]:
     """`set` replaces, `add` appends."""
     found = []
     for pairs, action in (

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
+from envoy.config.rbac.v3 import rbac_pb2
 from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import plain_values
@@ -199,7 +200,7 @@ def _unidentified(matchers: IdentityMatchers) -> bytes:
     return rbac.policy(rbac.negate(identity_matchers.is_identified(matchers)))
 
 
-def _target_like(pattern: str) -> Any:
+def _target_like(pattern: str) -> rbac_pb2.Principal:
     return rbac.header(":path", string_pb2.StringMatcher(safe_regex={"regex": f"(?s){pattern}"}))
 
 
@@ -255,9 +256,9 @@ def _deny_policy(matchers: IdentityMatchers, rule: access.Rule) -> bytes:
     return rbac.policy(_deny_condition(matchers, rule), _about(rule.operations))
 
 
-def _deny_condition(matchers: IdentityMatchers, rule: access.Rule) -> Any:
+def _deny_condition(matchers: IdentityMatchers, rule: access.Rule) -> rbac_pb2.Principal:
     """A deny rule without subjects is about everybody, known or not."""
-    who: list[Any] = []
+    who: list[rbac_pb2.Principal] = []
     if rule.subjects is not None:
         one = identity_matchers.is_subject(matchers, rule.subjects)
         nobody = (
@@ -271,7 +272,7 @@ def _deny_condition(matchers: IdentityMatchers, rule: access.Rule) -> Any:
 
 def _place_conditions(
     matchers: IdentityMatchers, regions: tuple[str, ...] | None, purposes: tuple[str, ...] | None
-) -> list[Any]:
+) -> list[rbac_pb2.Principal]:
     conditions = []
     if regions is not None:
         conditions.append(identity_matchers.is_from(matchers, regions))
@@ -281,7 +282,7 @@ def _place_conditions(
 
 
 @lru_cache(maxsize=1)
-def _refused_before() -> Any:
+def _refused_before() -> rbac_pb2.Principal:
     """A stage before the deny rules has refused."""
     return rbac.any_of(
         [
@@ -295,7 +296,7 @@ def _refused_before() -> Any:
 
 
 @lru_cache(maxsize=256)
-def _about(operations: tuple[access.Operation, ...] | None) -> Any:
+def _about(operations: tuple[access.Operation, ...] | None) -> rbac_pb2.Permission:
     """The operations that a rule is about."""
     if operations is None:
         return rbac.everything()

@@ -8,7 +8,7 @@ listener and the host.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2, extension_pb2, protocol_pb2
@@ -34,7 +34,9 @@ _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
 
-def build_hcm(gate: Gate, listener: Listener, chain: Sequence[HttpFilter], wiring: Wiring) -> Any:
+def build_hcm(
+    gate: Gate, listener: Listener, chain: Sequence[HttpFilter], wiring: Wiring
+) -> listener_components_pb2.Filter:
     """The network filter of every filter chain of one listener.
 
     Raises PublishError when its filters do not enforce."""
@@ -84,7 +86,7 @@ def build_hcm(gate: Gate, listener: Listener, chain: Sequence[HttpFilter], wirin
     )
 
 
-def _scoped_routes() -> Any:
+def _scoped_routes() -> hcm_pb2.ScopedRoutes:
     """The scope is the whole value of SCOPE_HEADER."""
     kind = hcm_pb2.ScopedRoutes.ScopeKeyBuilder
     extractor = kind.FragmentBuilder.HeaderValueExtractor(name=names.SCOPE_HEADER, index=0)
@@ -96,7 +98,7 @@ def _scoped_routes() -> Any:
     )
 
 
-def _http2() -> Any:
+def _http2() -> protocol_pb2.Http2ProtocolOptions:
     return protocol_pb2.Http2ProtocolOptions(
         max_concurrent_streams=packing.uint32(100),
         initial_stream_window_size=packing.uint32(64 * 1024),
@@ -104,7 +106,7 @@ def _http2() -> Any:
     )
 
 
-def _early_mutation(listener: str, trusted_hops: int) -> Any:
+def _early_mutation(listener: str, trusted_hops: int) -> extension_pb2.TypedExtensionConfig:
     """Before any route is looked up: our headers are ours, and the scope is set.
 
     Without a trusted proxy, what stands in X-Forwarded-For is the client's; Envoy then appends its

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from envoy.config.rbac.v3 import rbac_pb2
 from envoy.type.matcher.v3 import string_pb2, value_pb2
 
 from gatereeve.core import plain_values
@@ -54,13 +55,13 @@ def token_header(provider: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def presents_token() -> Any:
+def presents_token() -> rbac_pb2.Principal:
     """An Authorization header: one that is no bearer token was refused before (`authorization`)."""
     return rbac.has_header("authorization")
 
 
 @lru_cache(maxsize=16)
-def has_token(matchers: IdentityMatchers) -> Any:
+def has_token(matchers: IdentityMatchers) -> rbac_pb2.Principal:
     """A verified token that names its bearer in plain text."""
     named = value_pb2.ValueMatcher(
         string_match=string_pb2.StringMatcher(safe_regex={"regex": plain_values.CLAIM})
@@ -71,7 +72,7 @@ def has_token(matchers: IdentityMatchers) -> Any:
 
 
 @lru_cache(maxsize=16)
-def is_identified(matchers: IdentityMatchers) -> Any:
+def is_identified(matchers: IdentityMatchers) -> rbac_pb2.Principal:
     """Somebody proved who they are, by whatever method."""
     found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in matchers.identity.jwt]
     if matchers.identity.api_keys is not None:
@@ -82,9 +83,9 @@ def is_identified(matchers: IdentityMatchers) -> Any:
 
 
 @lru_cache(maxsize=16)
-def invalid_credentials(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ...]:
+def invalid_credentials(matchers: IdentityMatchers) -> tuple[tuple[str, rbac_pb2.Principal], ...]:
     """What was presented and proves nothing, by name of the method."""
-    found: list[tuple[str, Any]] = []
+    found: list[tuple[str, rbac_pb2.Principal]] = []
     known = matchers.identity
     if known.jwt:
         bearer = rbac.all_of([presents_token(), rbac.negate(has_token(matchers))])
@@ -103,7 +104,7 @@ def invalid_credentials(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ..
     return tuple(found)
 
 
-def _extensions(matchers: IdentityMatchers) -> list[Any]:
+def _extensions(matchers: IdentityMatchers) -> list[rbac_pb2.Principal]:
     """JOSE headers that change what a token means and that the gate does not understand: `crit`
     (RFC 7515 section 4.1.11), and `b64` (RFC 7797), which no JWT may have."""
     return [
@@ -114,7 +115,7 @@ def _extensions(matchers: IdentityMatchers) -> list[Any]:
 
 
 @lru_cache(maxsize=16384)
-def _odd_claims(matchers: IdentityMatchers) -> list[Any]:
+def _odd_claims(matchers: IdentityMatchers) -> list[rbac_pb2.Principal]:
     """Claims that rules ask about and that say something other than plain text."""
     sources = (*matchers.attributes.region, *matchers.attributes.purpose)
     found = []
@@ -131,9 +132,11 @@ def _odd_claims(matchers: IdentityMatchers) -> list[Any]:
     return found
 
 
-def is_subject(matchers: IdentityMatchers, subjects: tuple[access.SubjectMatch, ...]) -> Any:
+def is_subject(
+    matchers: IdentityMatchers, subjects: tuple[access.SubjectMatch, ...]
+) -> rbac_pb2.Principal:
     """Whether the caller is one of `subjects`; anonymous ones are not asked here."""
-    by_method: dict[str, list[Any]] = {"jwt": [], "apikey": [], "mtls": []}
+    by_method: dict[str, list[rbac_pb2.Principal]] = {"jwt": [], "apikey": [], "mtls": []}
     for subject in subjects:
         if isinstance(subject, access.IsAnonymous):
             continue
@@ -154,7 +157,7 @@ def _condition(
     matchers: IdentityMatchers,
     method: str,
     subject: access.IsPrincipal | access.InGroup | access.FromProvider,
-) -> Any | None:
+) -> rbac_pb2.Principal | None:
     if method == "jwt":
         provider = next(p for p in matchers.identity.jwt if p.name == subject.provider)
         at = (provider.name, *provider.id_claim)
@@ -174,7 +177,7 @@ def _condition(
     return rbac.metadata(namespace, ("groups",), rbac.listed(subject.group))
 
 
-def _guards(matchers: IdentityMatchers, method: str) -> list[Any]:
+def _guards(matchers: IdentityMatchers, method: str) -> list[rbac_pb2.Principal]:
     """Nothing with precedence over this method was presented."""
     found = []
     if method != "jwt" and matchers.identity.jwt:
@@ -185,22 +188,24 @@ def _guards(matchers: IdentityMatchers, method: str) -> list[Any]:
 
 
 @lru_cache(maxsize=4096)
-def is_from(matchers: IdentityMatchers, regions: tuple[str, ...]) -> Any:
+def is_from(matchers: IdentityMatchers, regions: tuple[str, ...]) -> rbac_pb2.Principal:
     """The caller's region is one of these (lower case; compared without regard to case)."""
     return _has_attribute("region", matchers.attributes.region, regions)
 
 
 @lru_cache(maxsize=4096)
-def is_for(matchers: IdentityMatchers, purposes: tuple[str, ...]) -> Any:
+def is_for(matchers: IdentityMatchers, purposes: tuple[str, ...]) -> rbac_pb2.Principal:
     """The stated purpose is one of these (lower case; compared without regard to case)."""
     return _has_attribute("purpose", matchers.attributes.purpose, purposes)
 
 
-def _has_attribute(attribute: str, sources: Sequence[Source], values: Sequence[str]) -> Any:
+def _has_attribute(
+    attribute: str, sources: Sequence[Source], values: Sequence[str]
+) -> rbac_pb2.Principal:
     """The first source that yields a value yields one of `values`."""
     wanted = rbac.one_of([rbac.exact(value, any_case=True) for value in values])
-    found: list[Any] = []
-    silent: list[Any] = []
+    found: list[rbac_pb2.Principal] = []
+    silent: list[rbac_pb2.Principal] = []
     for number, source in enumerate(sources):
         at = place(attribute, number, source)
         found.append(rbac.all_of([*silent, rbac.metadata(*at, wanted)]))

@@ -9,7 +9,11 @@ serving. Tests read the finished messages as Envoy does and check the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
+
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm_pb2,
+)
 
 from gatereeve.core import errors
 from gatereeve.ir import access
@@ -35,7 +39,7 @@ def raise_problems(problems: Sequence[str]) -> None:
         )
 
 
-def check_chain(manager: Any) -> list[str]:
+def check_chain(manager: hcm_pb2.HttpConnectionManager) -> list[str]:
     """The filters that enforce are there, enabled, in order, and refuse by themselves."""
     chain = [f.name for f in manager.http_filters]
     if [name for name in chain if name in _ENFORCING] != list(_ENFORCING):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from envoy.config.core.v3 import address_pb2, base_pb2
@@ -45,7 +45,9 @@ def authority(provider: MtlsProvider | None) -> str:
     return hashlib.sha256(provider.ca.encode()).hexdigest()[:_DIGITS]
 
 
-def build_listener(listener: gates.Listener, manager: Any, *, client_ca: str) -> Any | None:
+def build_listener(
+    listener: gates.Listener, manager: chain_pb2.Filter, *, client_ca: str
+) -> listener_pb2.Listener | None:
     """None for an https listener without any certificate: it could only fail handshakes.
 
     manager: the connection manager, as `build_hcm` makes it. client_ca: as `authority`
@@ -128,7 +130,7 @@ def _resolve(owner: dict[str, gates.Certificate], host: str) -> gates.Certificat
 
 def _transport_socket(
     listener: gates.Listener, certificate: gates.Certificate, *, client_ca: bool
-) -> Any:
+) -> base_pb2.TransportSocket:
     common = tls_pb2.CommonTlsContext(
         tls_params=common_pb2.TlsParameters(tls_minimum_protocol_version=_TLS[listener.tls_min]),
         alpn_protocols=["h2", "http/1.1"],
@@ -144,5 +146,5 @@ def _transport_socket(
     )
 
 
-def _by_sds(name: str) -> Any:
+def _by_sds(name: str) -> secret_pb2.SdsSecretConfig:
     return secret_pb2.SdsSecretConfig(name=name, sds_config=packing.over_ads())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import filter_state_pb2, metadata_pb2, string_pb2, value_pb2
@@ -77,7 +77,7 @@ def _write_path(path: routes.PathMatch) -> bytes:
     return wire.serialize(made)
 
 
-def build_static_match(match: routes.Match) -> Any:
+def build_static_match(match: routes.Match) -> route_pb2.RouteMatch:
     """What is known before identity: path, method, headers, query."""
     made = route_pb2.RouteMatch()
     _set_path(made, match.path)
@@ -88,7 +88,7 @@ def build_static_match(match: routes.Match) -> Any:
     return made
 
 
-def build_odd_path_match(match: routes.Match) -> Any | None:
+def build_odd_path_match(match: routes.Match) -> route_pb2.RouteMatch | None:
     """The same requests with a path of two meanings (`core.plain_values`), whatever their query; None when
     an exact path is plain."""
     if match.path.kind == "exact" and plain_values.is_governed_path(match.path.value):
@@ -101,11 +101,13 @@ def build_odd_path_match(match: routes.Match) -> Any | None:
     return made
 
 
-def everything() -> Any:
+def everything() -> route_pb2.RouteMatch:
     return route_pb2.RouteMatch(prefix="/")
 
 
-def by_header(name: str, text: Any, *, otherwise: bool = False, or_missing: bool = False) -> Any:
+def by_header(
+    name: str, text: string_pb2.StringMatcher, *, otherwise: bool = False, or_missing: bool = False
+) -> route_pb2.RouteMatch:
     """Every path, when a header's value is taken by a StringMatcher.
 
     otherwise: when it is not. or_missing: a missing header counts as an empty one; else a missing
@@ -120,7 +122,7 @@ def by_header(name: str, text: Any, *, otherwise: bool = False, or_missing: bool
     return route_pb2.RouteMatch(prefix="/", headers=[matcher])
 
 
-def _set_path(made: Any, path: routes.PathMatch) -> None:
+def _set_path(made: route_pb2.RouteMatch, path: routes.PathMatch) -> None:
     if path.kind == "exact":
         made.path = path.value
     elif path.kind == "regex":
@@ -131,7 +133,7 @@ def _set_path(made: Any, path: routes.PathMatch) -> None:
         made.path_separated_prefix = path.value
 
 
-def _method(methods: Sequence[str]) -> Any:
+def _method(methods: Sequence[str]) -> route_pb2.HeaderMatcher:
     if len(methods) == 1:
         text = string_pb2.StringMatcher(exact=methods[0])
     else:
@@ -139,7 +141,7 @@ def _method(methods: Sequence[str]) -> Any:
     return route_pb2.HeaderMatcher(name=":method", string_match=text)
 
 
-def _unencoded() -> Any:
+def _unencoded() -> route_pb2.HeaderMatcher:
     """An encoded body is not what its bytes say, and the model would read another one: it names no
     model (`decide.bodies`)."""
     text = string_pb2.StringMatcher(safe_regex={"regex": "(?i)(?:identity)?"})
@@ -148,23 +150,26 @@ def _unencoded() -> Any:
     )
 
 
-def _header(header: routes.ValueMatch) -> Any:
+def _header(header: routes.ValueMatch) -> route_pb2.HeaderMatcher:
     if header.kind == "regex" and header.value == _ANYTHING:  # bytes that are no UTF-8, too
         return route_pb2.HeaderMatcher(name=header.name, present_match=True)
     return route_pb2.HeaderMatcher(name=header.name, string_match=_text(header))
 
 
-def _query(query: routes.ValueMatch) -> Any:
+def _query(query: routes.ValueMatch) -> route_pb2.QueryParameterMatcher:
     return route_pb2.QueryParameterMatcher(name=query.name, string_match=_text(query))
 
 
-def _text(value: routes.ValueMatch) -> Any:
+def _text(value: routes.ValueMatch) -> string_pb2.StringMatcher:
     if value.kind == "regex":
         return string_pb2.StringMatcher(safe_regex={"regex": value.value})
     return string_pb2.StringMatcher(exact=value.value)
 
 
-def _body_metadata(model: tuple[str, ...] | None, stream: bool | None) -> list[Any]:  # noqa: FBT001 - as in Match
+def _body_metadata(
+    model: tuple[str, ...] | None,
+    stream: bool | None,  # noqa: FBT001 - as in Match
+) -> list[metadata_pb2.MetadataMatcher]:
     """`stream` is written as false when it is absent or no JSON (`filters.body`)."""
     found = []
     if model is not None:
@@ -176,7 +181,7 @@ def _body_metadata(model: tuple[str, ...] | None, stream: bool | None) -> list[A
     return found
 
 
-def _region(regions: Sequence[str]) -> Any:
+def _region(regions: Sequence[str]) -> filter_state_pb2.FilterStateMatcher:
     if len(regions) == 1:
         text = string_pb2.StringMatcher(exact=regions[0], ignore_case=True)
     else:
@@ -187,7 +192,7 @@ def _region(regions: Sequence[str]) -> Any:
 
 def _groups(
     matchers: IdentityMatchers, groups: Sequence[access.InGroup]
-) -> list[tuple[list[Any], Any]]:
+) -> list[tuple[list[route_pb2.HeaderMatcher], metadata_pb2.MetadataMatcher]]:
     """Per place where groups stand: headers that must hold, and the metadata condition."""
     by_place: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for group in groups:
@@ -215,7 +220,7 @@ def _group_place(
     return None if method is None else (record_fields.MTLS_NAMESPACE, ("groups",))
 
 
-def _precedence(matchers: IdentityMatchers, namespace: str) -> list[Any]:
+def _precedence(matchers: IdentityMatchers, namespace: str) -> list[route_pb2.HeaderMatcher]:
     """The credentials that count before this one were not presented."""
     found = []
     if namespace != record_fields.JWT_NAMESPACE and matchers.identity.jwt:
@@ -231,7 +236,9 @@ def _precedence(matchers: IdentityMatchers, namespace: str) -> list[Any]:
     return found
 
 
-def _metadata(namespace: str, path: Sequence[str], value: Any, *, otherwise: bool = False) -> Any:
+def _metadata(
+    namespace: str, path: Sequence[str], value: value_pb2.ValueMatcher, *, otherwise: bool = False
+) -> metadata_pb2.MetadataMatcher:
     return metadata_pb2.MetadataMatcher(
         filter=namespace,
         path=[metadata_pb2.MetadataMatcher.PathSegment(key=key) for key in path],

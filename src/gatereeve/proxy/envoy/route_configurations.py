@@ -9,7 +9,7 @@ among them. Why: docs/decisions/0003-route-sharding.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
@@ -34,7 +34,7 @@ def write_route_configuration(
     return frame + hosts
 
 
-def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
+def _frame(name: str, requests: Requests, *, exact: bool) -> route_pb2.RouteConfiguration:
     made = route_pb2.RouteConfiguration(
         name=name,
         request_headers_to_add=[_client_address()],
@@ -50,7 +50,7 @@ def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
     return made
 
 
-def _client_address() -> Any:
+def _client_address() -> base_pb2.HeaderValueOption:
     """One address, the client's as the gate judged it, whatever stood there or a route wrote there.
 
     Set here, after the route's own changes: what stood in front of it could be the client's word.
@@ -63,7 +63,9 @@ def _client_address() -> Any:
     )
 
 
-def build_scope(listener: str, host: str, route_configuration: str) -> Any:
+def build_scope(
+    listener: str, host: str, route_configuration: str
+) -> scoped_route_pb2.ScopedRouteConfiguration:
     """host: an exact name, or `*` for everything without a scope of its own."""
     key = names.scope_key(listener, host)
     return scoped_route_pb2.ScopedRouteConfiguration(

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.core import refusals
 from gatereeve.ir import access, record_fields, routes
@@ -134,7 +135,11 @@ def build_routes(
 
 
 def build_refusal(
-    context: HostContext, name: str, match: Any, code: str, metadata: RouteMetadata | None = None
+    context: HostContext,
+    name: str,
+    match: route_pb2.RouteMatch,
+    code: str,
+    metadata: RouteMetadata | None = None,
 ) -> EncodedRoute:
     """A refusal by the gate itself, without a filter that asks. metadata: for the record."""
     metadata = metadata or RouteMetadata(row=name)
@@ -167,13 +172,14 @@ def makes_notes(route: routes.Route) -> bool:
 
 
 def _reaches_model(forward: routes.Forward) -> bool:
-    for to in (*forward.shares, *forward.mirrors):
-        if to.cluster.startswith(names.MODEL_CLUSTER):
+    prefix = names.MODEL_CLUSTER
+    for share in forward.shares:
+        if share.cluster.startswith(prefix):
             return True
-    return False
+    return any(mirror.cluster.startswith(prefix) for mirror in forward.mirrors)
 
 
-def _write_match(match: Any) -> bytes:
+def _write_match(match: route_pb2.RouteMatch) -> bytes:
     return wire.field(_MATCH, wire.serialize(match))
 
 
@@ -339,7 +345,7 @@ def _rbac(name: str, config: bytes) -> bytes:
     return _entry(name, rbac.per_route(config))
 
 
-def _entry(name: str, packed: Any) -> bytes:
+def _entry(name: str, packed: any_pb2.Any) -> bytes:
     return wire.entry(name, wire.serialize(packed))
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import string_pb2
@@ -244,7 +244,7 @@ def _unscoped(context: route_builder.HostContext) -> list[EncodedRoute]:
     ]
 
 
-def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[Any]:
+def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[route_pb2.RouteMatch]:
     """The TLS name leads to another virtual host. A connection without one says nothing."""
     name = names.SNI_HEADER
     if not host.host.startswith("*"):

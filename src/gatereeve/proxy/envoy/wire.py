@@ -11,7 +11,7 @@ Source: protobuf.dev, "Encoding": a record is a varint tag (number << 3 | 2) and
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf import struct_pb2
 from google.protobuf.message import Message
@@ -34,7 +34,7 @@ def text(number: int, value: str) -> bytes:
     return field(number, value.encode())
 
 
-def number(kind: Any, name: str) -> int:
+def number(kind: type[Message], name: str) -> int:
     """The number of a field of a message type. Raises KeyError when there is none."""
     found: int = kind.DESCRIPTOR.fields_by_name[name].number
     return found

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as h2m_pb2
 from envoy.extensions.matching.common_inputs.network.v3 import network_inputs_pb2
+from xds.type.matcher.v3 import matcher_pb2
 
 from gatereeve.ir.identity import CidrSource, HeaderSource
 from gatereeve.proxy.envoy import names, packing
@@ -39,14 +39,14 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     return tuple(found)
 
 
-def _from_header(name: str, source: HeaderSource) -> Any:
+def _from_header(name: str, source: HeaderSource) -> matcher_pb2.Matcher:
     reading = h2m_pb2.Config(request_rules=[notes.rule_of_plain(source.name, name, "value")])
     networks = [ipaddress.ip_network(cidr) for cidr in source.trusted]
     peer = network_inputs_pb2.DirectSourceIPInput()
     return matching.by_network(peer, [(networks, packing.pack(reading))] if networks else [])
 
 
-def _from_address(name: str, source: CidrSource) -> Any:
+def _from_address(name: str, source: CidrSource) -> matcher_pb2.Matcher:
     by_region: defaultdict[str, list[Network]] = defaultdict(list)
     for network, region in disjoint(source.entries):
         by_region[region].append(network)

@@ -9,9 +9,10 @@ Asleep but on routes that verify tokens.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from envoy.type.matcher.v3 import string_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
@@ -33,7 +34,7 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.AUTHORIZATION, config=rbac.filter_config(b"")),)
 
 
-def requiring_one_token() -> Any:
+def requiring_one_token() -> any_pb2.Any:
     """For routes that verify tokens: no header, or one bearer token."""
     form = rbac.header(HEADER, string_pb2.StringMatcher(safe_regex={"regex": FORM}))
     odd = rbac.all_of([rbac.has_header(HEADER), rbac.negate(form)])
@@ -41,6 +42,6 @@ def requiring_one_token() -> Any:
     return rbac.per_route(rbac.config("authorization_", rules))
 
 
-def requiring_nothing() -> Any:
+def requiring_nothing() -> any_pb2.Any:
     """For ordinary routes: the header is the application's."""
     return rbac.per_route(b"")

@@ -10,7 +10,7 @@ from typing import Any
 
 from envoy.extensions.filters.http.json_to_metadata.v3 import json_to_metadata_pb2 as j2m_pb2
 from envoy.type.matcher.v3 import regex_pb2
-from google.protobuf import struct_pb2
+from google.protobuf import any_pb2, struct_pb2
 
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
@@ -24,28 +24,28 @@ def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.BODY, config=inert()),)
 
 
-def reading() -> Any:
+def reading() -> any_pb2.Any:
     """For rows that read bodies."""
     wanted = regex_pb2.RegexMatcher(regex=CONTENT_TYPE)
     return enabled(_config(_rules(allow_content_types_regex=wanted)))
 
 
-def inert() -> Any:
+def inert() -> any_pb2.Any:
     """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
     return _config(_rules(allow_content_types=[_NO_CONTENT_TYPE]))
 
 
-def _rules(**content_types: Any) -> Any:
+def _rules(**content_types: Any) -> j2m_pb2.JsonToMetadata.MatchRules:
     return j2m_pb2.JsonToMetadata.MatchRules(
         rules=[_rule("model"), _rule("stream")], **content_types
     )
 
 
-def _config(rules: Any) -> Any:
+def _config(rules: Any) -> any_pb2.Any:
     return packing.pack(j2m_pb2.JsonToMetadata(request_rules=rules))
 
 
-def _rule(key: str) -> Any:
+def _rule(key: str) -> j2m_pb2.JsonToMetadata.Rule:
     return j2m_pb2.JsonToMetadata.Rule(
         selectors=[j2m_pb2.JsonToMetadata.Selector(key=key)],
         on_present=j2m_pb2.JsonToMetadata.KeyValuePair(
@@ -56,7 +56,7 @@ def _rule(key: str) -> Any:
     )
 
 
-def _false(key: str) -> Any:
+def _false(key: str) -> j2m_pb2.JsonToMetadata.KeyValuePair:
     """No model is called `false` and not a text, and what is not streamed is not streamed."""
     return j2m_pb2.JsonToMetadata.KeyValuePair(
         metadata_namespace=names.BODY_NAMESPACE,

@@ -5,9 +5,8 @@ Asleep but on rows that read bodies, so other bodies stream through 32 KiB buffe
 
 from __future__ import annotations
 
-from typing import Any
-
 from envoy.extensions.filters.http.buffer.v3 import buffer_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
@@ -18,15 +17,15 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.BUFFER, config=config),)
 
 
-def holding(max_body_bytes: int) -> Any:
+def holding(max_body_bytes: int) -> any_pb2.Any:
     """For rows that read bodies."""
     return enabled(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
 
 
-def inert() -> Any:
+def inert() -> any_pb2.Any:
     """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
     return packing.pack(buffer_pb2.BufferPerRoute(disabled=True))
 
 
-def _config(max_body_bytes: int) -> Any:
+def _config(max_body_bytes: int) -> buffer_pb2.Buffer:
     return buffer_pb2.Buffer(max_request_bytes=packing.uint32(max_body_bytes))

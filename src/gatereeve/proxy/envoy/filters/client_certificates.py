@@ -7,6 +7,7 @@ are one joined value to Envoy and match nothing: which was meant is not the gate
 from __future__ import annotations
 
 from envoy.extensions.matching.common_inputs.ssl.v3 import ssl_inputs_pb2
+from google.protobuf.message import Message
 
 from gatereeve.ir import record_fields
 from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
@@ -23,13 +24,13 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     by_dns = {i.dns: i for i in reversed(provider.identities) if i.dns is not None}
     uri, dns = ssl_inputs_pb2.UriSanInput(), ssl_inputs_pb2.DnsSanInput()
     return (
-        _placed(names.CERTIFICATE_URI, uri, provider, by_uri),
-        _placed(names.CERTIFICATE_DNS, dns, provider, by_dns),
+        _filter(names.CERTIFICATE_URI, uri, provider, by_uri),
+        _filter(names.CERTIFICATE_DNS, dns, provider, by_dns),
     )
 
 
-def _placed(
-    name: str, source: object, provider: MtlsProvider, known: dict[str, CertificateIdentity]
+def _filter(
+    name: str, source: Message, provider: MtlsProvider, known: dict[str, CertificateIdentity]
 ) -> HttpFilter:
     filters = {
         san: matching.writing(

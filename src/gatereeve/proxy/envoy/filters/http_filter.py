@@ -10,6 +10,7 @@ from envoy.config.route.v3 import route_components_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm_pb2,
 )
+from google.protobuf import any_pb2
 
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy.envoy import packing
@@ -33,10 +34,10 @@ class HttpFilter:
     """
 
     name: str
-    config: Any
+    config: any_pb2.Any
     discovered: bool = False
 
-    def in_chain(self) -> Any:
+    def in_chain(self) -> hcm_pb2.HttpFilter:
         """The `HttpFilter`."""
         if not self.discovered:
             return hcm_pb2.HttpFilter(name=self.name, typed_config=self.config)
@@ -48,16 +49,16 @@ class HttpFilter:
             ),
         )
 
-    def as_resource(self) -> Any:
+    def as_resource(self) -> extension_pb2.TypedExtensionConfig:
         """The `TypedExtensionConfig` of a discovered filter."""
         return extension_pb2.TypedExtensionConfig(name=self.name, typed_config=self.config)
 
 
-def enabled(config: Any) -> Any:
+def enabled(config: Any) -> any_pb2.Any:
     """Per-route configuration that wakes a filter which a level above put to sleep. config: as `Any`."""
     return packing.pack(route_components_pb2.FilterConfig(config=config))
 
 
-def disabled() -> Any:
+def disabled() -> any_pb2.Any:
     """Per-route configuration that skips a filter."""
     return packing.pack(route_components_pb2.FilterConfig(disabled=True))

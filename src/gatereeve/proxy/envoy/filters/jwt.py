@@ -11,11 +11,11 @@ that nobody holds.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
-from google.protobuf import empty_pb2
+from google.protobuf import any_pb2, empty_pb2
 
 from gatereeve.ir.identity import JwtProvider
 from gatereeve.proxy.envoy import identity_matchers, names, packing
@@ -60,7 +60,7 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.JWT, config=packing.pack(config), discovered=True),)
 
 
-def build_provider(provider: JwtProvider) -> Any:
+def build_provider(provider: JwtProvider) -> config_pb2.JwtProvider:
     return config_pb2.JwtProvider(
         issuer=provider.issuer,
         audiences=provider.audiences,
@@ -82,11 +82,11 @@ def _keys(provider: JwtProvider) -> str:
     return provider.jwks if json.loads(provider.jwks)["keys"] else NOBODYS_KEYS
 
 
-def required() -> Any:
+def required() -> any_pb2.Any:
     """For governed routes."""
     return packing.pack(config_pb2.PerRouteConfig(requirement_name=REQUIREMENT))
 
 
-def not_required() -> Any:
+def not_required() -> any_pb2.Any:
     """For ordinary routes: the Authorization header is the application's."""
     return packing.pack(config_pb2.PerRouteConfig(disabled=True))

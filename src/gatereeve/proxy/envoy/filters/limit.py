@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2
@@ -18,6 +18,7 @@ from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as limit_pb2
 from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.v3 import token_bucket_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.ir import access, record_fields
 from gatereeve.proxy.envoy import engines, names, packing
@@ -38,9 +39,11 @@ def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.LIMIT, config=packing.pack(config)),)
 
 
-def build_buckets(matchers: IdentityMatchers, rules_of: Sequence[access.Access]) -> Any | None:
+def build_buckets(
+    matchers: IdentityMatchers, rules_of: Sequence[access.Access]
+) -> any_pb2.Any | None:
     """The per-host configuration for the limits of these models, as `Any`; None without limits."""
-    descriptors: list[Any] = []
+    descriptors: list[ratelimit_pb2.LocalRateLimitDescriptor] = []
     waits = [1]
     for rules in rules_of:
         for index, rule in enumerate(rules.allow):
@@ -85,7 +88,7 @@ def _descriptors(
     index: int,
     rule: access.Rule,
     limit: access.RequestLimit,
-) -> Iterable[Any]:
+) -> Iterable[ratelimit_pb2.LocalRateLimitDescriptor]:
     """One bucket shape per policy and kind of caller; an empty value makes a bucket per caller."""
     anonymous = record_fields.rule_policy(index, rule.name, limited=True, anonymous=True)
     for policy in limited_policies(index, rule):
@@ -103,7 +106,9 @@ def _descriptors(
 
 
 @lru_cache(maxsize=16)
-def _callers(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ...]:
+def _callers(
+    matchers: IdentityMatchers,
+) -> tuple[tuple[str, route_components_pb2.RateLimit.Action], ...]:
     """Kinds of callers, and the action that tells them apart."""
     identity = matchers.identity
     found = [
@@ -124,17 +129,19 @@ def _callers(matchers: IdentityMatchers) -> tuple[tuple[str, Any], ...]:
 
 
 @lru_cache(maxsize=16)
-def _lookups(matchers: IdentityMatchers) -> tuple[Any, ...]:
+def _lookups(matchers: IdentityMatchers) -> tuple[route_components_pb2.RateLimit, ...]:
     return tuple(_lookup(action) for _, action in _callers(matchers))
 
 
-def _lookup(caller: Any) -> Any:
+def _lookup(caller: route_components_pb2.RateLimit.Action) -> route_components_pb2.RateLimit:
     model = _metadata("model", record_fields.GATE_NAMESPACE, "model", route=True)
     rule = _metadata("rule", record_fields.RBAC_NAMESPACE, record_fields.ALLOW_ID)
     return route_components_pb2.RateLimit(actions=[model, rule, caller])
 
 
-def _metadata(key: str, namespace: str, *path: str, route: bool = False) -> Any:
+def _metadata(
+    key: str, namespace: str, *path: str, route: bool = False
+) -> route_components_pb2.RateLimit.Action:
     kind = route_components_pb2.RateLimit.Action.MetaData
     return route_components_pb2.RateLimit.Action(
         metadata=kind(
@@ -148,7 +155,7 @@ def _metadata(key: str, namespace: str, *path: str, route: bool = False) -> Any:
     )
 
 
-def _bucket(count: int, seconds: int) -> Any:
+def _bucket(count: int, seconds: int) -> token_bucket_pb2.TokenBucket:
     return token_bucket_pb2.TokenBucket(
         max_tokens=count,
         tokens_per_fill=packing.uint32(count),

@@ -5,7 +5,7 @@ A shadow engine with one policy writes the protocol's name where reply mappers c
 
 from __future__ import annotations
 
-from typing import Any
+from google.protobuf import any_pb2
 
 from gatereeve.proxy.envoy import names, rbac
 from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
@@ -19,7 +19,7 @@ def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.PROTOCOL, config=config),)
 
 
-def speaking_openai() -> Any:
+def speaking_openai() -> any_pb2.Any:
     """For routes whose callers are OpenAI clients."""
     rules = rbac.rules(rbac.ALLOW, {OPENAI: rbac.policy(rbac.anybody())})
     return enabled(rbac.per_route(rbac.config(shadow=rules, shadow_prefix="protocol_")))

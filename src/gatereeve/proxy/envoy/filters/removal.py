@@ -10,12 +10,12 @@ filter applies what every level says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.type.matcher.v3 import string_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.core import trusted_headers
 from gatereeve.ir import header_access, record_fields
@@ -32,14 +32,14 @@ def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.REMOVAL, config=config),)
 
 
-def removing(requests: Requests) -> Any:
+def removing(requests: Requests) -> any_pb2.Any:
     """For route configurations of exact hosts."""
     return packing.pack(_per_route([_taking_off(requests)]))
 
 
 def handing_on(
     requests: Requests | None, matchers: IdentityMatchers, said: Sequence[CallerHeader]
-) -> Any:
+) -> any_pb2.Any:
     """For governed rows: requests on wildcard hosts, which must take headers off themselves.
 
     said: what the gate says to the model; the first value that is there is the header's.
@@ -95,7 +95,7 @@ def _metadata(namespace: str, path: Sequence[str]) -> str:
     return f"%DYNAMIC_METADATA({namespace}:{':'.join(path)})%"
 
 
-def _adding(header: str, value: str) -> Any:
+def _adding(header: str, value: str) -> mutation_rules_pb2.HeaderMutation:
     """An empty value adds nothing. Envoy refuses a value that no header can hold: 503."""
     option = base_pb2.HeaderValueOption(
         header=base_pb2.HeaderValue(key=header, value=value), append_action="ADD_IF_ABSENT"
@@ -103,7 +103,7 @@ def _adding(header: str, value: str) -> Any:
     return mutation_rules_pb2.HeaderMutation(append=option)
 
 
-def _taking_off(requests: Requests) -> Any:
+def _taking_off(requests: Requests) -> mutation_rules_pb2.HeaderMutation:
     wanted = string_pb2.StringMatcher(
         safe_regex={"regex": trusted_headers.pattern(requests.identity_headers)}
     )
@@ -111,7 +111,9 @@ def _taking_off(requests: Requests) -> Any:
     return kind(remove_on_match=kind.RemoveOnMatch(key_matcher=wanted))
 
 
-def _per_route(mutations: list[Any]) -> Any:
+def _per_route(
+    mutations: list[mutation_rules_pb2.HeaderMutation],
+) -> header_mutation_pb2.HeaderMutationPerRoute:
     return header_mutation_pb2.HeaderMutationPerRoute(
         mutations=header_mutation_pb2.Mutations(request_mutations=mutations)
     )

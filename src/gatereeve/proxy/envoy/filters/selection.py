@@ -8,8 +8,6 @@ the last that has a value counts, so the sources stand in reverse order of prece
 
 from __future__ import annotations
 
-from typing import Any
-
 from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
 from envoy.extensions.filters.common.set_filter_state.v3 import value_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
@@ -43,11 +41,13 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     )
 
 
-def _principal(namespace: str, path: tuple[str, ...]) -> Any:
+def _principal(namespace: str, path: tuple[str, ...]) -> value_pb2.FilterStateValue:
     return _entry(names.PRINCIPAL_KEY, "envoy.hashable_string", namespace, path)
 
 
-def _entry(key: str, factory: str, namespace: str, path: tuple[str, ...]) -> Any:
+def _entry(
+    key: str, factory: str, namespace: str, path: tuple[str, ...]
+) -> value_pb2.FilterStateValue:
     text = f"%DYNAMIC_METADATA({namespace}:{':'.join(path)})%"
     return value_pb2.FilterStateValue(
         object_key=key,

@@ -8,13 +8,12 @@ not run, there would be no route, and the stages refuse). See docs/decisions/000
 
 from __future__ import annotations
 
-from typing import Any
-
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
 from envoy.extensions.filters.common.set_filter_state.v3 import value_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters import buffer
@@ -53,7 +52,7 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     )
 
 
-def for_exact_hosts() -> dict[str, Any]:
+def for_exact_hosts() -> dict[str, any_pb2.Any]:
     """What the route configurations of exact hosts disable: a route that is found is final, and only
     routes that need them enable the filters that read bodies and make notes."""
     return {
@@ -69,7 +68,7 @@ def for_exact_hosts() -> dict[str, Any]:
     }
 
 
-def for_wildcard_hosts() -> dict[str, Any]:
+def for_wildcard_hosts() -> dict[str, any_pb2.Any]:
     """When Envoy chose the filters of a request, the request had no route: none can be disabled, so
     those that would act are inert by their own configuration."""
     return {names.BUFFER: buffer.inert()}
