@@ -16,6 +16,7 @@ from gatereeve.admission.guards.settings import CHANGED_BY
 from gatereeve.api import registry
 from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.derived import changed_keys
 from gatereeve.core.protocols import Clock
 from gatereeve.core.records import What
 from gatereeve.core.refs import Ref
@@ -111,9 +112,17 @@ def returned(known: Mapping[Ref, str] | None, world: World) -> tuple[DocumentCha
 def _changes(
     old: Mapping[Key, AnyDoc], new: Mapping[Key, AnyDoc], departures: DeletionLog
 ) -> Iterator[DocumentChange]:
-    for key, doc in new.items():
-        was = old.get(key)
-        if was is doc:
+    for key in changed_keys(old, new):
+        was, doc = old.get(key), new.get(key)
+        if doc is None:
+            assert was is not None
+            yield DocumentChange(
+                ref=was.ref,
+                what="deleted",
+                by=departures.take(was.ref),
+                before=was.digest,
+                after=None,
+            )
             continue
         if was is not None and was.digest == doc.digest and _words(was) == _words(doc):
             continue
@@ -124,15 +133,6 @@ def _changes(
             before=None if was is None else was.digest,
             after=doc.digest,
         )
-    for key, doc in old.items():
-        if key not in new:
-            yield DocumentChange(
-                ref=doc.ref,
-                what="deleted",
-                by=departures.take(doc.ref),
-                before=doc.digest,
-                after=None,
-            )
 
 
 def _changer(doc: AnyDoc) -> str | None:

@@ -255,6 +255,8 @@ class GateTables(Stage):
         self.policies = self._separated.policies
         self._listener_sets: dict[Key | None, ListenerSetHosts] = {}
         self._listeners: dict[str, _ListenerHosts] = {}
+        self._models: tuple[Key, ...] = ()
+        self._clusters: tuple[Cluster, ...] = ()
         self._reached = Source[Key, bool]()
         self._of_gate = Computed(self._find_of_gate)
         self._of_models = Derived(self._find_of_model)
@@ -274,6 +276,7 @@ class GateTables(Stage):
         self._governance.update()
         self._separated.update()
         sets = {one.gateway: one for one in self._find_listener_sets(doc)}
+        others = sets.keys() != self._listener_sets.keys()
         for gateway in self._listener_sets.keys() - sets.keys():
             del self._listener_sets[gateway]
         tables = self._tables
@@ -285,17 +288,23 @@ class GateTables(Stage):
                 )  # fmt: skip
             self._listener_sets[gateway].update(listener_set)
         served = [self._listener_sets[gateway] for gateway in sets]
-        models = tuple(sorted(set[Key]().union(*(one.models.rows for one in served))))
-        self._reached.update(dict.fromkeys(models, True))
+        if others or any(one.models.changed for one in served):
+            self._models = tuple(sorted(set[Key]().union(*(one.models.rows for one in served))))
+            self._reached.update(dict.fromkeys(self._models, True))
+        if others or any(one.clusters.changed for one in served):
+            clusters: dict[str, Cluster] = {}
+            for one in served:
+                clusters.update(one.clusters_by_name())
+            self._clusters = tuple(clusters[name] for name in sorted(clusters))
         self._of_gate.update()
         self._of_models.update(self.policies)
         outcome = GateOutcome(
             doc=doc,
             policies=self.policies.snapshot(),
-            models=models,
+            models=self._models,
             listener_sets=tuple(one.outcome() for one in served),
         )
-        return self._assemble(doc, served, models), outcome
+        return self._assemble(doc, served), outcome
 
     def _find_listener_sets(self, doc: GateDoc) -> list[ListenerSet]:
         """That of the Gate, then those of its Gateways by namespace and name."""
@@ -307,13 +316,8 @@ class GateTables(Stage):
         ]
         return [shared_listener_set(doc, routes.classes.value.opened), *own]
 
-    def _assemble(
-        self, doc: GateDoc, served: list[ListenerSetHosts], models: tuple[Key, ...]
-    ) -> Gate:
+    def _assemble(self, doc: GateDoc, served: list[ListenerSetHosts]) -> Gate:
         identified = self._governance.identified.value
-        clusters: dict[str, Cluster] = {}
-        for one in served:
-            clusters.update(one.clusters_by_name())
         gate = Gate(
             name=self._name,
             region=doc.spec.region,
@@ -321,8 +325,8 @@ class GateTables(Stage):
             listeners=tuple(x for one in served for x in self._make_listeners(doc, one)),
             identity=identified.identity,
             attributes=identified.attributes,
-            access=tuple(self.policies.rows[key].access for key in models),
-            clusters=tuple(clusters[name] for name in sorted(clusters)),
+            access=tuple(self.policies.rows[key].access for key in self._models),
+            clusters=self._clusters,
             trusted_hops=doc.spec.trusted_hops,
             max_body_bytes=doc.spec.max_body_bytes,
             requests=_requests(doc.spec.requests),

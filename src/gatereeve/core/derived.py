@@ -32,6 +32,15 @@ _EVERY_ROW: Final = object()
 """Stands for all keys of a table in the notes of what was read."""
 
 
+def changed_keys(before: Mapping[K, V], after: Mapping[K, V]) -> set[K]:
+    """The keys that came, went, or have another object as their value."""
+    get = before.get
+    changed = {key for key, value in after.items() if get(key, _ABSENT) is not value}
+    if changed or len(before) != len(after):
+        changed.update(before.keys() - after.keys())
+    return changed
+
+
 class Table(Generic[K, V]):
     """Rows by key.
 
@@ -60,15 +69,9 @@ class Source(Table[K, V]):
 
     def update(self, rows: Mapping[K, V]) -> None:
         """Take over `rows`, which must not change afterwards."""
-        before = self.rows
-        if rows is before:
-            return
-        get = before.get
-        changed = {key for key, value in rows.items() if get(key, _ABSENT) is not value}
-        if len(before) + len(changed) != len(rows) or changed:
-            changed.update(before.keys() - rows.keys())
-        self.changed |= changed
-        self.rows = rows
+        if rows is not self.rows:
+            self.changed |= changed_keys(self.rows, rows)
+            self.rows = rows
 
 
 class Value(Table[str, V]):

@@ -9,7 +9,6 @@ some earlier time.
 
 from __future__ import annotations
 
-import logging
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,10 +20,12 @@ from pydantic import BaseModel
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.assemble import Table, table_of
 from gatereeve.api.world import AnyDoc, Key, World
+from gatereeve.core.derived import changed_keys
+from gatereeve.core.logs import EventLog
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.journal import Journal
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _FOLDER: Final = "folder"
 _NOWHERE: Final = yaml.Lines({"": 0}, array("I", [0]), 0)
@@ -46,9 +47,10 @@ class LastDocuments:
         folder = stored.pop(_FOLDER, None)
         if self._journal.is_damaged:
             _LOG.error(
-                "%s is damaged, so the last good documents are not known: "
-                "what cannot be read in the folder stays closed until it is mended", self._path,
-            )  # fmt: skip
+                "last_documents_damaged",
+                file=self._path,
+                consequence="what cannot be read in the folder is closed until it is corrected",
+            )
             return ()
         if folder != self._folder:
             return ()
@@ -69,7 +71,7 @@ class LastDocuments:
         tree = yaml.Tree(value=_plain(content), lines=_NOWHERE, problems=(), words=frozenset())
         outcome = document.read(tree, file, 0)
         if outcome.doc is None or _key(outcome.doc.ref) != key:
-            _LOG.warning("%s: the last good form of %s cannot be used any more", self._path, key)
+            _LOG.warning("last_document_unusable", file=self._path, document=key)
             return None
         return outcome.doc
 
@@ -107,21 +109,28 @@ class LastDocuments:
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
-            _LOG.exception("%s is neither written nor removed: older documents may stand in after a restart", self._path)  # fmt: skip
+            _LOG.exception(
+                "last_documents_outdated",
+                file=self._path,
+                consequence="older documents may stand in after a restart",
+            )
         else:
-            _LOG.error("%s is not written: after a restart, what cannot be read is closed: %s", self._path, error)  # fmt: skip
+            _LOG.error(
+                "last_documents_not_written",
+                file=self._path,
+                error=error,
+                consequence="after a restart, what cannot be read is closed",
+            )
 
 
 def _changes(before: Table, now: Table) -> Iterator[tuple[str, bytes | None]]:
     """What to write for the documents of one kind: those from files, and None for those that went."""
-    get = before.get
-    for key in [key for key, doc in now.items() if get(key) is not doc]:
-        doc, known = now[key], get(key)
-        if doc.file:
+    for key in changed_keys(before, now):
+        doc, known = now.get(key), before.get(key)
+        if doc is not None and doc.file:
             yield _key(doc.ref), _stored(doc)
         elif known is not None and known.file:
-            yield _key(doc.ref), None
-    yield from ((_key(before[key].ref), None) for key in before.keys() - now.keys())
+            yield _key(known.ref), None
 
 
 def _in_files(tables: Mapping[str, Table]) -> Iterator[AnyDoc]:

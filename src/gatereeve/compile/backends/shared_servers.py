@@ -70,13 +70,15 @@ class SeparatedPolicies(Stage):
 
     def update(self) -> None:
         """Follow the policies."""
-        self._terms.update(self._places.rows.keys() & self._evaluated.rows.keys())
+        self._terms.update(self._places)
         self._unequal.update(self._shared)
         self.policies.update(self._evaluated)
 
     def _make_terms(self, key: Key, read: Reader) -> Mapping[Ref, str]:
         """By ModelVersion, a digest of everything that must be equal."""
-        policy = read.row(self._evaluated, key)
+        policy = read.get(self._evaluated, key)
+        if policy is None:
+            return {}
         versions = (v for _, its in read.get(self._places, key) or () for v in its)
         return {
             version.ref: value_hash(_policy(policy, version)) for version in dict.fromkeys(versions)
@@ -90,9 +92,9 @@ class SeparatedPolicies(Stage):
         if all(one is None or one.protocol != "openai" for one in policies.values()):
             return ()
         terms = {
-            rows[version.ref]
+            term
             for version in versions
-            if (rows := read.get(self._terms, _model(version))) is not None
+            if (term := (read.get(self._terms, _model(version)) or {}).get(version.ref)) is not None
         }
         if len(terms) == 1 and None not in policies.values():
             return ()

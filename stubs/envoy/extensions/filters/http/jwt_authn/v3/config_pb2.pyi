@@ -40,8 +40,9 @@ class JwtRequirementOrList(Message):
     def __init__(self, *, requirements: Iterable[JwtRequirement | Mapping[str, Any]] | None = ...) -> None: ...
 class RequirementRule(Message):
     match: envoy.config.route.v3.route_components_pb2.RouteMatch
+    requires: JwtRequirement
     requirement_name: str
-    def __init__(self, *, match: envoy.config.route.v3.route_components_pb2.RouteMatch | Mapping[str, Any] | None = ..., requirement_name: str | None = ...) -> None: ...
+    def __init__(self, *, match: envoy.config.route.v3.route_components_pb2.RouteMatch | Mapping[str, Any] | None = ..., requires: JwtRequirement | Mapping[str, Any] | None = ..., requirement_name: str | None = ...) -> None: ...
 class JwtAuthentication(Message):
     providers: MessageMap[str, JwtProvider]
     rules: RepeatedCompositeFieldContainer[RequirementRule]
