@@ -1,4 +1,4 @@
-"""The access log: what each request is told to the recorder, refused and broken ones included.
+"""The access log: what the recorder gets about each request, refused and broken ones included.
 
 The names stand in `ir.record_fields`, which `intake` reads. Most of a record is in Envoy's entry by
 itself, dynamic metadata among it; a tag costs time on every request, so there is one only where

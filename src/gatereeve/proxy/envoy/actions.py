@@ -191,12 +191,12 @@ def build_refusal(code: str) -> route_pb2.DirectResponseAction:
 
 def build_header_options(edit: routes.HeaderEdit) -> list[base_pb2.HeaderValueOption]:
     """`set` replaces, `add` appends."""
-    found = []
+    options = []
     for pairs, action in (
         (edit.set, "OVERWRITE_IF_EXISTS_OR_ADD"),
         (edit.add, "APPEND_IF_EXISTS_OR_ADD"),
     ):
-        found += [
+        options += [
             base_pb2.HeaderValueOption(
                 header=base_pb2.HeaderValue(key=name, value=value.replace("%", "%%")),
                 append_action=action,
@@ -204,4 +204,4 @@ def build_header_options(edit: routes.HeaderEdit) -> list[base_pb2.HeaderValueOp
             )
             for name, value in pairs
         ]
-    return found
+    return options

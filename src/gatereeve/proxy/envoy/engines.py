@@ -99,7 +99,7 @@ def _staged(policies: Mapping[str, bytes]) -> bytes:
 
 
 def write_enforcement(shadow: bytes | None = None) -> bytes:
-    """Refuses whatever the stages did not let pass. shadow: deny rules that only speak."""
+    """Refuses whatever the stages did not let pass. shadow: deny rules in shadow mode."""
     passed = rbac.policy(
         rbac.metadata(
             record_fields.RBAC_NAMESPACE, (record_fields.STAGE_RESULT,), rbac.exact("allowed")
@@ -116,7 +116,7 @@ def write_enforcement(shadow: bytes | None = None) -> bytes:
 def write_shadow_denial(matchers: IdentityMatchers, rules: access.Access) -> bytes | None:
     """The deny rules of policies in shadow mode; None when there are none.
 
-    They speak only where the deny rules would: not of callers who were refused before.
+    They count only where the deny rules would: not for callers who were refused before.
     """
     policies = {
         record_fields.rule_policy(index, rule.name): rbac.policy(
@@ -129,7 +129,7 @@ def write_shadow_denial(matchers: IdentityMatchers, rules: access.Access) -> byt
 
 
 def write_allowance(matchers: IdentityMatchers, rules: access.Access) -> bytes:
-    """The allow rules; without any, nobody is admitted (P3)."""
+    """The allow rules; without any, no caller is admitted (P3)."""
     shadow = _allow_policies(matchers, rules.shadow_allow)
     return rbac.config(
         "allow_",
@@ -146,7 +146,7 @@ def write_open_allowance() -> bytes:
 
 
 def write_closed_allowance() -> bytes:
-    """For requests without a route: nobody."""
+    """For requests without a route: no caller is admitted."""
     return rbac.config("allow_", rbac.rules(rbac.ALLOW, {}))
 
 
@@ -183,11 +183,11 @@ def _odd_header(names_: tuple[str, ...]) -> bytes:
 @lru_cache(maxsize=4096)
 def _odd_parameter(names_: tuple[str, ...]) -> bytes:
     """One of the query parameters is there and does not stand once and plainly (`core.plain_values`)."""
-    found = []
+    odd = []
     for name in names_:
         some, twice, once = (_target_like(form) for form in plain_values.query_forms(name))
-        found += [twice, rbac.all_of([some, rbac.negate(once)])]
-    return rbac.policy(rbac.any_of(found))
+        odd += [twice, rbac.all_of([some, rbac.negate(once)])]
+    return rbac.policy(rbac.any_of(odd))
 
 
 @lru_cache(maxsize=1)
@@ -257,16 +257,16 @@ def _deny_policy(matchers: IdentityMatchers, rule: access.Rule) -> bytes:
 
 
 def _deny_condition(matchers: IdentityMatchers, rule: access.Rule) -> rbac_pb2.Principal:
-    """A deny rule without subjects is about everybody, known or not."""
+    """A deny rule without subjects is about every caller, identified or not."""
     who: list[rbac_pb2.Principal] = []
     if rule.subjects is not None:
         one = identity_matchers.is_subject(matchers, rule.subjects)
-        nobody = (
+        anonymous = (
             [rbac.negate(identity_matchers.is_identified(matchers))]
             if is_anonymous_rule(rule)
             else []
         )
-        who = [rbac.any_of([one, *nobody])]
+        who = [rbac.any_of([one, *anonymous])]
     return rbac.all_of([*who, *_place_conditions(matchers, rule.regions, rule.purposes)])
 
 

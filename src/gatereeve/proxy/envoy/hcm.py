@@ -51,7 +51,7 @@ def build_hcm(
         max_request_headers_kb=packing.uint32(_HEADER_KIB),
         use_remote_address=packing.boolean(value=True),
         xff_num_trusted_hops=gate.trusted_hops,
-        # No internal_address_config: then nobody is internal, and `x-envoy-` headers are believed
+        # No internal_address_config: then no address is internal, and `x-envoy-` headers are believed
         # from no address. An empty one would mean every private address.
         normalize_path=packing.boolean(value=True),
         merge_slashes=True,

@@ -3,8 +3,8 @@
 A credential is believed where a stable filter wrote what it verified: jwt_authn's payload, and the
 namespaces of API keys and client certificates. Of several valid credentials the JWT's principal
 counts, then the API key's, then the certificate's (`ir.identity`), hence the guards: an identity
-counts only when nothing above it was presented. Conditions are shared, so nobody may change one. What was presented and does not verify is refused
-by the stages before these conditions are asked.
+counts only when nothing above it was presented. Conditions are shared, so they must not be changed.
+The stages refuse what was presented and does not verify before these conditions are asked.
 """
 
 from __future__ import annotations
@@ -73,35 +73,37 @@ def has_token(matchers: IdentityMatchers) -> rbac_pb2.Principal:
 
 @lru_cache(maxsize=16)
 def is_identified(matchers: IdentityMatchers) -> rbac_pb2.Principal:
-    """Somebody proved who they are, by whatever method."""
-    found = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in matchers.identity.jwt]
+    """The caller proved an identity, by any method."""
+    methods = [rbac.is_text(_JWT, (p.name, *p.id_claim)) for p in matchers.identity.jwt]
     if matchers.identity.api_keys is not None:
-        found.append(rbac.is_present(_APIKEY, ("id",)))
+        methods.append(rbac.is_present(_APIKEY, ("id",)))
     if matchers.identity.mtls is not None:
-        found.append(rbac.is_present(_MTLS, ("id",)))
-    return rbac.any_of(found)
+        methods.append(rbac.is_present(_MTLS, ("id",)))
+    return rbac.any_of(methods)
 
 
 @lru_cache(maxsize=16)
 def invalid_credentials(matchers: IdentityMatchers) -> tuple[tuple[str, rbac_pb2.Principal], ...]:
     """What was presented and proves nothing, by name of the method."""
-    found: list[tuple[str, rbac_pb2.Principal]] = []
+    conditions: list[tuple[str, rbac_pb2.Principal]] = []
     known = matchers.identity
     if known.jwt:
         bearer = rbac.all_of([presents_token(), rbac.negate(has_token(matchers))])
-        found.append(("bearer-token", bearer))
+        conditions.append(("bearer-token", bearer))
         unknown = rbac.any_of(_extensions(matchers))
-        found.append(("token-extension", unknown))
+        conditions.append(("token-extension", unknown))
         odd = _odd_claims(matchers)
         if odd:
-            found.append(("claim", rbac.any_of(odd)))
+            conditions.append(("claim", rbac.any_of(odd)))
     if known.api_keys is not None:
         unknown = rbac.negate(rbac.is_present(_APIKEY, ("id",)))
-        found.append(("api-key", rbac.all_of([rbac.has_header(known.api_keys.header), unknown])))
+        conditions.append(
+            ("api-key", rbac.all_of([rbac.has_header(known.api_keys.header), unknown]))
+        )
     if known.mtls is not None:
         unknown = rbac.negate(rbac.is_present(_MTLS, ("id",)))
-        found.append(("client-certificate", rbac.all_of([rbac.has_certificate(), unknown])))
-    return tuple(found)
+        conditions.append(("client-certificate", rbac.all_of([rbac.has_certificate(), unknown])))
+    return tuple(conditions)
 
 
 def _extensions(matchers: IdentityMatchers) -> list[rbac_pb2.Principal]:
@@ -118,18 +120,18 @@ def _extensions(matchers: IdentityMatchers) -> list[rbac_pb2.Principal]:
 def _odd_claims(matchers: IdentityMatchers) -> list[rbac_pb2.Principal]:
     """Claims that rules ask about and that say something other than plain text."""
     sources = (*matchers.attributes.region, *matchers.attributes.purpose)
-    found = []
+    conditions = []
     for source in sources:
         if isinstance(source, ids.ClaimSource):
             at = (_JWT, (source.provider, *source.claim))
             text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
-            found.append(rbac.all_of([rbac.is_present(*at), rbac.negate(text)]))
+            conditions.append(rbac.all_of([rbac.is_present(*at), rbac.negate(text)]))
     for provider in matchers.identity.jwt:
         if provider.groups_claim is not None:  # a list of groups is passed on as JSON
             at = (_JWT, (provider.name, *provider.groups_claim))
             plain_text = rbac.metadata(*at, _PLAIN_OR_NOTHING)
-            found.append(rbac.all_of([rbac.is_text(*at), rbac.negate(plain_text)]))
-    return found
+            conditions.append(rbac.all_of([rbac.is_text(*at), rbac.negate(plain_text)]))
+    return conditions
 
 
 def is_subject(
@@ -179,12 +181,12 @@ def _condition(
 
 def _guards(matchers: IdentityMatchers, method: str) -> list[rbac_pb2.Principal]:
     """Nothing with precedence over this method was presented."""
-    found = []
+    guards = []
     if method != "jwt" and matchers.identity.jwt:
-        found.append(rbac.negate(presents_token()))
+        guards.append(rbac.negate(presents_token()))
     if method == "mtls" and matchers.identity.api_keys is not None:
-        found.append(rbac.negate(rbac.has_header(matchers.identity.api_keys.header)))
-    return found
+        guards.append(rbac.negate(rbac.has_header(matchers.identity.api_keys.header)))
+    return guards
 
 
 @lru_cache(maxsize=4096)
@@ -204,14 +206,14 @@ def _has_attribute(
 ) -> rbac_pb2.Principal:
     """The first source that yields a value yields one of `values`."""
     wanted = rbac.one_of([rbac.exact(value, any_case=True) for value in values])
-    found: list[rbac_pb2.Principal] = []
+    alternatives: list[rbac_pb2.Principal] = []
     silent: list[rbac_pb2.Principal] = []
     for number, source in enumerate(sources):
         at = place(attribute, number, source)
-        found.append(rbac.all_of([*silent, rbac.metadata(*at, wanted)]))
+        alternatives.append(rbac.all_of([*silent, rbac.metadata(*at, wanted)]))
         says = rbac.is_text if isinstance(source, ids.ClaimSource) else rbac.is_present
         silent.append(rbac.negate(says(*at)))
-    return rbac.any_of(found)
+    return rbac.any_of(alternatives)
 
 
 def place(attribute: str, number: int, source: Source) -> tuple[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from gatereeve.core import errors
 from gatereeve.ir import access
 from gatereeve.proxy.envoy import engines, names, rbac, routes
-from gatereeve.proxy.envoy.filters import limit
+from gatereeve.proxy.envoy.filters import authorization, jwt, limit
 
 _ENFORCING: Final = (
     names.STAGES,
@@ -100,9 +100,11 @@ def _problems(
     ):
         yield "headers that servers believe are not removed"
     if context.matchers.identity.jwt:
-        if effective.get(names.JWT) != routes.token_required():
+        if effective.get(names.JWT) != routes.entry(names.JWT, jwt.required):
             yield "tokens are not verified"
-        if effective.get(names.AUTHORIZATION) != routes.one_token():
+        if effective.get(names.AUTHORIZATION) != routes.entry(
+            names.AUTHORIZATION, authorization.requiring_one_token
+        ):
             yield "other things than one token are taken for a token"
 
 

@@ -100,9 +100,9 @@ def chains(
         for host in certificate.hosts:
             if host != "*" and _resolve(owner, host) is not certificate:
                 owner[host] = certificate
-    found = [(c, tuple(sorted(name for name, o in owner.items() if o is c))) for c in named]
+    chosen = [(c, tuple(sorted(name for name, o in owner.items() if o is c))) for c in named]
     default = [(c, ()) for c in certificates if not c.hosts]
-    return [(c, server_names) for c, server_names in found if server_names] + default[:1]
+    return [(c, server_names) for c, server_names in chosen if server_names] + default[:1]
 
 
 def _names_in(certificate: gates.Certificate) -> tuple[str, ...]:
@@ -112,8 +112,8 @@ def _names_in(certificate: gates.Certificate) -> tuple[str, ...]:
         extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return certificate.hosts
-    found = [name.lower() for name in extension.value.get_values_for_type(x509.DNSName)]
-    return tuple(name for name in found if "*" not in name.removeprefix("*."))
+    dns_names = [name.lower() for name in extension.value.get_values_for_type(x509.DNSName)]
+    return tuple(name for name in dns_names if "*" not in name.removeprefix("*."))
 
 
 def _resolve(owner: dict[str, gates.Certificate], host: str) -> gates.Certificate | None:

@@ -24,8 +24,8 @@ _PATH: Final = wire.number(route_pb2.RouteMatch, "path")
 
 
 def write_matches(matchers: IdentityMatchers, match: routes.Match) -> list[bytes]:
-    """The serialised route matches of one row: at least one, unless it asks for groups that nobody
-    can have."""
+    """The serialised route matches of one route: at least one, unless it asks for groups that no
+    caller can have."""
     path = _write_path(match.path)
     body = _write_body(match.body_model, match.body_stream)
     conditions = _write_conditions(
@@ -171,14 +171,14 @@ def _body_metadata(
     stream: bool | None,  # noqa: FBT001 - as in Match
 ) -> list[metadata_pb2.MetadataMatcher]:
     """`stream` is written as false when it is absent or no JSON (`filters.body`)."""
-    found = []
+    conditions = []
     if model is not None:
         wanted = rbac.one_of([rbac.exact(name) for name in model])
-        found.append(_metadata(names.BODY_NAMESPACE, ("model",), wanted))
+        conditions.append(_metadata(names.BODY_NAMESPACE, ("model",), wanted))
     if stream is not None:
         wanted = value_pb2.ValueMatcher(bool_match=stream)
-        found.append(_metadata(names.BODY_NAMESPACE, ("stream",), wanted))
-    return found
+        conditions.append(_metadata(names.BODY_NAMESPACE, ("stream",), wanted))
+    return conditions
 
 
 def _region(regions: Sequence[str]) -> filter_state_pb2.FilterStateMatcher:
@@ -199,11 +199,11 @@ def _groups(
         place = _group_place(matchers, group)
         if place is not None:
             by_place.setdefault(place, []).append(group.group)
-    found = []
+    alternatives = []
     for (namespace, path), wanted in by_place.items():
         inside = rbac.one_of([rbac.listed(group) for group in wanted])
-        found.append((_precedence(matchers, namespace), _metadata(namespace, path, inside)))
-    return found
+        alternatives.append((_precedence(matchers, namespace), _metadata(namespace, path, inside)))
+    return alternatives
 
 
 def _group_place(
@@ -222,18 +222,18 @@ def _group_place(
 
 def _precedence(matchers: IdentityMatchers, namespace: str) -> list[route_pb2.HeaderMatcher]:
     """The credentials that count before this one were not presented."""
-    found = []
+    guards = []
     if namespace != record_fields.JWT_NAMESPACE and matchers.identity.jwt:
-        found.append(
+        guards.append(
             route_pb2.HeaderMatcher(name="authorization", present_match=True, invert_match=True)
         )
     if namespace == record_fields.MTLS_NAMESPACE and matchers.identity.api_keys is not None:
-        found.append(
+        guards.append(
             route_pb2.HeaderMatcher(
                 name=matchers.identity.api_keys.header, present_match=True, invert_match=True
             )
         )
-    return found
+    return guards
 
 
 def _metadata(

@@ -71,7 +71,7 @@ def route_configuration_of(listener: str, host: str) -> str:
 
 
 def wildcard_configuration_of(listener: str) -> str:
-    """The route configuration of all wildcard hosts, and of hosts that nobody claims."""
+    """The route configuration of all wildcard hosts, and of hosts that no route names."""
     return f"{listener}/{WILD}"
 
 

@@ -37,7 +37,7 @@ def negate(condition: rbac_pb2.Principal) -> rbac_pb2.Principal:
 
 
 def all_of(conditions: Sequence[rbac_pb2.Principal]) -> rbac_pb2.Principal:
-    """Every one of `conditions`; of none, everybody."""
+    """Every one of `conditions`; of none, every caller."""
     if not conditions:
         return anybody()
     if len(conditions) == 1:
@@ -46,7 +46,7 @@ def all_of(conditions: Sequence[rbac_pb2.Principal]) -> rbac_pb2.Principal:
 
 
 def any_of(conditions: Sequence[rbac_pb2.Principal]) -> rbac_pb2.Principal:
-    """Any one of `conditions`; of none, nobody."""
+    """Any one of `conditions`; of none, no caller."""
     if not conditions:
         return negate(anybody())
     if len(conditions) == 1:

@@ -1,7 +1,7 @@
 """Virtual hosts to `RouteConfiguration`s, and the scopes by which Envoy finds them.
 
 Exact hosts live in up to `names.ROUTE_CONFIGURATIONS` route configurations per listener, each host always in the
-same one, so that a change touches some forty of ten thousand hosts and nobody else's token buckets;
+same one, so that a change touches some five of ten thousand hosts and no other token buckets;
 a scope per host leads there. Wildcard hosts share one configuration, with Envoy's own precedence
 among them. Why: docs/decisions/0003-route-sharding.md.
 """

@@ -7,7 +7,7 @@ the host afterwards (`virtual_hosts`), so `per_filter` is complete here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
-from google.protobuf import any_pb2
+from google.protobuf.message import Message
 
 from gatereeve.core import refusals
 from gatereeve.ir import access, record_fields, routes
@@ -240,7 +240,7 @@ def _per_filter(context: HostContext, route: routes.Route, governed: PerFilter |
             plain = context.requests.plain_ordinary_paths and forwards
             base = _ordinary(context, plain=plain)
             if forwards:
-                base = {**base, names.REMOVAL: _disabled(names.REMOVAL)}
+                base = {**base, names.REMOVAL: entry(names.REMOVAL, http_filter.disabled)}
         per_filter = _with_readers(context, base, noted, reads=reads, openai=openai)
         context.made[key] = per_filter
     return per_filter
@@ -272,15 +272,19 @@ def _with_readers(
     """
     per_filter = dict(base)
     if openai or context.openai:
-        per_filter[names.PROTOCOL] = _speaking_openai()
+        per_filter[names.PROTOCOL] = entry(names.PROTOCOL, protocol.speaking_openai)
     if context.reads_body:
-        unused = _inert if context.wild else _disabled
-        per_filter[names.BUFFER] = (
-            _holding(context.max_body_bytes) if reads else unused(names.BUFFER)
-        )
-        per_filter[names.BODY] = _reading() if reads else unused(names.BODY)
+        if reads:
+            per_filter[names.BUFFER] = entry(names.BUFFER, buffer.holding, context.max_body_bytes)
+            per_filter[names.BODY] = entry(names.BODY, body.reading)
+        else:
+            disable = http_filter.disabled
+            per_filter[names.BUFFER] = entry(
+                names.BUFFER, buffer.inert if context.wild else disable
+            )
+            per_filter[names.BODY] = entry(names.BODY, body.inert if context.wild else disable)
     if context.notes:
-        per_filter[names.NOTES] = _noting(*noted)
+        per_filter[names.NOTES] = entry(names.NOTES, notes.noting, *noted)
     return per_filter
 
 
@@ -310,7 +314,9 @@ def _write_governed(
     }
     if context.wild or governance.caller_headers:
         requests = context.requests if context.wild else None
-        per_filter[names.REMOVAL] = _handing_on(requests, matchers, governance.caller_headers)
+        per_filter[names.REMOVAL] = entry(
+            names.REMOVAL, removal.handing_on, requests, matchers, governance.caller_headers
+        )
     shadow = engines.write_shadow_denial(matchers, rules)
     if shadow is not None:
         per_filter[names.ENFORCE] = _rbac(names.ENFORCE, engines.write_enforcement(shadow))
@@ -328,49 +334,23 @@ def _unknown_model(context: HostContext) -> PerFilter:
 
 
 def _ordinary(context: HostContext, *, plain: bool) -> PerFilter:
-    per_filter = {names.STAGES: _open_stages(plain=plain), names.ALLOW: _open_allowance()}
+    stages = engines.write_open_stages(plain_paths=plain)
+    per_filter = {names.STAGES: _rbac(names.STAGES, stages), names.ALLOW: _open_allowance()}
     if context.matchers.identity.jwt:
-        per_filter[names.AUTHORIZATION] = _any_authorization()
-        per_filter[names.JWT] = _not_required()
+        per_filter[names.AUTHORIZATION] = entry(
+            names.AUTHORIZATION, authorization.requiring_nothing
+        )
+        per_filter[names.JWT] = entry(names.JWT, jwt.not_required)
     return per_filter
 
 
 def _token_filters(matchers: IdentityMatchers) -> PerFilter:
     if not matchers.identity.jwt:
         return {}
-    return {names.AUTHORIZATION: one_token(), names.JWT: token_required()}
-
-
-def _rbac(name: str, config: bytes) -> bytes:
-    return _entry(name, rbac.per_route(config))
-
-
-def _entry(name: str, packed: any_pb2.Any) -> bytes:
-    return wire.entry(name, wire.serialize(packed))
-
-
-@lru_cache(maxsize=8)
-def _disabled(name: str) -> bytes:
-    return _entry(name, http_filter.disabled())
-
-
-@lru_cache(maxsize=8)
-def _inert(name: str) -> bytes:
-    return _entry(name, buffer.inert() if name == names.BUFFER else body.inert())
-
-
-@lru_cache(maxsize=64)
-def _handing_on(
-    requests: Requests | None,
-    matchers: IdentityMatchers,
-    caller_headers: tuple[routes.CallerHeader, ...],
-) -> bytes:
-    return _entry(names.REMOVAL, removal.handing_on(requests, matchers, caller_headers))
-
-
-@lru_cache(maxsize=2)
-def _open_stages(*, plain: bool) -> bytes:
-    return _rbac(names.STAGES, engines.write_open_stages(plain_paths=plain))
+    return {
+        names.AUTHORIZATION: entry(names.AUTHORIZATION, authorization.requiring_one_token),
+        names.JWT: entry(names.JWT, jwt.required),
+    }
 
 
 @lru_cache(maxsize=1)
@@ -378,46 +358,14 @@ def _open_allowance() -> bytes:
     return _rbac(names.ALLOW, engines.write_open_allowance())
 
 
-@lru_cache(maxsize=1)
-def token_required() -> bytes:
-    """The entry of a route that verifies tokens."""
-    return _entry(names.JWT, jwt.required())
+def _rbac(name: str, config: bytes) -> bytes:
+    return wire.entry(name, wire.serialize(rbac.per_route(config)))
 
 
-@lru_cache(maxsize=1)
-def one_token() -> bytes:
-    """The entry of a route that takes one bearer token or no Authorization header."""
-    return _entry(names.AUTHORIZATION, authorization.requiring_one_token())
-
-
-@lru_cache(maxsize=1)
-def _any_authorization() -> bytes:
-    return _entry(names.AUTHORIZATION, authorization.requiring_nothing())
-
-
-@lru_cache(maxsize=1)
-def _not_required() -> bytes:
-    return _entry(names.JWT, jwt.not_required())
-
-
-@lru_cache(maxsize=16)
-def _holding(max_body_bytes: int) -> bytes:
-    return _entry(names.BUFFER, buffer.holding(max_body_bytes))
-
-
-@lru_cache(maxsize=1)
-def _reading() -> bytes:
-    return _entry(names.BODY, body.reading())
-
-
-@lru_cache(maxsize=1)
-def _speaking_openai() -> bytes:
-    return _entry(names.PROTOCOL, protocol.speaking_openai())
-
-
-@lru_cache(maxsize=256)
-def _noting(header: str | None, rewrites: bool, read: tuple[str, ...]) -> bytes:  # noqa: FBT001  # parts of a key
-    return _entry(names.NOTES, notes.noting(header, path=rewrites, read=read))
+@lru_cache(maxsize=512)
+def entry(name: str, build: Callable[..., Message], *inputs: object) -> bytes:
+    """The map entry of what `build` makes of the inputs: one of a few for all routes."""
+    return wire.entry(name, wire.serialize(build(*inputs)))
 
 
 def _rewrites(action: routes.Action) -> bool:

@@ -148,7 +148,7 @@ class SnapshotBuilder(Stage):
 
     def _resources(self, gate: gates.Gate) -> Mapping[TypeUrl, Resources]:
         encoded = self._encoded_listeners.rows.values()
-        found = [
+        discovered = [
             *(_gate_filter(gate, self._matchers.value) if gate.listeners else ()),
             *(one for listener in encoded for one in listener.filters),
         ]
@@ -161,7 +161,7 @@ class SnapshotBuilder(Stage):
             EDS: self._endpoint_resources.snapshot(),
             SDS: {resource.name: resource for resource in served},
             LDS: {x.listener.name: x.listener for x in encoded if x.listener is not None},
-            ECDS: {resource.name: resource for resource in found},
+            ECDS: {resource.name: resource for resource in discovered},
             SRDS: {
                 **self._scopes.snapshot(),
                 **{r.name: r for r in (_scope(listener, "*") for listener in wildcards)},
@@ -310,5 +310,5 @@ def _making(type_url: TypeUrl, name: str) -> Iterator[None]:
 def _neighbours(wildcard: str, others: tuple[str, ...]) -> tuple[str, ...]:
     """Hosts that a wildcard would cover if they did not exist, sorted; none when there are too many."""
     suffix = wildcard.removeprefix("*")
-    found = sorted(h for h in others if h != wildcard and h.endswith(suffix) and h != "*")
-    return tuple(found) if len(found) <= virtual_hosts.NEIGHBOURS else ()
+    covered = sorted(h for h in others if h != wildcard and h.endswith(suffix) and h != "*")
+    return tuple(covered) if len(covered) <= virtual_hosts.NEIGHBOURS else ()

@@ -2,8 +2,8 @@
 
 Guards come first and refuse what must not be looked at any further: a name in letters that would
 miss its exact host, several labels where a wildcard stands for one, a connection for another host,
-TRACE. What most rows say is said once for the host; Envoy takes the most specific level whole, so a
-row that differs says so itself. Built as bytes (`wire`).
+TRACE. What most routes configure is configured once, on the host; Envoy takes the most specific level
+whole, so a route that differs has its own configuration. Built as bytes (`wire`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 from gatereeve.proxy.envoy.routes import EncodedRoute
 
 NEIGHBOURS: Final = 64
-"""So many other hosts beneath a wildcard are told apart from it when the TLS name is checked."""
+"""The check of the TLS name of a wildcard host excludes at most this number of other hosts beneath it."""
 
 _HOST: Final = r"(?i)[a-z0-9._-]+|\[[0-9a-f:.]+\]"
 """A host as it is looked up: without port, a name or an address."""
@@ -99,7 +99,7 @@ def build_virtual_host(
         if buckets is not None:
             per_host[names.LIMIT] = wire.entry(names.LIMIT, wire.serialize(buckets))
         if not any(_chooses(route) for route in host.routes):
-            per_host[names.SELECTION] = _disabled(names.SELECTION)
+            per_host[names.SELECTION] = route_builder.entry(names.SELECTION, http_filter.disabled)
         invariants.raise_problems(invariants.check_limits(host.host, limited, per_host))
     return _write(host.host, host.host, encoded, per_host, context)
 
@@ -151,7 +151,7 @@ def selections(rows: Sequence[routes.Route]) -> list[Selection]:
     """
     if not any(row.match.regions for row in rows):
         return [_UNSELECTED] * len(rows)
-    found = []
+    selected = []
     for number, row in enumerate(rows):
         outside: set[str] = set()
         if row.governance is not None:
@@ -159,8 +159,8 @@ def selections(rows: Sequence[routes.Route]) -> list[Selection]:
                 if earlier.match.regions and _takes_all_of(earlier.match, row.match):
                     outside.update(earlier.match.regions)
         outside -= set(row.match.regions)
-        found.append(Selection(within=row.match.regions, outside=tuple(sorted(outside))))
-    return found
+        selected.append(Selection(within=row.match.regions, outside=tuple(sorted(outside))))
+    return selected
 
 
 def _takes_all_of(earlier: routes.Match, later: routes.Match) -> bool:
@@ -209,21 +209,21 @@ def _guards(
     context: route_builder.HostContext,
     neighbours: Sequence[str],
 ) -> list[EncodedRoute]:
-    found: list[EncodedRoute] = []
+    guards: list[EncodedRoute] = []
     if context.wild:
-        found += _unscoped(context)
+        guards += _unscoped(context)
     if host.single_label and host.host.startswith("*."):
         single = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
         deeper = matches.by_header(":authority", single, otherwise=True)
-        found.append(route_builder.build_refusal(context, "single-label", deeper, "unknown-host"))
+        guards.append(route_builder.build_refusal(context, "single-label", deeper, "unknown-host"))
     if listener.protocol == "https":
-        found += [
+        guards += [
             route_builder.build_refusal(context, "misdirected", match, "misdirected-request")
             for match in _misdirected(host, neighbours)
         ]
     trace = matches.by_header(":method", string_pb2.StringMatcher(exact="TRACE"))
-    found.append(route_builder.build_refusal(context, "trace", trace, "malformed-request"))
-    return found
+    guards.append(route_builder.build_refusal(context, "trace", trace, "malformed-request"))
+    return guards
 
 
 def _unscoped(context: route_builder.HostContext) -> list[EncodedRoute]:
@@ -250,17 +250,17 @@ def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[ro
     if not host.host.startswith("*"):
         same = string_pb2.StringMatcher(exact=host.host, ignore_case=True)
         return [matches.by_header(name, same, otherwise=True)]
-    found = []
+    conditions = []
     if host.host.startswith("*."):
         beneath = string_pb2.StringMatcher(suffix=host.host[1:], ignore_case=True)
         if host.single_label:
             beneath = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
-        found.append(matches.by_header(name, beneath, otherwise=True))
+        conditions.append(matches.by_header(name, beneath, otherwise=True))
     if 0 < len(neighbours) <= NEIGHBOURS:
         pattern = "(?i)(?:" + "|".join(_host_pattern(other) for other in neighbours) + ")"
         other = string_pb2.StringMatcher(safe_regex={"regex": pattern})
-        found.append(matches.by_header(name, other))
-    return found
+        conditions.append(matches.by_header(name, other))
+    return conditions
 
 
 def _one_label(wildcard: str) -> str:
@@ -285,11 +285,6 @@ def _chooses(row: routes.Route) -> bool:
     """Whether who calls, or from where, has a say in which row or which version answers."""
     split = isinstance(row.action, routes.Forward) and len(row.action.shares) > 1
     return bool(row.match.groups or row.match.regions) or split
-
-
-@lru_cache(maxsize=4)
-def _disabled(name: str) -> bytes:
-    return wire.entry(name, http_filter.disabled().SerializeToString(deterministic=True))
 
 
 def _shared(encoded: Sequence[EncodedRoute]) -> dict[str, bytes]:

@@ -36,8 +36,8 @@ def text(number: int, value: str) -> bytes:
 
 def number(kind: type[Message], name: str) -> int:
     """The number of a field of a message type. Raises KeyError when there is none."""
-    found: int = kind.DESCRIPTOR.fields_by_name[name].number
-    return found
+    field_number: int = kind.DESCRIPTOR.fields_by_name[name].number
+    return field_number
 
 
 def serialize(message: Message) -> bytes:
@@ -61,12 +61,12 @@ def struct_text(key: str, value: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    found.append(value)
-    return bytes(found)
+    encoded.append(value)
+    return bytes(encoded)
 
 
 _HEADS: Final = tuple(

@@ -7,7 +7,7 @@ from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
 def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
-    """Without a route nobody is admitted."""
+    """Without a route no caller is admitted."""
     return (
         HttpFilter(name=names.ALLOW, config=rbac.filter_config(engines.write_closed_allowance())),
     )

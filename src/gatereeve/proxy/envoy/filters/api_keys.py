@@ -17,7 +17,7 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     provider = context.gate.identity.api_keys
     if provider is None:
         return ()
-    found = {
+    by_key = {
         key.secret: matching.writing(
             record_fields.APIKEY_NAMESPACE,
             {"provider": provider.name, "id": key.id, "groups": list(key.groups)},
@@ -25,5 +25,5 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
         for key in provider.keys
     }
     source = http_inputs_pb2.HttpRequestHeaderMatchInput(header_name=provider.header)
-    config = matching.composite(matching.by_exact(source, found))
+    config = matching.composite(matching.by_exact(source, by_key))
     return (HttpFilter(name=names.API_KEYS, config=config, discovered=True),)

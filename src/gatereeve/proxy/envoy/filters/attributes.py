@@ -24,7 +24,7 @@ Network = matching.Network
 
 def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     attributes = context.gate.attributes
-    found = []
+    chain = []
     for attribute, sources in (("region", attributes.region), ("purpose", attributes.purpose)):
         for number, source in enumerate(sources):
             name = names.attribute_filter(attribute, number)
@@ -35,8 +35,8 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
                 matcher = _from_address(name, source)
             if matcher is not None:
                 config = matching.composite(matcher)
-                found.append(HttpFilter(name=name, config=config, discovered=True))
-    return tuple(found)
+                chain.append(HttpFilter(name=name, config=config, discovered=True))
+    return tuple(chain)
 
 
 def _from_header(name: str, source: HeaderSource) -> matcher_pb2.Matcher:

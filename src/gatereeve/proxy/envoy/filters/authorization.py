@@ -4,7 +4,7 @@ jwt_authn searches the header for a token, wherever it stands and whatever is ar
 dots. So its form is judged here (RFC 9110 section 11.4, RFC 6750 section 2.1, RFC 7515 section 3.1):
 `Bearer` in any case, one space, three parts of base64url without padding, the last as long as a
 signature. The local reply says 401.
-Asleep but on routes that verify tokens.
+Inert except on routes that verify tokens.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def reading() -> any_pb2.Any:
 
 
 def inert() -> any_pb2.Any:
-    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+    """For routes of wildcard hosts that read no bodies; those of exact hosts disable the filter."""
     return _config(_rules(allow_content_types=[_NO_CONTENT_TYPE]))
 
 
@@ -57,7 +57,7 @@ def _rule(key: str) -> j2m_pb2.JsonToMetadata.Rule:
 
 
 def _false(key: str) -> j2m_pb2.JsonToMetadata.KeyValuePair:
-    """No model is called `false` and not a text, and what is not streamed is not streamed."""
+    """For a body without the key: a model is a text, so `false` is none, and `stream` is false."""
     return j2m_pb2.JsonToMetadata.KeyValuePair(
         metadata_namespace=names.BODY_NAMESPACE,
         key=key,

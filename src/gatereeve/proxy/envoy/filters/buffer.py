@@ -1,6 +1,6 @@
 """Bodies that are read for their model: held up to the Gate's bound, 413 beyond it.
 
-Asleep but on rows that read bodies, so other bodies stream through 32 KiB buffers.
+Disabled except on routes that read bodies, so other bodies stream through 32 KiB buffers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def holding(max_body_bytes: int) -> any_pb2.Any:
 
 
 def inert() -> any_pb2.Any:
-    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+    """For routes of wildcard hosts that read no bodies; those of exact hosts disable the filter."""
     return packing.pack(buffer_pb2.BufferPerRoute(disabled=True))
 
 

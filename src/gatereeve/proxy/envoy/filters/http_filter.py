@@ -55,7 +55,7 @@ class HttpFilter:
 
 
 def enabled(config: Any) -> any_pb2.Any:
-    """Per-route configuration that wakes a filter which a level above put to sleep. config: as `Any`."""
+    """Per-route configuration that enables a filter which a level above disabled. config: as `Any`."""
     return packing.pack(route_components_pb2.FilterConfig(config=config))
 
 

@@ -1,6 +1,6 @@
 """Bearer tokens: verified once, payload into metadata under the provider's name.
 
-Absent passes, invalid is 401 here, whoever else might vouch for the caller. The header's form was
+An absent token passes, an invalid one is 401 here, whatever other credential is presented. The header's form was
 judged before (`authorization`); its JOSE header goes into metadata, where the stages look for `crit`. Governed routes ask for
 the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
 usable keys stays, so that its tokens are refused and not ignored. Envoy rejects a key set without

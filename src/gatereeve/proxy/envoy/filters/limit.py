@@ -74,12 +74,12 @@ def build_buckets(
 
 def limited_policies(index: int, rule: access.Rule) -> list[str]:
     """The allow policies of a limited rule."""
-    found = []
+    policies = []
     if engines.is_identified_rule(rule):
-        found.append(record_fields.rule_policy(index, rule.name, limited=True))
+        policies.append(record_fields.rule_policy(index, rule.name, limited=True))
     if engines.is_anonymous_rule(rule):
-        found.append(record_fields.rule_policy(index, rule.name, limited=True, anonymous=True))
-    return found
+        policies.append(record_fields.rule_policy(index, rule.name, limited=True, anonymous=True))
+    return policies
 
 
 def _descriptors(
@@ -111,7 +111,7 @@ def _callers(
 ) -> tuple[tuple[str, route_components_pb2.RateLimit.Action], ...]:
     """Kinds of callers, and the action that tells them apart."""
     identity = matchers.identity
-    found = [
+    callers = [
         (
             f"jwt:{p.name}",
             _metadata(f"jwt:{p.name}", record_fields.JWT_NAMESPACE, p.name, *p.id_claim),
@@ -119,13 +119,13 @@ def _callers(
         for p in identity.jwt
     ]
     if identity.api_keys is not None:
-        found.append(("apikey", _metadata("apikey", record_fields.APIKEY_NAMESPACE, "id")))
+        callers.append(("apikey", _metadata("apikey", record_fields.APIKEY_NAMESPACE, "id")))
     if identity.mtls is not None:
-        found.append(("mtls", _metadata("mtls", record_fields.MTLS_NAMESPACE, "id")))
+        callers.append(("mtls", _metadata("mtls", record_fields.MTLS_NAMESPACE, "id")))
     by_address = route_components_pb2.RateLimit.Action(
         remote_address=route_components_pb2.RateLimit.Action.RemoteAddress()
     )
-    return (*found, (_ANONYMOUS, by_address))
+    return (*callers, (_ANONYMOUS, by_address))
 
 
 @lru_cache(maxsize=16)

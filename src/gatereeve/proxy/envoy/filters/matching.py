@@ -48,7 +48,7 @@ def by_exact(source: Message, filters: Mapping[str, any_pb2.Any]) -> matcher_pb2
     tree = matcher_pb2.Matcher.MatcherTree(
         input=_input(source),
         exact_match_map=matcher_pb2.Matcher.MatcherTree.MatchMap(
-            map={value: _running(found) for value, found in filters.items()}
+            map={value: _running(config) for value, config in filters.items()}
         ),
     )
     return matcher_pb2.Matcher(matcher_tree=tree)
@@ -67,16 +67,16 @@ def by_network(
                     input=_input(source), custom_match=_networks(networks)
                 )
             ),
-            on_match=_running(found),
+            on_match=_running(config),
         )
-        for networks, found in filters
+        for networks, config in filters
     ]
     return matcher_pb2.Matcher(matcher_list=matcher_pb2.Matcher.MatcherList(matchers=matchers))
 
 
 def _nothing() -> matcher_pb2.Matcher:
-    """Matches nothing. A filter that knows nobody any more stays in its place: without it, the
-    listener would be another, and connections of the former one would keep what it knew."""
+    """Matches nothing. A filter without entries stays in its place: without it the listener would change,
+    and connections of the former listener would keep the former entries."""
     return matcher_pb2.Matcher()
 
 

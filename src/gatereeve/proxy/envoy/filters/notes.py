@@ -1,8 +1,8 @@
-"""What the record must be told and the access log would see too late or not at all, into metadata.
+"""Writes into metadata what the record needs and the access log would see too late or not at all.
 
 The value of a sticky header, so that the record can replay the split; the path as it was asked for,
 on rows that rewrite it; on governed rows the headers that rules read, all values of each as one.
-Asleep but on such rows. The router reads the request, not what is noted here.
+Disabled except on such routes. The router reads the request, not what is noted here.
 After `selection`, so that the final row says what is noted.
 """
 
@@ -31,7 +31,7 @@ def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     return (HttpFilter(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
 
 
-def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> any_pb2.Any:
+def noting(header: str | None, path: bool, read: Sequence[str] = ()) -> any_pb2.Any:  # noqa: FBT001 - inputs of `routes.entry`
     """For a row: the sticky header that it hashes, if any; path: whether it rewrites the path.
 
     read: headers that rules read, for the stages, which ask whether each has one meaning.

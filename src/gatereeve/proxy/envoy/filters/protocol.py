@@ -1,4 +1,4 @@
-"""Which error shape a route's callers expect, for local replies: silent but on OpenAI routes.
+"""Which error shape a route's callers expect, for local replies: disabled except on OpenAI routes.
 
 A shadow engine with one policy writes the protocol's name where reply mappers can read it.
 """

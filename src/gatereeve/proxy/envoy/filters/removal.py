@@ -2,8 +2,8 @@
 which the gate says what it knows (`ir.header_access.CALLER_HEADERS`), where the Model asks for them.
 
 Behind every filter that reads headers. The list stands once in each route configuration of exact
-hosts, where ordinary rows that forward put the filter to sleep. In the one of wildcard hosts no
-filter sleeps, so there each governed row brings the list. It must not stand on a virtual host: this
+hosts, where ordinary routes that forward disable the filter. In the one of wildcard hosts no
+filter can be disabled, so there each governed route brings the list. It must not stand on a virtual host: this
 filter applies what every level says.
 """
 
@@ -38,14 +38,14 @@ def removing(requests: Requests) -> any_pb2.Any:
 
 
 def handing_on(
-    requests: Requests | None, matchers: IdentityMatchers, said: Sequence[CallerHeader]
+    requests: Requests | None, matchers: IdentityMatchers, caller_headers: Sequence[CallerHeader]
 ) -> any_pb2.Any:
     """For governed rows: requests on wildcard hosts, which must take headers off themselves.
 
-    said: what the gate says to the model; the first value that is there is the header's.
+    caller_headers: what the gate says to the model; the first value that is there is the header's.
     """
     mutations = [] if requests is None else [_taking_off(requests)]
-    for what in said:
+    for what in caller_headers:
         for header, values in _values(matchers, what):
             mutations += [_adding(header, value) for value in values]
     return packing.pack(_per_route(mutations))

@@ -1,5 +1,5 @@
-"""What refuses before the allow rules, in order: malformed, invalid credential, nobody, deny rules,
-the check of the choice by region. Speaks only; `enforce` right behind it refuses. See `engines`."""
+"""What refuses before the allow rules, in order: malformed, invalid credential, no credential, deny rules,
+the check of the choice by region. Writes its result only; `enforce` right behind it refuses. See `engines`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Hosts without a scope of their own: the scope of the wildcard hosts is tried instead.
 
 Exact hosts are found by scoped routes, which know no wildcards. When nothing was found there is no
-route, so these two filters run; every route configuration of exact hosts puts them to sleep. The
+route, so these two filters run; every route configuration of exact hosts disables them. The
 first names the scope `*`, the second makes Envoy look again (`set_filter_state`, alpha: if it did
 not run, there would be no route, and the stages refuse). See docs/decisions/0003.
 """
