@@ -118,19 +118,19 @@ class SnapshotBuilder(Stage):
         self._frame.update(replace(gate, hash=ConfigHash(""), listeners=(), access=(), clusters=()))
         _update(self._listeners, {x.name: replace(x, hosts=()) for x in gate.listeners})
         _update(self._contexts, {x.name: _context_of(gate, x) for x in gate.listeners})
-        _update(self._host_names, {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners})
         self._access.update({rules.model: rules for rules in gate.access})
         self._clusters.update({cluster.name: cluster for cluster in gate.clusters})
-        _update(
-            self._certificates,
-            {one.name: one for x in gate.listeners for one in x.certificates},
-        )
+        _update(self._certificates, {c.name: c for x in gate.listeners for c in x.certificates})
         hosts = {names.scope_key(x.name, h.host): h for x in gate.listeners for h in x.hosts}
-        wild = {key: host for key, host in hosts.items() if host.host[0] == "*"}
-        for key in wild:
+        wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
+        for key in wildcards:
             del hosts[key]
         self._hosts.update(hosts)
-        self._wildcards.update(wild)
+        self._wildcards.update(wildcards)
+        if wildcards:  # only they read the names
+            _update(
+                self._host_names, {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners}
+            )
 
     def _derive(self) -> None:
         self._matchers.update()

@@ -76,7 +76,7 @@ def test_a_new_host_touches_no_listener() -> None:
 
 
 def test_a_host_always_lives_in_the_same_route_configuration() -> None:
-    assert names.route_configuration_of("https", "models.test") == "https/af"
+    assert names.route_configuration_of("https", "models.test") == "https/3af"
 
 
 def test_every_scope_leads_to_a_route_configuration_that_is_there() -> None:
