@@ -9,6 +9,7 @@ among them. Why: docs/decisions/0003-route-sharding.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from envoy.config.core.v3 import base_pb2
@@ -19,6 +20,7 @@ from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import names, wire
 from gatereeve.proxy.envoy.filters import removal, wildcard
 
+_NAME: Final = wire.number(route_pb2.RouteConfiguration, "name")
 _VIRTUAL_HOSTS: Final = wire.number(route_pb2.RouteConfiguration, "virtual_hosts")
 
 
@@ -30,13 +32,12 @@ def write_route_configuration(
     exact: of exact hosts; what is found there is final, so wildcards are not tried.
     """
     hosts = b"".join(wire.field(_VIRTUAL_HOSTS, host) for host in virtual_hosts)
-    frame: bytes = _frame(name, requests, exact=exact).SerializeToString(deterministic=True)
-    return frame + hosts
+    return wire.text(_NAME, name) + _frame(requests, exact=exact) + hosts
 
 
-def _frame(name: str, requests: Requests, *, exact: bool) -> route_pb2.RouteConfiguration:
+@lru_cache(maxsize=16)
+def _frame(requests: Requests, *, exact: bool) -> bytes:
     made = route_pb2.RouteConfiguration(
-        name=name,
         request_headers_to_add=[_client_address()],
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[record_fields.CODE_HEADER],
@@ -47,7 +48,7 @@ def _frame(name: str, requests: Requests, *, exact: bool) -> route_pb2.RouteConf
     if exact:
         made.typed_per_filter_config[names.REMOVAL].CopyFrom(removal.removing(requests))
     made.validate_clusters.value = False
-    return made
+    return wire.serialize(made)
 
 
 def _client_address() -> base_pb2.HeaderValueOption:

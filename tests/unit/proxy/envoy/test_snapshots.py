@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from gatereeve.core.errors import PublishError
 from gatereeve.core.refs import ConfigHash
+from gatereeve.ir import routes
 from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.ir.identity import Identity
 from gatereeve.proxy.envoy import dumps, names
@@ -66,6 +70,24 @@ def test_one_changed_host_changes_one_route_configuration_and_the_gates_hash() -
     )
     assert found[snap.ECDS].changed == (names.GATE,)
     assert set(found) == {snap.RDS, snap.ECDS}
+
+
+def test_a_failed_build_leaves_nothing_old_behind() -> None:
+    """What changed together with a host that cannot be built is built the next time."""
+    gate, builder = _gate(), built.builder()
+    built.snapshot(gate, builder)
+    (listener,) = gate.listeners
+    rules = ir.access(allow=(ir.rule(), ir.rule("lending/credit/allow[1]")))
+    share = routes.Share(cluster="model/lending/credit/v1", version="v1", weight=1)
+    broken = ir.ordinary(action=routes.Forward(shares=(share,)))
+    hosts = (replace(listener.hosts[0], routes=(broken,)), *listener.hosts[1:])
+    with pytest.raises(PublishError):
+        built.snapshot(
+            replace(gate, access=(rules,), listeners=(replace(listener, hosts=hosts),)), builder
+        )
+    changed = replace(gate, access=(rules,))
+    assert _bytes(built.snapshot(changed, builder)) == _bytes(built.snapshot(changed))
+    assert _bytes(built.snapshot(gate, builder)) == _bytes(built.snapshot(gate))
 
 
 def test_a_new_host_touches_no_listener() -> None:
