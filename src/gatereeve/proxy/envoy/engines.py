@@ -4,7 +4,7 @@ The same engines hold for all rows of a model; a rule for some operations asks t
 operation it is.
 
 The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
-stage refuses (`record_fields.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
+stage refuses (`record_fields.STAGE_ID`) and the filter `enforce` right behind it refuses. So the local
 reply can read the reason: Envoy formats it before a denying filter writes its own metadata. A route
 without its engine gets no result and is refused by `enforce`, for every route, whatever it says.
 """

@@ -42,7 +42,7 @@ Source: TypeAlias = ids.ClaimSource | ids.HeaderSource | ids.CidrSource
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IdentityMatchers:
-    """What one gate's rules can ask about. Equal by identity, so it can be a memo key."""
+    """What one gate's rules can ask about. Equal by identity, so it can be a key of caches."""
 
     identity: ids.Identity
     attributes: ids.Attributes

@@ -8,7 +8,6 @@ whose rules were never asked. Every module has `build(context) -> tuple[HttpFilt
 from __future__ import annotations
 
 from gatereeve.proxy.envoy.filters import (
-    allow,
     api_keys,
     attributes,
     authorization,
@@ -16,7 +15,7 @@ from gatereeve.proxy.envoy.filters import (
     buffer,
     client_certificates,
     connect,
-    enforce,
+    enforcement,
     gate,
     jwt,
     limit,
@@ -25,7 +24,6 @@ from gatereeve.proxy.envoy.filters import (
     removal,
     router,
     selection,
-    stages,
     wildcard,
 )
 
@@ -43,9 +41,7 @@ ORDER = (
     body,
     selection,
     notes,
-    stages,
-    enforce,
-    allow,
+    enforcement,
     limit,
     removal,
     router,
