@@ -22,7 +22,7 @@ from docs.generate_nginx import page as nginx_page
 from docs.generate_records import page as records_page
 from gatereeve.api.crd import crds
 from gatereeve.cli import app
-from gatereeve.core.findings import REGISTRY, Severity
+from gatereeve.core.findings import Severity, registry
 from gatereeve.core.refusals import REFUSALS, TYPE_BASE
 from gatereeve.runtime.metrics import REGISTRY as METRICS
 
@@ -73,7 +73,7 @@ def findings_page() -> str:
         lines.append(f"## {severity.name.capitalize()}\n")
         lines += [
             f"### `{code.code}`\n\n{code.about}\n"
-            for code in REGISTRY.values()
+            for code in registry().values()
             if code.severity is severity
         ]
     return "\n".join(lines)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from gatereeve.api import kube
 from gatereeve.api.world import HostGrantDoc, IngressDoc
-from gatereeve.compile.report import Problem, finding
 from gatereeve.compile.routes import foreign_annotations, grammar
 from gatereeve.compile.routes.host_grants import Grants
 from gatereeve.compile.routes.requests import (
@@ -24,6 +23,7 @@ from gatereeve.compile.routes.requests import (
 from gatereeve.compile.routes.route_order import age
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.report import describe, finding
 from gatereeve.ir.routes import PathMatch
 
 DEFAULT_RULE = 1_000_000
@@ -57,15 +57,9 @@ def _annotation_findings(doc: IngressDoc) -> list[Finding]:
         verdict = foreign_annotations.judge(name, value)
         path = f"metadata.annotations.{name}"
         if verdict == "refused":
-            findings.append(
-                finding(doc, "annotation-refused", path,
-                        f"{name} asks another controller for something that is not done here",
-                        "remove it, and say with Model, AccessPolicy, Gate or HTTPRoute what it meant")
-            )  # fmt: skip
+            findings.append(finding(doc, "annotation-refused", path, annotation=name))
         elif verdict == "ignored":
-            findings.append(
-                finding(doc, "annotation-ignored", path, f"{name} has no effect here", "remove it")
-            )
+            findings.append(finding(doc, "annotation-ignored", path, annotation=name))
     return findings
 
 
@@ -126,8 +120,7 @@ def _entry(
 
 
 def _invalid_host(doc: IngressDoc, path: str, text: str) -> Finding:
-    return finding(doc, "host-invalid", path, f"{text!r} is no DNS name",
-                   "write a host name in lower case, or `*.` and one, without port")  # fmt: skip
+    return finding(doc, "host-invalid", path, host=text)
 
 
 def _path_match(
@@ -138,13 +131,13 @@ def _path_match(
     specific = path.path_type == "ImplementationSpecific"
     canonical = grammar.canonical_path(text, "exact" if kind == "exact" else "prefix")
     if canonical is None or (specific and grammar.looks_like_pattern(text)):
-        hint = (
-            "an ImplementationSpecific path is a prefix here; patterns need an HTTPRoute"
-            if specific
-            else "write a path without empty or dot segments, `;`, backslashes and needless escapes"
-        )
         findings.append(
-            finding(doc, "path-refused", f"{where}.path", f"{text!r} has no canonical form", hint)
+            finding(
+                doc,
+                "path-refused.specific" if specific else "path-refused",
+                f"{where}.path",
+                path=text,
+            )
         )
         return None
     return PathMatch(kind="exact" if kind == "exact" else "prefix", value=canonical)
@@ -157,11 +150,7 @@ def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backen
         number = port.number if port.number is not None else port.name
         problem = None
         if number is None:
-            problem = Problem(
-                code="backend-port-unknown",
-                message=f"the backend names no port of Service {backend.service.name}",
-                hint="give port.number or port.name",
-            )
+            problem = describe("backend-port-unknown.ingress", service=backend.service.name)
         return Backend(
             kind="Service", namespace=namespace, name=backend.service.name, port=number,
             weight=1, path=path, problem=problem,
@@ -170,11 +159,7 @@ def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backen
     problem = None
     if resource is None or (resource.api_group, resource.kind) != (GATEREEVE_GROUP, "Model"):
         named = "neither or both of service and resource" if resource is None else resource.kind
-        problem = Problem(
-            code="backend-kind-unknown",
-            message=f"the backend names {named}",
-            hint=f"name a Service, or a resource with apiGroup {GATEREEVE_GROUP} and kind Model",
-        )
+        problem = describe("backend-kind-unknown.ingress", named=named)
     return Backend(
         kind="Model", namespace=namespace, name=resource.name if resource else "", port=None,
         weight=1, path=path, problem=problem,

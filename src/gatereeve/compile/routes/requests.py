@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gatereeve.api.world import HostGrantDoc, Key
-from gatereeve.compile.report import AnyDoc, Problem, finding
+from gatereeve.api.world import AnyDoc, HostGrantDoc, Key
 from gatereeve.compile.routes.route_order import DocumentOrder
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 from gatereeve.ir.routes import HeaderEdit, PathMatch, PathRewrite, Redirect, ValueMatch
 
 Protocol: TypeAlias = Literal["http", "https"]
@@ -33,7 +33,7 @@ class Backend:
     port: int | str | None
     weight: int
     path: str
-    problem: Problem | None = None
+    problem: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,7 +152,5 @@ class RouteDocument:
 def not_granted(doc: AnyDoc, path: str, host: str, route_path: str) -> Finding:
     """host-not-granted, worded in one place."""
     return finding(
-        doc, "host-not-granted", path,
-        f"namespace {doc.ref.namespace} has no HostGrant for {host} {route_path}",
-        "ask whoever owns the host for a HostGrant that selects this namespace",
-    )  # fmt: skip
+        doc, "host-not-granted", path, namespace=doc.ref.namespace, host=host, path=route_path
+    )
