@@ -28,7 +28,7 @@ from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.runtime.supervise import SystemClock
@@ -135,7 +135,7 @@ class House:
     """The gate, its control plane and its callers. news: of the plane; heard: of the callers."""
 
     folder: Folder
-    plane: ControlLoop
+    plane: ControlPlane
     admin: Admin
     callers: list[Caller]
     server: gates.Server
@@ -209,7 +209,7 @@ async def _begin(
         ChangeRecords(MemoryRecorder(), SystemClock()),
         asyncio.Event(),
     )
-    planes: list[ControlLoop] = []
+    planes: list[ControlPlane] = []
 
     def observe(event: events.GateEvent) -> None:
         for plane in planes:
@@ -219,12 +219,12 @@ async def _begin(
     controller = await stack.enter_async_context(
         AdsServer(AdsSettings(socket=xds), clock=clock, observer=observe)
     )
-    plane = ControlLoop(
+    plane = ControlPlane(
         clock=clock,
         server=controller,
         changes=changes,
         documents=DocumentRecords(changes, clock, Digests(root / "digests"), DeletionLog(clock)),
-        find_place=lambda _gate: "",
+        reserve_address=lambda _gate: "",
         on_gates=lambda _gates: news.set(),
         on_active=lambda _name: news.set(),
     )

@@ -31,7 +31,7 @@ from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.snapshot import CDS, ECDS, EDS, LDS, RDS, SDS, SRDS
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.sources.folder.folder_source import FolderSource
@@ -74,7 +74,7 @@ class FolderGate:
         self,
         folder: Path,
         *,
-        plane: ControlLoop,
+        plane: ControlPlane,
         server: AdsServer,
         client: XdsClient,
         clock: StillClock,
@@ -301,7 +301,7 @@ async def serving_folder(folder: Path, **files: str) -> AsyncIterator[FolderGate
 async def connected(folder: Path) -> AsyncIterator[FolderGate]:
     """A gate that has asked for everything, and has got nothing yet."""
     clock, recorder = StillClock(), MemoryRecorder()
-    planes: list[ControlLoop] = []
+    planes: list[ControlPlane] = []
 
     def observe(event: events.GateEvent) -> None:
         for plane in planes:
@@ -312,14 +312,14 @@ async def connected(folder: Path) -> AsyncIterator[FolderGate]:
         settings = AdsSettings(socket=place, discipline=session.Discipline(grace_s=0))
         async with AdsServer(settings, clock=RealClock(), observer=observe) as server:
             changes = ChangeRecords(recorder, clock)
-            plane = ControlLoop(
+            plane = ControlPlane(
                 clock=clock,
                 server=server,
                 changes=changes,
                 documents=DocumentRecords(
                     changes, clock, Digests(directory / "d"), DeletionLog(clock)
                 ),
-                find_place=lambda _gate: "",
+                reserve_address=lambda _gate: "",
                 on_gates=lambda _gates: None,
                 on_active=lambda _name: None,
             )

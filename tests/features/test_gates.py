@@ -9,7 +9,7 @@ import pytest
 from gatereeve.core.errors import PublishError
 from gatereeve.proxy import configuration
 from gatereeve.proxy.xds.snapshot import ECDS, LDS
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from tests.features import documents as docs
 from tests.features.folder_gate import GATE, plain, serving_folder
 
@@ -126,5 +126,5 @@ async def test_a_taken_port_is_told_and_tried_again(tmp_path: Path) -> None:
         assert "gate-rejected" not in gate.findings()
 
 
-def _refuse_places(plane: ControlLoop, why: str) -> None:
-    plane._find_place = lambda _gate: why
+def _refuse_places(plane: ControlPlane, why: str) -> None:
+    plane._reserve_address = lambda _gate: why

@@ -113,6 +113,7 @@ def controller(
             " then asks those too that other controllers serve."
         ),
     ] = "",
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Serve gates elsewhere: read documents, compile, hand out over xDS. Run as many as you like."""
     in_cluster = cluster or kubeconfig is not None
@@ -161,4 +162,5 @@ def controller(
         stamps=stamps,
         gates=gates,
     )
-    running.serve(serve(settings, UpPrinter(str(folder) if folder else "the cluster")))
+    printer = UpPrinter(str(folder) if folder else "the cluster")
+    running.serve(serve(settings, printer), log_format)

@@ -12,7 +12,7 @@ import typer
 from gatereeve.cli import running
 from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
-from gatereeve.runtime.control_loop import ControlLoop, GateRun
+from gatereeve.runtime.control_plane import ControlPlane, GateRun
 from gatereeve.runtime.settings import Settings, state_paths
 from gatereeve.runtime.status import hosts_of, listens_of
 from gatereeve.runtime.up import up as serve
@@ -27,10 +27,11 @@ def up(
         typer.Option(help="Where to keep sockets, logs and records.", show_default=DEFAULT_STATE),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Envoy's worker threads.")] = 2,
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
-    running.serve(serve(settings, UpPrinter(str(folder))))
+    running.serve(serve(settings, UpPrinter(str(folder))), log_format)
     OUT.print("stopped")
 
 
@@ -44,7 +45,7 @@ class UpPrinter:
         self._active: Mapping[str, str | None] = {}
         self._spoke = False
 
-    def __call__(self, plane: ControlLoop) -> None:
+    def __call__(self, plane: ControlPlane) -> None:
         found = [f for f in plane.all_findings() if f.severity is not Severity.INFO]
         self._tell_findings(found)
         for name, run in sorted(plane.runs.items()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gatereeve.cluster_audit.settings import Fate, Setting, Worth
 
+ANNOTATIONS_OF = "controller 1.15"
 """The version whose published list this table follows."""
 
 

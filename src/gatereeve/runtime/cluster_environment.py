@@ -61,8 +61,8 @@ class ClusterEnvironment:
         identity = f"{settings.replica}_{secrets.token_hex(4)}"
         lease = LeaseSettings(name=LEASE, namespace=settings.namespace, identity=identity)
         self._elector = Elector(self._client, clock, lease, on_change=lambda _leading: on_leading())
-        self._telling: StatusWriter | None = None
-        self._guarding: GuardReconciler | None = None
+        self._status_writer: StatusWriter | None = None
+        self._guard_reconciler: GuardReconciler | None = None
         self._digests = Digests(controller.state.guards)
         self._guards = GuardSettings(
             namespace=settings.namespace,
@@ -80,10 +80,10 @@ class ClusterEnvironment:
         self.store = SecretStore(self._client, settings.namespace)
         self.memory = ConfigMapStore(self._client, settings.namespace, self.leader.is_leading)
 
-    def works(self, beside: TaskInputs) -> Mapping[str, BackgroundTask]:
-        leadership, plane = self._elector.leadership, beside.plane
+    def background_tasks(self, inputs: TaskInputs) -> Mapping[str, BackgroundTask]:
+        leadership, plane = self._elector.leadership, inputs.plane
         writer = ServerSideApply(self._client, leadership)
-        telling = self._telling = StatusWriter(
+        telling = self._status_writer = StatusWriter(
             self._client,
             writer,
             Events(self._client, self._clock, leadership, instance=self._settings.replica),
@@ -94,15 +94,15 @@ class ClusterEnvironment:
             is_leading=self.leader.is_leading,
         )
         self._digests.load()
-        guarding = self._guarding = GuardReconciler(
+        guarding = self._guard_reconciler = GuardReconciler(
             self._client,
             ServerSideApply(self._client, leadership),
             self._guards,
-            changes=beside.changes,
+            changes=inputs.changes,
             clock=self._clock,
             digests=self._digests,
             plane=plane,
-            trust=lambda: _trust(beside.webhook),
+            trust=lambda: _trust(inputs.webhook),
             is_leading=self.leader.is_leading,
         )
         return {
@@ -112,14 +112,16 @@ class ClusterEnvironment:
             "noted guards": self._digests.run,
         }
 
-    def told(self) -> None:
-        if self._telling is not None:
-            self._telling.told()
-        if self._guarding is not None:
-            self._guarding.told()
+    def notify(self) -> None:
+        if self._status_writer is not None:
+            self._status_writer.notify()
+        if self._guard_reconciler is not None:
+            self._guard_reconciler.notify()
 
-    def measured(self) -> metrics.Measured:
-        return metrics.of_guards(0 if self._guarding is None else self._guarding.installed)
+    def metrics(self) -> metrics.Measured:
+        return metrics.of_guards(
+            0 if self._guard_reconciler is None else self._guard_reconciler.installed
+        )
 
     async def aclose(self) -> None:
         await self._client.aclose()

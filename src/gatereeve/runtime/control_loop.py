@@ -1,522 +1,112 @@
-"""The seven hops of a change, in one place.
+"""From documents to gates, for as long as a process runs: the part that `up` and `controller` share.
 
-    1. sources    a new immutable World                       sources.files.FolderSource.read
-    2. compile    World → Compiled(ir, findings)              compile.compiler.compile
-    3. equal?     same content hash as published: stop        ControlPlane._publish_gate
-    4. publish    IR → Envoy messages → snapshot, over xDS    proxy.configuration.Builder, AdsServer
-    5. activate   the gate accepts, and proves what it runs   proxy.activation.wait_active
-    6. status     findings and hashes to whoever asks         ControlPlane.status
-    7. record     old hash → new hash                         Changes.note
-
-A failure anywhere keeps the last good; nothing empty is ever published. One change at a time; the
-newest World wins. Decides nothing about documents or requests.
+Worlds come from a source one after the other; the control plane brings each to the gates. Beside it
+run what the documents depend on (key sets, validity windows) and what outlives the process (last good
+configurations, digests). Starts no Envoy and talks to no API server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from functools import partial
 
-from gatereeve.admission.change_authors import DocumentChange
+from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.api.world import World
-from gatereeve.compile import compiler
-from gatereeve.core.errors import GatereeveError
-from gatereeve.core.findings import Finding, FindingCode
-from gatereeve.core.protocols import Clock
-from gatereeve.core.records import Event
-from gatereeve.core.refs import Where
-from gatereeve.decide import locate
+from gatereeve.core.protocols import Clock, Recorder
 from gatereeve.ir.gates import Gate
-from gatereeve.proxy import configuration
-from gatereeve.proxy.activation import ActivationVerifier, expected_of
-from gatereeve.proxy.xds import events
-from gatereeve.proxy.xds import snapshot as snap
+from gatereeve.proxy.xds.events import GateEvent, Nacked
 from gatereeve.proxy.xds.server import AdsServer
+from gatereeve.runtime import control_socket, garbage_collection
 from gatereeve.runtime.change_records import ChangeRecords
+from gatereeve.runtime.control_plane import ControlPlane, ReserveAddress
+from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.document_records import DocumentRecords
+from gatereeve.runtime.environment import Source
+from gatereeve.runtime.expiry_timer import ExpiryTimer
 from gatereeve.runtime.governed_addresses import GovernedAddresses
-from gatereeve.runtime.rejections import Rejections
-
-_LOG = logging.getLogger(__name__)
-
-_PROOF_S = 30.0
-_PROVE_AGAIN_S = 5.0
-_PLACE_AGAIN = timedelta(seconds=1)
-_CALM_S = 0.02
-_ELSEWHERE_S = 0.3
-"""A gate that another controller serves has most likely accepted by then; asked before, it would only be slower."""
-_TRIAL_S = 1.0
-"""So long a gate may be silent about what it is tried with; it rejects within milliseconds."""
-_MOST_NAMED = 50
-
-ReserveAddress = Callable[[Gate], str]
-"""Why a Gate cannot listen where it wants, or "" (`ports.Ports.take`)."""
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeRun:
-    """What is known about one Envoy of a Gate, for as long as it is asked.
-
-    active: the hash it has proved to run. unproved: why not the newest, after a try.
-    settled: it has accepted all of the newest; asking before that would only slow it down.
-    changed: something else is published, or it began anew. elsewhere: another controller serves it,
-    so nobody tells us when it has accepted.
-    """
-
-    elsewhere: bool = False
-    active: str | None = None
-    unproved: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True, kw_only=True)
-class GateRun:
-    """What is known about one Gate. Owned by the control plane, changed on its loop only.
-
-    nodes: the Envoys that serve it, by node id. active: the hash that all of them had proved to run
-    when they last agreed, with the time; None while none of them has proved anything.
-    """
-
-    gate: Gate
-    snapshot: snap.Snapshot
-    published_at: datetime
-    nodes: dict[str, NodeRun] = field(default_factory=dict)
-    active: str | None = None
-    active_at: datetime | None = None
-
-    @property
-    def is_current(self) -> bool:
-        """Whether every Envoy of the Gate, and at least one, runs what is published."""
-        return bool(self.nodes) and all(self.runs(node) for node in self.nodes)
-
-    @property
-    def unproved(self) -> str:
-        """Why the first that does not run it does not, as far as known."""
-        return next((n.unproved for name, n in sorted(self.nodes.items())
-                     if n.unproved and not self.runs(name)), "")  # fmt: skip
-
-    def runs(self, node: str) -> bool:
-        return self.nodes[node].active == self.gate.hash
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpublished:
-    """A Gate whose newest form could not be handed out. again: a moment later it may work."""
-
-    gate: Gate
-    finding: Finding
-    again: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    """Why a configuration is another, as in `records.ChangeRecord`."""
-
-    by: str | None
-    documents: tuple[str, ...]
-
-
-_NOBODY = _Cause(by=None, documents=())
+from gatereeve.runtime.last_good_saver import LastGoodSaver
+from gatereeve.runtime.settings import StatePaths
+from gatereeve.runtime.supervise import Supervisor
+from gatereeve.sources.jwks import KeySets
 
 
 class ControlLoop:
-    """Brings Worlds to gates. `apply` is called for every new World, in order.
+    """See the module. `start` once, when the xDS server runs.
 
-    runs: gates with a configuration. unpublished: those whose newest could not be handed out.
-    next_change: when the same documents want to be applied again, if ever. applied_at: when the
-    newest World was brought as far as it could be; None before the first. compile_s: how long its
-    compilation took. world, compiled: the newest, for whoever tells people about them.
-    of_guards: findings about the guards of a cluster, from whoever looks after those.
+    on_change: called whenever something changed that people want to know. on_world: called with each
+    World that was applied, with its memory.
     """
 
     def __init__(
         self,
         *,
+        state: StatePaths,
         clock: Clock,
+        recorder: Recorder,
         server: AdsServer,
-        changes: ChangeRecords,
-        documents: DocumentRecords,
-        find_place: ReserveAddress,
+        source: Source,
+        keys: KeySets,
+        deletions: DeletionLog,
+        governed: GovernedAddresses,
+        reserve_address: ReserveAddress,
         on_gates: Callable[[tuple[Gate, ...]], None],
-        on_active: Callable[[str], None],
-        governed: GovernedAddresses | None = None,
+        on_change: Callable[[ControlPlane], None],
+        on_world: Callable[[World], None] = lambda _world: None,
     ) -> None:
-        self.findings: tuple[Finding, ...] = ()
-        self.of_guards: tuple[Finding, ...] = ()
-        self.runs: dict[str, GateRun] = {}
-        self.unpublished: dict[str, Unpublished] = {}
-        self.next_change: datetime | None = None
-        self.applied_at: datetime | None = None
-        self.compile_s: float | None = None
-        self._clock = clock
-        self._server = server
-        self._changes = changes
-        self._documents = documents
-        self._find_place = find_place
-        self._on_gates = on_gates
-        self._on_active = on_active
-        self._governed = governed or GovernedAddresses()
-        self._compiler = compiler.Compiler()
-        self._builders: dict[str, configuration.Builder] = {}
-        self._rejections = Rejections(server)
-        self._searches: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._settled: dict[tuple[str, str], str] = {}
-        self.world: World | None = None
-        self.compiled: compiler.Compiled | None = None
-        self._lock = asyncio.Lock()
-
-    @property
-    def is_applying(self) -> bool:
-        """Whether a World is being compiled and published. May be asked from any thread."""
-        return self._lock.locked()
-
-    @property
-    def is_searching(self) -> bool:
-        """Whether documents that made an Envoy reject something are being looked for."""
-        return bool(self._searches)
-
-    async def calm(self, within_s: float, *, heard: bool = False) -> None:
-        """Returns when no change is on its way to gates, or after so long: what is not urgent waits
-        for this, because it would take the processor from the change.
-
-        heard: every Gate must have been heard of, too, so that "no gate runs it" is not said of gates
-        that this process does not know yet.
-        """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self.is_applying or self._is_unproved(heard=heard):  # noqa: ASYNC110 - several things end
-                    await asyncio.sleep(_CALM_S)
-
-    def _is_unproved(self, *, heard: bool) -> bool:
-        return any((heard or run.nodes) and not run.is_current for run in self.runs.values())
-
-    async def apply(self, world: World) -> None:
-        """Hops 2 to 4 and 7 for one World. Never raises for what documents say.
-
-        A defect of ours in one gate's configuration is raised when all other gates have theirs, and
-        GatereeveError when it cannot be read what stood behind models before.
-        """
-        defects: list[Exception] = []
-        async with self._lock:
-            began = self._clock.monotonic()
-            world, compiled = await self._governed.compile(world, self._compiler)
-            self.compile_s = self._clock.monotonic() - began
-            changed = self._documents.changed(world)
-            cause = _cause(changed)
-            self.world, self.compiled = world, compiled
-            self.findings = compiled.findings
-            names = {gate.name for gate in compiled.ir.gates}
-            for name in self.runs.keys() - names:
-                self._withdraw(name)
-            for name in self.unpublished.keys() - names:
-                del self.unpublished[name]
-            for gate in compiled.ir.gates:
-                try:
-                    await self._publish_gate(gate, cause)
-                    if self._rejections.isolation(gate.name).is_searching:
-                        self._search(gate.name)
-                except Exception as error:  # noqa: BLE001 - raised below
-                    self._keep_last_good(gate, f"cannot be built: {error!r}", again=False)
-                    defects.append(error)
-            self.next_change = compiled.next_change
-            self._documents.note(changed, world, {g.name: g.hash for g in compiled.ir.gates})
-            if any(one.again for one in self.unpublished.values()):
-                soon = self._clock.now() + _PLACE_AGAIN
-                self.next_change = min(soon, self.next_change or soon)
-            self.applied_at = self._clock.now()
-            self._on_gates(tuple(run.gate for run in self.runs.values()))
-        if defects:
-            raise ExceptionGroup("gates keep their last good configuration", defects)
-
-    async def _publish_gate(self, wanted: Gate, cause: _Cause) -> None:
-        """wanted: what the documents say; what an Envoy rejects of it is taken out."""
-        isolation = self._rejections.isolation(wanted.name)
-        gate, out = isolation.admitted(wanted)
-        before = self.runs.get(gate.name)
-        if before is not None and before.gate.hash == gate.hash:
-            self.unpublished.pop(gate.name, None)
-            return
-        taken = self._find_place(gate)
-        if taken:
-            self._keep_last_good(gate, taken, again=True)
-            return
-        try:
-            builder = self._builders.setdefault(gate.name, configuration.Builder())
-            snapshot = await asyncio.to_thread(builder.build, gate)
-            self._server.set_snapshot(gate.name, snapshot)
-        except snap.ResourceError as error:
-            _LOG.exception("gate %s: the documents behind a resource are taken out", gate.name)
-            has_accepted = partial(self._server.has_accepted, gate.name)
-            if isolation.unmade(wanted, out, gate, (*error.need, str(error)), has_accepted):
-                await self._publish_gate(wanted, cause)
-            else:
-                self._keep_last_good(gate, f"cannot be published: {error}", again=False)
-            return
-        except (GatereeveError, ValueError) as error:
-            _LOG.exception("gate %s keeps its last good configuration", gate.name)
-            self._keep_last_good(gate, f"cannot be published: {error}", again=False)
-            return
-        self.unpublished.pop(gate.name, None)
-        isolation.published(wanted, out, gate, snapshot)
-        run = GateRun(gate=gate, snapshot=snapshot, published_at=self._clock.now())
-        if before is not None:
-            run.active, run.active_at, run.nodes = before.active, before.active_at, before.nodes
-        self.runs[gate.name] = run
-        for name, node in run.nodes.items():
-            self._tell_settled(run, name, node)
-            node.changed.set()
-        self._note(gate.name, "compiled", before.gate.hash if before else None, gate.hash,
-                   by=cause.by, documents=cause.documents)  # fmt: skip
-        self._blame(run, self._rejections.published(gate), "as before")
-
-    def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
-        """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
-        known = self.unpublished.get(gate.name)
-        finding = Finding(
-            code=FindingCode("gate-rejected"),
-            message=f"gate {gate.name} {why}",
-            hint="it is tried again" if again else "this is a defect; please report it",
-            origin=gate.origin,
+        self._state = state
+        self._source = source
+        self._keys = keys
+        self._on_change = on_change
+        self._on_world = on_world
+        self.changes = ChangeRecords(recorder, clock)
+        self._digests = Digests(state.documents)
+        self._digests.load()
+        self.plane = ControlPlane(
+            clock=clock,
+            server=server,
+            changes=self.changes,
+            documents=DocumentRecords(self.changes, clock, self._digests, deletions),
+            reserve_address=reserve_address,
+            on_gates=on_gates,
+            on_active=lambda _gate: self.notify(),
+            governed=governed,
         )
-        self.unpublished[gate.name] = Unpublished(gate=gate, finding=finding, again=again)
-        if known is None or (known.gate.hash, known.finding) != (gate.hash, finding):
-            before = self.runs.get(gate.name)
-            self._note(gate.name, "rejected", before.gate.hash if before else None, gate.hash,
-                       documents=(str(gate.origin),), reason=why)  # fmt: skip
+        self._expiry = ExpiryTimer(clock, lambda: self.plane.next_change, source.wake)
+        self._last_good = LastGoodSaver(state, server, self.plane)
 
-    def _withdraw(self, name: str) -> None:
-        run = self.runs.pop(name)
-        self._builders.pop(name, None)
-        self._rejections.forget(name)
-        for node in run.nodes.values():
-            node.changed.set()
-        for key in [key for key in self._settled if key[0] == name]:
-            del self._settled[key]
-        self._server.close_gate(name)
-        self._note(name, "gate-down", run.gate.hash, None, reason="the Gate document is gone")
+    def remember(self) -> None:
+        """Hand the last good configurations of an earlier process to the xDS server."""
+        self._last_good.remember()
 
-    async def prove(
-        self, name: str, node: str, prover: ActivationVerifier, *, elsewhere: bool = False
-    ) -> None:
-        """Hop 5, for as long as an Envoy lives: whatever is published, it must prove it runs.
+    def serve_status(self, supervisor: Supervisor, status: Callable[[], dict[str, object]]) -> None:
+        """Answer `gatereeve status` on the control socket."""
+        serve = partial(control_socket.serve, self._state.control_socket, status)
+        supervisor.keep("control socket", serve)
 
-        elsewhere: as in `NodeRun`. Returns when the Gate is gone; to be cancelled when the Envoy is. One that cannot prove it
-        keeps serving its last good, and is asked again.
-        """
-        known = NodeRun(elsewhere=elsewhere)
-        try:
-            while (run := self.runs.get(name)) is not None:
-                if run.nodes.get(node) is not known:
-                    run.nodes[node] = known
-                    self._tell_settled(run, node, known)
-                known.changed.clear()
-                if not run.runs(node):
-                    await self._prove_once(run, known, prover)
-                wait_s = None if known.active == run.gate.hash else _PROVE_AGAIN_S
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await known.changed.wait()
-        finally:
-            self._forget_node(name, node, known)
+    def start(self, supervisor: Supervisor) -> None:
+        """Follow the source from now on."""
+        supervisor.keep("documents", partial(self._source.run, self._apply))
+        supervisor.keep("key sets", self._keys.run)
+        supervisor.keep("validity windows", self._expiry.run)
+        supervisor.keep("last good", self._last_good.run)
+        supervisor.keep("digests", self._digests.run)
 
-    def started(self, name: str) -> None:
-        """An Envoy of the Gate began."""
-        run = self.runs.get(name)
-        if run is not None:
-            self._note(name, "gate-up", None, run.gate.hash)
+    def observe(self, event: GateEvent) -> None:
+        """Pass on an event of the xDS server."""
+        self.plane.observe(event)
+        if isinstance(event, Nacked):
+            asyncio.get_running_loop().call_soon(self.notify)
 
-    def ended(self, name: str, reason: str, *, node: str | None = None) -> None:
-        """An Envoy of the Gate ended (node: None for all); its successor must prove anew."""
-        run = self.runs.get(name)
-        if run is None:
-            return
-        for known in [run.nodes.get(node)] if node else list(run.nodes.values()):
-            if known is not None:
-                known.active = None
-                known.settled.clear()
-                known.changed.set()
-        self._settled = {key: version for key, version in self._settled.items()
-                         if key[0] != name or node not in (None, key[1])}  # fmt: skip
-        self._agree(run)
-        self._note(name, "gate-down", run.gate.hash, None, reason=reason)
+    def notify(self) -> None:
+        """Something changed that people want to know."""
+        self._on_change(self.plane)
+        self._last_good.notify()
 
-    async def _prove_once(self, run: GateRun, node: NodeRun, prover: ActivationVerifier) -> None:
-        proving = asyncio.create_task(self._proof(run, node, prover), name="proof")
-        newer = asyncio.create_task(node.changed.wait(), name="newer")
-        try:
-            await asyncio.wait({proving, newer}, return_when=asyncio.FIRST_COMPLETED)
-            if not proving.done():
-                return
-            proving.result()
-        except GatereeveError as error:
-            node.unproved = str(error)
-            return
-        finally:
-            proving.cancel()
-            newer.cancel()
-        node.active, node.unproved = run.gate.hash, ""
-        self._agree(run)
-
-    async def _proof(self, run: GateRun, node: NodeRun, prover: ActivationVerifier) -> None:
-        await node.settled.wait()
-        if node.elsewhere:
-            await asyncio.sleep(_ELSEWHERE_S)
-        await prover.wait_active(expected_of(run.snapshot), timeout_s=_PROOF_S)
-
-    def _forget_node(self, name: str, node: str, known: NodeRun) -> None:
-        """It is asked no more: what it ran says nothing about the Gate any longer."""
-        self._settled.pop((name, node), None)
-        run = self.runs.get(name)
-        if run is not None and run.nodes.get(node) is known:
-            del run.nodes[node]
-            self._agree(run)
-
-    def _agree(self, run: GateRun) -> None:
-        """Whether all Envoys of the Gate run the same now; noted when that is new."""
-        actives = {node.active for node in run.nodes.values()}
-        if not actives - {None}:
-            run.active, run.active_at = None, None
-        elif actives != {run.active} and len(actives) == 1:
-            before, run.active = run.active, actives.pop()
-            run.active_at = self._clock.now()
-            self._note(run.gate.name, "active", before, run.active)
-            self._on_active(run.gate.name)
-
-    def _tell_settled(self, run: GateRun, name: str, node: NodeRun) -> None:
-        if node.elsewhere or self._settled.get((run.gate.name, name)) == run.gate.hash:
-            node.settled.set()
-        else:
-            node.settled.clear()
-
-    def observe(self, event: events.GateEvent) -> None:
-        """Events of the xDS server; a rejection becomes a finding that names its document."""
-        run = self.runs.get(event.gate)
-        if run is None:
-            return
-        if isinstance(event, events.Settled):
-            self._settled[event.gate, event.node] = event.version
-            if event.node in run.nodes:
-                self._tell_settled(run, event.node, run.nodes[event.node])
-        if event.gate in self._searches:
-            self._searches[event.gate].set()
-        if isinstance(event, events.Nacked) and event.names:
-            self._blame(run, self._rejections.note(run.gate, event), event.detail)
-
-    def _blame(self, run: GateRun, found: Sequence[Finding], why: str) -> None:
-        """Envoy rejected something: the document behind it is named, and taken out."""
-        name = run.gate.name
-        for finding in found:
-            self._note(name, "rejected", run.active, run.gate.hash,
-                       documents=(str(finding.origin or run.gate.origin),), reason=why)  # fmt: skip
-        if self._rejections.isolation(name).has_changed:
-            self._search(name)
-
-    def _wanted(self, run: GateRun) -> Gate:
-        """What the documents say of a Gate, nothing taken out."""
-        gates = self.compiled.ir.gates if self.compiled else ()
-        return next((gate for gate in gates if gate.name == run.gate.name), run.gate)
-
-    def _search(self, name: str) -> None:
-        """Publish what is admitted now, and go on until nothing is left to be tried."""
-        if name in self._searches:
-            self._searches[name].set()
-            return
-        heard = self._searches[name] = asyncio.Event()
-        task = asyncio.get_running_loop().create_task(self._try_all(name, heard))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _try_all(self, name: str, heard: asyncio.Event) -> None:
-        isolation = self._rejections.isolation(name)
-        try:
-            while name in self.runs:
-                heard.clear()
-                async with self._lock:
-                    await self._publish_admitted(name)
-                if not (isolation.is_searching or isolation.has_changed):
-                    return
-                if not await self._is_rejected(name, heard):
-                    isolation.proceed()
-        except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
-            _LOG.exception("gate %s keeps its last good configuration", name)
-            if (run := self.runs.get(name)) is not None:
-                self._keep_last_good(run.gate, f"cannot be built: {error!r}", again=False)
-        finally:
-            del self._searches[name]
-
-    async def _publish_admitted(self, name: str) -> None:
-        run = self.runs.get(name)
-        if run is not None:
-            await self._publish_gate(self._wanted(run), _NOBODY)
-            self._on_gates(tuple(one.gate for one in self.runs.values()))
-
-    async def _is_rejected(self, name: str, heard: asyncio.Event) -> bool:
-        """Whether something of what was published last is rejected, and what is admitted is other
-        now; False when all of it is accepted, or no Envoy says anything."""
-        isolation = self._rejections.isolation(name)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TRIAL_S):
-                while not isolation.has_changed:
-                    if isolation.is_accepted(partial(self._server.has_accepted, name)):
-                        return False
-                    await heard.wait()
-                    heard.clear()
-        return isolation.has_changed
-
-    def rejections(self, gate: str) -> tuple[Finding, ...]:
-        """What keeps the newest form of a Gate, or a part of it, from being in force."""
-        unpublished = self.unpublished.get(gate)
-        run = self.runs.get(gate)
-        found = (*((unpublished.finding,) if unpublished else ()),
-                 *(self._rejections.findings(run.gate) if run else ()))  # fmt: skip
-        return tuple(replace(one, where=self._where(one)) for one in found)
-
-    def _where(self, finding: Finding) -> Where | None:
-        if self.world is None or finding.origin is None:
-            return None
-        return locate.locate(self.world, finding.origin)
-
-    def all_findings(self) -> tuple[Finding, ...]:
-        """Those of gates that rejected something, of the guards, and of the documents."""
-        gates = sorted(self.runs.keys() | self.unpublished.keys())
-        rejected = (found for gate in gates for found in self.rejections(gate))
-        return (*rejected, *self.of_guards, *self.findings)
-
-    def _note(
-        self,
-        gate: str,
-        event: Event,
-        before: str | None,
-        after: str | None,
-        *,
-        by: str | None = None,
-        documents: tuple[str, ...] = (),
-        reason: str | None = None,
-    ) -> None:
-        self._changes.note(
-            gate,
-            event,
-            before,
-            after,
-            by=by,
-            documents=documents,
-            findings=len(self.findings),
-            reason=reason,
-        )
-
-
-def _cause(changed: Sequence[DocumentChange]) -> _Cause:
-    """Everything there was from the start caused the first configuration, and needs no list."""
-    told = [one for one in changed if one.what != "found"]
-    people = {one.by for one in told}
-    return _Cause(
-        by=people.pop() if len(people) == 1 else None,
-        documents=tuple(str(one.ref) for one in told[:_MOST_NAMED]),
-    )
+    async def _apply(self, world: World) -> None:
+        world = self._keys.want(world)
+        await self.plane.apply(world)
+        self._on_world(self.plane.world or world)
+        garbage_collection.settle()
+        self._expiry.applied()
+        self.notify()

@@ -17,7 +17,7 @@ from gatereeve.pki.stores import DirectoryStore, KeyStore
 from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime import governed_addresses
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.folder_reader import check_readable
 from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.runtime.lock_file import LockFile
@@ -53,9 +53,9 @@ class Leader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInputs:
-    """What the works of a place look at. webhook: its certificate, None before there is one."""
+    """What the tasks of an environment read. webhook: its certificate, None before there is one."""
 
-    plane: ControlLoop
+    plane: ControlPlane
     changes: ChangeRecords
     webhook: Callable[[], MutualTls | None]
 
@@ -63,8 +63,8 @@ class TaskInputs:
 class Environment(Protocol):
     """See the module.
 
-    name: for people, as `the folder X`. works: what runs beside the controller for this place, by
-    name, from before the first World until the end.
+    name: for people, as `the folder X`. background_tasks: what runs for this environment, by name,
+    from before the first World until the end.
     """
 
     @property
@@ -82,13 +82,13 @@ class Environment(Protocol):
     @property
     def memory(self) -> governed_addresses.GovernedStore: ...
 
-    def works(self, beside: TaskInputs) -> Mapping[str, BackgroundTask]: ...
+    def background_tasks(self, inputs: TaskInputs) -> Mapping[str, BackgroundTask]: ...
 
-    def told(self) -> None:
+    def notify(self) -> None:
         """What is known about documents or gates changed; returns at once."""
         ...
 
-    def measured(self) -> Measured:
+    def metrics(self) -> Measured:
         """What is measured only here."""
         ...
 
@@ -114,13 +114,13 @@ class FolderEnvironment:
         self.leader = LockFile(certificates / "leader")
         self.store = DirectoryStore(certificates)
 
-    def works(self, _beside: TaskInputs) -> Mapping[str, BackgroundTask]:
+    def background_tasks(self, _inputs: TaskInputs) -> Mapping[str, BackgroundTask]:
         return {}
 
-    def told(self) -> None:
-        """Nobody in a folder is told anything."""
+    def notify(self) -> None:
+        """A folder has no objects with a status."""
 
-    def measured(self) -> Measured:
+    def metrics(self) -> Measured:
         return iter(())
 
     async def aclose(self) -> None:

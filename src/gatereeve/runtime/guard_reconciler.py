@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 from uuid import uuid4
@@ -24,16 +23,17 @@ from gatereeve.api.world import World
 from gatereeve.core import errors, records
 from gatereeve.core.canonical import Json, digest
 from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import guards as reading
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 10.0
 _PAUSE_S: Final = 1.0
@@ -66,7 +66,7 @@ class GuardReconciler:
         changes: ChangeRecords,
         clock: Clock,
         digests: Digests,
-        plane: ControlLoop,
+        plane: ControlPlane,
         trust: Callable[[], bytes],
         is_leading: Callable[[], bool],
     ) -> None:
@@ -84,7 +84,7 @@ class GuardReconciler:
         self._changed = asyncio.Event()
         self._said = ""
 
-    def told(self) -> None:
+    def notify(self) -> None:
         """Documents may have changed, or this replica leads."""
         self._changed.set()
 
@@ -100,14 +100,14 @@ class GuardReconciler:
                     await self.look()
                     looked = loop.time()
                 elif self.installed:
-                    await self._plane.calm(_PATIENCE_S)
+                    await self._plane.wait_quiet(_PATIENCE_S)
                     await self.keep()
                 self._said = ""
             except errors.ApiError as error:
                 pause_s = _RETRY_S
                 if self._said != str(error):
                     self._said = str(error)
-                    _LOG.warning("guards are not looked after: %s", error)
+                    _LOG.warning("guards_not_checked", error=error)
             await asyncio.sleep(pause_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
@@ -187,7 +187,7 @@ class GuardReconciler:
             ]
             target = _target(one, uid=str(metadata.get("uid") or ""))
             if await self._writer.apply_object(target, {"webhooks": cast("kube.Json", named)}):
-                _LOG.info("%s %s: the webhook's authority is shown", one["kind"], WEBHOOK)
+                _LOG.info("webhook_authority_written", kind=one["kind"], name=WEBHOOK)
 
     def _note(self, ours: dict[Ref, Object]) -> None:
         """What somebody changed since the last look. Parameters are ours: drift tells of those."""

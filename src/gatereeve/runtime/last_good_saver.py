@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.last_good import LastGood
 from gatereeve.runtime.settings import StatePaths
 
@@ -16,7 +16,7 @@ _SAVE_EVERY_S: Final = 5.0
 class LastGoodSaver:
     """Hands in what an earlier process kept, and keeps it up to date."""
 
-    def __init__(self, paths: StatePaths, server: AdsServer, plane: ControlLoop) -> None:
+    def __init__(self, paths: StatePaths, server: AdsServer, plane: ControlPlane) -> None:
         self._paths = paths
         self._server = server
         self._plane = plane
@@ -32,7 +32,7 @@ class LastGoodSaver:
             if found is not None:
                 self._server.remember(path.stem, found)
 
-    def changed(self) -> None:
+    def notify(self) -> None:
         """There may be something to keep."""
         self._unsaved.set()
 

@@ -24,7 +24,7 @@ from gatereeve.core.protocols import Clock
 from gatereeve.intake.access_log import AccessLog
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 
 Sample = tuple[Sequence[str], float]
 """The values of a metric's labels, and its own. Of a histogram: the bucket's bound, and how many
@@ -167,7 +167,7 @@ Measured = Iterator[tuple[Metric, Iterable[Sample]]]
 
 
 def of_controller(
-    plane: ControlLoop, server: AdsServer, clock: Clock, *, leading: bool
+    plane: ControlPlane, server: AdsServer, clock: Clock, *, leading: bool
 ) -> Measured:
     """What a controller measures of its control plane."""
     counters, now = server.counters, clock.now()

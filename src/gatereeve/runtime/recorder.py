@@ -9,13 +9,13 @@ what was received of this life of the gate (`envoy_lifecycle`), the gate says wh
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from typing import Final
 
 from gatereeve.core.errors import ProxyError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import access_log, loss
 from gatereeve.ledger import resume
@@ -28,7 +28,7 @@ from gatereeve.runtime.settings import RecorderSettings, prepare
 from gatereeve.runtime.signals import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _LOOK_S: Final = 0.5
 _GONE_AFTER: Final = 10
@@ -47,8 +47,8 @@ async def recorder(settings: RecorderSettings) -> None:
     store = open_store(settings.state, clock)
     try:
         async with asyncio.TaskGroup() as group:
-            house = RecorderProcess(settings, clock, store, Supervisor(group))
-            await house.live(stop)
+            process = RecorderProcess(settings, clock, store, Supervisor(group))
+            await process.run(stop)
     finally:
         store.close()
 
@@ -66,13 +66,13 @@ class RecorderProcess:
         self._admin = Admin(settings.paths.admin_socket)
         self._life: EnvoyLifecycle | None = None
 
-    async def live(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Start everything, wait for the end of the gate, stop everything."""
         keep, settings = self._supervisor.keep, self._settings
         await self._resume()
         with web.listen(settings.http) as place:
             async with self._admin, access_log.serve(settings.paths.records_socket, self._intake):
-                _LOG.info("records of gate %s are kept in %s", self._stream[1], settings.state)
+                _LOG.info("keeping_records", gate=self._stream[1], state=settings.state)
                 keep("health", partial(web.serve_health, place, lambda: "", self._measure))
                 keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
                 await stop.wait()
@@ -131,7 +131,7 @@ class RecorderProcess:
                         return
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
-            _LOG.warning("the gate has not ended; its further records are lost")
+            _LOG.warning("gate_still_runs", consequence="its further records are lost")
 
     async def _measure(self) -> bytes:
         return metrics.render(

@@ -17,7 +17,7 @@ from typing import Final
 from gatereeve.proxy.agent import AgentVerifier
 from gatereeve.proxy.xds.events import Connected, Disconnected, GateEvent, Published
 from gatereeve.proxy.xds.server import MutualTls
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.supervise import Supervisor
 from gatereeve.runtime.web import split_address
 
@@ -28,7 +28,7 @@ class RemoteGates:
     """Follows the events of the xDS server, on its loop. tls: as a controller, at each question."""
 
     def __init__(
-        self, plane: ControlLoop, supervisor: Supervisor, tls: Callable[[], MutualTls]
+        self, plane: ControlPlane, supervisor: Supervisor, tls: Callable[[], MutualTls]
     ) -> None:
         self._plane = plane
         self._supervisor = supervisor

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Awaitable
 
-_LOG = logging.getLogger(__name__)
+from gatereeve.core.logs import EventLog
+
+_LOG = EventLog(__name__)
 
 
 def stop_event(what: str) -> asyncio.Event:
@@ -25,7 +26,7 @@ def stop_event(what: str) -> asyncio.Event:
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-        _LOG.info("stopping; %s (again to end at once)", what)
+        _LOG.info("stopping", note=f"{what}; a second signal ends at once")
         stop.set()
 
     for number in numbers:

@@ -10,7 +10,7 @@ from gatereeve.intake.access_log import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy.xds.events import GateStatus
 from gatereeve.proxy.xds.server import AdsServer
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.local_gates import LocalGates, ProxyState
 
 _SHOWN = 100
@@ -18,7 +18,7 @@ _SHOWN = 100
 
 def status_of(
     folder: Path,
-    plane: ControlLoop,
+    plane: ControlPlane,
     fleet: LocalGates,
     intake: AccessLog,
     failures: Mapping[str, int],
@@ -42,7 +42,7 @@ def status_of(
 
 
 def controller_status(
-    documents: str, plane: ControlLoop, server: AdsServer, failures: Mapping[str, int]
+    documents: str, plane: ControlPlane, server: AdsServer, failures: Mapping[str, int]
 ) -> dict[str, object]:
     """The same of a controller: `nodes` in place of the process, each gate that is connected here, and
     those that are asked although another controller serves them.
@@ -64,11 +64,11 @@ def controller_status(
     }
 
 
-def _names(plane: ControlLoop) -> list[str]:
+def _names(plane: ControlPlane) -> list[str]:
     return sorted(plane.runs.keys() | plane.unpublished.keys())
 
 
-def _findings(plane: ControlLoop) -> dict[str, object]:
+def _findings(plane: ControlPlane) -> dict[str, object]:
     found = plane.all_findings()
     serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in found
                if f.severity is severity]  # fmt: skip
@@ -81,7 +81,7 @@ def _findings(plane: ControlLoop) -> dict[str, object]:
     }
 
 
-def _gate(name: str, plane: ControlLoop) -> dict[str, object]:
+def _gate(name: str, plane: ControlPlane) -> dict[str, object]:
     run, unpublished = plane.runs.get(name), plane.unpublished.get(name)
     gates = [gate for gate in (run and run.gate, unpublished and unpublished.gate) if gate]
     return {
@@ -97,12 +97,12 @@ def _gate(name: str, plane: ControlLoop) -> dict[str, object]:
     }
 
 
-def _is_current(name: str, plane: ControlLoop) -> bool:
+def _is_current(name: str, plane: ControlPlane) -> bool:
     run = plane.runs.get(name)
     return run is not None and run.is_current and name not in plane.unpublished
 
 
-def _process(name: str, plane: ControlLoop, process: ProxyState | None) -> dict[str, object]:
+def _process(name: str, plane: ControlPlane, process: ProxyState | None) -> dict[str, object]:
     runs = process is not None and process.pid is not None
     away = "" if runs else "its Envoy does not run; it is being started"
     return {
@@ -112,7 +112,7 @@ def _process(name: str, plane: ControlLoop, process: ProxyState | None) -> dict[
     }
 
 
-def _nodes(name: str, plane: ControlLoop, connected: list[GateStatus]) -> dict[str, object]:
+def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[str, object]:
     run = plane.runs.get(name)
     known = run.nodes if run else {}
     builds = {one.node: one.build for one in connected}
@@ -146,7 +146,7 @@ def listens_of(gate: Gate) -> tuple[str, ...]:
     )
 
 
-def _problem(name: str, plane: ControlLoop, away: str) -> str | None:
+def _problem(name: str, plane: ControlPlane, away: str) -> str | None:
     """Why a gate does not run all that the documents say, as far as known; None when it does.
 
     away: nobody is there. A gate without the documents that its Envoy rejects is current.

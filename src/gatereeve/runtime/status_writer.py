@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
@@ -25,16 +23,17 @@ from gatereeve.core import errors, refs, status_documents
 from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.findings import Finding
+from gatereeve.core.logs import EventLog
 from gatereeve.core.memo import Memo
 from gatereeve.core.protocols import Clock
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 from gatereeve.sources.kube.events import Events, EventSubject
 from gatereeve.statuses import GateFacts, RuntimeFacts, gateway_services
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 5.0
 """Looked at this often at least: addresses of Services come without a word to us."""
@@ -50,9 +49,6 @@ _FIRST_S: Final = 15.0
 of all Ingresses away, and give them back when it has."""
 _SOME: Final = 200
 """Statuses between which a change that came may go first."""
-_STEP_S: Final = 0.005
-_PUSH_S: Final = 0.1
-"""What is published reaches the gates within this."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -62,7 +58,7 @@ Addresses = Mapping[str, tuple[str, ...]]
 
 
 class StatusWriter:
-    """See the module. `run` once at a time; `told` may be called from the loop at any time.
+    """See the module. `run` once at a time; `notify` may be called from the loop at any time.
 
     namespace: where the gates' own Services stand. watched: namespaces that are read, () for all.
     """
@@ -73,7 +69,7 @@ class StatusWriter:
         writer: ServerSideApply,
         events: Events,
         *,
-        plane: ControlLoop,
+        plane: ControlPlane,
         clock: Clock,
         namespace: str,
         watched: tuple[str, ...],
@@ -95,7 +91,7 @@ class StatusWriter:
         self._was_leading = False
         self._inherited = False
 
-    def told(self) -> None:
+    def notify(self) -> None:
         """Something is new."""
         self._changed.set()
 
@@ -132,49 +128,49 @@ class StatusWriter:
         if not leading:
             return True
         if self._inherited:
-            await self._plane.calm(_PATIENCE_S)
+            await self._plane.wait_quiet(_PATIENCE_S)
         else:
-            await self._plane.calm(_FIRST_S, heard=True)
+            await self._plane.wait_quiet(_FIRST_S, every_gate=True)
         world, compiled = self._plane.world, self._plane.compiled
         if world is None or compiled is None:
             return True
         try:
-            return await self.tell(world, compiled)
+            return await self.write_all(world, compiled)
         except errors.ApiError as error:
-            _LOG.warning("statuses are not written: %s", error)
+            _LOG.warning("statuses_not_written", error=error)
             return False
 
-    async def tell(self, world: World, compiled: Compiled) -> bool:
-        """Everything that is new; whether all of it was told. Raises ApiError when it cannot begin."""
+    async def write_all(self, world: World, compiled: Compiled) -> bool:
+        """Write everything that is new. Returns whether all of it was written.
+
+        Raises ApiError when it cannot begin.
+        """
         await self._write_services(world, compiled)
         facts = await self._facts(world)
         if self._last is not None and self._last[0] is compiled and self._last[1] == facts:
             return True
-        current = await asyncio.to_thread(self._derived, world, compiled, facts)
+        current = await self._derive(world, compiled, facts)
         if not self._inherited:
             await self._inherit(current)
         new = await asyncio.to_thread(self._differing, current)
-        told = await asyncio.gather(*(self._bring(ref, current.get(ref)) for ref in new))
+        written = await asyncio.gather(*(self._write_one(ref, current.get(ref)) for ref in new))
         found = self._plane.all_findings()
         await self._events.tell(found, _about(world, found))
-        whole = all(told)
+        whole = all(written)
         self._last = (compiled, facts) if whole else None
         return whole
 
-    def _derived(
+    async def _derive(
         self, world: World, compiled: Compiled, facts: RuntimeFacts
     ) -> dict[refs.Ref, ObjectStatus]:
-        """In a thread; a World that comes meanwhile is compiled and published first."""
-        until = time.monotonic() + _PATIENCE_S
+        """In parts, in a thread; a World that comes meanwhile is compiled and published first."""
         every = statuses.each(world, compiled, facts, self._memo)
-        found: dict[refs.Ref, ObjectStatus] = {}
-        while some := list(itertools.islice(every, _SOME)):
-            found.update((status.ref, status) for status in some)
-            if self._plane.is_applying and time.monotonic() < until:
-                while self._plane.is_applying and time.monotonic() < until:
-                    time.sleep(_STEP_S)
-                time.sleep(_PUSH_S)
-        return found
+        derived: dict[refs.Ref, ObjectStatus] = {}
+        while some := await asyncio.to_thread(list, itertools.islice(every, _SOME)):
+            derived.update((status.ref, status) for status in some)
+            if self._plane.is_applying:
+                await self._plane.wait_quiet(_PATIENCE_S)
+        return derived
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
         """Objects that were told something else, or nothing, or are not ours any more."""
@@ -220,19 +216,17 @@ class StatusWriter:
                 held[ref] = wanted
         return held, left
 
-    async def _bring(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
-        """One object's status to what is wanted, None for none of ours; whether it is so now."""
+    async def _write_one(self, ref: refs.Ref, wanted: ObjectStatus | None) -> bool:
+        """Bring one object's status to what is wanted, None for none of ours; whether it is so now.
+
+        A change goes first, but changes without end do not hold a status up.
+        """
         async with self._slots:
-            with contextlib.suppress(
-                TimeoutError
-            ):  # a change first; changes without end do not starve it
-                async with asyncio.timeout(_QUIET_S):
-                    while self._plane.is_applying:  # noqa: ASYNC110 - it ends without a word
-                        await asyncio.sleep(_STEP_S)
+            await self._plane.wait_applied(_QUIET_S)
             try:
                 await (self._write(wanted) if wanted else self._withdraw(ref))
             except errors.ApiError as error:
-                _LOG.warning("the status of %s is not written: %s", ref, error)
+                _LOG.warning("status_write_failed", object=ref, error=error)
                 return False
         if wanted:
             self._known[ref] = wanted

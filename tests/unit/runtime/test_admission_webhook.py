@@ -61,7 +61,7 @@ async def opened(
     monkeypatch.setattr("gatereeve.runtime.admission_webhook._LOOK_S", 0.02)
     port = free_port()
     door = AdmissionWebhook(f"127.0.0.1:{port}", kept, SystemClock(), DeletionLog(SystemClock()))
-    tasks = [asyncio.create_task(work()) for work in (door.run, door.read)]
+    tasks = [asyncio.create_task(work()) for work in (door.run, door.index_worlds)]
     try:
         yield door, f"https://localhost:{port}/review"
     finally:
@@ -102,7 +102,7 @@ async def test_it_is_closed_until_it_has_a_certificate_and_refuses_until_it_has_
         answer = (await answered(kept, url)).json()["response"]
         assert not answer["allowed"]
         assert answer["status"]["code"] == 503
-        door.see(world_of(*ALL))
+        door.show(world_of(*ALL))
 
         async def is_judged() -> bool:
             return "approval-self" in (await answered(kept, url)).text

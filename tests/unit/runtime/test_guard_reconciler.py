@@ -17,7 +17,7 @@ from gatereeve.core import records
 from gatereeve.core.errors import ApiRefusedError
 from gatereeve.core.findings import Finding
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.guard_reconciler import GuardReconciler
 from gatereeve.sources.kube import guards as reading
@@ -54,7 +54,7 @@ class House:
             changes=ChangeRecords(self.recorder, clock),
             clock=clock,
             digests=Digests(folder / "guards.journal"),
-            plane=cast("ControlLoop", self.plane),
+            plane=cast("ControlPlane", self.plane),
             trust=lambda: self.trust,
             is_leading=lambda: self.leads.leading,
         )

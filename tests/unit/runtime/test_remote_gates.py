@@ -13,7 +13,7 @@ from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime.remote_gates import RemoteGateDiscovery, RemoteGates
 from gatereeve.runtime.supervise import Supervisor
 from tests.features import documents as docs
-from tests.unit.runtime.test_control_loop import GATE, House
+from tests.unit.runtime.test_control_plane import GATE, House
 
 NODE = "gate/public-a"
 

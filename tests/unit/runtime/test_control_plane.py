@@ -14,7 +14,7 @@ from gatereeve.proxy.xds import events
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.runtime.change_records import ChangeRecords
-from gatereeve.runtime.control_loop import ControlLoop
+from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.document_records import DocumentRecords
 from tests.features import documents as docs
@@ -34,14 +34,14 @@ class House:
             AdsSettings(socket=Path("/nowhere")), clock=clock, observer=lambda _event: None
         )
         changes = ChangeRecords(self.recorder, clock)
-        self.plane = ControlLoop(
+        self.plane = ControlPlane(
             clock=clock,
             server=self.server,
             changes=changes,
             documents=DocumentRecords(
                 changes, clock, Digests(Path("/nowhere")), DeletionLog(clock)
             ),
-            find_place=lambda _gate: "",
+            reserve_address=lambda _gate: "",
             on_gates=lambda _gates: None,
             on_active=lambda _name: None,
         )
