@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import resources
-from typing import Any, NewType
+from typing import NewType
 
-from gatereeve.core.refs import Origin, Where
+from gatereeve.core.refs import Origin, Ref, Where
 
 FindingCode = NewType("FindingCode", str)
 
@@ -39,6 +39,7 @@ class Finding:
     of at most MAX_TEXT characters, whatever they are made of.
     origin: the document and place; None when a file holds no readable document.
     where: file and line; filled by the source, so equal documents give equal findings but for it.
+    cause: another document because of which this one is not served.
     """
 
     code: FindingCode
@@ -46,6 +47,7 @@ class Finding:
     hint: str
     origin: Origin | None = None
     where: Where | None = None
+    cause: Ref | None = None
 
     def __post_init__(self) -> None:
         for name, text in (("message", self.message), ("hint", self.hint)):
@@ -103,12 +105,17 @@ def texts() -> Mapping[str, tuple[FindingCode, Text]]:
     return {name: (code.code, t) for code in registry().values() for name, t in code.texts.items()}
 
 
-def _read_code(name: str, table: dict[str, Any]) -> Code:
-    texts = {f"{name}.{case}": Text(**text) for case, text in table.items() if type(text) is dict}
+def _read_code(name: str, table: Mapping[str, object]) -> Code:
+    """A code from its table; tables in it are further texts of the code."""
+    texts = {f"{name}.{case}": _read_text(t) for case, t in table.items() if isinstance(t, dict)}
     if "message" in table:
-        texts[name] = Text(table["message"], table["hint"])
-    severity = Severity[table["severity"].upper()]
-    return Code(FindingCode(name), severity, table["about"], texts)
+        texts[name] = _read_text(table)
+    severity = Severity[str(table["severity"]).upper()]
+    return Code(FindingCode(name), severity, str(table["about"]), texts)
+
+
+def _read_text(table: Mapping[str, object]) -> Text:
+    return Text(message=str(table["message"]), hint=str(table["hint"]))
 
 
 def order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

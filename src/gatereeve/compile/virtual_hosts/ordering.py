@@ -157,14 +157,11 @@ def _conflict(host: str, loser: _Block, winner: _Block) -> Finding:
 
 def lost_to(loser: RouteRequest, winner: RouteRequest, what: str) -> Finding:
     """route-conflict: `winner` owns `what`, so `loser` is not served there."""
-    return finding(
-        loser.doc,
-        "route-conflict",
-        loser.where,
-        what=what,
-        winner=winner.doc.ref,
-        place=winner.where,
-    )
+    lost = finding(
+        loser.doc, "route-conflict", loser.where,
+        what=what, winner=winner.doc.ref, place=winner.where,
+    )  # fmt: skip
+    return replace(lost, cause=winner.doc.ref)
 
 
 def _named(routes: Iterable[Route]) -> tuple[Route, ...]:
