@@ -61,7 +61,7 @@ def controller(
     mounted: Annotated[
         Path | None,
         typer.Option(
-            help="A directory with tls.crt, tls.key and ca.crt that somebody else renews;"
+            help="A directory with tls.crt, tls.key and ca.crt that another program renews;"
             " nothing is issued here then."
         ),
     ] = None,
@@ -85,7 +85,9 @@ def controller(
     ] = "",
     stamps: Annotated[
         Stamps,
-        typer.Option(help="Who writes who changed a document, as `gatereeve guards` was told."),
+        typer.Option(
+            help="Which part writes who changed a document, as given to `gatereeve guards`."
+        ),
     ] = "policy",
     webhook_name: Annotated[
         list[str] | None,

@@ -31,7 +31,7 @@ def gate(
     replica: Annotated[
         str | None,
         typer.Option(
-            help="Tells the gates of this Gate apart.",
+            help="Distinguishes the gates of this Gate.",
             show_default="$GATEREEVE_REPLICA, else $HOSTNAME",
         ),
     ] = None,

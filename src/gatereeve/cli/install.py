@@ -53,7 +53,7 @@ def manifests(
 ) -> None:
     """Print an installation without Helm, for `| kubectl apply --server-side -f -`.
 
-    The Helm chart with its defaults; whoever wants other values uses the chart.
+    The Helm chart with its defaults; for other values, use the chart.
     """
     text = plain.manifests(namespace=namespace, image=image, gate=gate, gateway_api=gateway_api)
     typer.echo((plain.definitions() if crds else "") + text, nl=False)
@@ -79,7 +79,7 @@ def check(
 ) -> None:
     """Say what a cluster lacks for an installation, or for this version of one. Changes nothing.
 
-    Exit code 1 when something is missing, or cannot be told.
+    Exit code 1 when something is missing, or cannot be determined.
     """
     access = kubeconfig_access(kubeconfig, context)
     checks = asyncio.run(installation_check.look(access, namespace=namespace))

@@ -1,6 +1,6 @@
 """`gatereeve who-can FOLDER MODEL`: the access matrix of one model.
 
-Exit code 0 when somebody can, 1 when nobody can.
+Exit code 0 when a caller can, 1 when none can.
 """
 
 from __future__ import annotations

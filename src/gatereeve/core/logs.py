@@ -60,7 +60,7 @@ class EventLog:
             return
         hint = getattr(fields.get("error"), "hint", "")
         line = Line(event, {**fields, "hint": hint} if hint else fields)
-        self._logger.log(level, "%s", line, exc_info=stack, stacklevel=3)
+        self._logger.log(level, "%s", line, exc_info=stack or None, stacklevel=3)
 
 
 def line_of(record: logging.LogRecord) -> Line | None:

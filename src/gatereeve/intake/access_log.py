@@ -104,9 +104,9 @@ class AccessLog:
         """The process of this gate ended, just now or at `at_us`; its counters begin anew."""
         self._watch((gate, node)).restarted(self._now_us() if at_us is None else at_us)
 
-    def resume(self, gate: str, node: str, told: loss.PriorCounts) -> None:
+    def resume(self, gate: str, node: str, prior: loss.PriorCounts) -> None:
         """Go on where an earlier recorder of this store ended, in the same life of the gate."""
-        self._watches[gate, node] = loss.LossWatch(0, settle_s=self._settle_s, told=told)
+        self._watches[gate, node] = loss.LossWatch(0, settle_s=self._settle_s, prior=prior)
 
     async def reconcile(
         self, gate: str, node: str, read: ReadStats, *, every_s: float = 1.0

@@ -37,7 +37,7 @@ class GovernedStore(Protocol):
         ...
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:
-        """Keep it; it and whatever others kept meanwhile, and whether all of that is kept now: not
+        """Keep it. Returns it with what others kept meanwhile, and whether all of that is kept now: not
         where another replica is the one that writes. Raises GatereeveError when it cannot be."""
         ...
 

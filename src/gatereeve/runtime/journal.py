@@ -34,7 +34,7 @@ _Frame = dict[str, bytes | None]
 
 
 class Journal:
-    """See the module. One caller at a time, from any thread. Nobody else writes the file.
+    """See the module. One caller at a time, from any thread. Nothing else writes the file.
 
     is_damaged: `load` found a file that is not whole, so what it gave may be older than the newest.
     """

@@ -57,7 +57,7 @@ class _Life:
 
 
 class LocalGates:
-    """The Envoys of this machine. `follow` is told which gates there are.
+    """The Envoys of this machine. `follow` takes the gates that there are.
 
     on_start: the Envoy of a Gate started. on_death, on_stop: it ended by itself, or because it was
     to, and how.

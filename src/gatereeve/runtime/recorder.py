@@ -2,7 +2,7 @@
 
 It listens on a Unix socket in a directory that both share, and holds the gate's own counters against
 what came. The gate never waits for it: while it is away or slow, Envoy drops entries and counts
-them, and what was dropped is found and told, to the number, also by its successor: the store says
+them, and what was dropped is counted exactly, also by its successor: the store says
 what was received of this life of the gate (`envoy_lifecycle`), the gate says what it answered.
 """
 

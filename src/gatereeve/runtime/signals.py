@@ -12,7 +12,7 @@ _LOG = EventLog(__name__)
 
 
 def stop_event(what: str) -> asyncio.Event:
-    """Set by the first signal to stop, with `what` said to whoever watches. The next one meets the
+    """Set by the first signal to stop, which logs `what`. The next one meets the
     default again and ends the process; the kernel then ends its Envoys, and stores are safe
     against that.
     """

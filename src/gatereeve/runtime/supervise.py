@@ -53,7 +53,7 @@ class Supervisor:
             task.cancel()
 
     async def end(self) -> None:
-        """The same, and wait until they have let go of whatever they use."""
+        """The same, and wait until they have released what they use."""
         self.cancel()
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
