@@ -25,12 +25,12 @@ from gatereeve.compile.routes.requests import (
     RouteDocument,
     RouteRequest,
     RouteRule,
-    not_granted,
+    report_not_granted,
 )
 from gatereeve.compile.routes.route_order import age
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
-from gatereeve.core.report import Report, describe, finding
+from gatereeve.core.report import Report, describe
 from gatereeve.ir.routes import PathMatch, ValueMatch
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -63,35 +63,36 @@ def compile_http_route(
     host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
     """
     report = Report(doc)
-    findings = report.findings
     hosts = _hosts(report)
     attached: list[_Place] = []
     states: list[ParentRef] = []
     for number, parent in enumerate(parents):
         if isinstance(parent, Binding):
-            places, state = _attached(doc, number, parent, labels, hosts, findings)
+            places, state = _attached(report, number, parent, labels, hosts)
             attached += places
             states.append(state)
         elif parent is None:
-            findings.append(_no_parent(doc, number))
+            _no_parent(report, number)
     if not doc.spec.parent_refs:
         report("parent-missing", "spec.parentRefs")
     if hosts and not any(place.hosts for place in attached) and attached:
-        findings.append(_no_host(doc))
+        report("no-matching-host", "spec.hostnames")
     reachable = any(place.hosts for place in attached)
     rules = _rules(report if reachable else Report(doc))  # rules without requests are not reported
     if not reachable:
-        return RouteDocument(doc=doc, parents=tuple(states), rules=rules, findings=tuple(findings))
+        return RouteDocument(
+            doc=doc, parents=tuple(states), rules=rules, findings=tuple(report.findings)
+        )
     claims = _claims(report, rules)
-    entries = _entries(doc, attached, claims, grants, findings)
+    entries = _entries(report, attached, claims, grants)
     return RouteDocument(
         doc=doc,
         entries=tuple(entries),
-        certificates=tuple(_certificates(attached, entries, findings)),
+        certificates=tuple(_certificates(report, attached, entries)),
         parents=tuple(states),
         rules=rules,
         live=frozenset(claim.place[1] for claim in claims if not claim.rule.broken),
-        findings=tuple(dict.fromkeys(findings)),
+        findings=tuple(dict.fromkeys(report.findings)),
     )
 
 
@@ -107,15 +108,14 @@ class _Place:
 
 
 def _attached(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     number: int,
     binding: Binding,
     labels: Mapping[str, str],
     hosts: tuple[str, ...],
-    findings: list[Finding],
 ) -> tuple[list[_Place], ParentRef]:
     """The listeners of one parent that take the route, and what is to be said about it."""
-    reference = doc.spec.parent_refs[number]
+    reference = report.doc.spec.parent_refs[number]
     gateway = (binding.doc.ref.namespace, binding.doc.ref.name)
     state = ParentRef(
         number=number, gateway=gateway, gate=binding.gate, front=binding.gateway, refused=None
@@ -127,24 +127,19 @@ def _attached(
         and reference.port in (None, listener.port)
     ]
     if not named:
-        problem = _no_parent(doc, number)
-        findings.append(problem)
+        problem = _no_parent(report, number)
         return [], replace(state, refused=("NoMatchingParent", problem.message))
     admitted = [x for x in named if gateways.admits(x, binding.doc, labels)]
     if not admitted:
-        problem = finding(
-            doc,
-            "parent-not-allowed",
-            f"spec.parentRefs[{number}]",
-            gateway=binding.doc.ref,
-            namespace=doc.ref.namespace,
-        )
-        findings.append(problem)
+        problem = report(
+            "parent-not-allowed", f"spec.parentRefs[{number}]",
+            gateway=binding.doc.ref, namespace=report.doc.ref.namespace,
+        )  # fmt: skip
         return [], replace(state, refused=("NotAllowedByListeners", problem.message))
     places = [_place(binding, listener, hosts) for listener in admitted]
     listeners = tuple(place.listener.name for place in places if place.hosts)
     if not listeners:
-        refused = ("NoMatchingListenerHostname", _no_host(doc).message)
+        refused = ("NoMatchingListenerHostname", describe("no-matching-host").message)
         return places, replace(state, refused=refused)
     return places, replace(state, listeners=listeners)
 
@@ -160,13 +155,9 @@ def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Pla
     )
 
 
-def _no_parent(doc: HTTPRouteDoc, number: int) -> Finding:
-    name = doc.spec.parent_refs[number].name
-    return finding(doc, "parent-not-found", f"spec.parentRefs[{number}]", gateway=name)
-
-
-def _no_host(doc: HTTPRouteDoc) -> Finding:
-    return finding(doc, "no-matching-host", "spec.hostnames")
+def _no_parent(report: Report[HTTPRouteDoc], number: int) -> Finding:
+    name = report.doc.spec.parent_refs[number].name
+    return report("parent-not-found", f"spec.parentRefs[{number}]", gateway=name)
 
 
 def _hosts(report: Report[HTTPRouteDoc]) -> tuple[str, ...]:
@@ -181,11 +172,10 @@ def _hosts(report: Report[HTTPRouteDoc]) -> tuple[str, ...]:
 
 
 def _entries(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     attached: list[_Place],
     claims: list[RouteRequest],
     grants: Grants,
-    findings: list[Finding],
 ) -> list[HostRoute]:
     """Every claim on every host of every front, as far as the namespace is granted it."""
     listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
@@ -204,7 +194,7 @@ def _entries(
                           single_label=False, doors=doors, protocols=protocols, claim=claim)
                 )  # fmt: skip
             else:
-                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+                report_not_granted(report, claim.where, host, claim.path.value)
     return entries
 
 
@@ -374,9 +364,7 @@ def _values(
 
 
 def _certificates(
-    attached: list[_Place],
-    entries: list[HostRoute],
-    findings: list[Finding],
+    report: Report[HTTPRouteDoc], attached: list[_Place], entries: list[HostRoute]
 ) -> list[CertificateRequest]:
     """The listeners' certificates, for the hosts that this route claims through them.
 
@@ -391,7 +379,8 @@ def _certificates(
             if (binding.gate, binding.gateway, host) not in claimed:
                 continue
             if not binding.grants.has_host(host):
-                findings.append(not_granted(binding.doc, at, host, "(certificate)"))
+                of_gateway = Report(binding.doc, report.findings)
+                report_not_granted(of_gateway, at, host, "(certificate)")
                 continue
             claims += [
                 gateways.certificate_claim(

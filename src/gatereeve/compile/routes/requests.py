@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from gatereeve.api.world import AnyDoc, HostGrantDoc, Key
 from gatereeve.compile.routes.route_order import DocumentOrder
 from gatereeve.core.findings import Finding
-from gatereeve.core.report import finding
+from gatereeve.core.report import Report
 from gatereeve.ir.routes import HeaderEdit, PathMatch, PathRewrite, Redirect, ValueMatch
 
 Protocol: TypeAlias = Literal["http", "https"]
@@ -149,8 +149,7 @@ class RouteDocument:
     findings: tuple[Finding, ...] = ()
 
 
-def not_granted(doc: AnyDoc, path: str, host: str, route_path: str) -> Finding:
-    """host-not-granted, worded in one place."""
-    return finding(
-        doc, "host-not-granted", path, namespace=doc.ref.namespace, host=host, path=route_path
-    )
+def report_not_granted(report: Report[AnyDoc], path: str, host: str, route_path: str) -> None:
+    """host-not-granted, for a host and path that a document asks for."""
+    namespace = report.doc.ref.namespace
+    report("host-not-granted", path, namespace=namespace, host=host, path=route_path)
