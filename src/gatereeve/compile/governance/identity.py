@@ -56,12 +56,7 @@ def _key_set(
     text, problem = _jwks_text(world, provider.jwks)
     if text is None:
         code = "missing-file.key-set" if provider.jwks.remote is None else "jwks-unavailable"
-        report(
-            code,
-            path,
-            provider=provider.name,
-            problem=problem,
-        )
+        report(code, path, provider=provider.name, problem=problem)
         return key_sets.EMPTY
     keys = key_sets.read_key_set(text)
     for refused in keys.refused:

@@ -89,15 +89,7 @@ class _Listing:
         if self._owners.setdefault(name, owner) != owner:
             self._doubtful.add(name)
             why = f"it is listed for {self._owners[name]} and for {owner}"
-            self.findings.append(
-                finding(
-                    doc,
-                    "person-refused",
-                    path,
-                    name=name,
-                    why=why,
-                )
-            )
+            self.findings.append(finding(doc, "person-refused", path, name=name, why=why))
 
 
 def _check(doc: Doc[object], named: Iterable[tuple[str, str]]) -> Iterator[Finding]:
