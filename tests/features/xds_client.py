@@ -199,7 +199,7 @@ class Follower:
 
 
 def _unpacked(resource: Any) -> Any:
-    kinds = {snap.CDS: cluster_pb2.Cluster, snap.LDS: listener_pb2.Listener}
+    kinds: dict[str, Any] = {snap.CDS: cluster_pb2.Cluster, snap.LDS: listener_pb2.Listener}
     return kinds[resource.resource.type_url].FromString(resource.resource.value)
 
 
