@@ -106,8 +106,9 @@ def texts() -> Mapping[str, tuple[FindingCode, Text]]:
 
 
 def _read_code(name: str, table: Mapping[str, object]) -> Code:
-    """A code from its table; tables in it are further texts of the code."""
-    texts = {f"{name}.{case}": _read_text(t) for case, t in table.items() if isinstance(t, dict)}
+    """A code from its table; tables in it are further texts, for cases of the code."""
+    cases = {f"{name}.{case}": t for case, t in table.items() if isinstance(t, dict)}
+    texts = {case: _read_text({**table, **own}) for case, own in cases.items()}
     if "message" in table:
         texts[name] = _read_text(table)
     severity = Severity[str(table["severity"]).upper()]
