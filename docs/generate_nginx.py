@@ -8,7 +8,7 @@ from gatereeve.cluster_audit import nginx_annotations, nginx_configuration
 from gatereeve.cluster_audit.nginx_controllers import PREFIX
 from gatereeve.cluster_audit.settings import Setting
 from gatereeve.compile.routes import foreign_annotations
-from gatereeve.core.findings import REGISTRY, FindingCode, Severity
+from gatereeve.core.findings import FindingCode, Severity, registry
 
 _FATES = {"kept": "kept by itself", "moves": "say it elsewhere", "lost": "**lost**"}
 _TITLES = (
@@ -84,5 +84,5 @@ def _severity(setting: Setting) -> str:
 
 
 def _word(code: str) -> str:
-    severity = REGISTRY[FindingCode(code)].severity
+    severity = registry()[FindingCode(code)].severity
     return "note" if severity is Severity.INFO else severity.name.lower()

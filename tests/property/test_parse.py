@@ -48,7 +48,7 @@ def well_formed(parsed: Parsed, text: str) -> None:
     """Every finding is registered and has a place; every document or failure is accounted for."""
     lines = len(text.splitlines()) + 1
     for finding in parsed.findings:
-        assert finding.code in findings.REGISTRY
+        assert finding.code in findings.registry()
         assert finding.message
         assert finding.hint
         assert finding.where is not None

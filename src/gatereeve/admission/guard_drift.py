@@ -15,7 +15,8 @@ from gatereeve.admission.guards.roles import KEEPER
 from gatereeve.admission.guards.settings import MANAGED, Object
 from gatereeve.core import findings, refs
 from gatereeve.core.canonical import Json
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
 
 DEFAULTS: dict[str, tuple[Json, ...]] = {
     "namespaceSelector": ({},),
@@ -32,7 +33,6 @@ _WATCHED = ("metadata", "status", "apiVersion", "kind")
 _NOTHING: tuple[Json, ...] = ("", None, [], {})
 """What the API server leaves out."""
 _MAX_SHOWN = 160
-_MAX_STALE = 500
 _BINDING = "ValidatingAdmissionPolicyBinding"
 
 
@@ -53,25 +53,22 @@ def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Findin
         found.append(_stale(now.all, then.all))
     for ref, one in asked.items():
         if ref not in there:
-            found.append(
-                _finding("guard-missing", ref, "", f"{ref} is not in the cluster",
-                         "apply the guards: `gatereeve guards … | kubectl apply -f -`")
-            )  # fmt: skip
+            found.append(describe("guard-missing", refs.Origin(ref), guard=ref))
             continue
         place = next(_changes(one, there[ref]), None)
         if place is not None:
             found.append(
-                _finding("guard-changed", ref, place, f"{ref} differs from what the documents ask for at {place}",
-                         "the documents changed, or somebody changed it (the API server's audit log knows who): apply the guards again")
-            )  # fmt: skip
+                describe(
+                    "guard-changed", refs.Origin(ref, place[:_MAX_SHOWN]), guard=ref, place=place
+                )
+            )
     controllers = next((one["subjects"] for ref, one in asked.items()
                         if ref.kind == "ClusterRoleBinding" and ref.name == KEEPER), None)  # fmt: skip
     found += [
-        _finding("guard-superfluous", ref, "", f"{ref} {why}, and the documents do not ask for it",
-                 "delete it, or name the people in a Gate or HostGrant")
+        describe("guard-superfluous", refs.Origin(ref), guard=ref, why=why)
         for ref, one in there.items()
         if ref not in asked and not _is_for(one, controllers) and (why := _is_ours(one))
-    ]  # fmt: skip
+    ]
     return findings.order(found)
 
 
@@ -126,13 +123,9 @@ def _as_of(one: Object, wanted: Object | None, then: _Namespaces, now: _Namespac
 
 
 def _stale(now: frozenset[str], then: frozenset[str]) -> Finding:
-    said = [f"they do not know {', '.join(sorted(now - then))}"] if now - then else []
-    said += [f"they still know {', '.join(sorted(then - now))}"] if then - now else []
-    return Finding(
-        code=FindingCode("guard-stale"),
-        message=f"the guards were made for other namespaces: {'; '.join(said)}"[:_MAX_STALE],
-        hint="apply the guards again: `gatereeve guards … | kubectl apply --server-side --force-conflicts -f -`",
-    )
+    differences = [f"they lack {', '.join(sorted(now - then))}"] if now - then else []
+    differences += [f"they still have {', '.join(sorted(then - now))}"] if then - now else []
+    return describe("guard-stale", differences="; ".join(differences))
 
 
 def _is_for(one: Object, controllers: Json) -> bool:
@@ -202,13 +195,4 @@ def ref_of(one: Object) -> refs.Ref:
     told = metadata if isinstance(metadata, Mapping) else {}
     return refs.Ref(
         group, str(one.get("kind", "")), str(told.get("namespace") or ""), str(told.get("name", ""))
-    )
-
-
-def _finding(code: str, ref: refs.Ref, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=refs.Origin(ref, path[:_MAX_SHOWN]),
     )

@@ -205,16 +205,12 @@ def _with_name(value: Mapping[str, Plain]) -> dict[str, Plain]:
 def _findings(seen: WorldIndex, doc: AnyDoc) -> tuple[Finding, ...]:
     """What the compiler finds about `doc`, and routes elsewhere that it takes something from."""
     found = compiler.compile(subset_for(seen, doc)).findings
-    takes = f"{doc.ref} "
     return tuple(
         finding
         for finding in found
         if finding.severity is not Severity.INFO
         and finding.origin is not None
-        and (
-            finding.origin.ref == doc.ref
-            or (finding.code == "route-conflict" and finding.message.startswith(takes))
-        )
+        and doc.ref in (finding.origin.ref, finding.cause)
     )
 
 

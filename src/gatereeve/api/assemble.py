@@ -19,6 +19,7 @@ from gatereeve.api import gate, governance, kube, people, registry
 from gatereeve.api.parsed import Parsed
 from gatereeve.api.world import AnyDoc, Broken, Doc, GeoTable, Key, World
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -187,12 +188,12 @@ class _Gathered:
         for doc, where in places:
             others = sorted({str(w) for _, w in [*places, (None, also)] if w and w != where})
             self.found.append(
-                findings.Finding(
-                    code=findings.FindingCode("duplicate-name"),
-                    message=f"{ref} is also in {', '.join(others[:3]) or 'another document'}",
-                    hint="keep one of them, or give them different names",
-                    origin=refs.Origin(ref),
-                    where=where,
+                describe(
+                    "duplicate-name",
+                    refs.Origin(ref),
+                    where,
+                    document=ref,
+                    places=others[:3] or "another document",
                 )
             )
             self.broken.append(broken_form(doc))
@@ -205,12 +206,11 @@ class _Gathered:
         table = self.tables[broken.ref.group, broken.ref.kind]
         table[broken.ref.namespace, broken.ref.name] = good
         self.found.append(
-            findings.Finding(
-                code=findings.FindingCode("last-good-kept"),
-                message=f"{broken.ref} stays in force as it was last good",
-                hint="mend the document; to withdraw it, delete it",
-                origin=refs.Origin(broken.ref),
-                where=self.places.get(broken.ref) or good.where(),
+            describe(
+                "last-good-kept",
+                refs.Origin(broken.ref),
+                self.places.get(broken.ref) or good.where(),
+                document=broken.ref,
             )
         )
 

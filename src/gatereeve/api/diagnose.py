@@ -17,6 +17,8 @@ from pydantic_core import ErrorDetails
 
 from gatereeve.api import spec
 from gatereeve.api.yaml import Plain
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
 
 MAX_DIAGNOSES = 25
 """Largest number for one document; further ones are only counted."""
@@ -26,12 +28,10 @@ Step = str | int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """code: of a registered finding. path: inside the document, like `spec.allow[0].regions`."""
+    """A finding without its place. path: inside the document, like `spec.allow[0].regions`."""
 
-    code: str
     path: str
-    message: str
-    hint: str
+    finding: Finding
 
 
 def _pattern_of(annotated: object) -> str:
@@ -87,17 +87,15 @@ def diagnose(
         places.setdefault((path, _code(item["type"])), []).append((item, steps))
     _drop_consequences(places)
     diagnoses = [
-        _diagnosis(code, path, items, model, prefix=prefix, confidential=confidential)
+        Diagnosis(
+            path=path,
+            finding=_describe(code, path, items, model, prefix=prefix, confidential=confidential),
+        )
         for (path, code), items in places.items()
     ]
     if len(diagnoses) > MAX_DIAGNOSES:
         rest = len(diagnoses) - MAX_DIAGNOSES
-        more = Diagnosis(
-            code="invalid-field",
-            path=prefix,
-            message=f"{rest} more places are wrong",
-            hint="correct the places above first",
-        )
+        more = Diagnosis(path=prefix, finding=describe("invalid-field.more", number=rest))
         diagnoses = [*diagnoses[:MAX_DIAGNOSES], more]
     return tuple(diagnoses)
 
@@ -161,7 +159,7 @@ def _steps(item: ErrorDetails, value: Plain | Mapping[str, Plain]) -> tuple[Step
     return tuple(steps)
 
 
-def _diagnosis(
+def _describe(
     code: str,
     path: str,
     items: Sequence[tuple[ErrorDetails, tuple[Step, ...]]],
@@ -169,31 +167,34 @@ def _diagnosis(
     *,
     prefix: str,
     confidential: bool,
-) -> Diagnosis:
+) -> Finding:
     item, steps = items[0]
     if code == "unknown-field":
-        fields = _fields(_model_at(model, steps[:-1]))
         name = str(steps[-1]) if steps else path
-        near = nearest(name, fields)
-        hint = f"did you mean `{near}`?" if near else f"the fields here are: {', '.join(fields)}"
-        return Diagnosis(code=code, path=path, message=f"there is no field `{path}`", hint=hint)
+        return unknown_field(path, name, _fields(_model_at(model, steps[:-1])))
     if code == "missing-field":
-        return Diagnosis(
-            code=code, path=path, message=f"`{path}` is required", hint=_missing_hint(steps, prefix)
-        )
+        place = join(prefix, steps[:-1])
+        if steps and place:
+            return describe("missing-field.below", field=path, name=steps[-1], place=place)
+        return describe("missing-field", field=path)
     if item["type"] == "value_error":
-        text = str(item.get("ctx", {}).get("error", item["msg"]))
-        return Diagnosis(
-            code=code, path=path, message=f"`{path}`: {text}", hint=f"change `{path}` accordingly"
-        )
-    what = "the value" if confidential else shown(item["input"])
-    wanted = list(dict.fromkeys(_wanted(each) for each, _ in items))
-    return Diagnosis(
-        code=code,
-        path=path,
-        message=f"`{path}`: {what} does not fit",
-        hint=f"it must be {' or '.join(wanted)}" + _extra_hint(items, confidential=confidential),
+        rule = str(item.get("ctx", {}).get("error", item["msg"]))
+        return describe("invalid-field.rule", field=path, rule=rule)
+    return describe(
+        "invalid-field",
+        field=path,
+        value="the value" if confidential else shown(item["input"]),
+        wanted=" or ".join(dict.fromkeys(_wanted(each) for each, _ in items)),
+        remark=_extra_hint(items, confidential=confidential),
     )
+
+
+def unknown_field(path: str, name: str, known: Sequence[str]) -> Finding:
+    """A field `name` at `path` that is none of `known`."""
+    near = nearest(name, known)
+    if near:
+        return describe("unknown-field.near", field=path, near=near)
+    return describe("unknown-field", field=path, known=list(known))
 
 
 def _wanted(item: ErrorDetails) -> str:
@@ -235,11 +236,6 @@ def _extra_hint(
         if item["type"] in ("int_type", "bool_type") and isinstance(given, str):
             return ", without quotes"
     return ""
-
-
-def _missing_hint(steps: tuple[Step, ...], prefix: str) -> str:
-    place = join(prefix, steps[:-1])
-    return f"add `{steps[-1]}:` below `{place}`" if steps and place else "add it"
 
 
 def _fields(model: type[BaseModel] | None) -> list[str]:

@@ -21,7 +21,6 @@ from gatereeve.api.metadata import DOCUMENT_FIELDS, METADATA_FIELDS, MetadataRea
 from gatereeve.api.world import AnyDoc, Broken, Doc, broken_document
 from gatereeve.core import canonical, findings, refs
 
-_OURS_HINT = f"correct `apiVersion` and `kind` (`{refs.GATEREEVE_GROUP}/v1alpha1`), or move it out of the folder"
 _MAX_SAFE_INTEGER = 2**53 - 1
 
 
@@ -73,31 +72,26 @@ class _DocumentReader:
             return Outcome()
         head = recognition.read_head(value)
         if head is None or not isinstance(value, dict):
-            self._report.fail(
-                "not-an-object",
-                "",
-                "this is no Kubernetes object",
-                "it needs `apiVersion`, `kind` and `metadata.name`, as text; "
-                "until then every model that it may concern is refused",
-            )
+            self._report.fail("not-an-object", "")
             return self._close_unknown(value)
         kind, doubt = recognition.recognise(*head)
         if kind is None:
             like = "" if doubt else resemblance.of_ours(value)
             if like:
-                self._report.fail("unknown-kind", "kind", f"{head[0]} {head[1]} {like}", _OURS_HINT)
+                version, name = head
+                self._report.fail("unknown-kind", "kind", version=version, kind=name, likeness=like)
             else:
                 self._report_foreign(*head, doubt)
             if like or doubt:
                 return self._close_unknown(value)
             return Outcome(findings=tuple(self._report.findings))
         if kind.kind != "AccessPolicy" and resemblance.has_deny_rules(value):
-            self._report.fail("unknown-kind", "kind", f"{head[1]} has no deny rules", _OURS_HINT)
+            self._report.fail("unknown-kind.deny-rules", "kind", kind=head[1])
             return self._close_unknown(value)
         ref = self._report.ref = self._read_ref(kind, value)
         if doubt:
             path = "apiVersion" if kind.kind == head[1] else "kind"
-            self._report.fail("unknown-kind", path, f"{head[0]} has no kind {head[1]}", doubt)
+            self._report_misspelled(path, *head, doubt)
         self._report_problems()
         meta = MetadataReader(self._report).read(kind, value)
         spec = self._read_spec(kind, value)
@@ -165,20 +159,23 @@ class _DocumentReader:
     def _report_problems(self) -> None:
         for problem in self._tree.problems:
             if problem.path != "status" and not problem.path.startswith(("status.", "status[")):
-                self._report.fail(
-                    problem.code, problem.path, problem.message, problem.hint, problem.line
-                )
+                self._report.fail_with(problem.path, problem.finding, problem.line)
 
-    def _report_foreign(self, api_version: str, name: str, doubt: str) -> None:
-        if doubt:
-            self._report.fail("unknown-kind", "kind", f"{api_version} has no kind {name}", doubt)
-        else:
+    def _report_misspelled(self, path: str, version: str, name: str, suggestion: str) -> None:
+        self._report.fail(
+            "unknown-kind.misspelled", path, version=version, kind=name, suggestion=suggestion
+        )
+
+    def _report_foreign(self, version: str, name: str, suggestion: str) -> None:
+        known = recognition.known_version(name)
+        if suggestion:
+            self._report_misspelled("kind", version, name, suggestion)
+        elif known:
             self._report.add(
-                "foreign-kind",
-                "kind",
-                f"{api_version} {name} is not read here",
-                recognition.foreign_hint(name),
+                "foreign-kind.version", "kind", version=version, kind=name, known=known
             )
+        else:
+            self._report.add("foreign-kind", "kind", version=version, kind=name)
 
     def _read_spec(self, kind: registry.Kind, value: Mapping[str, yaml.Plain]) -> BaseModel | None:
         prefix = "spec" if kind.body == "spec" else ""
@@ -186,15 +183,13 @@ class _DocumentReader:
             content: yaml.Plain = {k: v for k, v in value.items() if k not in DOCUMENT_FIELDS}
         elif value.get("spec") is None:
             if kind.ours:
-                self._report.fail("missing-field", "spec", "`spec` is required", "add `spec:`")
+                self._report.fail("missing-field", "spec", field="spec")
                 return None
             content = {}
         else:
             content = value["spec"]
         if not isinstance(content, dict):
-            self._report.fail(
-                "invalid-field", "spec", "`spec` is no mapping", "write `field: value` lines"
-            )
+            self._report.fail("invalid-field.mapping", "spec", field="spec")
             return None
         spec = self._validate_spec(kind, content, prefix)
         if isinstance(spec, kube.SecretSpec):
@@ -216,7 +211,7 @@ class _DocumentReader:
             for diagnosis in diagnose.diagnose(
                 error, content, kind.spec, prefix=prefix, confidential=secret
             ):
-                self._report.fail(diagnosis.code, diagnosis.path, diagnosis.message, diagnosis.hint)
+                self._report.fail_with(diagnosis.path, diagnosis.finding)
             return None
 
     def _convert_words(
@@ -246,12 +241,7 @@ class _DocumentReader:
             try:
                 base64.b64decode(value, validate=True)
             except (binascii.Error, ValueError):
-                self._report.fail(
-                    "invalid-field",
-                    f"data.{key}",
-                    f"`data.{key[:200]}` is not base64",
-                    "encode it, or write it as it is under `stringData`",
-                )
+                self._report.fail("invalid-field.base64", f"data.{key}", field=f"data.{key[:200]}")
 
 
 def _validate(kind: registry.Kind, content: dict[str, yaml.Plain]) -> BaseModel:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from gatereeve.api import yaml
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 
 
 class DocumentReport:
@@ -21,21 +24,20 @@ class DocumentReport:
         """The place of a line of the tree; None for a document that is in no file."""
         return refs.Where(self._file, self._before + line) if self._file else None
 
-    def add(self, code: str, path: str, message: str, hint: str, line: int | None = None) -> None:
+    def add(self, name: str, path: str, /, **values: object) -> None:
+        self._place(path, describe(name, **values), None)
+
+    def fail(self, name: str, path: str, /, **values: object) -> None:
+        """A finding because of which the document is not used."""
+        self.fail_with(path, describe(name, **values))
+
+    def fail_with(self, path: str, problem: findings.Finding, line: int | None = None) -> None:
+        self.is_failed = True
+        self._place(path, problem, line)
+
+    def _place(self, path: str, problem: findings.Finding, line: int | None) -> None:
         origin = refs.Origin(self.ref, path) if self.ref is not None else None
         while path and path not in self._tree.lines:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        line = self._tree.lines[path] if line is None else line
-        self.findings.append(
-            findings.Finding(
-                code=findings.FindingCode(code),
-                message=message,
-                hint=hint,
-                origin=origin,
-                where=self.locate(line),
-            )
-        )
-
-    def fail(self, code: str, path: str, message: str, hint: str, line: int | None = None) -> None:
-        self.is_failed = True
-        self.add(code, path, message, hint, line)
+        where = self.locate(self._tree.lines[path] if line is None else line)
+        self.findings.append(dataclasses.replace(problem, origin=origin, where=where))

@@ -34,9 +34,7 @@ class MetadataReader:
         """The metadata of a document; None without any. What is wrong goes to the report."""
         metadata = value.get("metadata")
         if not isinstance(metadata, dict):
-            self._report.fail(
-                "missing-field", "metadata", "`metadata` is required", "add `metadata:` with a name"
-            )
+            self._report.fail("missing-field", "metadata", field="metadata")
             return None
         if kind.ours:
             self._report_unknown(value, DOCUMENT_FIELDS, "")
@@ -56,30 +54,22 @@ class MetadataReader:
         self, value: Mapping[str, Plain], known: tuple[str, ...], prefix: str
     ) -> None:
         for key in list(value.keys() - set(known))[: diagnose.MAX_DIAGNOSES]:
-            near = diagnose.nearest(key, known)
-            hint = (
-                f"did you mean `{near}`?"
-                if near
-                else f"the fields here are: {', '.join(known[:5])}"
-            )
             path = prefix + key
-            self._report.fail("unknown-field", path, f"there is no field `{path[:200]}`", hint)
+            self._report.fail_with(path, diagnose.unknown_field(path[:200], key, known))
 
     def _check_name(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
         name = metadata.get("name")
         if name is None:
             self._report.fail(
-                "missing-field", "metadata.name", "`metadata.name` is required", "give it a name"
-            )
+                "missing-field.below", "metadata.name",
+                field="metadata.name", name="name", place="metadata",
+            )  # fmt: skip
             return
         grammar = LABEL if kind.kind in ("Namespace", "Service") else _NAME
         if not isinstance(name, str) or not grammar.fullmatch(name):
+            quotes = "" if isinstance(name, str) else "; in quotes"
             self._report.fail(
-                "invalid-name",
-                "metadata.name",
-                f"{diagnose.shown(name)} is no name that Kubernetes accepts",
-                "lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"
-                + ("; in quotes" if not isinstance(name, str) else ""),
+                "invalid-name", "metadata.name", name=diagnose.shown(name), quotes=quotes
             )
 
     def _check_namespace(self, kind: registry.Kind, metadata: Mapping[str, Plain]) -> None:
@@ -87,31 +77,18 @@ class MetadataReader:
         if namespace is None or namespace == "":
             return
         if not kind.namespaced:
-            self._report.fail(
-                "invalid-name",
-                "metadata.namespace",
-                f"{kind.kind} is a cluster kind and has no namespace",
-                "remove `metadata.namespace`",
-            )
+            self._report.fail("invalid-name.cluster-kind", "metadata.namespace", kind=kind.kind)
         elif not isinstance(namespace, str) or not LABEL.fullmatch(namespace):
-            self._report.fail(
-                "invalid-name",
-                "metadata.namespace",
-                f"{diagnose.shown(namespace)} is no namespace that Kubernetes accepts",
-                "lower-case letters, digits and `-`, at most 63 characters, as text",
-            )
+            name = diagnose.shown(namespace)
+            self._report.fail("invalid-name.namespace", "metadata.namespace", name=name)
 
     def _read_texts(self, metadata: Mapping[str, Plain], key: str) -> Mapping[str, str]:
         given = metadata.get(key)
         if given is None:
             return _NO_TEXTS
         if not isinstance(given, dict):
-            self._report.fail(
-                "invalid-field",
-                f"metadata.{key}",
-                f"`metadata.{key}` is no mapping",
-                "write `name: value` lines",
-            )
+            path = f"metadata.{key}"
+            self._report.fail("invalid-field.mapping", path, field=path)
             return _NO_TEXTS
         texts: dict[str, str] = {}
         for name, value in given.items():
@@ -119,14 +96,11 @@ class MetadataReader:
                 texts[name] = value
             else:
                 path = f"metadata.{key}.{name}"
+                is_plain = isinstance(value, bool | int | float)
                 self._report.fail(
-                    "invalid-field",
-                    path,
-                    f"`{path[:200]}`: {diagnose.shown(value)} is not text",
-                    f'put it in quotes: "{value}"'
-                    if isinstance(value, bool | int | float)
-                    else "write text",
-                )
+                    "invalid-field.text", path, field=path[:200], value=diagnose.shown(value),
+                    instead=f'put it in quotes: "{value}"' if is_plain else "write text",
+                )  # fmt: skip
         return texts
 
     def _read_created(self, metadata: Mapping[str, Plain]) -> datetime | None:
@@ -139,9 +113,6 @@ class MetadataReader:
             created = None
         if created is None or created.tzinfo is None:
             self._report.fail(
-                "invalid-field",
-                "metadata.creationTimestamp",
-                f"{diagnose.shown(given)} is no time",
-                "remove it; the API server sets it",
+                "invalid-field.time", "metadata.creationTimestamp", value=diagnose.shown(given)
             )
         return created

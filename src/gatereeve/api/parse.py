@@ -19,6 +19,7 @@ from gatereeve.api.assemble import assemble
 from gatereeve.api.parsed import Parsed, Part, keep_last_good, unreadable
 from gatereeve.api.world import AnyDoc, Broken, broken_document
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 
 MAX_DOCUMENTS = 100_000
 """Of one file."""
@@ -63,25 +64,14 @@ def parse_text(text: str, file: str, previous: Parsed | None = None) -> Parsed:
 def _nothing(text: str, file: str) -> Parsed:
     """A file without a document. Comments are meant; a file that holds nothing may have been cut off."""
     if "#" not in text:
-        return unreadable(
-            file, "empty-file", "the file holds nothing, so its save may have been cut off",
-            "write it again; to withdraw its documents, delete it",
-        )  # fmt: skip
-    finding = findings.Finding(
-        code=findings.FindingCode("file-not-read"),
-        message="the file holds comments only",
-        hint="nothing to do",
-        where=refs.Where(file),
-    )
+        return unreadable(file, describe("empty-file"))
+    finding = describe("file-not-read.comments", None, refs.Where(file))
     return Parsed(file=file, parts=(Part(key=b"", before=0, findings=(finding,)),))
 
 
 def _too_many(file: str, before: int) -> Part:
-    finding = findings.Finding(
-        code=findings.FindingCode("too-many-documents"),
-        message=f"the file has more than {MAX_DOCUMENTS} documents; what follows is not read",
-        hint="divide it into several files",
-        where=refs.Where(file, before + 1),
+    finding = describe(
+        "too-many-documents", None, refs.Where(file, before + 1), limit=MAX_DOCUMENTS
     )
     return Part(
         key=b"",
@@ -167,12 +157,8 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
             salvaged = [broken_document(_namespace_in(chunk.text), where)]
         found.broken.extend(salvaged)
         found.findings.append(
-            findings.Finding(
-                code=findings.FindingCode(problem.code),
-                message=problem.message,
-                hint=problem.hint,
-                origin=refs.Origin(salvaged[0].ref) if named else None,
-                where=where,
+            dataclasses.replace(
+                problem.finding, origin=refs.Origin(salvaged[0].ref) if named else None, where=where
             )
         )
     return Part(

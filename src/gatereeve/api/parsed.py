@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gatereeve.api.world import AnyDoc, Broken, broken_document
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,15 +55,13 @@ class Parsed:
         return (broken for part in self.parts for broken in part.broken)
 
 
-def unreadable(file: str, code: str, message: str, hint: str, *, line: int = 0) -> Parsed:
+def unreadable(file: str, problem: findings.Finding, *, line: int = 0) -> Parsed:
     """A file that cannot be read at all, so that it may hold any document of ours.
 
     Whatever it held before may be kept by `keep_last_good`.
     """
     where = refs.Where(file, line)
-    finding = findings.Finding(
-        code=findings.FindingCode(code), message=message, hint=hint, where=where
-    )
+    finding = dataclasses.replace(problem, where=where)
     part = Part(
         key=b"",
         before=0,
@@ -126,13 +125,7 @@ def _is_kept(ref: refs.Ref, kinds: set[str], names: set[tuple[str, str]]) -> boo
 
 
 def _kept_finding(ref: refs.Ref, where: refs.Where | None) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("last-good-kept"),
-        message=f"{ref} stays in force as it was last good",
-        hint="mend the file; to withdraw the document, delete it",
-        origin=refs.Origin(ref),
-        where=where,
-    )
+    return describe("last-good-kept", refs.Origin(ref), where, document=ref)
 
 
 def held(parsed: Parsed) -> Parsed:

@@ -49,12 +49,9 @@ def recognise(api_version: str, name: str) -> tuple[registry.Kind | None, str]:
     return None, ""
 
 
-def foreign_hint(name: str) -> str:
-    """The hint for an object of a kind that is not read."""
-    same = next((k for k in registry.EVERY if k.kind == name), None)
-    if same is not None:
-        return f"it has no effect on the gate; the {name} that is read has {_api_version(same)}"
-    return "nothing to do; it has no effect on the gate"
+def known_version(name: str) -> str:
+    """The apiVersion of the kind `name` that is read; "" for a kind that is not read."""
+    return next((_api_version(k) for k in registry.EVERY if k.kind == name), "")
 
 
 def _api_version(kind: registry.Kind) -> str:

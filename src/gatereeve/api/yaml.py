@@ -22,6 +22,9 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
+
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 
 MAX_DEPTH = 64
@@ -68,12 +71,10 @@ _TYPED_TAGS: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is wrong with the text. line: 1-based in that text. code: of a registered finding."""
+    """What is wrong with the text. line: 1-based in that text; path: in the document."""
 
-    code: str
+    finding: Finding
     line: int
-    message: str
-    hint: str
     path: str = ""
 
 
@@ -176,11 +177,12 @@ def read(text: str) -> tuple[tuple[Tree, ...], Problem | None]:
 
 def _bound(message: str, line: int) -> Problem:
     return Problem(
-        code="document-too-large",
         line=line,
-        message=message,
-        hint=f"at most {MAX_CHARACTERS // 2**20} MiB, {MAX_NODES} values (aliases expanded) and "
-        f"{MAX_DEPTH} levels; divide it into several documents",
+        finding=describe(
+            "document-too-large",
+            problem=message,
+            bounds=f"{MAX_CHARACTERS // 2**20} MiB, {MAX_NODES} values (aliases expanded) and {MAX_DEPTH} levels",
+        ),
     )
 
 
@@ -256,8 +258,8 @@ def _syntax(error: Exception, text: str) -> Problem:
         before = text.encode("utf-8", "replace")[: error.position]
         line = min(before.count(b"\n") + 1, len(rows))
         what = f"a character is not allowed: {error.reason}"
-    hint = _syntax_hint(what, rows[line - 1])
-    return Problem(code="yaml-syntax", line=line, message=f"not YAML: {what}", hint=hint)
+    case = _syntax_case(what, rows[line - 1])
+    return Problem(line=line, finding=describe(f"yaml-syntax{case}", what=what))
 
 
 def _line(error: MarkedYAMLError, rows: list[str]) -> int:
@@ -270,18 +272,18 @@ def _line(error: MarkedYAMLError, rows: list[str]) -> int:
     return mark.line + 1 if mark is not None else 1
 
 
-def _syntax_hint(what: str, row: str) -> str:
+def _syntax_case(what: str, row: str) -> str:
     if "{{" in row:
-        return "this looks like a template; render it first"
+        return ".template"
     if "\t" in row[: len(row) - len(row.lstrip())]:
-        return "indent with spaces, not with tabs"
+        return ".tabs"
     if "mapping values are not allowed" in what:
-        return "put quotes around a value that holds `: `, and check the indentation"
+        return ".colon"
     if "quoted scalar" in what:
-        return "a quote is opened and not closed"
+        return ".quotes"
     if "alias" in what:
-        return "an alias `*name` needs an anchor `&name` before it, in the same document"
-    return "check the indentation and the quotes around this line"
+        return ".alias"
+    return ""
 
 
 def _expand(node: Node, budget: _Budget, depth: int = 0) -> Iterator[Node]:
@@ -341,7 +343,7 @@ class _Walk:
         if depth >= MAX_DEPTH:
             raise _BoundError("nested too deep")
         if node.tag is not None and node.tag not in (_TAG + "map", _TAG + "seq"):
-            self._problem(node, path, f"the tag {node.tag} is not read", "remove the tag")
+            self._problem(node, path, "invalid-field.tag", tag=node.tag)
         if isinstance(node, MappingNode):
             return self._mapping(node, path, depth)
         items: list[Plain] = []
@@ -356,7 +358,7 @@ class _Walk:
         own: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._problem(key_node, path, "a key is not text", "a key is a single word or text")
+                self._problem(key_node, path, "invalid-field.key")
                 continue
             key: str = key_node.value
             if key == "<<" and not key_node.style:
@@ -364,10 +366,7 @@ class _Walk:
                 continue
             place = f"{path}.{key}" if path else key
             if key in own:
-                self._problem(
-                    key_node, place, f"the key {key[:80]!r} stands here a second time",
-                    "keep one of the two", "duplicate-key",
-                )  # fmt: skip
+                self._problem(key_node, place, "duplicate-key", key=key[:80])
                 continue
             self._place(place, key_node.start_mark.line + 1)
             own[key] = self._value(value_node, place, depth + 1)
@@ -382,7 +381,7 @@ class _Walk:
         for base in bases:
             self._budget.spend()
             if not isinstance(base, MappingNode):
-                self._problem(node, path, "`<<` does not name a mapping", "write `<<: *anchor`")
+                self._problem(node, path, "invalid-field.merge")
                 continue
             merged = {**self._mapping(base, path, depth + 1), **merged}
         return merged
@@ -406,7 +405,7 @@ class _Walk:
         if node.tag in _TYPED_TAGS and isinstance(value, _TYPED_TAGS[node.tag]):
             return value
         name = node.tag.removeprefix(_TAG)[:80]
-        self._problem(node, path, f"text with the tag {name} is not read", "remove the tag")
+        self._problem(node, path, "invalid-field.tag", tag=name)
         return text
 
     def _place(self, path: str, row: int) -> None:
@@ -417,14 +416,11 @@ class _Walk:
         elif len(path) > _MAX_PATH * 8:
             raise _BoundError("keys are too long")
 
-    def _problem(
-        self, node: Node, path: str, message: str, hint: str, code: str = "invalid-field"
-    ) -> None:
+    def _problem(self, node: Node, path: str, name: str, **values: object) -> None:
         if len(self._problems) < _MAX_PROBLEMS:
             line = node.start_mark.line + 1
-            self._problems.append(
-                Problem(code=code, line=line, path=path[:_MAX_PATH], message=message, hint=hint)
-            )
+            problem = describe(name, **values)
+            self._problems.append(Problem(line=line, path=path[:_MAX_PATH], finding=problem))
 
 
 def plain(text: str) -> bool | int | float | str | None:

@@ -24,7 +24,7 @@ from gatereeve.cli.sarif import to_sarif
 from gatereeve.cli.terminal import OUT, STYLES, summary
 from gatereeve.cluster_audit import audit, inventory, kinds
 from gatereeve.core.errors import SettingsError
-from gatereeve.core.findings import REGISTRY, Finding, FindingCode, Severity, order
+from gatereeve.core.findings import Finding, FindingCode, Severity, order, registry
 from gatereeve.runtime.cluster_reader import read_everything
 from gatereeve.sources.folder import dumps
 from gatereeve.sources.kube.access import Access
@@ -143,14 +143,14 @@ def _print_section(findings: Iterable[Finding], shown: int) -> None:
         groups[finding.code, finding.hint].append(finding)
     headed: FindingCode | None = None
     for (code, hint), found in sorted(
-        groups.items(), key=lambda g: (-g[1][0].severity, list(REGISTRY).index(g[0][0]))
+        groups.items(), key=lambda g: (-g[1][0].severity, list(registry()).index(g[0][0]))
     ):
         if headed != code:
             severity = found[0].severity
             OUT.print(
                 Text.assemble("\n", (severity.name.lower(), STYLES[severity]), (f" {code}", "bold"))
             )
-            OUT.print(_wrapped(REGISTRY[code].about, "  "))
+            OUT.print(_wrapped(registry()[code].about, "  "))
             headed = code
         for finding in found[:shown]:
             OUT.print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gatereeve import __version__
-from gatereeve.core.findings import REGISTRY, Finding, Severity
+from gatereeve.core.findings import Finding, Severity, registry
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _SCHEMA = (
@@ -22,9 +22,9 @@ def to_sarif(
     rules = [
         {
             "id": code,
-            "shortDescription": {"text": REGISTRY[code].about},
+            "shortDescription": {"text": registry()[code].about},
             "helpUri": f"https://gatereeve.dev/findings/{code}",
-            "defaultConfiguration": {"level": _LEVELS[REGISTRY[code].severity]},
+            "defaultConfiguration": {"level": _LEVELS[registry()[code].severity]},
         }
         for code in codes
     ]

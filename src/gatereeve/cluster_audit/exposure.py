@@ -22,19 +22,14 @@ from gatereeve.cluster_audit.governance import GovernedObjects, ServiceKey
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.kinds import ROUTES, WORKLOADS
 from gatereeve.cluster_audit.models import Models, Suspicion, suspicion
-from gatereeve.cluster_audit.report import finding
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 _POOLS = frozenset({"inference.networking.k8s.io", "inference.networking.x-k8s.io"})
 _CODES = {
     Confidence.CERTAIN: "exposed-model",
     Confidence.LIKELY: "exposed-model-server",
     Confidence.POSSIBLE: "exposed-possible-model",
-}
-_HINTS = {
-    Confidence.CERTAIN: "remove this way, or move the route to a class of the Gate, where the version's policies hold",
-    Confidence.LIKELY: "write a Model and a ModelVersion for it and route to it through a Gate; then remove this way",
-    Confidence.POSSIBLE: "look whether a model answers there; if so, govern it, if not, nothing is wrong",
 }
 _SHOWN = 3
 _POOL = Evidence(Confidence.LIKELY, "an InferencePool holds model servers")
@@ -71,13 +66,7 @@ def exposures(inventory: Inventory, governed: GovernedObjects, models: Models) -
     yield from _inference_services(inventory, governed)
     yield from _unfenced(inventory, governed, models)
     for doc in inventory.not_examined:
-        yield finding(
-            "exposure-not-examined",
-            doc,
-            "",
-            f"{doc.ref} may expose Services in ways that are not followed here",
-            "look at its backends yourself",
-        )
+        yield finding(doc, "exposure-not-examined", doc=doc.ref)
 
 
 def ways(inventory: Inventory, governed: GovernedObjects) -> Iterator[Way]:
@@ -214,16 +203,11 @@ def _judge(found: list[Way], models: Models) -> Finding | None:
     shown = ", ".join(places[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     what = "InferencePool" if first.pool else "Service"
     target = f"{what} {first.key[0]}/{first.key[1]}"
-    message = {
-        Confidence.CERTAIN: f"{shown} reaches {target} past its policies: {suspected.told()}",
-        Confidence.LIKELY: f"{shown} reaches {target}, likely a model server: {suspected.told()}",
-        Confidence.POSSIBLE: f"{shown} reaches {target}, possibly a model server: {suspected.told()}",
-    }[suspected.confidence]
-    hint = _HINTS[suspected.confidence]
-    if first.ours:
-        message = f"{shown} is served by a Gate as an ordinary Service: {target}, likely a model server: {suspected.told()}"
-        hint = "write a Model and a ModelVersion for it; the same route is then governed"
-    return finding(_CODES[suspected.confidence], first.doc, first.path, message + first.doubt, hint)
+    name = "exposed-model-server.gate" if first.ours else _CODES[suspected.confidence]
+    return finding(
+        first.doc, name, first.path,
+        ways=shown, target=target, evidence=suspected.told(), limit=first.doubt,
+    )  # fmt: skip
 
 
 def _suspected(found: list[Way], models: Models) -> Suspicion | None:
@@ -255,19 +239,21 @@ def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
         )
         if not (ports or network) or owned:
             continue
-        found = suspicion(models.version_of(doc), models.workload(doc))
-        if found is not None and found.confidence >= Confidence.LIKELY:
-            what = "a governed model" if found.version else "likely a model server"
+        suspected = suspicion(models.version_of(doc), models.workload(doc))
+        if suspected is not None and suspected.confidence >= Confidence.LIKELY:
             at = (
                 "on the node's network"
                 if network
                 else f"on port {', '.join(ports[:_SHOWN])} of its node"
             )
             yield finding(
-                _CODES[found.confidence], doc, "spec",
-                f"{doc.ref} answers {at}, {what}: {found.told()}",
-                "remove hostPort and hostNetwork: a gate reaches pods by their Service",
-            )  # fmt: skip
+                doc,
+                f"{_CODES[suspected.confidence]}.node",
+                "spec",
+                doc=doc.ref,
+                at=at,
+                evidence=suspected.told(),
+            )
 
 
 def _inference_services(inventory: Inventory, governed: GovernedObjects) -> Iterator[Finding]:
@@ -279,12 +265,14 @@ def _inference_services(inventory: Inventory, governed: GovernedObjects) -> Iter
             continue
         keys = [(doc.ref.namespace, f"{doc.ref.name}{end}") for end in ("", "-predictor")]
         version = next((governed.versions[key] for key in keys if key in governed.versions), None)
-        behind = f", past the policies of {version}" if version else ", where no policy stands"
         yield finding(
-            "exposed-model" if version else "exposed-model-server", doc, "status.url",
-            f"KServe serves {doc.ref} at {url[:200]}{behind}",
-            "label it networking.kserve.io/visibility: cluster-local, and route to it through a Gate",
-        )  # fmt: skip
+            doc,
+            "exposed-model.kserve" if version else "exposed-model-server.kserve",
+            "status.url",
+            doc=doc.ref,
+            url=url[:200],
+            version=version,
+        )
 
 
 def _unfenced(inventory: Inventory, governed: GovernedObjects, models: Models) -> Iterator[Finding]:
@@ -306,10 +294,8 @@ def _unfenced(inventory: Inventory, governed: GovernedObjects, models: Models) -
         if all(_is_fenced(pod, policies[key[0]]) for pod in pods):
             continue
         yield finding(
-            "model-unfenced", service, "spec.selector",
-            f"no NetworkPolicy isolates the pods of {service.ref}: any pod of the cluster reaches {version} past the gate",
-            "admit ingress to these pods from the gates only",
-        )  # fmt: skip
+            service, "model-unfenced", "spec.selector", service=service.ref, version=version
+        )
 
 
 def _is_fenced(pod: labels.Labels, policies: list[RawDoc]) -> bool:

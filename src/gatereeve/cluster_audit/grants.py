@@ -17,8 +17,8 @@ from gatereeve.api.yaml import Plain
 from gatereeve.cluster_audit.dangers import DANGERS, Danger, is_everything
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.labels import selects
-from gatereeve.cluster_audit.report import finding
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 _GROUP = "rbac.authorization.k8s.io"
 EVERYBODY = frozenset(
@@ -124,10 +124,12 @@ def _of_binding(
     by = f"{binding.ref} ({kind} {name[:80]})"
     if role is None:
         yield finding(
-            "grant-unknown", binding, "roleRef",
-            f"{_told(subjects)} gets {kind} {name[:80]}, which is not among what was looked at",
-            "dump roles and clusterroles too",
-        )  # fmt: skip
+            binding,
+            "grant-unknown",
+            "roleRef",
+            subjects=_told(subjects),
+            role=f"{kind} {name[:80]}",
+        )
         return
     where = f"in namespace {namespace}" if namespace else "in every namespace"
     everybody = tuple(who for who in subjects if who.rpartition(" ")[2] in EVERYBODY)
@@ -136,15 +138,17 @@ def _of_binding(
         limit = ", for named objects only" if right.named else ""
         may = f"may {right.may} {where}{limit}, by {by}"
         if ours and right.code in _OUR_RIGHTS:
-            yield finding(
-                "grant-ours", binding, "roleRef", f"{_told(subjects)} (our controllers) {may}",
-                "nothing to do; keep others from running pods in that namespace",
-            )  # fmt: skip
+            yield finding(binding, "grant-ours", "roleRef", subjects=_told(subjects), may=may)
             continue
         yield finding(
-            "grant-to-everybody" if everybody else right.code, binding, "roleRef",
-            f"{_told(everybody or subjects)} {may}: {right.why}", right.hint,
-        )  # fmt: skip
+            binding,
+            "grant-to-everybody" if everybody else right.code,
+            "roleRef",
+            subjects=_told(everybody or subjects),
+            may=may,
+            why=right.why,
+            remedy=right.hint,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +230,10 @@ def _of_aggregation(doc: RawDoc) -> Iterator[Finding]:
     rights = ["do everything"] if role.everything else [danger.may for danger, _ in role.dangers]
     if rights:
         yield finding(
-            "grant-aggregated", doc, "metadata.labels",
-            f"{doc.ref} adds to {', '.join(targets)}: whoever has it may also {'; '.join(rights)}",
-            "remove the label, and bind the role to those who need it",
-        )  # fmt: skip
+            doc,
+            "grant-aggregated",
+            "metadata.labels",
+            doc=doc.ref,
+            roles=targets,
+            rights="; ".join(rights),
+        )

@@ -18,9 +18,9 @@ from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.models import Models
 from gatereeve.cluster_audit.nginx_annotations import BY_NAME
 from gatereeve.cluster_audit.nginx_controllers import PREFIX, Controller
-from gatereeve.cluster_audit.report import finding
 from gatereeve.cluster_audit.settings import Setting
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 RETIRED = "March 2026"
 _FIXED_IN = {11: 5, 12: 1}
@@ -73,11 +73,7 @@ def _of_ingress(
         path = f"metadata.annotations.{full}"
         setting = BY_NAME.get(name)
         if setting is None:
-            yield finding(
-                "nginx-setting-unknown", doc, path,
-                f"{name} is in no published list of ingress-nginx",
-                "find out what it was meant to do; a gate refuses an Ingress that carries it",
-            )  # fmt: skip
+            yield finding(doc, "nginx-setting-unknown", path, name=name)
             continue
         yield from _of_setting(doc, path, setting, value, others)
         if not _FREE_TEXT.search(name) and _UNSAFE.search(_VARIABLE.sub("", value)):
@@ -96,10 +92,19 @@ def _of_setting(
     name = setting.name
     weakness = setting.weakness(value)
     if weakness:
-        yield finding("nginx-setting-weak", doc, path,
-                       f"{name}: {value.strip()[:_SHOWN]}: {weakness}", setting.by)  # fmt: skip
+        yield finding(
+            doc,
+            "nginx-setting-weak",
+            path,
+            name=name,
+            value=value.strip()[:_SHOWN],
+            weakness=weakness,
+            instead=setting.by,
+        )
     if setting.is_text and not setting.is_off(value):
-        yield finding("nginx-injection", doc, path, f"{name}: {setting.injects}", setting.by)
+        yield finding(
+            doc, "nginx-injection", path, name=name, injects=setting.injects, instead=setting.by
+        )
     if setting.is_off(value) or (weakness and setting.fate == "kept"):
         return
     spared = ""
@@ -108,11 +113,14 @@ def _of_setting(
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         spared = f"; not kept for {first}{more}, not known as a model's Service"
     yield finding(
-        setting.code(for_models=not others),
         doc,
+        setting.code(for_models=not others),
         path,
-        f"{name} {_VERB[setting.worth]}: {setting.does}{spared}",
-        setting.by,
+        name=name,
+        verb=_VERB[setting.worth],
+        does=setting.does,
+        except_for=spared,
+        instead=setting.by,
     )
 
 
@@ -129,27 +137,15 @@ def _of_config(doc: RawDoc, ordinary: list[ServiceKey]) -> Iterator[Finding]:
         yield from _of_setting(doc, path, setting, value, ordinary)
     passed = sorted(data.keys() - nginx_configuration.BY_NAME.keys())
     if passed:
-        yield finding(
-            "nginx-tuning-dropped", doc, "data",
-            f"keys that only tune nginx, or are unknown here: {', '.join(passed)}",
-            "nothing to do, unless one of them is an addition of your own",
-        )  # fmt: skip
+        yield finding(doc, "nginx-tuning-dropped.keys", "data", keys=passed)
 
 
 def _of_controller(controller: Controller) -> Iterator[Finding]:
     doc, version = controller.doc, controller.version
     number = ".".join(map(str, version)) if version else "of an unknown version"
     if version is not None and is_vulnerable(version):
-        yield finding(
-            "nginx-vulnerable", doc, "spec",
-            f"ingress-nginx {number}: whoever reaches its admission port runs code in it and reads its Secrets (CVE-2025-1974)",
-            "run the last release, or switch its admission webhook off, until the routes have moved",
-        )  # fmt: skip
-    yield finding(
-        "nginx-retired", doc, "spec",
-        f"ingress-nginx {number} serves here; the project ended in {RETIRED} and mends nothing any more",
-        "move its routes; docs/how-to/migrate-from-ingress-nginx.md says how",
-    )  # fmt: skip
+        yield finding(doc, "nginx-vulnerable", "spec", version=number)
+    yield finding(doc, "nginx-retired", "spec", version=number, date=RETIRED)
 
 
 def is_vulnerable(version: tuple[int, int, int]) -> bool:
@@ -166,20 +162,25 @@ def _defaults(controller: Controller, told: set[str]) -> Iterator[Finding]:
     if old and _SNIPPETS not in told:
         setting = nginx_configuration.BY_NAME[_SNIPPETS]
         yield finding(
-            "nginx-setting-weak", controller.doc, "spec",
-            f"{_SNIPPETS} is on by default in this release: {setting.weakness('true')}", setting.by,
-        )  # fmt: skip
+            controller.doc,
+            "nginx-setting-weak.default",
+            "spec",
+            name=_SNIPPETS,
+            weakness=setting.weakness("true"),
+            instead=setting.by,
+        )
     for name in nginx_configuration.DEFAULTS:
         setting = nginx_configuration.BY_NAME[name]
         if name not in told:
             yield finding(
-                "nginx-protection-moves", controller.doc, "spec",
-                f"{name} protects by default: {setting.does}", setting.by,
-            )  # fmt: skip
+                controller.doc,
+                "nginx-protection-moves.default",
+                "spec",
+                name=name,
+                does=setting.does,
+                instead=setting.by,
+            )
 
 
 def _suspicious(doc: RawDoc, path: str, what: str, value: str) -> Finding:
-    return finding(
-        "nginx-value-suspicious", doc, path, f"{what}: {value[:_SHOWN]!r}",
-        "find out who wrote it and why; this is how configuration was injected (CVE-2025-1097, -1098, -24514; CVE-2021-25745)",
-    )  # fmt: skip
+    return finding(doc, "nginx-value-suspicious", path, what=what, value=value[:_SHOWN])

@@ -34,6 +34,7 @@ from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core import findings, trusted_headers
 from gatereeve.core.derived import Computed, Derived, Reader, Source, Stage, Table
 from gatereeve.core.refs import ConfigHash
+from gatereeve.core.report import describe, finding
 from gatereeve.ir.clusters import Cluster
 from gatereeve.ir.gates import Gate, Ir, Listener, Requests
 from gatereeve.ir.routes import VirtualHost
@@ -406,25 +407,11 @@ def _weak_tls(doc: GateDoc) -> tuple[findings.Finding, ...]:
     if doc.spec.tls.min_version in ("1.2", "1.3"):
         return ()
     path = "spec.tls.minVersion"
-    return (
-        findings.Finding(
-            code=findings.FindingCode("weak-tls"),
-            message=f"TLS {doc.spec.tls.min_version} is accepted",
-            hint="use 1.2 or 1.3 (RFC 8996 retires the older ones)",
-            origin=doc.origin(path),
-            where=doc.where(path),
-        ),
-    )
+    return (finding(doc, "weak-tls", path, version=doc.spec.tls.min_version),)
 
 
 def _unrouted(model: ModelDoc) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("model-unrouted"),
-        message=f"no route on this gate reaches {model.ref.short}",
-        hint="name it as the backend of an Ingress or HTTPRoute",
-        origin=model.origin(),
-        where=model.where(),
-    )
+    return finding(model, "model-unrouted", model=model.ref.short)
 
 
 def _removed_fields(model: ModelDoc, identity_headers: tuple[str, ...]) -> list[findings.Finding]:
@@ -436,20 +423,10 @@ def _removed_fields(model: ModelDoc, identity_headers: tuple[str, ...]) -> list[
         if asked and trusted_headers.removed(identity_headers, [name]):
             path = f"spec.fields[{number}].path"
             found.append(
-                findings.Finding(
-                    code=findings.FindingCode("field-header-removed"),
-                    message=f"the gate takes header {one.path} off before {model.ref.short} sees it",
-                    hint="use another header, or leave the name out of the Gate's requests.identityHeaders",
-                    origin=model.origin(path),
-                    where=model.where(path),
-                )
+                finding(model, "field-header-removed", path, header=one.path, model=model.ref.short)
             )
     return found
 
 
 def _no_gate() -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("no-gate"),
-        message="there are routes, but no Gate document",
-        hint="add a Gate: it says where to listen, who identifies callers and which classes it serves",
-    )
+    return describe("no-gate")

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gatereeve.api.world import SecretDoc
-from gatereeve.compile.report import Problem
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
 
 TLS_TYPE = "kubernetes.io/tls"
 
@@ -47,37 +48,34 @@ class KeyPair:
         label, _, parent = host.partition(".")
         return label != "*" and bool(parent) and f"*.{parent}" in self.names
 
-    def problem(self, at: datetime) -> Problem | None:
+    def problem(self, at: datetime) -> Finding | None:
         """Why the certificate is not valid at `at`, if it is not."""
         if at < self.not_before:
-            return _problem(self.secret, f"is not valid before {self.not_before.isoformat()}")
+            return _problem(self.secret, "not-yet-valid", date=self.not_before.isoformat())
         if at >= self.not_after:
-            return _problem(self.secret, f"expired at {self.not_after.isoformat()}")
+            return _problem(self.secret, "expired", date=self.not_after.isoformat())
         return None
 
 
-def read(secret: SecretDoc) -> KeyPair | Problem:
+def read(secret: SecretDoc) -> KeyPair | Finding:
     """The key pair of a TLS Secret, or why it is none (always `tls-secret-invalid`)."""
     if secret.spec.type != TLS_TYPE:
-        return _problem(secret, f"is of type {secret.spec.type}, not {TLS_TYPE}")
+        return _problem(secret, "type", type=secret.spec.type)
     pem = {name: _value(secret, name) for name in ("tls.crt", "tls.key")}
     for name, value in pem.items():
         if not value or len(value) > _MAX_BYTES:
-            return _problem(secret, f"has no usable {name}")
+            return _problem(secret, "missing-value", key=name)
     chain = read_chain(pem["tls.crt"] or b"")
     key = _key(pem["tls.key"] or b"")
     if chain is None or len(chain) > _MAX_CHAIN:
-        return _problem(secret, "has a tls.crt that is no chain of PEM certificates")
+        return _problem(secret, "chain")
     if key is None:
-        return _problem(
-            secret,
-            "has a tls.key that is no unencrypted RSA (2048 bits or more) or P-256/384/521 key",
-        )
+        return _problem(secret, "key")
     if not _belongs(chain[0], key):
-        return _problem(secret, "has a tls.key that does not belong to the first certificate")
+        return _problem(secret, "other-key")
     unfit = _unfit(chain[0], signs=isinstance(key, ec.EllipticCurvePrivateKey))
     if unfit:
-        return _problem(secret, unfit)
+        return _problem(secret, "unfit", why=unfit)
     return KeyPair(
         secret=secret,
         chain=write_chain(chain),
@@ -92,12 +90,8 @@ def read(secret: SecretDoc) -> KeyPair | Problem:
     )
 
 
-def _problem(secret: SecretDoc, what: str) -> Problem:
-    return Problem(
-        code="tls-secret-invalid",
-        message=f"{secret.ref} {what}",
-        hint="a kubernetes.io/tls Secret holds tls.crt (leaf first) and its tls.key, both PEM and in date",
-    )
+def _problem(secret: SecretDoc, case: str, **values: object) -> Finding:
+    return describe(f"tls-secret-invalid.{case}", secret=secret.ref, **values)
 
 
 def _value(secret: SecretDoc, name: str) -> bytes | None:
@@ -131,13 +125,13 @@ def _unfit(leaf: x509.Certificate, *, signs: bool) -> str:
     try:
         extensions = leaf.extensions
     except _UNREADABLE:
-        return "has a certificate with extensions that cannot be read"
+        return "has extensions that cannot be read"
     for extension in extensions:
         value = extension.value
         if signs and isinstance(value, x509.KeyUsage) and not value.digital_signature:
-            return "has a certificate whose key usage lacks digitalSignature"
+            return "lacks the key usage digitalSignature"
         if isinstance(value, x509.TLSFeature) and x509.TLSFeatureType.status_request in value:
-            return "has a certificate that demands a stapled OCSP response, which the gate has not"
+            return "requires a stapled OCSP response, which a gate does not send"
     return ""
 
 

@@ -25,11 +25,12 @@ from gatereeve.admission.change_authors import DocumentChange
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.errors import GatereeveError
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
+from gatereeve.core.report import describe
 from gatereeve.decide import locate
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
@@ -310,11 +311,11 @@ class ControlPlane:
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
         """The newest form of a Gate cannot be published: what runs stays, and the reason becomes a finding."""
         known = self.unpublished.get(gate.name)
-        finding = Finding(
-            code=FindingCode("gate-rejected"),
-            message=f"gate {gate.name} {why}",
-            hint="it is tried again" if again else "this is a defect; please report it",
-            origin=gate.origin,
+        finding = describe(
+            "gate-rejected.retry" if again else "gate-rejected.defect",
+            gate.origin,
+            gate=gate.name,
+            why=why,
         )
         self.unpublished[gate.name] = Unpublished(gate=gate, finding=finding, again=again)
         if known is None or (known.gate.hash, known.finding) != (gate.hash, finding):

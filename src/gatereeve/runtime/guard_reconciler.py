@@ -22,10 +22,11 @@ from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.api.world import World
 from gatereeve.core import errors, records
 from gatereeve.core.canonical import Json, digest
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.refs import Ref
+from gatereeve.core.report import describe
 from gatereeve.runtime.change_records import ChangeRecords
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
@@ -43,11 +44,7 @@ _PATIENCE_S: Final = 2.0
 _PARAMETERS: Final = "GuardParameters"
 
 
-_UNSEEN: Final = Finding(
-    code=FindingCode("guard-missing"),
-    message="the guards that were installed cannot be seen any more: our right to look is gone",
-    hint="apply the guards again; if they were taken away on purpose, restart the controllers",
-)
+_UNSEEN: Final = describe("guard-missing.no-right")
 
 
 class GuardReconciler:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import configuration
 from gatereeve.proxy.isolation import Culprit, Isolation
@@ -21,8 +22,6 @@ from gatereeve.proxy.xds.server import AdsServer
 
 _DETAIL: Final = 300
 """Characters of Envoy's own words."""
-_WHOLE_GATE: Final = "what the Gate's document said before stays in force, without what it no longer says; change the document"
-_TAKEN_OUT: Final = "its routes refuse (configuration-rejected) until the document changes"
 
 
 class Rejections:
@@ -87,20 +86,21 @@ class Rejections:
 
 def _taken_out(gate: Gate, culprit: Culprit) -> Finding:
     whole = culprit.unit == gate.origin
-    return Finding(
-        code=FindingCode("gate-rejected"),
-        message=f"gate {gate.name} rejected {snap.short_name(culprit.type_url)} {culprit.name}: "
-        f"{culprit.detail[:_DETAIL]}",
-        hint=_WHOLE_GATE if whole else _TAKEN_OUT,
-        origin=culprit.unit,
+    return describe(
+        "gate-rejected.gate" if whole else "gate-rejected",
+        culprit.unit,
+        gate=gate.name,
+        resource=f"{snap.short_name(culprit.type_url)} {culprit.name}",
+        detail=culprit.detail[:_DETAIL],
     )
 
 
 def _last_good_stays(gate: Gate, need: snap.Need, detail: str) -> Finding:
     type_url, name = need
-    return Finding(
-        code=FindingCode("gate-rejected"),
-        message=f"gate {gate.name} rejected {snap.short_name(type_url)} {name}: {detail[:_DETAIL]}",
-        hint="the last good form stays in force; change the document, or report this as a defect",
-        origin=configuration.origin_of(gate, type_url, (name,)) or gate.origin,
+    return describe(
+        "gate-rejected.last-good",
+        configuration.origin_of(gate, type_url, (name,)) or gate.origin,
+        gate=gate.name,
+        resource=f"{snap.short_name(type_url)} {name}",
+        detail=detail[:_DETAIL],
     )

@@ -24,6 +24,7 @@ from gatereeve.api import gate as api
 from gatereeve.api.world import World
 from gatereeve.core import findings, refs
 from gatereeve.core.protocols import Clock
+from gatereeve.core.report import describe
 from gatereeve.sources import fetch
 from gatereeve.sources.folder.folder_source import Retrieved
 
@@ -221,7 +222,7 @@ class KeySets:
         except fetch.FetchRefusedError as error:
             failure = ("jwks-uri-refused", str(error))
         except fetch.UnavailableError as error:
-            failure = ("jwks-unavailable", str(error))
+            failure = ("jwks-unavailable.remote", str(error))
         finally:
             held.busy = False
         if held.wanted.target == one.target:
@@ -281,24 +282,17 @@ def _findings(held: _Held) -> Iterator[findings.Finding]:
         return
     code, why = held.failure
     uri = held.wanted.target.uri
-    message = f"the key set at {uri} is not there: {why}"
-    hint = "until it is there, every token of this issuer is refused"
-    if code == "jwks-uri-refused":
-        message = f"the key set may not be retrieved from {uri}: {why}"
-        hint = "use https and a public address, or write `allowPrivate: true`"
-    if held.kept is not None:
-        code = "jwks-stale"
-        message = f"the key set at {uri} cannot be refreshed: {why}"
-        hint = f"the keys of {held.kept.at:%Y-%m-%dT%H:%M:%SZ} stay in force until {_end(held.kept, held.wanted)}"
     for origin, where in held.wanted.places:
-        yield findings.Finding(
-            code=findings.FindingCode(code), message=message, hint=hint, origin=origin, where=where
-        )
+        if held.kept is not None:
+            at, end = f"{held.kept.at:%Y-%m-%dT%H:%M:%SZ}", _end(held.kept, held.wanted)
+            yield describe("jwks-stale", origin, where, uri=uri, why=why, at=at, end=end)
+        else:
+            yield describe(code, origin, where, uri=uri, why=why)
 
 
 def _end(kept: CachedKeySet, wanted: WantedKeySet) -> str:
     end = kept.at + timedelta(seconds=wanted.refresh_s + wanted.keep_s)
-    return f"{end:%Y-%m-%dT%H:%M:%SZ}; then every token of this issuer is refused"
+    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _trust(target: fetch.FetchTarget) -> str:

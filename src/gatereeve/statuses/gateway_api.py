@@ -14,7 +14,6 @@ from typing import Final
 from gatereeve.api import kube
 from gatereeve.api.world import GatewayClassDoc, HostGrantDoc, Key
 from gatereeve.compile.backends import resolution
-from gatereeve.compile.report import Problem
 from gatereeve.compile.routes.gateways import (
     GROUP,
     Binding,
@@ -248,11 +247,11 @@ def _resolved(reading: StatusIndex, binding: Binding, state: ListenerState) -> C
 
 def _certificate_problem(
     reading: StatusIndex, binding: Binding, state: ListenerState
-) -> Problem | None:
+) -> Finding | None:
     for reference in () if state.attached is None else state.attached.certificates:
         namespace = reference.namespace or binding.doc.ref.namespace
         pair = reading.secrets.key_pair(binding.doc, namespace, secret_name(reference))
-        if isinstance(pair, Problem):
+        if isinstance(pair, Finding):
             return pair
     return None
 

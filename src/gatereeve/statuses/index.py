@@ -25,7 +25,6 @@ from gatereeve.compile.compiler import Compiled, Outcome
 from gatereeve.compile.governance.index import Check
 from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
 from gatereeve.compile.governance.person_names import Directory
-from gatereeve.compile.report import Problem
 from gatereeve.compile.routes.classes import Classes
 from gatereeve.compile.routes.gateways import Binding
 from gatereeve.compile.routes.listener_sets import ListenerSet
@@ -79,7 +78,7 @@ class StatusInputs(Stage):
         self.held = Source[Key, Held]()
         self.hiding = Source[str, Mapping[str, str]]()
         self.grants = Source[str, tuple[ReferenceGrantDoc, ...]]()
-        self.key_pairs = Source[Key, tls.KeyPair | Problem]()
+        self.key_pairs = Source[Key, tls.KeyPair | Finding]()
         self.policies: dict[str, Source[Key, ModelPolicy]] = {}
 
     def begin(self) -> None:

@@ -101,7 +101,7 @@ def test_json_files_are_read_with_lines() -> None:
         ("{name: credit,", "{name: Credit,", "invalid-name", "metadata.name", "lower-case"),
         ("{name: credit,", '{name: "a\\n",', "invalid-name", "metadata.name", "lower-case"),
         ("{name: credit,", "{name: 1,", "invalid-name", "metadata.name", "in quotes"),
-        ("{name: credit,", "{", "missing-field", "metadata.name", "give it a name"),
+        ("{name: credit,", "{", "missing-field", "metadata.name", "add `name:` below `metadata`"),
         ("namespace: lending", "namespace: a.b", "invalid-name", "metadata.namespace", "lower"),
         ("namespace: lending", "namspace: x", "unknown-field", "metadata.namspace", "`namespace`"),
         ("v1alpha1", "v1beta1", "unknown-kind", "apiVersion", "gatereeve.dev/v1alpha1"),

@@ -73,20 +73,20 @@ def test_keys_are_text_whatever_they_look_like() -> None:
 def test_a_key_given_twice_is_a_problem_at_the_second() -> None:
     trees, _ = yaml.read("a:\n  b: 1\n  c: 2\n  b: 3\n")
     (problem,) = trees[0].problems
-    assert (problem.code, problem.path, problem.line) == ("duplicate-key", "a.b", 4)
+    assert (problem.finding.code, problem.path, problem.line) == ("duplicate-key", "a.b", 4)
 
 
 @pytest.mark.parametrize("text", ["a: !foo 1", "a: !!python/name:os.system x", "a: !!int x"])
 def test_foreign_tags_are_refused_and_nothing_is_built(text: str) -> None:
     trees, problem = yaml.read(text)
     assert problem is None
-    assert [p.code for p in trees[0].problems] == ["invalid-field"]
+    assert [p.finding.code for p in trees[0].problems] == ["invalid-field"]
 
 
 @pytest.mark.parametrize("text", ["? [a, b]\n: 1", "? {a: b}\n: 1", "a: {{ .Values.x }}"])
 def test_a_key_that_is_no_text_is_refused(text: str) -> None:
     trees, _ = yaml.read(text)
-    assert [p.message for p in trees[0].problems] == ["a key is not text"]
+    assert [p.finding.message for p in trees[0].problems] == ["a key is not text"]
 
 
 def test_aliases_and_merge_keys_read_as_their_author_meant() -> None:
@@ -135,7 +135,7 @@ def test_documents_that_would_not_end_are_refused_quickly(text: str) -> None:
     _, problem = yaml.read(text)
     took = time.process_time() - start
     if problem is not None:
-        assert problem.code in {"document-too-large", "yaml-syntax"}
+        assert problem.finding.code in {"document-too-large", "yaml-syntax"}
     assert took < 5
 
 
@@ -144,7 +144,7 @@ def test_documents_that_would_not_end_are_refused_quickly(text: str) -> None:
     [
         ("a:\n\t- b", 2, "indent with spaces"),
         ("a: 1\nb: c: d", 2, "put quotes around"),
-        ("a: 1\nb: 'x\nc: 2\n", 2, "a quote is opened"),
+        ("a: 1\nb: 'x\nc: 2\n", 2, "close the quote"),
         ("a: *nowhere", 1, "an alias"),
         ("a: 1\n{{ if .Values.x }}\nb: 1", 2, "template"),
         ("a: \x00", 1, "check the indentation"),
@@ -154,8 +154,8 @@ def test_documents_that_would_not_end_are_refused_quickly(text: str) -> None:
 def test_syntax_errors_say_where_and_what_to_do(text: str, line: int, hint: str) -> None:
     _, problem = yaml.read(text)
     assert problem is not None
-    assert (problem.code, problem.line) == ("yaml-syntax", line)
-    assert hint in problem.hint
+    assert (problem.finding.code, problem.line) == ("yaml-syntax", line)
+    assert hint in problem.finding.hint
 
 
 def test_what_precedes_a_syntax_error_is_read() -> None:

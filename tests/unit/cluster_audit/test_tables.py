@@ -11,7 +11,7 @@ from gatereeve.api import crd
 from gatereeve.cluster_audit import nginx_annotations, nginx_configuration
 from gatereeve.cluster_audit.nginx_controllers import PREFIX
 from gatereeve.compile.routes import foreign_annotations
-from gatereeve.core.findings import REGISTRY
+from gatereeve.core.findings import registry
 
 PUBLISHED = Path(__file__).parent / "published_annotations.txt"
 """Names of the user guide's pages "Annotations" and "Annotations Scope and Risk", controller 1.15."""
@@ -54,7 +54,7 @@ def test_every_row_has_a_registered_code_and_a_way_out() -> None:
     for table in TABLES:
         for setting in table:
             for for_models in (True, False):
-                assert setting.code(for_models=for_models) in REGISTRY, setting
+                assert setting.code(for_models=for_models) in registry(), setting
             assert setting.does, setting
             assert setting.by, setting
 

@@ -31,16 +31,10 @@ from gatereeve.compile.backends.address_grants import AddressGrantMatch, grant_o
 from gatereeve.compile.backends.addresses import Server
 from gatereeve.compile.backends.unlocated_servers import UnlocatedServer
 from gatereeve.core import addresses as ip
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe
 
 _API_SERVER = ("default", "kubernetes")
-
-
-class Objection(NamedTuple):
-    """Why an address may not be named by hand: a finding without its place."""
-
-    code: str
-    message: str
-    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +62,17 @@ class Rights:
             return f"add to the list addresses of HostGrant {names}: {entry}"
         return f"add to the spec of a HostGrant that selects {self.namespace}: addresses: [{entry}]"
 
-    def objection(self, text: str, port: int) -> Objection | None:
+    def objection(self, text: str, port: int) -> Finding | None:
         """Why `text` (an address in any spelling) and `port` may not be named, if so."""
         granted = grant_of(self.grants, self.reserved, text, port)
         if granted is None:
-            return Objection(
+            entry = f"{{cidr: {_single(text)}, ports: [{port}]}}"
+            return describe(
                 "address-not-granted",
-                f"no HostGrant lets namespace {self.namespace} name {text}:{port}, which no Service's selector produced",
-                f"let the platform {self._line(f'{{cidr: {_single(text)}, ports: [{port}]}}')}",
-            )
+                namespace=self.namespace, address=text, port=port, line=self._line(entry),
+            )  # fmt: skip
         why = self.taken.get(addresses.server(text, port))
-        if why is None:
-            return None
-        return Objection(
-            "address-taken",
-            f"{text}:{port} {why}",
-            "route to the owner's Service with a ReferenceGrant, or let the platform grant the server to one namespace by a narrower CIDR, with ports",
-        )
+        return None if why is None else describe("address-taken", address=text, port=port, why=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

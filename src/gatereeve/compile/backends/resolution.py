@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gatereeve.api.world import Held, HostGrantDoc
+from gatereeve.api.world import AnyDoc, Held, HostGrantDoc
 from gatereeve.compile.backends import reference_grants, services
 from gatereeve.compile.backends.servers import Servers
 from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
-from gatereeve.compile.report import AnyDoc, Problem
 from gatereeve.compile.routes import host_grants
 from gatereeve.compile.routes.requests import Backend
+from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.report import describe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class ServiceBackend:
 class UnresolvedBackend:
     """governed: it was meant for a model, so its host must not be plain HTTP either."""
 
-    problem: Problem
+    problem: Finding
     governed: bool
 
 
@@ -73,32 +74,25 @@ def resolve(
             to_name=backend.name,
         ),
     ):
-        return _nowhere(
-            "backend-not-granted",
-            f"no ReferenceGrant in {backend.namespace} lets {doc.ref.kind}s of {doc.ref.namespace} reach {backend.kind} {backend.name}",
-            f"ask the owner of {backend.namespace} for a ReferenceGrant",
-            governed=backend.kind == "Model",
-        )
+        return _unresolved(
+            "backend-not-granted", governed=backend.kind == "Model",
+            namespace=backend.namespace, documents=f"{doc.ref.kind}s", own=doc.ref.namespace,
+            kind=backend.kind, name=backend.name,
+        )  # fmt: skip
     if backend.kind == "Model":
         return _model(backend, plans)
     return _service(doc, backend, given, plans, found)
 
 
-def _nowhere(code: str, message: str, hint: str, *, governed: bool) -> UnresolvedBackend:
-    return UnresolvedBackend(
-        problem=Problem(code=code, message=message, hint=hint), governed=governed
-    )
+def _unresolved(text: str, /, *, governed: bool, **values: object) -> UnresolvedBackend:
+    return UnresolvedBackend(problem=describe(text, **values), governed=governed)
 
 
 def _model(backend: Backend, plans: ModelPolicies) -> ResolvedBackend:
     plan = plans.get((backend.namespace, backend.name))
     if plan is None:
-        return _nowhere(
-            "model-not-found",
-            f"there is no Model {backend.namespace}/{backend.name}",
-            "create the Model, or correct the name",
-            governed=True,
-        )
+        model = f"{backend.namespace}/{backend.name}"
+        return _unresolved("model-not-found.backend", governed=True, model=model)
     return ModelBackend(plan=plan)
 
 
@@ -114,30 +108,22 @@ def _service(
     if versions:
         models = sorted({version.spec.model for version in versions})
         if len(models) > 1:
-            return _nowhere(
-                "service-behind-models",
-                f"Service {backend.name} stands behind the models {', '.join(models)}",
-                "name the Model, or give each model a Service of its own",
-                governed=True,
+            return _unresolved(
+                "service-behind-models", governed=True, service=backend.name, models=models
             )
         plan = plans.get((backend.namespace, models[0]))
         if plan is None:
-            return _nowhere(
-                "model-not-found",
-                f"Service {backend.name} stands behind Model {backend.namespace}/{models[0]}, which does not exist",
-                "create the Model: what serves a model is governed or refused",
-                governed=True,
+            model = f"{backend.namespace}/{models[0]}"
+            return _unresolved(
+                "model-not-found.service", governed=True, service=backend.name, model=model
             )
         pinned = tuple(sorted({version.spec.version for version in versions}))
         everything = set(plan.known) <= set(pinned)
         return ModelBackend(plan=plan, pinned=None if everything else pinned, service=backend.name)
     hiding = found.hiding_in(backend.namespace)
     if hiding is not None:
-        return _nowhere(
-            "hidden-path-to-model",
-            f"{hiding} Service {backend.name} leads to a model",
-            "mend that document; until then no Service of the namespace is served past it",
-            governed=True,
+        return _unresolved(
+            "hidden-path-to-model", governed=True, document=hiding, service=backend.name
         )
     service = found.services.get(key)
     leave = host_grants.RoutePermission()
@@ -152,7 +138,7 @@ def _service(
             return _not_granted(doc, backend, given)
         leave = allowed
     servers = found.resolve(backend.namespace, backend.name, backend.port)
-    if isinstance(servers, Problem):
+    if isinstance(servers, Finding):
         return UnresolvedBackend(problem=servers, governed=False)
     return _past_models(doc, backend, servers, leave, found) or ServiceBackend(servers=servers)
 
@@ -170,12 +156,10 @@ def _past_models(
     hidden = versions.standing.of(namespace, servers.reaches, servers.by_hand)
     if hidden is not None:
         (address, port), held = hidden
-        return _nowhere(
-            "hidden-path-to-model",
-            f"Service {backend.name} reaches {address}:{port}, where model {held.model} answers",
-            "name the Model, or a Service that reaches other servers",
-            governed=True,
-        )
+        return _unresolved(
+            "hidden-path-to-model.address", governed=True,
+            service=backend.name, address=address, port=port, model=held.model,
+        )  # fmt: skip
     for server in sorted(servers.reaches):
         closed = versions.closed.of(namespace, (server,), servers.by_hand & {server})
         if closed is None:
@@ -187,18 +171,13 @@ def _past_models(
 
 
 def _was_governed(doc: AnyDoc, backend: Backend, what: str, held: Held) -> UnresolvedBackend:
-    moment = "a moment after that" if held.until is None else held.until.isoformat()
+    since = "a moment later" if held.until is None else f"at {held.until.isoformat()}"
+    moment = "MOMENT" if held.until is None else f'"{held.until.isoformat()}"'
     place = "" if backend.namespace == doc.ref.namespace else f" namespace: {backend.namespace},"
-    return _nowhere(
-        "was-governed",
-        f"{what} stood behind model {held.model}, whose documents are gone since {moment}",
-        f"bring the documents back and name the Model; or, if no model answers there any more, let the platform release it, in the list backends.services of the HostGrant: {{name: {backend.name},{place} released: {_moment(held)}}}",
-        governed=True,
+    entry = f"{{name: {backend.name},{place} released: {moment}}}"
+    return _unresolved(
+        "was-governed", governed=True, what=what, model=held.model, since=since, entry=entry
     )
-
-
-def _moment(held: Held) -> str:
-    return "MOMENT" if held.until is None else f'"{held.until.isoformat()}"'
 
 
 def _not_granted(
@@ -213,9 +192,8 @@ def _not_granted(
         line = f"add to the list backends.services of HostGrant {names}: {entry}"
     else:
         line = f"add to the spec of HostGrant {names}: backends: {{services: [{entry}]}}"
-    return _nowhere(
-        "service-not-granted",
-        f"no HostGrant lets routes of {doc.ref.namespace} reach Service {backend.namespace}/{backend.name} here: a host grants its Models only, unless it says more",
-        f"name the Model, or let the platform {line}",
-        governed=False,
-    )
+    service = f"{backend.namespace}/{backend.name}"
+    return _unresolved(
+        "service-not-granted", governed=False,
+        namespace=doc.ref.namespace, service=service, line=line,
+    )  # fmt: skip

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple, TypeAlias
 from gatereeve.api import kube
 from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc
 from gatereeve.compile.backends import addresses, endpoint_slices
-from gatereeve.compile.backends.address_owners import Objection, Rights
+from gatereeve.compile.backends.address_owners import Rights
 from gatereeve.compile.backends.addresses import Server
 from gatereeve.compile.backends.endpoint_slices import SERVICE_LABEL
-from gatereeve.compile.report import Problem
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe, finding, place
 from gatereeve.ir.clusters import Endpoint
 
 _HTTP2 = frozenset({"kubernetes.io/h2c", "h2c", "http2", "grpc"})
@@ -54,31 +54,18 @@ def vet_endpoints(version: ModelVersionDoc, rights: Rights) -> VettedEndpoints:
         address = addresses.normal(endpoint.address)
         path = f"spec.endpoints[{number}].address"
         if address is None:
-            findings.append(_refused(version, path, _forbidden(endpoint.address)))
+            findings.append(place(version, path, _forbidden(endpoint.address)))
             continue
         objection = rights.objection(endpoint.address, endpoint.port)
         if objection is not None:
-            findings.append(_refused(version, path, objection))
+            findings.append(place(version, path, objection))
         else:
             usable.add((address, endpoint.port))
     return tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)), tuple(findings)
 
 
-def _forbidden(text: str) -> Objection:
-    return Objection("backend-address-refused", f"{text} may not be reached", _ADDRESS_HINT)
-
-
-def _refused(doc: ModelVersionDoc | EndpointSliceDoc, path: str, objection: Objection) -> Finding:
-    return Finding(
-        code=FindingCode(objection.code),
-        message=objection.message,
-        hint=objection.hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )
-
-
-_ADDRESS_HINT = "give the address of a server; link-local, unspecified, multicast and metadata addresses are none"
+def _forbidden(text: str) -> Finding:
+    return describe("backend-address-refused", address=text)
 
 
 def resolve_port(
@@ -87,30 +74,23 @@ def resolve_port(
     service: ServiceDoc | None,
     docs: tuple[EndpointSliceDoc, ...],
     rights: Callable[[], Rights],
-) -> Servers | Problem:
+) -> Servers | Finding:
     """The servers of one port of a Service.
 
     port: number or name of a port of the Service; None is allowed when it has only one. docs: its
     EndpointSlices. rights: of the Service's namespace.
     """
     if service is None:
-        return Problem(
-            code="backend-not-found",
-            message=f"there is no Service {key[0]}/{key[1]}",
-            hint="create the Service, or correct the name",
-        )
+        return describe("backend-not-found", service=f"{key[0]}/{key[1]}")
     if service.spec.type == "ExternalName":
-        return Problem(
-            code="external-name-refused",
-            message=f"{service.ref} is an ExternalName: whoever owns that name would decide where requests go",
-            hint="use a Service with EndpointSlices",
-        )
+        return describe("external-name-refused", service=service.ref)
     chosen = _port(service, port)
     if chosen is None:
-        return Problem(
-            code="backend-port-unknown",
-            message=f"{service.ref} has no TCP port {'of its own' if port is None else repr(port)}",
-            hint=f"it has: {', '.join(str(p.name or p.port) for p in service.spec.ports) or 'none'}",
+        return describe(
+            "backend-port-unknown" if port is not None else "backend-port-unknown.none",
+            service=service.ref,
+            port=port,
+            known=tuple(p.name or p.port for p in service.spec.ports),
         )
     findings: list[Finding] = []
     found: list[_Address] = []
@@ -124,7 +104,7 @@ def resolve_port(
     usable = {(one.address, one.server[1]) for one in found if one.address is not None}
     refused = next((one.objection for one in found if one.objection is not None), None)
     if not usable and refused is not None:
-        return Problem(code=refused.code, message=refused.message, hint=refused.hint)
+        return refused
     if not usable:
         findings.append(_no_endpoints(service))
     return Servers(
@@ -147,7 +127,7 @@ class _Address(NamedTuple):
     server: Server
     by_hand: bool
     address: str | None
-    objection: Objection | None
+    objection: Finding | None
 
 
 def _addresses(
@@ -171,7 +151,7 @@ def _addresses(
             why = _forbidden(text) if address is None else objection
             if why is not None and why.code not in told:
                 told.add(why.code)
-                findings.append(_refused(doc, f"endpoints[{position}]", why))
+                findings.append(place(doc, f"endpoints[{position}]", why))
             usable = address if takes and why is None else None
             yield _Address(addresses.server(text, port), by_hand, usable, objection)
 
@@ -207,10 +187,6 @@ def _is_serving(endpoint: kube.SliceEndpoint) -> bool:
 
 
 def _no_endpoints(service: ServiceDoc) -> Finding:
-    return Finding(
-        code=FindingCode("no-endpoints"),
-        message=f"{service.ref} has no ready endpoint",
-        hint=f"start its pods; in a folder, add an EndpointSlice with the label {SERVICE_LABEL}: {service.ref.name}",
-        origin=service.origin(),
-        where=service.where(),
+    return finding(
+        service, "no-endpoints", service=service.ref, label=f"{SERVICE_LABEL}: {service.ref.name}"
     )

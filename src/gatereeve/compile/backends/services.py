@@ -49,11 +49,11 @@ from gatereeve.compile.backends.servers import (
 )
 from gatereeve.compile.backends.shared_servers import ModelPlace, Place, Shared, by_model
 from gatereeve.compile.governance.unreadable import ANYWHERE
-from gatereeve.compile.report import Problem
 from gatereeve.compile.routes.host_grants import GrantTables
 from gatereeve.compile.world_tables import WorldTables, by_namespace, group_by
 from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import place
 from gatereeve.ir.clusters import Endpoint
 
 
@@ -120,7 +120,7 @@ class ServiceIndex:
         granted = self.rights[namespace].granted(*server)
         return granted is not None and self.is_released(held, granted.released)
 
-    def resolve(self, namespace: str, name: str, port: int | str | None) -> Servers | Problem:
+    def resolve(self, namespace: str, name: str, port: int | str | None) -> Servers | Finding:
         """The servers of one port of a Service; see `servers.resolve_port`."""
         key = (namespace, name)
         return resolve_port(
@@ -298,7 +298,7 @@ class Backends(Stage):
         if backend is None:
             return read.row(self._vetted, key)[0]
         servers = self.read(read).resolve(key[0], backend.service, backend.port)
-        return () if isinstance(servers, Problem) else servers.endpoints
+        return () if isinstance(servers, Finding) else servers.endpoints
 
 
 def _service_of(doc: EndpointSliceDoc) -> list[tuple[Key, EndpointSliceDoc]]:
@@ -431,15 +431,7 @@ class _Versions:
         servers = resolve_port(
             key, backend.port, self.services.get(key), self.slices.get(key, ()), lambda: rights
         )
-        if not isinstance(servers, Problem):
+        if not isinstance(servers, Finding):
             return tuple(f for f in servers.findings if f.code != "no-endpoints")
         path = "spec.backend"
-        return (
-            Finding(
-                code=FindingCode(servers.code),
-                message=servers.message,
-                hint=servers.hint,
-                origin=version.origin(path),
-                where=version.where(path),
-            ),
-        )
+        return (place(version, path, servers),)

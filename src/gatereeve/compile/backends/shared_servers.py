@@ -17,10 +17,10 @@ from gatereeve.api.world import Key, ModelVersionDoc
 from gatereeve.compile.backends import addresses
 from gatereeve.compile.digests import combine, value_hash
 from gatereeve.compile.governance.model_policy import ModelPolicy
-from gatereeve.compile.report import finding
 from gatereeve.core.derived import Derived, Reader, Stage, Table
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import PolicyHash, Ref
+from gatereeve.core.report import finding
 from gatereeve.ir.access import Rule
 
 Shared = Mapping[tuple[str, addresses.Server], tuple[ModelVersionDoc, ...]]
@@ -136,11 +136,8 @@ def _rule(rule: Rule) -> tuple[object, ...]:
 
 def _refused(plan: ModelPolicy, place: str, rest: str) -> ModelPolicy:
     problem: Finding = finding(
-        plan.doc, "shared-server", "spec",
-        f"{plan.doc.ref.short} shares the server {place} with {rest}, and their policies differ: "
-        "a request for one may be answered by the other",
-        "give each model a server of its own, or give them equal rules, audit, residency, risk class and approved versions",
-    )  # fmt: skip
+        plan.doc, "shared-server", "spec", model=plan.doc.ref.short, server=place, others=rest
+    )
     return replace(
         plan,
         refuse=plan.refuse or "no-eligible-version",

@@ -13,7 +13,8 @@ from gatereeve.api import governance as api
 from gatereeve.api.world import AccessPolicyDoc, ModelDoc
 from gatereeve.compile.governance.known_values import KnownValues
 from gatereeve.compile.governance.regions import expand_regions, group_match
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report, finding
 from gatereeve.ir import access as ir
 from gatereeve.ir.identity import Attributes, Identity
 
@@ -63,11 +64,9 @@ def compile_access(
         (mode, verb): [] for mode in ("enforce", "shadow") for verb in ("deny", "allow")
     }
     for policy in policies:
+        report = Report(policy, findings)
         if not policy.spec.deny and not policy.spec.allow:
-            findings.append(
-                _finding(policy, "policy-empty", "spec", "the policy has neither deny nor allow rules",
-                         "say who may do what, or delete the policy")
-            )  # fmt: skip
+            report("policy-empty", "spec")
         both: tuple[tuple[str, tuple[api.DenyRule | api.AllowRule, ...]], ...] = (
             ("deny", policy.spec.deny),
             ("allow", policy.spec.allow),
@@ -76,9 +75,7 @@ def compile_access(
             for index, rule in enumerate(given):
                 if verb == "deny" and policy.spec.mode == "enforce":
                     findings.extend(_unmatched(model, policy, index, rule, known))
-                compiled = _rule(
-                    model, policy, verb, index, rule, identity, attributes, groups, findings
-                )
+                compiled = _rule(model, report, verb, index, rule, identity, attributes, groups)
                 if compiled is not None:
                     rules[policy.spec.mode, verb].append(compiled)
     access = ir.Access(
@@ -89,10 +86,7 @@ def compile_access(
         shadow_allow=tuple(rules["shadow", "allow"]),
     )
     if not access.allow:
-        findings.append(
-            _finding_model(model, "no-allow-rule", f"no enforced allow rule names {model.ref.short}",
-                           "add an AccessPolicy with an allow rule; until then every request gets 403")
-        )  # fmt: skip
+        findings.append(finding(model, "no-allow-rule", model=model.ref.short))
     return access, tuple(findings)
 
 
@@ -117,60 +111,56 @@ def _unmatched(
     if rule.purposes is not None:
         parts.append((f"{path}.purposes", known.no_purposes))
     return [
-        _finding(policy, "deny-matches-nothing", place, f"{why}, so this deny rule does not match as it is meant",
-                 f"correct or remove it; until then {model.ref.short} is refused to everybody")
+        finding(policy, "deny-matches-nothing", place, why=why, model=model.ref.short)
         for place, why in parts
         if why
-    ]  # fmt: skip
+    ]
 
 
 def _rule(
     model: ModelDoc,
-    policy: AccessPolicyDoc,
+    report: Report[AccessPolicyDoc],
     verb: str,
     index: int,
     rule: api.AllowRule | api.DenyRule,
     identity: Identity,
     attributes: Attributes,
     groups: Mapping[str, tuple[str, ...]],
-    findings: list[Finding],
 ) -> ir.Rule | None:
     path = f"spec.{verb}[{index}]"
-    subjects = _subjects(policy, path, rule.subjects, identity, findings)
+    subjects = _subjects(report, path, rule.subjects, identity)
     if rule.subjects is not None and not subjects:
         return None
     if rule.regions is not None and not attributes.region:
-        findings.append(
-            _finding(policy, "region-unknown", f"{path}.regions", "the Gate has no source of regions, so this rule matches nobody",
-                     "give the Gate spec.attributes.region")
-        )  # fmt: skip
+        report("region-unknown", f"{path}.regions")
     known = PROTOCOL_OPERATIONS[model.spec.protocol]
-    strange = [op for op in rule.operations or () if op not in known]
-    if strange:
-        findings.append(
-            _finding(policy, "operation-not-in-protocol", f"{path}.operations",
-                     f"{model.ref.short} speaks {model.spec.protocol}, which has no {', '.join(strange)}",
-                     f"it has: {', '.join(sorted(known))}")
-        )  # fmt: skip
+    unknown = [op for op in rule.operations or () if op not in known]
+    if unknown:
+        report(
+            "operation-not-in-protocol",
+            f"{path}.operations",
+            model=model.ref.short,
+            protocol=model.spec.protocol,
+            operations=unknown,
+            known=sorted(known),
+        )
     apart = {"infer", "stream"} & set(rule.operations or ())
     if model.spec.protocol == "openai" and len(apart) == 1:
-        findings.append(
-            _finding(policy, "stream-told-by-body", f"{path}.operations",
-                     f"only `stream` in the body of a request to {model.ref.short} tells {apart.pop()} from the other; a server that reads the first of two is not held to the rule",
-                     "name `infer` and `stream` both, or let the server itself refuse what it must not do")
-        )  # fmt: skip
+        report(
+            "stream-told-by-body",
+            f"{path}.operations",
+            model=model.ref.short,
+            operation=apart.pop(),
+        )
     if verb == "allow" and any(isinstance(s, ir.IsAnonymous) for s in subjects or ()):
-        findings.append(
-            _finding(policy, "anonymous-allowed", f"{path}.subjects", f"{model.ref.short} answers callers without a credential",
-                     "remove `anonymous: true` unless that is meant")
-        )  # fmt: skip
+        report("anonymous-allowed", f"{path}.subjects", model=model.ref.short)
     limit = None
     if isinstance(rule, api.AllowRule) and rule.limits is not None and rule.limits.requests:
         limit = ir.RequestLimit(
             count=rule.limits.requests.count, seconds=rule.limits.requests.seconds
         )
     return ir.Rule(
-        name=f"{policy.ref.short}/{rule.name or f'{verb}[{index}]'}",
+        name=f"{report.doc.ref.short}/{rule.name or f'{verb}[{index}]'}",
         subjects=subjects,
         regions=None if rule.regions is None else expand_regions(rule.regions, groups),
         purposes=None
@@ -178,16 +168,15 @@ def _rule(
         else tuple(sorted({p.lower() for p in rule.purposes})),
         operations=None if rule.operations is None else tuple(sorted(set(rule.operations))),
         limit=limit,
-        origin=policy.origin(path),
+        origin=report.doc.origin(path),
     )
 
 
 def _subjects(
-    policy: AccessPolicyDoc,
+    report: Report[AccessPolicyDoc],
     path: str,
     subjects: tuple[api.Subject, ...] | None,
     identity: Identity,
-    findings: list[Finding],
 ) -> tuple[ir.SubjectMatch, ...] | None:
     if subjects is None:
         return None
@@ -196,11 +185,7 @@ def _subjects(
         match = _subject(subject)
         provider = None if isinstance(match, ir.IsAnonymous) else match.provider
         if provider is not None and identity.method(provider) is None:
-            findings.append(
-                _finding(policy, "provider-unknown", f"{path}.subjects[{index}]",
-                         f"the Gate has no identity provider {provider!r}",
-                         "write provider/id with a provider of the Gate; until then nobody is meant")
-            )  # fmt: skip
+            report("provider-unknown", f"{path}.subjects[{index}]", provider=provider)
             continue
         found.append(match)
     return tuple(found)
@@ -215,19 +200,3 @@ def _subject(subject: api.Subject) -> ir.SubjectMatch:
     if subject.provider is not None:
         return ir.FromProvider(provider=subject.provider)
     return ir.IsAnonymous()
-
-
-def _finding(doc: AccessPolicyDoc, code: str, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )
-
-
-def _finding_model(doc: ModelDoc, code: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code), message=message, hint=hint, origin=doc.origin(), where=doc.where()
-    )

@@ -15,44 +15,25 @@ from gatereeve.api import gate as gate_api
 from gatereeve.api.world import GateDoc, World
 from gatereeve.compile import tls
 from gatereeve.compile.governance import key_sets
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report
 from gatereeve.ir import identity as ir
 
 _MIN_API_KEY_CHARS = 16
-_KEYS_HINT = (
-    f"Publish public keys for signatures: RSA of {key_sets.MIN_RSA_BITS} to {key_sets.MAX_RSA_BITS} bits"
-    " with exponent 65537, P-256, P-384, P-521 or Ed25519"
-)
 
 
 def compile_identity(world: World, doc: GateDoc) -> tuple[ir.Identity, tuple[Finding, ...]]:
     """The identity providers of one gate, keys vetted."""
-    findings: list[Finding] = []
+    report = Report(doc)
     spec = doc.spec.identity
-    jwt = tuple(
-        _jwt(world, doc, index, provider, findings) for index, provider in enumerate(spec.jwt)
-    )
-    keys = None if spec.api_keys is None else _api_keys(world, doc, spec.api_keys, findings)
-    mtls = None if spec.mtls is None else _mtls(world, doc, spec.mtls, findings)
-    return ir.Identity(jwt=jwt, api_keys=keys, mtls=mtls), tuple(findings)
-
-
-def _finding(doc: GateDoc, code: str, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )
+    jwt = tuple(_jwt(world, report, index, provider) for index, provider in enumerate(spec.jwt))
+    keys = None if spec.api_keys is None else _api_keys(world, report, spec.api_keys)
+    mtls = None if spec.mtls is None else _mtls(world, report, spec.mtls)
+    return ir.Identity(jwt=jwt, api_keys=keys, mtls=mtls), tuple(report.findings)
 
 
 def _jwt(
-    world: World,
-    doc: GateDoc,
-    index: int,
-    provider: gate_api.JwtProvider,
-    findings: list[Finding],
+    world: World, report: Report[GateDoc], index: int, provider: gate_api.JwtProvider
 ) -> ir.JwtProvider:
     path = f"spec.identity.jwt[{index}]"
     claims = provider.claims
@@ -60,42 +41,28 @@ def _jwt(
         name=provider.name,
         issuer=provider.issuer,
         audiences=tuple(sorted(provider.audiences)),
-        jwks=_key_set(world, doc, f"{path}.jwks", provider, findings),
+        jwks=_key_set(world, report, f"{path}.jwks", provider),
         id_claim=tuple(claims.id.split(".")),
         groups_claim=None if claims.groups is None else tuple(claims.groups.split(".")),
         leeway_s=provider.leeway_seconds,
-        origin=doc.origin(path),
+        origin=report.doc.origin(path),
     )
 
 
 def _key_set(
-    world: World,
-    doc: GateDoc,
-    path: str,
-    provider: gate_api.JwtProvider,
-    findings: list[Finding],
+    world: World, report: Report[GateDoc], path: str, provider: gate_api.JwtProvider
 ) -> str:
     """The provider's usable keys as canonical JSON; without any, every token of it is refused."""
     text, problem = _jwks_text(world, provider.jwks)
     if text is None:
-        code = "jwks-unavailable" if provider.jwks.remote is not None else "missing-file"
-        findings.append(
-            _finding(doc, code, path, f"provider {provider.name}: {problem}",
-                     "until the key set is there, every token of this issuer is refused")
-        )  # fmt: skip
+        code = "missing-file.key-set" if provider.jwks.remote is None else "jwks-unavailable"
+        report(code, path, provider=provider.name, problem=problem)
         return key_sets.EMPTY
     keys = key_sets.read_key_set(text)
-    findings.extend(
-        _finding(doc, "jwks-key-refused", path, f"provider {provider.name}: {item}",
-                 _KEYS_HINT)
-        for item in keys.refused
-    )  # fmt: skip
+    for refused in keys.refused:
+        report("jwks-key-refused", path, provider=provider.name, problem=refused)
     if keys.problem is not None:
-        findings.append(
-            _finding(doc, "jwks-invalid", path,
-                     f"provider {provider.name}: the key set has no usable key: {keys.problem}",
-                     f"every token of this issuer is refused. {_KEYS_HINT}")
-        )  # fmt: skip
+        report("jwks-invalid", path, provider=provider.name, problem=keys.problem)
     return keys.text
 
 
@@ -141,7 +108,7 @@ def secret_value(world: World, namespace: str, name: str, key: str) -> tuple[byt
 
 
 def _api_keys(
-    world: World, doc: GateDoc, spec: gate_api.ApiKeyProvider, findings: list[Finding]
+    world: World, report: Report[GateDoc], spec: gate_api.ApiKeyProvider
 ) -> ir.ApiKeyProvider:
     keys: list[ir.ApiKey] = []
     owner_of: dict[str, str] = {}
@@ -152,20 +119,20 @@ def _api_keys(
         if value is not None:
             problem = _api_key_problem(secret, owner_of)
         if problem:
-            findings.append(
-                _finding(doc, "api-key-invalid", path, f"key of {key.id}: {problem}",
-                         "put one random key of 16 to 512 visible ASCII characters without a comma into the Secret, without a line break (`printf %s`, not `echo`)")
-            )  # fmt: skip
+            report("api-key-invalid", path, id=key.id, problem=problem)
             continue
         owner_of[secret] = key.id
         keys.append(
             ir.ApiKey(
-                id=key.id, groups=tuple(sorted(key.groups)), secret=secret, origin=doc.origin(path)
+                id=key.id,
+                groups=tuple(sorted(key.groups)),
+                secret=secret,
+                origin=report.doc.origin(path),
             )
         )
     keys.sort(key=lambda k: (k.id, k.secret))
     return ir.ApiKeyProvider(
-        name=spec.name, header=spec.header.lower(), keys=tuple(keys), origin=doc.origin("spec.identity.apiKeys")
+        name=spec.name, header=spec.header.lower(), keys=tuple(keys), origin=report.doc.origin("spec.identity.apiKeys")
     )  # fmt: skip
 
 
@@ -184,7 +151,7 @@ def _api_key_problem(secret: str, owner_of: dict[str, str]) -> str:
 
 
 def _mtls(
-    world: World, doc: GateDoc, spec: gate_api.MtlsProvider, findings: list[Finding]
+    world: World, report: Report[GateDoc], spec: gate_api.MtlsProvider
 ) -> ir.MtlsProvider | None:
     path = "spec.identity.mtls.ca"
     data, problem = read_bytes(world, spec.ca, default_key="ca.crt")
@@ -192,10 +159,7 @@ def _mtls(
     if data is not None and authorities is None:
         problem = "is not a PEM certificate"
     if problem or authorities is None:
-        findings.append(
-            _finding(doc, "client-ca-invalid", path, f"provider {spec.name}: {problem}",
-                     "give the PEM certificate of the CA that signs client certificates")
-        )  # fmt: skip
+        report("client-ca-invalid", path, provider=spec.name, problem=problem)
         return None
     identities = tuple(
         ir.CertificateIdentity(
@@ -203,102 +167,90 @@ def _mtls(
             groups=tuple(sorted(item.groups)),
             uri=item.uri,
             dns=None if item.dns is None else item.dns.lower(),
-            origin=doc.origin(f"spec.identity.mtls.identities[{index}]"),
+            origin=report.doc.origin(f"spec.identity.mtls.identities[{index}]"),
         )
         for index, item in enumerate(spec.identities)
     )
     return ir.MtlsProvider(
-        name=spec.name, ca=tls.write_chain(authorities), identities=identities, origin=doc.origin("spec.identity.mtls")
+        name=spec.name, ca=tls.write_chain(authorities), identities=identities, origin=report.doc.origin("spec.identity.mtls")
     )  # fmt: skip
 
 
 def compile_attributes(world: World, doc: GateDoc) -> tuple[ir.Attributes, tuple[Finding, ...]]:
     """Where region and purpose come from, tables flattened."""
-    findings: list[Finding] = []
+    report = Report(doc)
     attributes = doc.spec.attributes
     jwt_names = {provider.name for provider in doc.spec.identity.jwt}
     region: list[ir.ClaimSource | ir.HeaderSource | ir.CidrSource] = []
     for index, source in enumerate(attributes.region):
         path = f"spec.attributes.region[{index}]"
         if source.claim is not None:
-            region.extend(_claim(doc, source.claim, path, jwt_names, findings))
+            region.extend(_claim(report, source.claim, path, jwt_names))
         elif source.header is not None:
-            region.append(_header(doc, source.header, path, findings))
+            region.append(_header(report, source.header, path))
         elif source.cidrs is not None:
             rows = [(cidr, item.region) for item in source.cidrs for cidr in item.cidrs]
-            region.append(ir.CidrSource(entries=_networks(doc, path, rows, findings)))
+            region.append(ir.CidrSource(entries=_networks(report, path, rows)))
         elif source.geoip is not None:
-            region.extend(_geoip(world, doc, source.geoip, path, findings))
+            region.extend(_geoip(world, report, source.geoip, path))
     purpose: list[ir.ClaimSource | ir.HeaderSource] = []
     for index, item in enumerate(attributes.purpose):
         path = f"spec.attributes.purpose[{index}]"
         if item.claim is not None:
-            purpose.extend(_claim(doc, item.claim, path, jwt_names, findings))
+            purpose.extend(_claim(report, item.claim, path, jwt_names))
         elif item.header is not None:
-            purpose.append(_header(doc, item.header, path, findings))
-    return ir.Attributes(region=tuple(region), purpose=tuple(purpose)), tuple(findings)
+            purpose.append(_header(report, item.header, path))
+    return ir.Attributes(region=tuple(region), purpose=tuple(purpose)), tuple(report.findings)
 
 
 def _claim(
-    doc: GateDoc,
-    source: gate_api.ClaimSource,
-    path: str,
-    jwt_names: set[str],
-    findings: list[Finding],
+    report: Report[GateDoc], source: gate_api.ClaimSource, path: str, jwt_names: set[str]
 ) -> Iterable[ir.ClaimSource]:
     if source.provider not in jwt_names:
-        findings.append(
-            _finding(doc, "provider-unknown", f"{path}.claim",
-                     f"there is no jwt provider {source.provider!r}",
-                     f"name one of: {', '.join(sorted(jwt_names)) or '(this Gate has none)'}")
-        )  # fmt: skip
+        report(
+            "provider-unknown.jwt",
+            f"{path}.claim",
+            provider=source.provider,
+            known=sorted(jwt_names),
+        )
         return
     yield ir.ClaimSource(provider=source.provider, claim=tuple(source.claim.split(".")))
 
 
-def _header(
-    doc: GateDoc, source: gate_api.HeaderSource, path: str, findings: list[Finding]
-) -> ir.HeaderSource:
-    rows = _networks(doc, f"{path}.header.from", [(c, "") for c in source.from_], findings)
+def _header(report: Report[GateDoc], source: gate_api.HeaderSource, path: str) -> ir.HeaderSource:
+    rows = _networks(report, f"{path}.header.from", [(c, "") for c in source.from_])
     if any(ipaddress.ip_network(cidr).prefixlen == 0 for cidr, _ in rows):
-        findings.append(
-            _finding(doc, "header-trusted-everywhere", f"{path}.header.from",
-                     f"header {source.name} is believed from every address",
-                     "list the addresses of the proxies that set it")
-        )  # fmt: skip
+        report("header-trusted-everywhere", f"{path}.header.from", header=source.name)
     return ir.HeaderSource(name=source.name.lower(), trusted=tuple(cidr for cidr, _ in rows))
 
 
 def _geoip(
-    world: World, doc: GateDoc, source: gate_api.GeoIpSource, path: str, findings: list[Finding]
+    world: World, report: Report[GateDoc], source: gate_api.GeoIpSource, path: str
 ) -> Iterable[ir.CidrSource]:
     table = world.geo.get(source.database)
     if table is None:
-        findings.append(
-            _finding(doc, "geoip-invalid", f"{path}.geoip", f"{source.database} cannot be read as a MaxMind database",
-                     "without it no region comes from there, and rules that ask for one do not match")
-        )  # fmt: skip
+        report("geoip-invalid", f"{path}.geoip", file=source.database)
         return
     yield ir.CidrSource(entries=table.entries)
 
 
 def _networks(
-    doc: GateDoc, path: str, rows: list[tuple[str, str]], findings: list[Finding]
+    report: Report[GateDoc], path: str, rows: list[tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    found: dict[ipaddress.IPv4Network | ipaddress.IPv6Network, str] = {}
+    networks: dict[ipaddress.IPv4Network | ipaddress.IPv6Network, str] = {}
     for cidr, value in rows:
         try:
             network = ipaddress.ip_network(cidr, strict=False)
         except ValueError:
-            findings.append(
-                _finding(doc, "invalid-field", path, f"{cidr!r} is no network",
-                         "write an address and a prefix length, like 10.0.0.0/8")
-            )  # fmt: skip
+            report("invalid-field.network", path, value=cidr)
             continue
-        if found.setdefault(network, value) != value:
-            findings.append(
-                _finding(doc, "invalid-field", path, f"{cidr} is given for {found[network]} and {value}",
-                         f"{found[network]} is kept; remove one of the two")
-            )  # fmt: skip
-    ordered = sorted(found, key=lambda n: (n.version, n.network_address.packed, n.prefixlen))
-    return tuple((str(network), found[network]) for network in ordered)
+        if networks.setdefault(network, value) != value:
+            report(
+                "invalid-field.network-twice",
+                path,
+                network=cidr,
+                first=networks[network],
+                second=value,
+            )
+    ordered = sorted(networks, key=lambda n: (n.version, n.network_address.packed, n.prefixlen))
+    return tuple((str(network), networks[network]) for network in ordered)

@@ -14,10 +14,10 @@ from gatereeve.api.world import (
 from gatereeve.compile.governance.access import policies_for
 from gatereeve.compile.governance.people import People, gather_people
 from gatereeve.compile.governance.unreadable import Unreadable, UnreadableModels, find_unreadable
-from gatereeve.compile.report import finding
 from gatereeve.compile.world_tables import WorldTables, by_namespace, group_by
 from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Stage
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 
 class Check(NamedTuple):
@@ -98,10 +98,8 @@ class GovernanceIndex(Stage):
         if read.get(self._world.model_versions, subject) is not None:
             return Check(doc, (), names_nothing=False)
         problem = finding(
-            doc, "version-not-found", "spec.subject.name",
-            f"there is no ModelVersion {subject[0]}/{subject[1]}",
-            "an approval stands in the namespace of the version it names",
-        )  # fmt: skip
+            doc, "version-not-found", "spec.subject.name", version=f"{subject[0]}/{subject[1]}"
+        )
         return Check(doc, (problem,), names_nothing=doc.spec.decision == "reject")
 
     def _check_policy(self, key: Key, read: Reader) -> Check:
@@ -114,10 +112,8 @@ class GovernanceIndex(Stage):
         if selected:
             return Check(doc, (), names_nothing=False, models=selected)
         problem = finding(
-            doc, "policy-matches-nothing", "spec.selector",
-            f"the selector matches no Model in namespace {doc.ref.namespace}",
-            "label a Model so, or correct the selector; until then the policy says nothing",
-        )  # fmt: skip
+            doc, "policy-matches-nothing", "spec.selector", namespace=doc.ref.namespace
+        )
         return Check(doc, (problem,), names_nothing=True)
 
     def _check(self, read: Reader, doc: Doc[object], named: Iterable[tuple[str, str]]) -> Check:
@@ -128,9 +124,8 @@ class GovernanceIndex(Stage):
                 models.append(name)
                 continue
             findings.append(
-                finding(doc, "model-not-found", path, f"there is no Model {doc.ref.namespace}/{name}",
-                        "create the Model in the same namespace, or correct the name")
-            )  # fmt: skip
+                finding(doc, "model-not-found", path, model=f"{doc.ref.namespace}/{name}")
+            )
         return Check(doc, tuple(findings), names_nothing=bool(findings), models=tuple(models))
 
     def _find_unreadable(self, read: Reader) -> UnreadableModels:

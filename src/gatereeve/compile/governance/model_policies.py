@@ -31,11 +31,11 @@ from gatereeve.compile.governance.model_policy import (
 )
 from gatereeve.compile.governance.person_names import Directory
 from gatereeve.compile.governance.versions import judge_versions, moments
-from gatereeve.compile.report import finding
 from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core.derived import Computed, Derived, Reader, Stage, Table
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import PolicyHash, Ref
+from gatereeve.core.report import finding
 from gatereeve.ir.clusters import Endpoint
 from gatereeve.ir.identity import Attributes, Identity
 
@@ -236,24 +236,16 @@ def _refusal(
     """A code with which everything is refused, and why."""
     if model.spec.risk_class == "prohibited":
         return "no-eligible-version", [
-            finding(model, "model-prohibited", "spec.riskClass", f"{model.ref.short} is of risk class prohibited",
-                     "withdraw its routes; a prohibited practice is not served")
-        ]  # fmt: skip
+            finding(model, "model-prohibited", "spec.riskClass", model=model.ref.short)
+        ]
     if closed is not None:
-        return "policy-broken", [
-            finding(model, "policy-broken", "", f"{closed}, and it may concern {model.ref.short}",
-                     "correct that document; until then every request to the model is refused")
-        ]  # fmt: skip
+        return "policy-broken", [finding(model, "policy-broken", why=closed, model=model.ref.short)]
     if model.spec.audit == "strict":
         return "strict-recording-unavailable", [
-            finding(model, "strict-audit-unavailable", "spec.audit", f"{model.ref.short} must not be served unrecorded, and this gate has no durable recorder",
-                     "use audit: recorded, or wait for the recorder")
-        ]  # fmt: skip
+            finding(model, "strict-audit-unavailable", "spec.audit", model=model.ref.short)
+        ]
     if not versions:
-        return None, [
-            finding(model, "model-unversioned", "", f"{model.ref.short} has no ModelVersion",
-                     "add a ModelVersion that names it")
-        ]  # fmt: skip
+        return None, [finding(model, "model-unversioned", model=model.ref.short)]
     return None, []
 
 
@@ -263,16 +255,16 @@ def _rollout_findings(
     if not rollouts:
         if len(candidates) > 1:
             return [
-                finding(model, "rollout-missing", "", f"{model.ref.short} has {len(candidates)} eligible versions and no Rollout says which answers",
-                         "add a Rollout; until then requests that name no version answer 503")
-            ]  # fmt: skip
+                finding(model, "rollout-missing", model=model.ref.short, number=len(candidates))
+            ]
         return []
     chosen, *others = sorted(rollouts, key=lambda r: r.ref)
     findings = [
-        finding(other, "rollout-conflict", "spec.model", f"{chosen.ref.short} already says which version of {model.ref.short} answers",
-                 "keep one Rollout per model")
+        finding(
+            other, "rollout-conflict", "spec.model", rollout=chosen.ref.short, model=model.ref.short
+        )
         for other in others
-    ]  # fmt: skip
+    ]
     eligible = {c.version for c in candidates}
     named = [(f"spec.split[{i}]", s.version) for i, s in enumerate(chosen.spec.split) if s.weight]
     named += [(f"spec.match[{i}]", m.version) for i, m in enumerate(chosen.spec.match)]
@@ -281,21 +273,18 @@ def _rollout_findings(
     if chosen.spec.mirror is not None:
         named.append(("spec.mirror", chosen.spec.mirror.version))
     findings += [
-        finding(chosen, "rollout-version-dropped", path, f"version {version} of {model.ref.short} is not eligible and gets no traffic",
-                 "approve it, or take it out of the rollout")
+        finding(chosen, "rollout-version-dropped", path, version=version, model=model.ref.short)
         for path, version in named
         if version not in eligible
-    ]  # fmt: skip
+    ]
     if not any(s.weight and s.version in eligible for s in chosen.spec.split):
         findings.append(
-            finding(chosen, "rollout-no-candidate", "spec.split", f"no version in the split of {model.ref.short} is eligible",
-                     "approve a version, or name one that is approved")
-        )  # fmt: skip
+            finding(chosen, "rollout-no-candidate", "spec.split", model=model.ref.short)
+        )
     if chosen.spec.sticky_by.attribute == "subject" and subject_header(model) is None:
         findings.append(
-            finding(chosen, "rollout-sticky-body", "spec.stickyBy", f"{model.ref.short} has no field of role subject in a request header",
-                     "add one to spec.fields, or use stickyBy principal; callers are kept by principal until then")
-        )  # fmt: skip
+            finding(chosen, "rollout-sticky-body", "spec.stickyBy", model=model.ref.short)
+        )
     return findings
 
 
@@ -312,23 +301,24 @@ def _residency_findings(
     for index, lawful in enumerate(classes[: len(model.spec.residency)]):
         if not lawful.versions:
             findings.append(
-                finding(model, "residency-nowhere", f"spec.residency[{index}]", f"no eligible version of {model.ref.short} stands where these callers' data may be processed",
-                         "run a version there, or change the residency")
-            )  # fmt: skip
+                finding(
+                    model, "residency-nowhere", f"spec.residency[{index}]", model=model.ref.short
+                )
+            )
     lawful_somewhere = {v for c in classes for v in c.versions}
     findings += [
-        finding(v, "residency-unlawful", "spec.region", f"version {v.spec.version} stands in {v.spec.region}, which is lawful for nobody",
-                 "run it in a lawful region")
+        finding(
+            v, "residency-unlawful", "spec.region", version=v.spec.version, region=v.spec.region
+        )
         for v in versions
         if any(c.doc is v for c in candidates) and v.spec.version not in lawful_somewhere
-    ]  # fmt: skip
+    ]
     return findings
 
 
 def _endpoint_findings(candidates: Iterable[Candidate]) -> list[Finding]:
     return [
-        finding(c.doc, "no-endpoints", "spec.backend", f"version {c.version} has no ready endpoint",
-                 "start its pods; until then its requests go to the fallback or answer 503")
+        finding(c.doc, "no-endpoints.version", "spec.backend", version=c.version)
         for c in candidates
         if not c.endpoints
-    ]  # fmt: skip
+    ]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from gatereeve.api.people import Approvers, GateGovernance, Person, TeamGovernance
 from gatereeve.api.world import Doc, PeopleDoc, World
 from gatereeve.compile.governance import person_names
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +82,14 @@ class _Listing:
         try:
             return person_names.read_name(name)
         except person_names.UnclearError as error:
-            self.findings.append(refusal(doc, path, name, error))
+            self.findings.append(finding(doc, "person-refused", path, name=name, why=error))
             return None
 
     def _claim(self, doc: PeopleDoc, path: str, name: str, owner: str) -> None:
         if self._owners.setdefault(name, owner) != owner:
             self._doubtful.add(name)
             why = f"it is listed for {self._owners[name]} and for {owner}"
-            self.findings.append(refusal(doc, path, name, why))
+            self.findings.append(finding(doc, "person-refused", path, name=name, why=why))
 
 
 def _check(doc: Doc[object], named: Iterable[tuple[str, str]]) -> Iterator[Finding]:
@@ -96,7 +97,7 @@ def _check(doc: Doc[object], named: Iterable[tuple[str, str]]) -> Iterator[Findi
         try:
             person_names.read_name(name)
         except person_names.UnclearError as error:
-            yield refusal(doc, f"spec.governance.{path}", name, error)
+            yield finding(doc, "person-refused", f"spec.governance.{path}", name=name, why=error)
 
 
 def _of_gate(said: GateGovernance) -> Iterator[tuple[str, str]]:
@@ -123,14 +124,3 @@ def _named(place: str, people: Iterable[Person]) -> Iterator[tuple[str, str]]:
     for index, person in enumerate(people):
         if person.username is not None:
             yield f"{place}[{index}]", person.username
-
-
-def refusal(doc: Doc[object], path: str, name: str, why: object) -> Finding:
-    """person-refused, worded in one place."""
-    return Finding(
-        code=FindingCode("person-refused"),
-        message=f"{name!a} does not count as a person here: {why}",
-        hint="write the name as the API server has it, in letters of one script; in a folder with People documents, list the person there; until then what this name signs does not count",
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gatereeve.api.world import AccessPolicyDoc, ApprovalDoc, Key, World
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 
 ANYWHERE = ""
 """As a namespace or name: it could not be made out, so it may be every one."""
@@ -156,18 +157,12 @@ def _note_astray(models: dict[Key, str], places: UnreadableScopes, doc: AccessPo
 
 
 def _astray(doc: AccessPolicyDoc, namespace: str, elsewhere: tuple[str, ...]) -> Finding:
-    where = f"namespace {namespace}" if namespace else "every namespace of the folder"
+    places = f"namespace {namespace}" if namespace else "every namespace of the folder"
     if namespace and elsewhere:
-        where += f", and those named {', '.join(elsewhere)} of others,"
-    what = f"a Model of {doc.ref.namespace}"
+        places += f", and of other namespaces those named {', '.join(elsewhere)},"
     path = "spec.models" if doc.spec.models is not None else "spec.selector"
-    return Finding(
-        code=FindingCode("deny-matches-nothing"),
-        message=f"{doc.ref} denies callers on models, and not each of them is {what}",
-        hint="correct namespace, models or selector, or delete it; "
-        f"until then the models of {where} are refused",
-        origin=doc.origin(path),
-        where=doc.where(path),
+    return finding(
+        doc, "deny-matches-nothing.policy", path, namespace=doc.ref.namespace, places=places
     )
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatereeve.api.people import BreakGlassRule
-from gatereeve.api.world import ApprovalDoc, Doc, ModelDoc, ModelVersionDoc
-from gatereeve.compile.governance import people, person_names
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.api.world import ApprovalDoc, ModelDoc, ModelVersionDoc
+from gatereeve.compile.governance import person_names
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report, finding
 
 REQUIRED_ROLES: dict[str, tuple[str, ...]] = {
     "minimal": (),
@@ -63,24 +64,30 @@ def judge_versions(
     for version in sorted(versions, key=lambda v: (v.spec.version, v.ref)):
         if counts[version.spec.version] > 1:
             findings.append(
-                _finding(version, "version-duplicate", "spec.version",
-                         f"another ModelVersion of {model.ref.short} is also version {version.spec.version}",
-                         "a version is immutable and unique: give the newer one a new version")
-            )  # fmt: skip
+                finding(
+                    version,
+                    "version-duplicate",
+                    "spec.version",
+                    model=model.ref.short,
+                    version=version.spec.version,
+                )
+            )
             continue
         doubt = doubted.get(version.ref.name)
         if doubt is not None:
             findings.append(
-                _finding(version, "approval-broken", "",
-                         f"{doubt} cannot be read and may reject version {version.spec.version}",
-                         "mend that document; until then the version gets no traffic")
-            )  # fmt: skip
+                finding(version, "approval-broken", approval=doubt, version=version.spec.version)
+            )
             continue
         mine = tuple(a for a in approvals if a.spec.subject.name == version.ref.name)
         try:
             judge = _Judge(version, directory.find(version.spec.author), directory, at, findings)
         except person_names.UnclearError as error:
-            findings.append(people.refusal(version, "spec.author", version.spec.author, error))
+            findings.append(
+                finding(
+                    version, "person-refused", "spec.author", name=version.spec.author, why=error
+                )
+            )
             continue
         if judge.is_approved(model, mine, emergency):
             eligible.append(version)
@@ -115,17 +122,21 @@ class _Judge:
         required = REQUIRED_ROLES.get(model.spec.risk_class)
         if required is None:
             return False
-        version, said = self.version, self.version.spec.version
+        version, number = self.version, self.version.spec.version
         counting = [a for a in approvals if self._counts(a)]
         valid = [a for a in counting if a.spec.break_glass is None]
         rejections = [a for a in valid if a.spec.decision == "reject"]
         if rejections:
             first = min(rejections, key=lambda a: a.ref)
             self.findings.append(
-                _finding(version, "version-rejected", "",
-                         f"{first.spec.approver} rejected version {said}: {first.spec.reason}",
-                         "mend what was found and submit a new version")
-            )  # fmt: skip
+                finding(
+                    version,
+                    "version-rejected",
+                    approver=first.spec.approver,
+                    version=number,
+                    reason=first.spec.reason,
+                )
+            )
             return False
         by_role = {
             role: {self.directory.find(a.spec.approver).id for a in valid if a.spec.role == role}
@@ -140,17 +151,18 @@ class _Judge:
                 return True
         if missing:
             self.findings.append(
-                _finding(version, "version-unapproved", "",
-                         f"version {said} lacks the approval of: {', '.join(missing)}",
-                         f"an Approval with subject.digest {version.digest} and role {missing[0]} is needed")
-            )  # fmt: skip
+                finding(
+                    version,
+                    "version-unapproved",
+                    version=number,
+                    roles=missing,
+                    digest=version.digest,
+                    role=missing[0],
+                )
+            )
             return False
         if alike:
-            self.findings.append(
-                _finding(version, "approval-not-independent", "",
-                         f"version {said}: owner and risk were approved by the same person",
-                         "let somebody else review the risk")
-            )  # fmt: skip
+            self.findings.append(finding(version, "approval-not-independent", version=number))
             return False
         return True
 
@@ -166,30 +178,31 @@ class _Judge:
         if glass is None:
             return False
         created = approval.meta.created
-        refused = None
+        report = Report(approval, self.findings)
+        began = glass.since or created
+        refusal = ""
         if self.directory.find(spec.approver).id not in _ids(self.directory, rule.users):
-            refused = (f"{spec.approver} may not break the glass on this gate",
-                       "whoever may is named in the Gate, in spec.governance.breakGlass.users")  # fmt: skip
-        elif created is None and glass.since is None:
-            refused = ("nothing tells when the emergency began", "say spec.breakGlass.since")
-        elif glass.until - (created or glass.since or glass.until) > timedelta(
-            hours=rule.max_hours
-        ):
-            refused = (f"the emergency lasts longer than {rule.max_hours} hours",
-                       "end it sooner, and have the version approved meanwhile")  # fmt: skip
-        elif (glass.since or created or glass.until) > self.at:
-            refused = (f"the emergency begins only at {(glass.since or created or self.at).isoformat()}",
-                       "wait, or correct spec.breakGlass.since")  # fmt: skip
-        if refused is not None:
-            self.findings.append(
-                _finding(approval, "break-glass-refused", "spec.breakGlass", *refused)
-            )
+            refusal = "user"
+        elif began is None:
+            refusal = "no-start"
+        elif glass.until - (created or began) > timedelta(hours=rule.max_hours):
+            refusal = "too-long"
+        elif began > self.at:
+            refusal = "not-begun"
+        if refusal:
+            report(
+                f"break-glass-refused.{refusal}", "spec.breakGlass",
+                approver=spec.approver, hours=rule.max_hours, since=began and began.isoformat(),
+            )  # fmt: skip
             return False
-        self.findings.append(
-            _finding(approval, "break-glass-active", "spec.breakGlass",
-                     f"{spec.approver} broke the glass: version {self.version.spec.version} is served without its approvals until {glass.until.isoformat()}: {spec.reason}",
-                     "have the version approved before that, or move the traffic away")
-        )  # fmt: skip
+        report(
+            "break-glass-active",
+            "spec.breakGlass",
+            approver=spec.approver,
+            version=self.version.spec.version,
+            until=glass.until.isoformat(),
+            reason=spec.reason,
+        )
         return True
 
 
@@ -211,26 +224,36 @@ def objection(
     """
     spec = approval.spec
     if spec.subject.digest != version.digest:
-        return _finding(approval, "version-changed", "spec.subject.digest",
-                        f"{version.ref} now has digest {version.digest}, not the one that {spec.approver} decided on",
-                        "look at the version as it is now and decide again")  # fmt: skip
+        return finding(
+            approval,
+            "version-changed",
+            "spec.subject.digest",
+            version=version.ref.short,
+            digest=version.digest,
+            approver=spec.approver,
+        )
     end = spec.expires if spec.break_glass is None else spec.break_glass.until
     if end is not None and end <= at:
         path = "spec.expires" if spec.break_glass is None else "spec.breakGlass.until"
-        return _finding(approval, "approval-expired", path,
-                        f"the approval of {spec.approver} expired at {end.isoformat()}",
-                        "review the version again")  # fmt: skip
+        return finding(
+            approval, "approval-expired", path, approver=spec.approver, end=end.isoformat()
+        )
     if spec.decision == "reject":
         return None
     try:
         approver = directory.find(spec.approver, spec.role)
         author = directory.find(version.spec.author)
     except person_names.UnclearError as error:
-        return people.refusal(approval, "spec.approver", spec.approver, error)
+        return finding(approval, "person-refused", "spec.approver", name=spec.approver, why=error)
     if approver.id == author.id:
-        return _finding(approval, "approval-self", "spec.approver",
-                        f"{spec.approver} is the author of {version.ref.short}{_alias(version, spec.approver)}",
-                        "let somebody else decide")  # fmt: skip
+        return finding(
+            approval,
+            "approval-self",
+            "spec.approver",
+            approver=spec.approver,
+            version=version.ref.short,
+            alias=_alias(version, spec.approver),
+        )
     return None
 
 
@@ -246,13 +269,3 @@ def _ids(directory: person_names.Directory, names: Iterable[str]) -> set[str]:
         with contextlib.suppress(person_names.UnclearError):
             found.add(directory.find(name).id)
     return found
-
-
-def _finding(doc: Doc[object], code: str, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )

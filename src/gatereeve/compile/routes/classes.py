@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatereeve.api import kube
-from gatereeve.api.world import GateDoc, IngressDoc, World
-from gatereeve.compile.report import AnyDoc, finding
+from gatereeve.api.world import AnyDoc, GateDoc, IngressDoc, World
 from gatereeve.compile.routes import foreign_annotations
 from gatereeve.core import conditions
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.report import Report, finding
 
 CONTROLLER = conditions.CONTROLLER
 GATE_ANNOTATION = "gatereeve.dev/gate"
@@ -45,14 +45,11 @@ def classes_of(world: World) -> Classes:
     findings: list[Finding] = []
     listed: dict[str, str] = {}
     for gate in gates:
+        report = Report(gate, findings)
         for number, name in enumerate(gate.spec.classes):
             owner = listed.setdefault(name, gate.ref.name)
             if owner != gate.ref.name:
-                findings.append(
-                    finding(gate, "gate-conflict", f"spec.classes[{number}]",
-                            f"Gate {owner} already serves class {name}",
-                            "list each class in one Gate")
-                )  # fmt: skip
+                report("gate-conflict.class", f"spec.classes[{number}]", gate=owner, name=name)
     ingress, gateway = _Table("parameters", listed, gates), _Table("parametersRef", listed, gates)
     defaults = []
     for key in sorted(world.ingress_classes):
@@ -97,38 +94,34 @@ class _Table:
         self, doc: AnyDoc, controller: str | None, parameters: kube.ClassParameters | None
     ) -> None:
         """One class document: it decides about its name."""
+        report = Report(doc, self.findings)
         name = doc.ref.name
         if controller != CONTROLLER:
             owner = self.gates.pop(name, None)
             if owner is not None:
-                self._say(doc, "class-foreign", f"Gate {owner} lists class {name}, which belongs to {controller}",
-                          "take it out of the Gate's spec.classes, or give the class our controller")  # fmt: skip
+                report("class-foreign", gate=owner, name=name, controller=controller)
         elif parameters is not None:
-            self._by_parameters(doc, parameters)
+            self._by_parameters(report, parameters)
         elif name not in self.gates:
             wanted = doc.meta.annotations.get(GATE_ANNOTATION)
             found = [g.ref.name for g in self._all if wanted in (None, g.ref.name)]
             if len(found) == 1:
                 self.gates[name] = found[0]
             else:
-                self._say(doc, "class-unknown", f"it is not said which Gate serves class {name}",
-                          f"name a Gate in spec.{self._field}, or list the class in a Gate's spec.classes")  # fmt: skip
+                report("class-unknown.no-gate", name=name, field=self._field)
 
-    def _by_parameters(self, doc: AnyDoc, parameters: kube.ClassParameters) -> None:
+    def _by_parameters(self, report: Report[AnyDoc], parameters: kube.ClassParameters) -> None:
         """Parameters that name no Gate of ours leave the class without one: a guess would serve it
         elsewhere than its owner meant."""
         group = parameters.group or parameters.api_group
         is_gate = (group, parameters.kind) == (GATEREEVE_GROUP, "Gate")
         named = parameters.name if is_gate and parameters.namespace is None else None
         if any(gate.ref.name == named for gate in self._all) and named is not None:
-            self.gates[doc.ref.name] = named
+            self.gates[report.doc.ref.name] = named
             return
-        self.gates.pop(doc.ref.name, None)
-        self._say(doc, "parameters-invalid", f"the parameters of class {doc.ref.name} name {parameters.kind} {parameters.name}, which is no Gate here",
-                  f"name a Gate: group {GATEREEVE_GROUP}, kind Gate", f"spec.{self._field}")  # fmt: skip
-
-    def _say(self, doc: AnyDoc, code: str, message: str, hint: str, path: str = "") -> None:
-        self.findings.append(finding(doc, code, path, message, hint))
+        self.gates.pop(report.doc.ref.name, None)
+        report("parameters-invalid.class", f"spec.{self._field}",
+               name=report.doc.ref.name, kind=parameters.kind, parameters=parameters.name)  # fmt: skip
 
 
 def gate_of_ingress(doc: IngressDoc, classes: Classes) -> str | Finding:
@@ -138,10 +131,13 @@ def gate_of_ingress(doc: IngressDoc, classes: Classes) -> str | Finding:
     if annotated is not None and named is not None and annotated != named:
         if annotated in classes.ingress or named in classes.ingress:
             return finding(
-                doc, "class-ambiguous", "spec.ingressClassName",
-                f"ingressClassName says {named}, the annotation {foreign_annotations.CLASS} says {annotated}",
-                "remove the annotation",
-            )  # fmt: skip
+                doc,
+                "class-ambiguous",
+                "spec.ingressClassName",
+                field=named,
+                annotation=foreign_annotations.CLASS,
+                annotated=annotated,
+            )
         return unknown_class(doc, named)
     name = named if named is not None else annotated
     gate = classes.default if name is None else classes.ingress.get(name)
@@ -150,12 +146,10 @@ def gate_of_ingress(doc: IngressDoc, classes: Classes) -> str | Finding:
 
 def unknown_class(doc: AnyDoc, name: str | None) -> Finding:
     """class-unknown, for an Ingress or Gateway that is left alone."""
-    says = "names no class" if name is None else f"is of class {name}, which is not ours"
     path = "spec.gatewayClassName" if doc.ref.kind == "Gateway" else "spec.ingressClassName"
     return finding(
-        doc, "class-unknown", path, f"{doc.ref} {says} and is left alone",
-        "use a class that a Gate lists, if it is meant for one",
-    )  # fmt: skip
+        doc, "class-unknown" if name is None else "class-unknown.name", path, doc=doc.ref, name=name
+    )
 
 
 def _addresses(gates: list[GateDoc]) -> tuple[frozenset[tuple[str, str]], list[Finding]]:
@@ -175,10 +169,14 @@ def _addresses(gates: list[GateDoc]) -> tuple[frozenset[tuple[str, str]], list[F
             ]
             if owners:
                 findings.append(
-                    finding(gate, "gate-conflict", f"spec.{protocol}",
-                            f"Gate {owners[0]} already listens on port {address.port} of this address",
-                            "give every address of every Gate a port of its own")
-                )  # fmt: skip
+                    finding(
+                        gate,
+                        "gate-conflict.address",
+                        f"spec.{protocol}",
+                        gate=owners[0],
+                        port=address.port,
+                    )
+                )
             else:
                 taken.append((address.host, address.port, gate.ref.name))
                 opened.add((gate.ref.name, protocol))

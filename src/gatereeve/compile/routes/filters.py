@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from gatereeve.api import kube
 from gatereeve.api.world import HTTPRouteDoc
-from gatereeve.compile.report import finding
 from gatereeve.compile.routes import grammar
 from gatereeve.compile.routes.requests import Backend, MirrorBackend
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report
 from gatereeve.ir.routes import HeaderEdit, PathRewrite, Redirect
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -60,36 +60,30 @@ def read_filters(
     to_backend: reads a backend reference (weight, place). Any finding breaks the rule:
     filter-unsupported, rule-invalid.
     """
-    found = Filtered()
+    report = Report(doc)
+    found = Filtered(findings=report.findings)
     seen: set[str] = set()
     for position, given in enumerate(rule.filters):
         path = f"{at}.filters[{position}]"
         attribute = _KINDS.get(given.type)
         if attribute is None or getattr(given, attribute) is None:
-            found.findings.append(
-                finding(doc, "filter-unsupported", path,
-                        f"filter {given.type} is not supported, or its content is missing",
-                        f"supported: {', '.join(_KINDS)}")
-            )  # fmt: skip
+            report("filter-unsupported.type", path, type=given.type, known=tuple(_KINDS))
             continue
         if given.type != "RequestMirror" and given.type in seen:
-            _invalid(doc, path, f"{given.type} stands twice", "keep one", found)
+            report("rule-invalid.filter-twice", path, type=given.type)
             continue
         seen.add(given.type)
-        _read_one(doc, path, given, rule, to_backend, found)
+        _read_one(report, path, given, rule, to_backend, found)
     for name, asked in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
         if asked is not None:
-            _invalid(doc, f"{at}.{name}", f"{name} of a rule is not kept",
-                     "remove it: a gate retries what has not reached a server, and a Rollout keeps callers on a version",
-                     found)  # fmt: skip
+            report("rule-invalid.feature", f"{at}.{name}", feature=name)
     if found.redirect is not None and (rule.backend_refs or "URLRewrite" in seen):
-        _invalid(doc, at, "a redirect leaves nothing for backends or rewrites",
-                 "remove one of them", found)  # fmt: skip
+        report("rule-invalid.redirect-and-backends", at)
     return found
 
 
 def _read_one(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     path: str,
     given: kube.HTTPRouteFilter,
     rule: kube.HTTPRouteRule,
@@ -98,45 +92,44 @@ def _read_one(
 ) -> None:
     if given.request_header_modifier is not None and given.type == "RequestHeaderModifier":
         at = f"{path}.requestHeaderModifier"
-        found.request_headers = _headers(doc, at, given.request_header_modifier, found)
+        found.request_headers = _headers(report, at, given.request_header_modifier)
     elif given.response_header_modifier is not None and given.type == "ResponseHeaderModifier":
         at = f"{path}.responseHeaderModifier"
-        found.response_headers = _headers(doc, at, given.response_header_modifier, found)
+        found.response_headers = _headers(report, at, given.response_header_modifier)
     elif given.request_redirect is not None and given.type == "RequestRedirect":
-        found.redirect = _redirect(
-            doc, f"{path}.requestRedirect", given.request_redirect, rule, found
-        )
+        found.redirect = _redirect(report, f"{path}.requestRedirect", given.request_redirect, rule)
     elif given.url_rewrite is not None and given.type == "URLRewrite":
         at = f"{path}.urlRewrite"
-        found.rewrite = _path_modifier(doc, at, given.url_rewrite.path, rule, found)
-        found.rewrite_host = _hostname(doc, at, given.url_rewrite.hostname, found)
+        found.rewrite = _path_modifier(report, at, given.url_rewrite.path, rule)
+        found.rewrite_host = _hostname(report, at, given.url_rewrite.hostname)
     elif given.request_mirror is not None:
         at = f"{path}.requestMirror"
         backend = to_backend(given.request_mirror.backend_ref, 1, f"{at}.backendRef")
-        per_million = _per_million(doc, at, given.request_mirror, found)
+        per_million = _per_million(report, at, given.request_mirror)
         found.mirrors.append(MirrorBackend(backend=backend, per_million=per_million))
 
 
-def _per_million(doc: HTTPRouteDoc, at: str, given: kube.HTTPRequestMirror, found: Filtered) -> int:
+def _per_million(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRequestMirror) -> int:
     """The share that is mirrored, rounded down, but never to nothing."""
     fraction = given.fraction
     if fraction is None:
         return MILLION if given.percent is None else given.percent * MILLION // 100
     if given.percent is not None or fraction.numerator > fraction.denominator:
-        _invalid(doc, f"{at}.fraction", "percent and fraction exclude each other, and no fraction is above 1",
-                 "keep one of them, with a numerator up to the denominator", found)  # fmt: skip
+        report("rule-invalid.fraction", f"{at}.fraction")
         return 0
     exact = fraction.numerator * MILLION // fraction.denominator
     return max(exact, 1) if fraction.numerator else 0
 
 
-def _headers(
-    doc: HTTPRouteDoc, at: str, given: kube.HTTPHeaderFilter, found: Filtered
-) -> HeaderEdit:
+def _headers(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPHeaderFilter) -> HeaderEdit:
     for part, edits in (("set", given.set), ("add", given.add), ("remove", given.remove)):
         if len(edits) > MAX_HEADERS:
-            _invalid(doc, f"{at}.{part}", f"{len(edits)} headers are edited; {MAX_HEADERS} are accepted",
-                     "edit fewer headers", found)  # fmt: skip
+            report(
+                "rule-invalid.too-many-headers",
+                f"{at}.{part}",
+                number=len(edits),
+                limit=MAX_HEADERS,
+            )
             return HeaderEdit()
 
     def pairs(part: str, headers: tuple[kube.HTTPHeader, ...]) -> tuple[tuple[str, str], ...]:
@@ -144,7 +137,7 @@ def _headers(
         for number, header in enumerate(headers):
             name = grammar.editable_header(header.name)
             if name is None or not grammar.is_value(header.value):
-                _invalid_header(doc, f"{at}.{part}[{number}]", header.name, found)
+                report("rule-invalid.header", f"{at}.{part}[{number}]", name=header.name)
             else:
                 kept.setdefault(name, header.value)
         return tuple(kept.items())
@@ -153,7 +146,7 @@ def _headers(
     for number, text in enumerate(given.remove):
         name = grammar.editable_header(text)
         if name is None:
-            _invalid_header(doc, f"{at}.remove[{number}]", text, found)
+            report("rule-invalid.header", f"{at}.remove[{number}]", name=text)
         else:
             removed.append(name)
     return HeaderEdit(
@@ -161,43 +154,36 @@ def _headers(
     )
 
 
-def _invalid_header(doc: HTTPRouteDoc, path: str, name: str, found: Filtered) -> None:
-    _invalid(doc, path, f"header {name!r} may not be edited by a route, or its value is not text",
-             "use a header of your own, of letters, digits and `-`, with a visible value", found)  # fmt: skip
-
-
 def _redirect(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     at: str,
     given: kube.HTTPRequestRedirect,
     rule: kube.HTTPRouteRule,
-    found: Filtered,
 ) -> Redirect:
     if given.status_code not in REDIRECT_STATUSES:
-        allowed = ", ".join(str(s) for s in sorted(REDIRECT_STATUSES))
-        _invalid(doc, f"{at}.statusCode", f"{given.status_code} is no redirect", allowed, found)
+        known = sorted(REDIRECT_STATUSES)
+        report("rule-invalid.status", f"{at}.statusCode", status=given.status_code, known=known)
     return Redirect(
         status=given.status_code,
         scheme=given.scheme,
-        host=_hostname(doc, at, given.hostname, found),
+        host=_hostname(report, at, given.hostname),
         port=given.port,
-        path=_path_modifier(doc, at, given.path, rule, found),
+        path=_path_modifier(report, at, given.path, rule),
     )
 
 
-def _hostname(doc: HTTPRouteDoc, at: str, text: str | None, found: Filtered) -> str | None:
+def _hostname(report: Report[HTTPRouteDoc], at: str, text: str | None) -> str | None:
     if text is not None and not grammar.is_exact_host(text):
-        _invalid(doc, f"{at}.hostname", f"{text!r} is no host name", "write a DNS name", found)
+        report("rule-invalid.hostname", f"{at}.hostname", host=text)
         return None
     return text
 
 
 def _path_modifier(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     at: str,
     given: kube.HTTPPathModifier | None,
     rule: kube.HTTPRouteRule,
-    found: Filtered,
 ) -> PathRewrite | None:
     if given is None:
         return None
@@ -207,19 +193,17 @@ def _path_modifier(
             return PathRewrite(kind="full", value=value)
     else:
         if any(match.path.type != "PathPrefix" for match in rule.matches):
-            _invalid(doc, f"{at}.path", "only a matched prefix can be replaced",
-                     "match by PathPrefix, or use ReplaceFullPath", found)  # fmt: skip
+            report("rule-invalid.prefix", f"{at}.path")
             return None
         value = grammar.canonical_path(given.replace_prefix_match or "/", "prefix")
         if value is not None:
             return PathRewrite(kind="prefix", value=value)
-    _invalid(doc, f"{at}.path", "the new path has no canonical form",
-             "write a path without empty or dot segments, `;` and needless escapes", found)  # fmt: skip
+    report("rule-invalid.path", f"{at}.path")
     return None
 
 
 def read_timeout(
-    doc: HTTPRouteDoc, at: str, given: kube.HTTPRouteTimeouts | None, found: Filtered
+    report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRouteTimeouts | None
 ) -> float | None:
     """The time limit of a rule in seconds; None when it names none; 0s means the longest we give."""
     if given is None:
@@ -230,12 +214,7 @@ def read_timeout(
             continue
         limit = grammar.seconds(text)
         if limit is None:
-            _invalid(doc, f"{at}.timeouts.{field_name}", f"{text!r} is no duration",
-                     "write for example 10s, 1m30s or 500ms", found)  # fmt: skip
+            report("rule-invalid.duration", f"{at}.timeouts.{field_name}", text=text)
             continue
         limits.append(min(limit, MAX_TIMEOUT_S) if limit > 0 else MAX_TIMEOUT_S)
     return min(limits, default=None)
-
-
-def _invalid(doc: HTTPRouteDoc, path: str, message: str, hint: str, found: Filtered) -> None:
-    found.findings.append(finding(doc, "rule-invalid", path, message, hint))

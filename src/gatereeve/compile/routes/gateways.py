@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from gatereeve.api import kube
 from gatereeve.api.world import GateDoc, GatewayDoc, Key
-from gatereeve.compile.report import finding
 from gatereeve.compile.routes import grammar
 from gatereeve.compile.routes.host_grants import NAME_LABEL, Grants
 from gatereeve.compile.routes.listener_sets import ListenerSet, listener_port_name, own_listener_set
 from gatereeve.compile.routes.requests import CertificateRequest, Protocol
 from gatereeve.compile.routes.route_order import age
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report
 
 GROUP = "gateway.networking.k8s.io"
 
@@ -108,7 +108,7 @@ def bind(
         certificates=()
         if front is None
         else tuple(_own_certificates(doc, front, grants, attached)),
-        findings=tuple(work.findings),
+        findings=tuple(work.report.findings),
     )
 
 
@@ -154,37 +154,28 @@ class _Binder:
     """One Gateway, listener by listener; the first of two that want one port and host has it."""
 
     def __init__(self, doc: GatewayDoc, gate: GateDoc) -> None:
-        self.findings: list[Finding] = []
+        self.report = Report(doc)
         self._doc = doc
         self._gate = gate
         self._hosts: dict[tuple[int, str], str] = {}
         self._protocols: dict[int, tuple[str, str]] = {}
         self._names: set[str] = set()
 
-    def _say(self, code: str, path: str, message: str, hint: str) -> None:
-        self.findings.append(finding(self._doc, code, path, message, hint))
-
     def refusal(self) -> tuple[str, str] | None:
         """What the Gateway asks for and no gate gives: then none of its listeners is served."""
         spec = self._doc.spec
         if spec.infrastructure.parameters_ref is not None:
-            message = "the Gateway names parameters, and a Gateway has none here"
-            self._say("parameters-invalid", "spec.infrastructure.parametersRef", message,
-                      "remove them; the Gate of its class says how it is run")  # fmt: skip
-            return "InvalidParameters", message
+            problem = self.report("parameters-invalid.gateway", "spec.infrastructure.parametersRef")
+            return "InvalidParameters", problem.message
         if any(address.value for address in spec.addresses):
-            message = "the Gateway asks for addresses, which are not given on demand"
-            self._say("listener-invalid", "spec.addresses", message,
-                      "remove them, and read the addresses from its status")  # fmt: skip
-            return "UnsupportedAddress", message
+            problem = self.report("listener-invalid.addresses", "spec.addresses")
+            return "UnsupportedAddress", problem.message
         return None
 
     def say_pending(self, front: ListenerSet, attached: list[Attached]) -> None:
         missing = sorted({x.port for x in attached} - {door.shown for door in front.doors})
         if missing:
-            listed = ", ".join(str(port) for port in missing)
-            self._say("gateway-pending", "", f"port {listed} has not been given a port of gate {self._gate.ref.name} yet",
-                      "wait; a controller that leads creates the Service of the Gateway")  # fmt: skip
+            self.report("gateway-pending", ports=missing, gate=self._gate.ref.name)
 
     def state(self, position: int, listener: kube.Listener) -> ListenerState:
         """What becomes of one listener."""
@@ -196,13 +187,10 @@ class _Binder:
             return ListenerState(name=listener.name, is_known=known, refused=refused)
         unknown = tuple(k.kind for k in listener.allowed_routes.kinds if not _is_http_route(k))
         if unknown:
-            self._say("listener-invalid", f"{at}.allowedRoutes.kinds", f"routes of kind {', '.join(unknown)} are not served",
-                      "name HTTPRoute, or no kind at all")  # fmt: skip
+            self.report("listener-invalid.kinds", f"{at}.allowedRoutes.kinds", kinds=unknown)
         host = listener.hostname or "*"
-        conflict = self._conflict(listener, protocol, host)
+        conflict = self._conflict(at, listener, protocol, host)
         if conflict is not None:
-            self._say("listener-conflict", at, conflict[1],
-                      "give each listener a name, and a port and hostname of its own")  # fmt: skip
             return ListenerState(
                 name=listener.name, is_known=True, conflict=conflict, unknown=unknown
             )
@@ -230,74 +218,74 @@ class _Binder:
         self, at: str, listener: kube.Listener, protocol: Protocol | None
     ) -> tuple[str, str] | None:
         """Why the listener cannot be served, whatever else there is."""
-
-        def invalid(reason: str, path: str, message: str, hint: str) -> tuple[str, str]:
-            self._say("listener-invalid", f"{at}{path}", message, hint)
-            return reason, message
-
         if protocol is None:
-            return invalid("UnsupportedProtocol", ".protocol", f"protocol {listener.protocol} is not served",
-                           "use HTTPS or HTTP")  # fmt: skip
+            problem = self.report(
+                "listener-invalid.protocol", f"{at}.protocol", protocol=listener.protocol
+            )
+            return "UnsupportedProtocol", problem.message
         gate = self._gate
         address = gate.spec.https if protocol == "https" else gate.spec.http
         if gate.spec.gateways is None and (address is None or address.met_at != listener.port):
             has = "no such address" if address is None else f"port {address.met_at}"
-            return invalid("PortUnavailable", ".port", f"Gate {gate.ref.name} has {has} for {listener.protocol}",
-                           "use the port of the Gate's address, or change the Gate")  # fmt: skip
+            problem = self.report(
+                "listener-invalid.port",
+                f"{at}.port",
+                gate=gate.ref.name,
+                has=has,
+                protocol=listener.protocol,
+            )
+            return "PortUnavailable", problem.message
         host = listener.hostname or "*"
         if host != "*" and not grammar.is_host(host):
-            message = f"{host!r} is no DNS name"
-            self._say("host-invalid", f"{at}.hostname", message,
-                      "write a host name in lower case, or `*.` and one, without port")  # fmt: skip
-            return "UnsupportedValue", message
-        problem = _tls_problem(self._doc.spec, listener, protocol)
-        return None if problem is None else invalid("UnsupportedValue", *problem)
+            problem = self.report("host-invalid", f"{at}.hostname", host=host)
+            return "UnsupportedValue", problem.message
+        unmet = _unmet_tls(self._doc.spec, listener, protocol)
+        if unmet is None:
+            return None
+        case, path, values = unmet
+        problem = self.report(f"listener-invalid.{case}", f"{at}{path}", **values)
+        return "UnsupportedValue", problem.message
 
     def _conflict(
-        self, listener: kube.Listener, protocol: Protocol, host: str
+        self, at: str, listener: kube.Listener, protocol: Protocol, host: str
     ) -> tuple[str, str] | None:
         """Which listener before this one has its port, as (reason, message)."""
         name, port = listener.name, listener.port
         other, spoken = self._protocols.setdefault(port, (name, protocol))
         if spoken != protocol:
-            return (
-                "ProtocolConflict",
-                f"listener {other} already speaks {spoken.upper()} on port {port}",
+            problem = self.report(
+                "listener-conflict.protocol", at, other=other, protocol=spoken.upper(), port=port
             )
+            return "ProtocolConflict", problem.message
         other = self._hosts.setdefault((port, host), name)
         if other != name or name in self._names:
-            return "HostnameConflict", f"listener {other} already has port {port} and host {host}, or the same name"  # fmt: skip
+            problem = self.report("listener-conflict.host", at, other=other, port=port, host=host)
+            return "HostnameConflict", problem.message
         self._names.add(name)
         return None
 
 
-def _tls_problem(
+def _unmet_tls(
     spec: kube.GatewaySpec, listener: kube.Listener, protocol: Protocol
-) -> tuple[str, str, str] | None:
-    """What a listener asks of TLS that no gate does: place, message, hint.
+) -> tuple[str, str, dict[str, object]] | None:
+    """What a listener asks of TLS that no gate does: case, place and values of `listener-invalid`.
 
     A listener that is meant for client certificates must not open without them.
     """
     if spec.backend_tls is not None or spec.tls.backend is not None:
-        return ("", "the Gateway shows backends a client certificate, which no gate does",
-                "remove spec.tls.backend")  # fmt: skip
+        return "backend-certificate", "", {}
     if protocol != "https":
         return None
     if spec.tls.frontend.validates(listener.port):
-        return ("", f"spec.tls.frontend asks clients on port {listener.port} for a certificate",
-                "say it in the Gate, in spec.identity.mtls, and admit its callers by AccessPolicy")  # fmt: skip
+        return "client-certificates", "", {"port": listener.port}
     if listener.tls is None:
         return None
     if listener.tls.mode != "Terminate":
-        return (".tls.mode", "a listener that passes TLS through cannot be governed",
-                "use mode Terminate")  # fmt: skip
+        return "passthrough", ".tls.mode", {}
     if listener.tls.frontend_validation is not None:
-        return (".tls.frontendValidation", "client certificates are not asked for by a listener",
-                "say it in the Gate, in spec.identity.mtls, and admit its callers by AccessPolicy")  # fmt: skip
+        return "frontend-validation", ".tls.frontendValidation", {}
     if listener.tls.options:
-        named = ", ".join(sorted(listener.tls.options))[:200]
-        return (".tls.options", f"the TLS options {named} mean nothing here",
-                "remove them; the Gate's spec.tls holds the floor")  # fmt: skip
+        return "tls-options", ".tls.options", {"options": sorted(listener.tls.options)[:20]}
     return None
 
 

@@ -19,7 +19,8 @@ from gatereeve.api.world import HostGrantDoc, Key, NamespaceDoc
 from gatereeve.compile.routes import grammar
 from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core.derived import Computed, Derived, Reader, Source, Stage
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding
 from gatereeve.ir.routes import PathMatch
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -266,12 +267,10 @@ def _in_order(given: set[GrantedNamespaces]) -> _Paths:
 
 def _path_findings(doc: HostGrantDoc) -> list[Finding]:
     return [
-        _finding(doc, "path-refused", f"spec.paths[{number}]",
-                 f"{text!r} has no canonical form and grants nothing",
-                 "write a path without empty or dot segments, `;` and needless escapes")
+        finding(doc, "path-refused.grant", f"spec.paths[{number}]", path=text)
         for number, text in enumerate(doc.spec.paths)
         if grammar.canonical_path(text, "prefix") is None
-    ]  # fmt: skip
+    ]
 
 
 def _overlaps(docs: tuple[HostGrantDoc, ...]) -> list[Finding]:
@@ -287,18 +286,13 @@ def _overlaps(docs: tuple[HostGrantDoc, ...]) -> list[Finding]:
                     and other.spec.namespace_selector != doc.spec.namespace_selector
                 ):
                     findings.append(
-                        _finding(doc, "grant-overlap", f"spec.hosts[{host_number}]",
-                                 f"HostGrant {other.ref.short} also grants {host} {path}",
-                                 "fine if both are meant to share it: identical routes go to the older document")
-                    )  # fmt: skip
+                        finding(
+                            doc,
+                            "grant-overlap",
+                            f"spec.hosts[{host_number}]",
+                            grant=other.ref.short,
+                            host=host,
+                            path=path,
+                        )
+                    )
     return findings
-
-
-def _finding(doc: HostGrantDoc, code: str, path: str, message: str, hint: str) -> Finding:
-    return Finding(
-        code=FindingCode(code),
-        message=message,
-        hint=hint,
-        origin=doc.origin(path),
-        where=doc.where(path),
-    )

@@ -13,7 +13,6 @@ from functools import partial
 
 from gatereeve.api import kube
 from gatereeve.api.world import HTTPRouteDoc, Key
-from gatereeve.compile.report import Problem, finding
 from gatereeve.compile.routes import gateways, grammar, patterns
 from gatereeve.compile.routes.filters import read_filters, read_timeout
 from gatereeve.compile.routes.gateways import GROUP, Attached, Binding
@@ -26,11 +25,12 @@ from gatereeve.compile.routes.requests import (
     RouteDocument,
     RouteRequest,
     RouteRule,
-    not_granted,
+    report_not_granted,
 )
 from gatereeve.compile.routes.route_order import age
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.report import Report, describe
 from gatereeve.ir.routes import PathMatch, ValueMatch
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -62,40 +62,37 @@ def compile_http_route(
     Findings: parent-missing, parent-not-found, parent-not-allowed, no-matching-host, host-invalid,
     host-not-granted, path-refused, pattern-refused, rule-invalid, filter-unsupported.
     """
-    findings: list[Finding] = []
-    hosts = _hosts(doc, findings)
+    report = Report(doc)
+    hosts = _hosts(report)
     attached: list[_Place] = []
     states: list[ParentRef] = []
     for number, parent in enumerate(parents):
         if isinstance(parent, Binding):
-            places, state = _attached(doc, number, parent, labels, hosts, findings)
+            places, state = _attached(report, number, parent, labels, hosts)
             attached += places
             states.append(state)
         elif parent is None:
-            findings.append(_no_parent(doc, number))
+            _no_parent(report, number)
     if not doc.spec.parent_refs:
-        findings.append(
-            finding(doc, "parent-missing", "spec.parentRefs",
-                    "the route names no Gateway, so nothing serves it",
-                    "name the Gateway that shall serve it: parentRefs: [{name: …}]")
-        )  # fmt: skip
+        report("parent-missing", "spec.parentRefs")
     if hosts and not any(place.hosts for place in attached) and attached:
-        findings.append(_no_host(doc))
-    ignored: list[Finding] = []  # what is wrong with rules that nobody can reach
+        report("no-matching-host", "spec.hostnames")
     reachable = any(place.hosts for place in attached)
-    rules = _rules(doc, findings if reachable else ignored)
+    rules = _rules(report if reachable else Report(doc))  # rules without requests are not reported
     if not reachable:
-        return RouteDocument(doc=doc, parents=tuple(states), rules=rules, findings=tuple(findings))
-    claims = _claims(doc, rules, findings)
-    entries = _entries(doc, attached, claims, grants, findings)
+        return RouteDocument(
+            doc=doc, parents=tuple(states), rules=rules, findings=tuple(report.findings)
+        )
+    claims = _claims(report, rules)
+    entries = _entries(report, attached, claims, grants)
     return RouteDocument(
         doc=doc,
         entries=tuple(entries),
-        certificates=tuple(_certificates(attached, entries, findings)),
+        certificates=tuple(_certificates(report, attached, entries)),
         parents=tuple(states),
         rules=rules,
         live=frozenset(claim.place[1] for claim in claims if not claim.rule.broken),
-        findings=tuple(dict.fromkeys(findings)),
+        findings=tuple(dict.fromkeys(report.findings)),
     )
 
 
@@ -111,15 +108,14 @@ class _Place:
 
 
 def _attached(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     number: int,
     binding: Binding,
     labels: Mapping[str, str],
     hosts: tuple[str, ...],
-    findings: list[Finding],
 ) -> tuple[list[_Place], ParentRef]:
     """The listeners of one parent that take the route, and what is to be said about it."""
-    reference = doc.spec.parent_refs[number]
+    reference = report.doc.spec.parent_refs[number]
     gateway = (binding.doc.ref.namespace, binding.doc.ref.name)
     state = ParentRef(
         number=number, gateway=gateway, gate=binding.gate, front=binding.gateway, refused=None
@@ -131,22 +127,19 @@ def _attached(
         and reference.port in (None, listener.port)
     ]
     if not named:
-        problem = _no_parent(doc, number)
-        findings.append(problem)
+        problem = _no_parent(report, number)
         return [], replace(state, refused=("NoMatchingParent", problem.message))
     admitted = [x for x in named if gateways.admits(x, binding.doc, labels)]
     if not admitted:
-        problem = finding(
-            doc, "parent-not-allowed", f"spec.parentRefs[{number}]",
-            f"{binding.doc.ref} does not admit HTTPRoutes of namespace {doc.ref.namespace}",
-            "ask its owner to allow this namespace in allowedRoutes",
+        problem = report(
+            "parent-not-allowed", f"spec.parentRefs[{number}]",
+            gateway=binding.doc.ref, namespace=report.doc.ref.namespace,
         )  # fmt: skip
-        findings.append(problem)
         return [], replace(state, refused=("NotAllowedByListeners", problem.message))
     places = [_place(binding, listener, hosts) for listener in admitted]
     listeners = tuple(place.listener.name for place in places if place.hosts)
     if not listeners:
-        refused = ("NoMatchingListenerHostname", _no_host(doc).message)
+        refused = ("NoMatchingListenerHostname", describe("no-matching-host").message)
         return places, replace(state, refused=refused)
     return places, replace(state, listeners=listeners)
 
@@ -162,39 +155,27 @@ def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Pla
     )
 
 
-def _no_parent(doc: HTTPRouteDoc, number: int) -> Finding:
-    name = doc.spec.parent_refs[number].name
-    return finding(doc, "parent-not-found", f"spec.parentRefs[{number}]",
-                   f"there is no Gateway {name} of ours with such a listener",
-                   "name a Gateway whose class this gate serves; check namespace, sectionName and port")  # fmt: skip
+def _no_parent(report: Report[HTTPRouteDoc], number: int) -> Finding:
+    name = report.doc.spec.parent_refs[number].name
+    return report("parent-not-found", f"spec.parentRefs[{number}]", gateway=name)
 
 
-def _no_host(doc: HTTPRouteDoc) -> Finding:
-    return finding(doc, "no-matching-host", "spec.hostnames",
-                   "the route and its listeners have no host in common",
-                   "use a host that the listener's hostname covers")  # fmt: skip
-
-
-def _hosts(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[str, ...]:
+def _hosts(report: Report[HTTPRouteDoc]) -> tuple[str, ...]:
     """The hosts that the route asks for; every one when it names none."""
     wanted = []
-    for number, host in enumerate(doc.spec.hostnames):
+    for number, host in enumerate(report.doc.spec.hostnames):
         if grammar.is_host(host):
             wanted.append(host)
         else:
-            findings.append(
-                finding(doc, "host-invalid", f"spec.hostnames[{number}]", f"{host!r} is no DNS name",
-                        "write a host name in lower case, or `*.` and one, without port")
-            )  # fmt: skip
-    return tuple(wanted) if doc.spec.hostnames else ("*",)
+            report("host-invalid", f"spec.hostnames[{number}]", host=host)
+    return tuple(wanted) if report.doc.spec.hostnames else ("*",)
 
 
 def _entries(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     attached: list[_Place],
     claims: list[RouteRequest],
     grants: Grants,
-    findings: list[Finding],
 ) -> list[HostRoute]:
     """Every claim on every host of every front, as far as the namespace is granted it."""
     listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
@@ -213,7 +194,7 @@ def _entries(
                           single_label=False, doors=doors, protocols=protocols, claim=claim)
                 )  # fmt: skip
             else:
-                findings.append(not_granted(doc, claim.where, host, claim.path.value))
+                report_not_granted(report, claim.where, host, claim.path.value)
     return entries
 
 
@@ -222,10 +203,10 @@ def _by_front(item: tuple[tuple[str, Key | None, str], object]) -> tuple[str, Ke
     return gate, gateway or ("", ""), host
 
 
-def _rules(doc: HTTPRouteDoc, findings: list[Finding]) -> tuple[RouteRule, ...]:
+def _rules(report: Report[HTTPRouteDoc]) -> tuple[RouteRule, ...]:
     return tuple(
-        _rule(doc, f"spec.rules[{number}]", given, findings)
-        for number, given in enumerate(_given(doc))
+        _rule(report, f"spec.rules[{number}]", given)
+        for number, given in enumerate(_given(report.doc))
     )
 
 
@@ -233,34 +214,28 @@ def _given(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
     return doc.spec.rules or (kube.HTTPRouteRule(),)
 
 
-def _claims(
-    doc: HTTPRouteDoc, rules: tuple[RouteRule, ...], findings: list[Finding]
-) -> list[RouteRequest]:
+def _claims(report: Report[HTTPRouteDoc], rules: tuple[RouteRule, ...]) -> list[RouteRequest]:
     claims = []
-    for number, (given, rule) in enumerate(zip(_given(doc), rules, strict=True)):
+    for number, (given, rule) in enumerate(zip(_given(report.doc), rules, strict=True)):
         at = rule.path
         for position, match in enumerate(given.matches or (kube.HTTPRouteMatch(),)):
             where = f"{at}.matches[{position}]" if given.matches else at
-            claim = _claim(doc, where, (number, position), match, rule, findings)
+            claim = _claim(report, where, (number, position), match, rule)
             if claim is not None:
                 claims.append(claim)
     return claims
 
 
-def _rule(
-    doc: HTTPRouteDoc, at: str, given: kube.HTTPRouteRule, findings: list[Finding]
-) -> RouteRule:
+def _rule(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRouteRule) -> RouteRule:
+    doc = report.doc
     found = read_filters(doc, at, given, partial(_backend, doc))
-    timeout_s = read_timeout(doc, at, given.timeouts, found)
+    timeout_s = read_timeout(Report(doc, found.findings), at, given.timeouts)
     backends = tuple(
         _weighted(doc, f"{at}.backendRefs[{n}]", ref) for n, ref in enumerate(given.backend_refs)
     )
     if found.redirect is None and not found.broken and not any(b.weight for b in backends):
-        findings.append(
-            finding(doc, "backend-not-found", at, "the rule names no backend with a weight above 0",
-                    "add a backendRef, or a RequestRedirect filter")
-        )  # fmt: skip
-    findings += found.findings
+        report("backend-not-found.none", at)
+    report.findings.extend(found.findings)
     return RouteRule(
         backends=backends,
         redirect=found.redirect,
@@ -281,14 +256,14 @@ def _weighted(doc: HTTPRouteDoc, path: str, ref: kube.HTTPBackendRef) -> Backend
     if not ref.filters or backend.problem is not None:
         return backend
     return Backend(
-        kind=backend.kind, namespace=backend.namespace, name=backend.name, port=backend.port,
-        weight=backend.weight, path=path,
-        problem=Problem(
-            code="filter-unsupported",
-            message="filters of a single backend are not supported",
-            hint="put the filters on the rule",
-        ),
-    )  # fmt: skip
+        kind=backend.kind,
+        namespace=backend.namespace,
+        name=backend.name,
+        port=backend.port,
+        weight=backend.weight,
+        path=path,
+        problem=describe("filter-unsupported.backend"),
+    )
 
 
 def _backend(
@@ -298,17 +273,9 @@ def _backend(
     problem = None
     kind = (ref.group, ref.kind)
     if kind not in (("", "Service"), (GATEREEVE_GROUP, "Model")):
-        problem = Problem(
-            code="backend-kind-unknown",
-            message=f"nothing here serves {ref.kind} of group {ref.group!r}",
-            hint=f"name a Service, or kind Model of group {GATEREEVE_GROUP}",
-        )
+        problem = describe("backend-kind-unknown.route", kind=ref.kind, group=ref.group)
     elif ref.kind == "Service" and ref.port is None:
-        problem = Problem(
-            code="backend-port-unknown",
-            message=f"the backend names no port of Service {ref.name}",
-            hint="give the Service's port number",
-        )
+        problem = describe("backend-port-unknown.route", service=ref.name)
     return Backend(
         kind="Model" if kind == (GATEREEVE_GROUP, "Model") else "Service",
         namespace=namespace, name=ref.name, port=ref.port, weight=weight, path=path,
@@ -317,29 +284,27 @@ def _backend(
 
 
 def _claim(
-    doc: HTTPRouteDoc,
+    report: Report[HTTPRouteDoc],
     where: str,
     place: tuple[int, int],
     match: kube.HTTPRouteMatch,
     rule: RouteRule,
-    findings: list[Finding],
 ) -> RouteRequest | None:
     """A match as a claim. One that cannot be kept is not served: it would match something else."""
-    before = len(findings)
-    path = _path(doc, where, match.path, findings)
-    headers = _values(doc, where, "headers", match.headers, findings)
-    query = _values(doc, where, "queryParams", match.query_params, findings)
+    before = len(report.findings)
+    path = _path(report, where, match.path)
+    headers = _values(report, where, "headers", match.headers)
+    query = _values(report, where, "queryParams", match.query_params)
     if match.method is not None and match.method not in _METHODS:
-        findings.append(
-            finding(doc, "rule-invalid", f"{where}.method", f"method {match.method!r} is not served",
-                    f"one of {', '.join(sorted(_METHODS))}")
-        )  # fmt: skip
-    if path is None or len(findings) > before:
+        report(
+            "rule-invalid.method", f"{where}.method", method=match.method, known=sorted(_METHODS)
+        )
+    if path is None or len(report.findings) > before:
         return None
     return RouteRequest(
-        doc=doc,
+        doc=report.doc,
         where=where,
-        place=(age(doc), *place),
+        place=(age(report.doc), *place),
         path=path,
         methods=() if match.method is None else (match.method,),
         headers=headers,
@@ -348,43 +313,36 @@ def _claim(
     )
 
 
-def _path(
-    doc: HTTPRouteDoc, where: str, given: kube.HTTPPathMatch, findings: list[Finding]
-) -> PathMatch | None:
+def _path(report: Report[HTTPRouteDoc], where: str, given: kube.HTTPPathMatch) -> PathMatch | None:
     if given.type == "RegularExpression":
-        pattern = _pattern(doc, f"{where}.path", given.value, findings)
+        pattern = _pattern(report, f"{where}.path", given.value)
         return None if pattern is None else PathMatch(kind="regex", value=pattern)
     exact = given.type == "Exact"
     value = grammar.canonical_path(given.value, "exact" if exact else "prefix")
     if value is None:
-        findings.append(
-            finding(doc, "path-refused", f"{where}.path", f"{given.value!r} has no canonical form",
-                    "write a path without empty or dot segments, `;`, backslashes and needless escapes")
-        )  # fmt: skip
+        report("path-refused", f"{where}.path", path=given.value)
         return None
     return PathMatch(kind="exact" if exact else "prefix", value=value)
 
 
-def _pattern(doc: HTTPRouteDoc, path: str, text: str, findings: list[Finding]) -> str | None:
+def _pattern(report: Report[HTTPRouteDoc], path: str, text: str) -> str | None:
     try:
         return patterns.bounded_pattern(text)
     except patterns.PatternError as refused:
-        findings.append(
-            finding(
-                doc, "pattern-refused", path, f"the pattern {text[:80]!r} is refused: {refused}",
-                f"at most {patterns.MAX_PATTERN} characters of literals, classes, groups, alternatives and "
-                f"repetitions up to {patterns.MAX_REPEAT}, which multiply to {patterns.MAX_NESTED_REPEAT} at most",
-            )
-        )  # fmt: skip
+        report(
+            "pattern-refused",
+            path,
+            pattern=text[:80],
+            why=refused,
+            characters=patterns.MAX_PATTERN,
+            repeat=patterns.MAX_REPEAT,
+            product=patterns.MAX_NESTED_REPEAT,
+        )
         return None
 
 
 def _values(
-    doc: HTTPRouteDoc,
-    where: str,
-    part: str,
-    given: tuple[kube.HTTPValueMatch, ...],
-    findings: list[Finding],
+    report: Report[HTTPRouteDoc], where: str, part: str, given: tuple[kube.HTTPValueMatch, ...]
 ) -> tuple[ValueMatch, ...]:
     """Header or query matches, sorted; of several with one name the first counts (Gateway API)."""
     found: dict[str, ValueMatch] = {}
@@ -392,29 +350,21 @@ def _values(
         path = f"{where}.{part}[{number}]"
         name = grammar.header_name(value.name) if part == "headers" else value.name
         if name is None or (part != "headers" and not grammar.is_query_name(name)):
-            findings.append(
-                finding(doc, "rule-invalid", path, f"{value.name!r} cannot be matched",
-                        "letters, digits and `-` for headers; hosts stand in spec.hostnames")
-            )  # fmt: skip
+            report("rule-invalid.name", path, name=value.name)
             continue
         if value.type == "RegularExpression":
-            pattern = _pattern(doc, path, value.value, findings)
+            pattern = _pattern(report, path, value.value)
             if pattern is not None:
                 found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
         elif not grammar.is_value(value.value):
-            findings.append(
-                finding(doc, "rule-invalid", path, "the value is not visible text",
-                        "ASCII without control characters")
-            )  # fmt: skip
+            report("rule-invalid.value", path)
         else:
             found.setdefault(name, ValueMatch(name=name, kind="exact", value=value.value))
     return tuple(found[name] for name in sorted(found))
 
 
 def _certificates(
-    attached: list[_Place],
-    entries: list[HostRoute],
-    findings: list[Finding],
+    report: Report[HTTPRouteDoc], attached: list[_Place], entries: list[HostRoute]
 ) -> list[CertificateRequest]:
     """The listeners' certificates, for the hosts that this route claims through them.
 
@@ -429,7 +379,8 @@ def _certificates(
             if (binding.gate, binding.gateway, host) not in claimed:
                 continue
             if not binding.grants.has_host(host):
-                findings.append(not_granted(binding.doc, at, host, "(certificate)"))
+                of_gateway = Report(binding.doc, report.findings)
+                report_not_granted(of_gateway, at, host, "(certificate)")
                 continue
             claims += [
                 gateways.certificate_claim(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from gatereeve.api import kube
 from gatereeve.api.world import HostGrantDoc, IngressDoc
-from gatereeve.compile.report import Problem, finding
 from gatereeve.compile.routes import foreign_annotations, grammar
 from gatereeve.compile.routes.host_grants import Grants
 from gatereeve.compile.routes.requests import (
@@ -19,11 +18,11 @@ from gatereeve.compile.routes.requests import (
     RouteDocument,
     RouteRequest,
     RouteRule,
-    not_granted,
+    report_not_granted,
 )
 from gatereeve.compile.routes.route_order import age
-from gatereeve.core.findings import Finding
 from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.report import Report, describe
 from gatereeve.ir.routes import PathMatch
 
 DEFAULT_RULE = 1_000_000
@@ -35,38 +34,34 @@ def compile_ingress(doc: IngressDoc, gate: str, grants: Grants) -> RouteDocument
 
     Findings: annotation-refused, annotation-ignored, host-invalid, path-refused, host-not-granted.
     """
-    findings = _annotation_findings(doc)
-    if any(f.code == "annotation-refused" for f in findings):
-        return RouteDocument(doc=doc, gate=gate, findings=tuple(findings))
+    report = Report(doc)
+    if not _check_annotations(report):
+        return RouteDocument(doc=doc, gate=gate, findings=tuple(report.findings))
     entries: list[HostRoute] = []
     for number, rule in enumerate(doc.spec.rules):
-        entries += _rule_entries(doc, gate, grants, number, rule, findings)
-    entries += _default_entries(doc, gate, grants, entries, findings)
+        entries += _rule_entries(report, gate, grants, number, rule)
+    entries += _default_entries(report, gate, grants, entries)
     return RouteDocument(
         doc=doc,
         gate=gate,
         entries=tuple(entries),
-        certificates=tuple(_certificates(doc, gate, grants, findings)),
-        findings=tuple(findings),
+        certificates=tuple(_certificates(report, gate, grants)),
+        findings=tuple(report.findings),
     )
 
 
-def _annotation_findings(doc: IngressDoc) -> list[Finding]:
-    findings = []
-    for name, value in sorted(doc.meta.annotations.items()):
+def _check_annotations(report: Report[IngressDoc]) -> bool:
+    """Whether no annotation asks for something that would be lost."""
+    is_kept = True
+    for name, value in sorted(report.doc.meta.annotations.items()):
         verdict = foreign_annotations.judge(name, value)
         path = f"metadata.annotations.{name}"
         if verdict == "refused":
-            findings.append(
-                finding(doc, "annotation-refused", path,
-                        f"{name} asks another controller for something that is not done here",
-                        "remove it, and say with Model, AccessPolicy, Gate or HTTPRoute what it meant")
-            )  # fmt: skip
+            report("annotation-refused", path, annotation=name)
+            is_kept = False
         elif verdict == "ignored":
-            findings.append(
-                finding(doc, "annotation-ignored", path, f"{name} has no effect here", "remove it")
-            )
-    return findings
+            report("annotation-ignored", path, annotation=name)
+    return is_kept
 
 
 def host_of(text: str | None) -> str | None:
@@ -77,27 +72,23 @@ def host_of(text: str | None) -> str | None:
 
 
 def _rule_entries(
-    doc: IngressDoc,
-    gate: str,
-    grants: Grants,
-    number: int,
-    rule: kube.IngressRule,
-    findings: list[Finding],
+    report: Report[IngressDoc], gate: str, grants: Grants, number: int, rule: kube.IngressRule
 ) -> list[HostRoute]:
+    doc = report.doc
     at = f"spec.rules[{number}]"
     host = host_of(rule.host)
     if host is None:
-        findings.append(_invalid_host(doc, f"{at}.host", rule.host or ""))
+        report("host-invalid", f"{at}.host", host=rule.host or "")
         return []
     entries = []
     for position, path in enumerate(rule.http.paths if rule.http is not None else ()):
         where = f"{at}.http.paths[{position}]"
-        match = _path_match(doc, where, path, findings)
+        match = _path_match(report, where, path)
         if match is None:
             continue
         covering = grants.covering(host, match)
         if not covering:
-            findings.append(not_granted(doc, where, host, match.value))
+            report_not_granted(report, where, host, match.value)
             continue
         backend = _backend(doc, path.backend, f"{where}.backend")
         claim = RouteRequest(
@@ -125,27 +116,16 @@ def _entry(
     )
 
 
-def _invalid_host(doc: IngressDoc, path: str, text: str) -> Finding:
-    return finding(doc, "host-invalid", path, f"{text!r} is no DNS name",
-                   "write a host name in lower case, or `*.` and one, without port")  # fmt: skip
-
-
 def _path_match(
-    doc: IngressDoc, where: str, path: kube.HTTPIngressPath, findings: list[Finding]
+    report: Report[IngressDoc], where: str, path: kube.HTTPIngressPath
 ) -> PathMatch | None:
     kind = "exact" if path.path_type == "Exact" else "prefix"
     text = path.path or "/"
     specific = path.path_type == "ImplementationSpecific"
     canonical = grammar.canonical_path(text, "exact" if kind == "exact" else "prefix")
     if canonical is None or (specific and grammar.looks_like_pattern(text)):
-        hint = (
-            "an ImplementationSpecific path is a prefix here; patterns need an HTTPRoute"
-            if specific
-            else "write a path without empty or dot segments, `;`, backslashes and needless escapes"
-        )
-        findings.append(
-            finding(doc, "path-refused", f"{where}.path", f"{text!r} has no canonical form", hint)
-        )
+        text_name = "path-refused.specific" if specific else "path-refused"
+        report(text_name, f"{where}.path", path=text)
         return None
     return PathMatch(kind="exact" if kind == "exact" else "prefix", value=canonical)
 
@@ -157,11 +137,7 @@ def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backen
         number = port.number if port.number is not None else port.name
         problem = None
         if number is None:
-            problem = Problem(
-                code="backend-port-unknown",
-                message=f"the backend names no port of Service {backend.service.name}",
-                hint="give port.number or port.name",
-            )
+            problem = describe("backend-port-unknown.ingress", service=backend.service.name)
         return Backend(
             kind="Service", namespace=namespace, name=backend.service.name, port=number,
             weight=1, path=path, problem=problem,
@@ -170,11 +146,7 @@ def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backen
     problem = None
     if resource is None or (resource.api_group, resource.kind) != (GATEREEVE_GROUP, "Model"):
         named = "neither or both of service and resource" if resource is None else resource.kind
-        problem = Problem(
-            code="backend-kind-unknown",
-            message=f"the backend names {named}",
-            hint=f"name a Service, or a resource with apiGroup {GATEREEVE_GROUP} and kind Model",
-        )
+        problem = describe("backend-kind-unknown.ingress", named=named)
     return Backend(
         kind="Model", namespace=namespace, name=resource.name if resource else "", port=None,
         weight=1, path=path, problem=problem,
@@ -182,9 +154,10 @@ def _backend(doc: IngressDoc, backend: kube.IngressBackend, path: str) -> Backen
 
 
 def _default_entries(
-    doc: IngressDoc, gate: str, grants: Grants, entries: list[HostRoute], findings: list[Finding]
+    report: Report[IngressDoc], gate: str, grants: Grants, entries: list[HostRoute]
 ) -> list[HostRoute]:
     """The default backend on every host of the Ingress that has no `/` of its own, and on `*`."""
+    doc = report.doc
     if doc.spec.default_backend is None:
         return []
     at = "spec.defaultBackend"
@@ -204,13 +177,14 @@ def _default_entries(
         if covering:
             found.append(_entry(gate, host, covering, claim))
         else:
-            findings.append(not_granted(doc, at, host, "/"))
+            report_not_granted(report, at, host, "/")
     return found
 
 
 def _certificates(
-    doc: IngressDoc, gate: str, grants: Grants, findings: list[Finding]
+    report: Report[IngressDoc], gate: str, grants: Grants
 ) -> list[CertificateRequest]:
+    doc = report.doc
     claims = []
     for number, tls in enumerate(doc.spec.tls):
         at = f"spec.tls[{number}]"
@@ -221,9 +195,9 @@ def _certificates(
             path = f"{at}.hosts[{position}]" if tls.hosts else at
             host = text if text == "*" and not tls.hosts else host_of(text)
             if host is None:
-                findings.append(_invalid_host(doc, path, text))
+                report("host-invalid", path, host=text)
             elif not grants.has_host(host):
-                findings.append(not_granted(doc, path, host, "(certificate)"))
+                report_not_granted(report, path, host, "(certificate)")
             else:
                 claims.append(
                     CertificateRequest(

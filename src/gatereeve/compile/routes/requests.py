@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gatereeve.api.world import HostGrantDoc, Key
-from gatereeve.compile.report import AnyDoc, Problem, finding
+from gatereeve.api.world import AnyDoc, HostGrantDoc, Key
 from gatereeve.compile.routes.route_order import DocumentOrder
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import Report
 from gatereeve.ir.routes import HeaderEdit, PathMatch, PathRewrite, Redirect, ValueMatch
 
 Protocol: TypeAlias = Literal["http", "https"]
@@ -33,7 +33,7 @@ class Backend:
     port: int | str | None
     weight: int
     path: str
-    problem: Problem | None = None
+    problem: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,10 +149,7 @@ class RouteDocument:
     findings: tuple[Finding, ...] = ()
 
 
-def not_granted(doc: AnyDoc, path: str, host: str, route_path: str) -> Finding:
-    """host-not-granted, worded in one place."""
-    return finding(
-        doc, "host-not-granted", path,
-        f"namespace {doc.ref.namespace} has no HostGrant for {host} {route_path}",
-        "ask whoever owns the host for a HostGrant that selects this namespace",
-    )  # fmt: skip
+def report_not_granted(report: Report[AnyDoc], path: str, host: str, route_path: str) -> None:
+    """host-not-granted, for a host and path that a document asks for."""
+    namespace = report.doc.ref.namespace
+    report("host-not-granted", path, namespace=namespace, host=host, path=route_path)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatereeve.api.world import GateDoc, Key
+from gatereeve.api.world import AnyDoc, GateDoc, Key
 from gatereeve.compile import tls
 from gatereeve.compile.backends import reference_grants
 from gatereeve.compile.backends.services import Backends
-from gatereeve.compile.report import AnyDoc, Problem, finding
 from gatereeve.compile.routes.requests import CertificateRequest
 from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core.derived import Derived, Reader, Stage
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import describe, finding, place
 from gatereeve.ir.gates import Certificate
 
 
@@ -31,12 +31,12 @@ class Secrets:
     moments of a certificate.
     """
 
-    key_pairs: Mapping[Key, tls.KeyPair | Problem]
+    key_pairs: Mapping[Key, tls.KeyPair | Finding]
     grants: reference_grants.ReferenceGrants
     at: datetime
     is_past: Callable[[datetime], bool]
 
-    def key_pair(self, doc: AnyDoc, namespace: str, name: str) -> tls.KeyPair | Problem:
+    def key_pair(self, doc: AnyDoc, namespace: str, name: str) -> tls.KeyPair | Finding:
         """The valid key pair that `doc` may use, or why there is none."""
         own = not doc.ref.namespace  # a Gate belongs to the cluster and names any namespace
         reference = reference_grants.Reference(
@@ -44,19 +44,20 @@ class Secrets:
             to_group="", to_kind="Secret", to_namespace=namespace, to_name=name,
         )  # fmt: skip
         if not own and not reference_grants.is_permitted(self.grants, reference):
-            return Problem(
-                code="secret-not-granted",
-                message=f"no ReferenceGrant in {namespace} lets {doc.ref.kind}s of {doc.ref.namespace} use Secret {name}",
-                hint=f"ask the owner of {namespace} for a ReferenceGrant",
+            return describe(
+                "secret-not-granted",
+                namespace=namespace,
+                documents=f"{doc.ref.kind}s",
+                own=doc.ref.namespace,
+                name=name,
             )
         pair = self.key_pairs.get((namespace, name))
         if pair is None:
-            return Problem(
-                code="tls-secret-invalid",
-                message=f"there is no Secret {namespace}/{name}" if name else "no Secret is named",
-                hint="create a Secret of type kubernetes.io/tls, or correct the name",
+            return describe(
+                "tls-secret-invalid.missing" if name else "tls-secret-invalid.unnamed",
+                secret=f"{namespace}/{name}",
             )
-        if isinstance(pair, Problem):
+        if isinstance(pair, Finding):
             return pair
         self.is_past(pair.not_before)
         self.is_past(pair.not_after)
@@ -75,7 +76,7 @@ class SecretTables(Stage):
         """Follow the World."""
         self.key_pairs.update(self._world.secrets)
 
-    def _read(self, key: Key, read: Reader) -> tls.KeyPair | Problem:
+    def _read(self, key: Key, read: Reader) -> tls.KeyPair | Finding:
         return tls.read(read.row(self._world.secrets, key))
 
     def read(self, read: Reader) -> Secrets:
@@ -125,8 +126,8 @@ def choose(
 
     Findings: tls-secret-invalid, secret-not-granted, tls-host-mismatch.
     """
-    found: dict[tuple[str, str, str, str, str], tls.KeyPair | Problem] = {}
-    pairs: list[tuple[CertificateRequest, tls.KeyPair | Problem]] = []
+    found: dict[tuple[str, str, str, str, str], tls.KeyPair | Finding] = {}
+    pairs: list[tuple[CertificateRequest, tls.KeyPair | Finding]] = []
     for claim in claims:
         ref = claim.doc.ref
         key = (ref.group, ref.kind, ref.namespace, claim.namespace, claim.name)
@@ -162,29 +163,34 @@ def _default(
     if reference is None:
         return next(iter(usable.get("*", ())), None)
     pair = secrets.key_pair(gate, reference.namespace, reference.name)
-    if isinstance(pair, Problem):
+    if isinstance(pair, Finding):
         at = "spec.tls.defaultCertificate"
-        findings.append(finding(gate, pair.code, at, pair.message, pair.hint))
+        findings.append(place(gate, at, pair))
         return None
     return pair
 
 
 def _usable(
-    pairs: Iterable[tuple[CertificateRequest, tls.KeyPair | Problem]], findings: list[Finding]
+    pairs: Iterable[tuple[CertificateRequest, tls.KeyPair | Finding]], findings: list[Finding]
 ) -> Mapping[str, list[tls.KeyPair]]:
     """Valid key pairs by the host that they were claimed for, oldest claim first."""
     usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)
     for claim, pair in sorted(pairs, key=lambda item: (item[0].place, item[0].host)):
-        if isinstance(pair, Problem):
-            findings.append(finding(claim.doc, pair.code, claim.where, pair.message, pair.hint))
+        if isinstance(pair, Finding):
+            findings.append(place(claim.doc, claim.where, pair))
             continue
         usable[claim.host].append(pair)
         if claim.host != "*" and not pair.covers(claim.host):
             findings.append(
-                finding(claim.doc, "tls-host-mismatch", claim.where,
-                        f"{pair.secret.ref} covers {', '.join(pair.names) or 'no name'}, not {claim.host}",
-                        "use a certificate whose subject alternative names cover the host")
-            )  # fmt: skip
+                finding(
+                    claim.doc,
+                    "tls-host-mismatch",
+                    claim.where,
+                    secret=pair.secret.ref,
+                    names=pair.names,
+                    host=claim.host,
+                )
+            )
     return usable
 
 

@@ -15,7 +15,6 @@ from gatereeve.compile import digests
 from gatereeve.compile.backends.resolution import resolve
 from gatereeve.compile.backends.services import Backends, ServiceIndex
 from gatereeve.compile.governance.model_policy import ModelPolicies, ModelPolicy
-from gatereeve.compile.report import finding
 from gatereeve.compile.routes.listener_sets import ListenerPort, ListenerSet
 from gatereeve.compile.routes.requests import HostRoute, RouteRequest
 from gatereeve.compile.routes.route_tables import ListenerSetKey, RouteTables
@@ -26,6 +25,7 @@ from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Table, Value
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import Ref
+from gatereeve.core.report import finding
 from gatereeve.ir.clusters import Cluster
 from gatereeve.ir.routes import Forward, VirtualHost
 
@@ -310,16 +310,15 @@ class _HostCompiler:
                 continue
             if front.gateway is not None and there.isdisjoint(entry.doors):
                 continue  # gateway-pending says it
-            why = (
-                "it is attached to plain HTTP only, and the host is governed"
-                if over_tls
-                else "the host has no certificate, or the Gate no https address"
-            )
             claim = entry.claim
             self._findings.append(
-                finding(claim.doc, "tls-unavailable", claim.where, f"not served on {self._host}: {why}",
-                        "attach it to an https listener whose certificate covers the host, or give the Gate tls.defaultCertificate")
-            )  # fmt: skip
+                finding(
+                    claim.doc,
+                    "tls-unavailable" if over_tls else "tls-unavailable.certificate",
+                    claim.where,
+                    host=self._host,
+                )
+            )
 
     def _open(self, door: ListenerPort, rows: tuple[CompiledRoutes, ...], tls: Tls) -> None:
         single_label = self._routes[0].single_label

@@ -18,8 +18,9 @@ from gatereeve.compile.governance.model_policy import (
 )
 from gatereeve.compile.governance.regions import expand_regions, group_match
 from gatereeve.compile.virtual_hosts.operations import Call, calls
-from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.findings import Finding
 from gatereeve.core.refs import Origin
+from gatereeve.core.report import describe
 from gatereeve.ir.access import InGroup
 from gatereeve.ir.clusters import Cluster, EndpointGroup, EndpointSet, HealthCheck
 from gatereeve.ir.routes import (
@@ -86,7 +87,7 @@ def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
     Findings: path-outside-protocol when an exact path is no operation, pattern-refused for regex.
     """
     if mount.path.kind == "regex":
-        return _refused(plan, mount, "pattern-refused", "a model cannot be mounted by a pattern")
+        return _refused(plan, mount, "pattern-refused.mount")
     clusters: dict[str, Cluster] = {}
     routes: list[Route] = []
     shared: list[Route] = []
@@ -101,9 +102,13 @@ def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
         (shared if call.server else routes).extend(rows)
     if not routes:
         return _refused(
-            plan, mount, "path-outside-protocol",
-            f"{mount.path.value} is no operation of {plan.doc.ref.short} ({plan.protocol})",
-        )  # fmt: skip
+            plan,
+            mount,
+            "path-outside-protocol",
+            path=mount.path.value,
+            model=plan.doc.ref.short,
+            protocol=plan.protocol,
+        )
     shared += _closing_rows(plan, mount, routes)
     return ModelRoutes(
         routes=tuple(routes),
@@ -418,13 +423,8 @@ def _refusal(plan: ModelPolicy, mount: Mount, path: PathMatch, code: str) -> Rou
     )
 
 
-def _refused(plan: ModelPolicy, mount: Mount, code: str, message: str) -> ModelRoutes:
+def _refused(plan: ModelPolicy, mount: Mount, text: str, **values: object) -> ModelRoutes:
     path = mount.path if mount.path.kind != "regex" else None
     rows = () if path is None else (_refusal(plan, mount, path, "unknown-operation"),)
-    finding = Finding(
-        code=FindingCode(code),
-        message=message,
-        hint="mount it at `/`, at a prefix of its own, or at one of its operations' paths",
-        origin=mount.origin,
-    )
-    return ModelRoutes(routes=(), shared=rows, clusters=(), findings=(finding,))
+    problem = describe(text, mount.origin, **values)
+    return ModelRoutes(routes=(), shared=rows, clusters=(), findings=(problem,))

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from gatereeve.compile.report import finding
 from gatereeve.compile.routes import route_order
 from gatereeve.compile.routes.requests import RouteRequest
 from gatereeve.compile.virtual_hosts.route_requests import CompiledRoutes
 from gatereeve.core.findings import Finding
 from gatereeve.core.refs import Ref
+from gatereeve.core.report import finding
 from gatereeve.ir.routes import Match, PathMatch, Route, ValueMatch, VirtualHost
 
 Tls: TypeAlias = Literal["any", "redirect", "refuse"]
@@ -157,11 +157,11 @@ def _conflict(host: str, loser: _Block, winner: _Block) -> Finding:
 
 def lost_to(loser: RouteRequest, winner: RouteRequest, what: str) -> Finding:
     """route-conflict: `winner` owns `what`, so `loser` is not served there."""
-    return finding(
+    lost = finding(
         loser.doc, "route-conflict", loser.where,
-        f"{winner.doc.ref} {winner.where} already owns {what}; this one is not served there",
-        "identical matches go to the oldest document, then by namespace and name: change host, path or match",
+        what=what, winner=winner.doc.ref, place=winner.where,
     )  # fmt: skip
+    return replace(lost, cause=winner.doc.ref)
 
 
 def _named(routes: Iterable[Route]) -> tuple[Route, ...]:

@@ -16,10 +16,10 @@ from gatereeve.compile.backends.resolution import (
     UnresolvedBackend,
 )
 from gatereeve.compile.backends.servers import Servers
-from gatereeve.compile.report import finding
 from gatereeve.compile.routes.requests import Backend, MirrorBackend, RouteRequest
 from gatereeve.compile.virtual_hosts.model_routes import ModelRoutes, Mount, compile_model_routes
 from gatereeve.core.findings import Finding
+from gatereeve.core.report import finding, place
 from gatereeve.ir.clusters import Cluster, EndpointGroup, EndpointSet
 from gatereeve.ir.routes import Action, Forward, Match, Mirror, Refuse, Route, Share
 
@@ -108,28 +108,25 @@ def _target_findings(
     findings = []
     for backend, target in pairs:
         if isinstance(target, UnresolvedBackend):
-            problem = target.problem
-            findings.append(
-                finding(claim.doc, problem.code, backend.path, problem.message, problem.hint)
-            )
+            findings.append(place(claim.doc, backend.path, target.problem))
         elif isinstance(target, ServiceBackend):
             findings += target.servers.findings
         elif target.service is not None:
-            versions = ", ".join(target.pinned) if target.pinned is not None else "all versions"
             findings.append(
-                finding(claim.doc, "service-behind-model", backend.path,
-                        f"Service {target.service} stands behind {target.plan.doc.ref} ({versions}) and is governed like it",
-                        "name the Model instead, to let its Rollout choose the version")
-            )  # fmt: skip
+                finding(
+                    claim.doc,
+                    "service-behind-model",
+                    backend.path,
+                    service=target.service,
+                    model=target.plan.doc.ref,
+                    versions=target.pinned or "all versions",
+                )
+            )
     return findings
 
 
 def _mixed(claim: RouteRequest) -> Finding:
-    return finding(
-        claim.doc, "backend-mix", claim.rule.path,
-        "a rule answers for one model, for several openai models, or for Services, not for a mixture",
-        "split the rule; versions of one model are weighed by its Rollout",
-    )  # fmt: skip
+    return finding(claim.doc, "backend-mix", claim.rule.path)
 
 
 def _model_problem(
@@ -139,15 +136,9 @@ def _model_problem(
 ) -> Finding | None:
     """Why a rule that names models cannot be kept, if it cannot."""
     if claim.path.kind == "regex" or _has_pattern(claim):
-        return finding(
-            claim.doc, "pattern-refused", claim.where, "a route to a model may not match by pattern",
-            "match by exact values and prefixes: what decides about access must be plain",
-        )  # fmt: skip
+        return finding(claim.doc, "pattern-refused.model", claim.where)
     if claim.rule.mirrors:
-        return finding(
-            claim.doc, "filter-unsupported", claim.rule.path,
-            "requests to a model are not mirrored by a route", "use Rollout spec.mirror",
-        )  # fmt: skip
+        return finding(claim.doc, "filter-unsupported.mirror-of-model", claim.rule.path)
     plans = {target.plan.key: target.plan for _, target in to_models}
     catalogue = all(plan.protocol == "openai" for plan in plans.values())
     strangers = [t for _, t in weighed if not isinstance(t, ModelBackend)]
@@ -165,11 +156,7 @@ def _model_rows(
 ) -> CompiledRoutes:
     """The rows of one model, or of a catalogue of openai models, which the body chooses among."""
     if len({backend.weight for backend, _ in to_models}) > 1:
-        findings.append(
-            finding(claim.doc, "weights-ignored", claim.rule.path,
-                    "weights between models, or between versions of one, are not kept",
-                    "the body names the model, and the Rollout weighs versions")
-        )  # fmt: skip
+        findings.append(finding(claim.doc, "weights-ignored", claim.rule.path))
     pins: dict[tuple[str, str], set[str] | None] = {}
     plans = {}
     for _, target in to_models:
@@ -198,10 +185,7 @@ def _model_rows(
 
 def _placed(claim: RouteRequest, rows: ModelRoutes) -> list[Finding]:
     """Findings of a mount, with the line that the claim's document knows."""
-    return [
-        finding(claim.doc, f.code, claim.where, f.message, f.hint) if f.where is None else f
-        for f in rows.findings
-    ]
+    return [place(claim.doc, claim.where, f) if f.where is None else f for f in rows.findings]
 
 
 def _mount(claim: RouteRequest, pinned: tuple[str, ...] | None) -> Mount:
@@ -275,14 +259,10 @@ def _mirrors(
     for mirror, target in zip(wanted, targets, strict=True):
         path = mirror.backend.path
         if isinstance(target, ModelBackend):
-            findings.append(
-                finding(claim.doc, "filter-unsupported", path, "a route cannot mirror to a model",
-                        "use Rollout spec.mirror, which is governed")
-            )  # fmt: skip
+            findings.append(finding(claim.doc, "filter-unsupported.mirror-to-model", path))
             return None
         if isinstance(target, UnresolvedBackend):
-            problem = target.problem
-            findings.append(finding(claim.doc, problem.code, path, problem.message, problem.hint))
+            findings.append(place(claim.doc, path, target.problem))
             if target.governed:
                 return None
         elif mirror.per_million > 0:

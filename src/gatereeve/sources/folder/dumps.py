@@ -7,6 +7,7 @@ but no bounds beyond those of a file either; YAML has both, so large clusters ar
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ import msgspec
 
 from gatereeve.api import plain_objects, yaml
 from gatereeve.core import errors, findings, refs
+from gatereeve.core.report import describe
 from gatereeve.sources.folder import listing, named_files
 
 
@@ -75,16 +77,16 @@ def _text(folder: Path, path: str, found: list[findings.Finding]) -> str | None:
     try:
         return named_files.read_bounded(folder / path, listing.MAX_FILE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
-        found.append(
-            listing.problem("unreadable-file", path, "the file is not UTF-8", "save it as UTF-8")
-        )
+        found.append(listing.at(path, describe("unreadable-file.not-utf8")))
     except OSError as error:
         found.append(
-            listing.problem(
-                "unreadable-file", path, f"the file cannot be read: {error.strerror}",
-                f"check its rights; at most {listing.MAX_FILE_BYTES // 2**20} MiB: write one file for each kind",
+            listing.at(
+                path,
+                describe(
+                    "unreadable-file", error=error.strerror, limit=listing.MAX_FILE_BYTES // 2**20
+                ),
             )
-        )  # fmt: skip
+        )
     return None
 
 
@@ -101,16 +103,11 @@ def _values(
             yield {"apiVersion": "v1", "kind": "List", "items": []}, {}
         yield from ((tree.value, tree.lines.shifted(chunk.before)) for tree in trees)
         if problem is not None:
-            found.append(
-                findings.Finding(
-                    code=findings.FindingCode(problem.code),
-                    message=problem.message,
-                    hint="write this dump as JSON (`-o json`), which has no such bound"
-                    if problem.code == "document-too-large"
-                    else problem.hint,
-                    where=refs.Where(path, chunk.before + problem.line),
-                )
-            )
+            finding = problem.finding
+            if finding.code == "document-too-large":
+                finding = describe("document-too-large.dump", problem=finding.message)
+            where = refs.Where(path, chunk.before + problem.line)
+            found.append(dataclasses.replace(finding, where=where))
 
 
 def _json(text: str, path: str, found: list[findings.Finding]) -> list[yaml.Plain]:
@@ -119,7 +116,5 @@ def _json(text: str, path: str, found: list[findings.Finding]) -> list[yaml.Plai
     try:
         return [msgspec.json.decode(text)]
     except (msgspec.DecodeError, RecursionError) as error:
-        found.append(
-            listing.problem("yaml-syntax", path, f"not JSON: {error}", "write the dump again")
-        )
+        found.append(listing.at(path, describe("yaml-syntax.json", error=error)))
     return []

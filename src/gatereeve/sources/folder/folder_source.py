@@ -19,8 +19,9 @@ from gatereeve.api import parse, parsed
 from gatereeve.api.update import Assembly, update
 from gatereeve.api.world import AnyDoc, World
 from gatereeve.core import errors, findings, protocols
+from gatereeve.core.report import describe
 from gatereeve.sources.folder import file_names, listing, misnamed, named_files, settling
-from gatereeve.sources.folder.listing import Look, Stamp, UnreadFile
+from gatereeve.sources.folder.listing import Look, Stamp
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 _ATTEMPTS = 3
@@ -194,14 +195,7 @@ class FolderSource:
                     hint="name an existing folder that this process may read",
                 ) from error
             self._listing = listing.Listing(lost=[""])
-            return [
-                listing.problem(
-                    "unreadable-file",
-                    ".",
-                    f"the folder cannot be listed: {error.strerror}",
-                    "bring it back; until then the last good documents stay in force",
-                )
-            ]
+            return [listing.at(".", describe("unreadable-file.root", error=error.strerror))]
         return []
 
     def _looks(self, paths: Collection[str] | None) -> dict[str, Look]:
@@ -276,11 +270,11 @@ class FolderSource:
         self._gone.discard(path)
         self._cut.discard(path)
 
-    def _take(self, path: str, seen: Stamp | UnreadFile, known: _Known | None) -> _Known:
+    def _take(self, path: str, seen: Stamp | findings.Finding, known: _Known | None) -> _Known:
         """The file as it is; what was last good stands in for what cannot be read."""
         previous = None if known is None else known.content
-        if isinstance(seen, UnreadFile):
-            content = parsed.unreadable(path, seen.code, seen.message, seen.hint)
+        if isinstance(seen, findings.Finding):
+            content = parsed.unreadable(path, seen)
             return _Known(look=seen, content=parsed.keep_last_good(content, previous))
         if file_names.role(path) == "other":
             return _Known(look=seen, content=self._read_other(path))
@@ -305,24 +299,15 @@ class FolderSource:
         try:
             data = named_files.read_bounded(self.folder / path, MAX_FILE_BYTES)
         except OSError as error:
-            content = parsed.unreadable(
-                path,
-                "unreadable-file",
-                f"the file cannot be read: {error.strerror}",
-                f"check its rights and its size, of at most {MAX_FILE_BYTES // 2**20} MiB",
-            )
-            return content, True
+            limit = MAX_FILE_BYTES // 2**20
+            problem = describe("unreadable-file", error=error.strerror, limit=limit)
+            return parsed.unreadable(path, problem), True
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            content = parsed.unreadable(
-                path,
-                "unreadable-file",
-                f"the file is not UTF-8 (byte {error.start})",
-                "save it as UTF-8",
-                line=data.count(b"\n", 0, error.start) + 1,
-            )
-            return content, True
+            line = data.count(b"\n", 0, error.start) + 1
+            problem = describe("unreadable-file.byte", byte=error.start)
+            return parsed.unreadable(path, problem, line=line), True
         return parse.parse_text(text, path, previous), data.endswith(b"\n")
 
     def _contents(self) -> Iterator[parsed.Parsed]:
@@ -366,14 +351,10 @@ class FolderSource:
         """A line for each file that is passed over and that no Gate names."""
         passed = sorted(self._listing.passed.keys() - self._named)
         for path in passed[:_MOST_PASSED]:
-            yield listing.problem(
-                "file-not-read", path, self._listing.passed[path], "nothing to do"
-            )
+            yield listing.at(path, describe("file-not-read", why=self._listing.passed[path]))
         more = len(passed) - _MOST_PASSED
         if more > 0:
-            yield listing.problem(
-                "file-not-read", ".", f"{more} more files are not read", "nothing to do"
-            )
+            yield listing.at(".", describe("file-not-read.more", number=more))
 
     def _holds_nothing(self, path: str) -> bool:
         """A key set in a .json file is no document, and no broken one either."""

@@ -7,6 +7,7 @@ of programs are not entered, links may not lead outside. Bounded. Opens no file,
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 from gatereeve.sources.folder import file_names
 
 MAX_FILES = 100_000
@@ -27,19 +29,7 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 """Modified, changed (both in nanoseconds), size, inode, device: equal means unchanged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadFile:
-    """Something that may hold documents and is not read. A finding when its path is added."""
-
-    code: str
-    message: str
-    hint: str
-
-    def at(self, path: str) -> findings.Finding:
-        return problem(self.code, path or ".", self.message, self.hint)
-
-
-Look: TypeAlias = Stamp | UnreadFile | None
+Look: TypeAlias = Stamp | findings.Finding | None
 """A file as it is now; None when there is none."""
 
 
@@ -53,7 +43,7 @@ class Listing:
     """
 
     files: dict[str, Stamp] = field(default_factory=dict)
-    refused: dict[str, UnreadFile] = field(default_factory=dict)
+    refused: dict[str, findings.Finding] = field(default_factory=dict)
     others: dict[str, Stamp] = field(default_factory=dict)
     passed: dict[str, str] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
@@ -61,7 +51,7 @@ class Listing:
     @property
     def found(self) -> list[findings.Finding]:
         """What cannot be read."""
-        return [refused.at(path) for path, refused in self.refused.items()]
+        return [at(path, refused) for path, refused in self.refused.items()]
 
 
 def scan(folder: Path) -> Listing:
@@ -75,12 +65,14 @@ def scan(folder: Path) -> Listing:
             listing.passed[path] = file_names.why_passed(path)
             continue
         seen = _examine(folder, root, path)
-        if isinstance(seen, UnreadFile):
+        if isinstance(seen, findings.Finding):
             _note_refused(listing, path, seen, role)
         elif seen is not None:
             size += seen[2] if role == "document" else 0
             if len(listing.files) >= MAX_FILES or size > MAX_BYTES:
-                listing.refused[path] = _TOO_MANY
+                listing.refused[path] = describe(
+                    "too-many-documents.files", files=MAX_FILES, size=MAX_BYTES // 2**30
+                )
                 break
             (listing.files if role == "document" else listing.others)[path] = seen
     listing.files = dict(sorted(listing.files.items()))
@@ -93,7 +85,7 @@ def look(folder: Path, path: str) -> Look:
     if role == "passed":
         return None
     seen = _examine(folder, os.path.realpath(folder), path)
-    return None if role == "other" and isinstance(seen, UnreadFile) else seen
+    return None if role == "other" and isinstance(seen, findings.Finding) else seen
 
 
 def inside(folder: Path, path: str) -> bool:
@@ -105,14 +97,14 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
 
 
-def problem(code: str, path: str, message: str, hint: str) -> findings.Finding:
-    """A finding about a file as a whole."""
-    return findings.Finding(
-        code=findings.FindingCode(code), message=message, hint=hint, where=refs.Where(path)
-    )
+def at(path: str, problem: findings.Finding) -> findings.Finding:
+    """`problem` as a finding about a file as a whole."""
+    return dataclasses.replace(problem, where=refs.Where(path or "."))
 
 
-def _note_refused(listing: Listing, path: str, refused: UnreadFile, role: file_names.Role) -> None:
+def _note_refused(
+    listing: Listing, path: str, refused: findings.Finding, role: file_names.Role
+) -> None:
     """Only what is named as a document may be one although it cannot be looked into."""
     if role == "document":
         listing.refused[path] = refused
@@ -129,10 +121,7 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
         if not below:
             raise
         listing.lost.append(below)
-        listing.refused[below] = _unreadable(
-            f"the folder cannot be listed: {error.strerror}",
-            "give the process the right to read it",
-        )
+        listing.refused[below] = describe("unreadable-file.folder", error=error.strerror)
         return
     for entry in ordered:
         path = f"{below}/{entry.name}" if below else entry.name
@@ -149,11 +138,11 @@ def _walk(folder: Path, root: str, below: str, listing: Listing, seen: set[str])
                     listing.passed[path] = "the link leads to a folder that is read already"
                     continue
                 if not _within(root, real):
-                    listing.refused[path] = _LEAVES
+                    listing.refused[path] = describe("unreadable-file.outside")
                     continue
                 seen.add(real)
             if _is_hollow(folder, path):
-                listing.refused[path] = _NO_FILE
+                listing.refused[path] = describe("unreadable-file.empty-folder")
             yield from _walk(folder, root, path, listing, seen)
 
 
@@ -164,26 +153,22 @@ def _examine(folder: Path, root: str, path: str) -> Look:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
+        return describe("unreadable-file.rights", error=error.strerror)
     if link and not _within(root, os.path.realpath(full)):
-        return _LEAVES
+        return describe("unreadable-file.outside")
     try:
         status = full.stat()
     except OSError as error:
         if link:
-            return _unreadable("the link leads nowhere", "remove or mend it")
+            return describe("unreadable-file.broken-link")
         gone = isinstance(error, FileNotFoundError)
-        return (
-            None
-            if gone
-            else _unreadable(f"it cannot be looked at: {error.strerror}", "check its rights")
-        )
+        return None if gone else describe("unreadable-file.rights", error=error.strerror)
     if stat.S_ISDIR(status.st_mode):
-        return _NO_FILE if _is_hollow(folder, path) else None
+        return describe("unreadable-file.empty-folder") if _is_hollow(folder, path) else None
     if not _within(root, os.path.realpath(full)):
-        return _LEAVES
+        return describe("unreadable-file.outside")
     if not stat.S_ISREG(status.st_mode):
-        return _unreadable("it is no regular file", "replace or remove it")
+        return describe("unreadable-file.not-regular")
     return stamp_of(status)
 
 
@@ -196,21 +181,3 @@ def _is_hollow(folder: Path, path: str) -> bool:
 
 def _within(root: str, real: str) -> bool:
     return real.startswith(root.rstrip("/") + "/")
-
-
-def _unreadable(message: str, hint: str) -> UnreadFile:
-    return UnreadFile(code="unreadable-file", message=message, hint=hint)
-
-
-_LEAVES = _unreadable(
-    "the link leads out of the folder and is not followed", "copy the file into the folder"
-)
-_NO_FILE = _unreadable(
-    "it is an empty folder under the name of a file", "remove it, or put the file in its place"
-)
-_TOO_MANY = UnreadFile(
-    code="too-many-documents",
-    message=f"the folder has more than {MAX_FILES} files or {MAX_BYTES // 2**30} GiB; "
-    "this file and what follows is not read",
-    hint="name a smaller folder",
-)

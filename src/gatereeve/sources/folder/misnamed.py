@@ -7,6 +7,7 @@ closed, unless the file of which it is a copy is beside it: editors leave such c
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from gatereeve.api import governance, parse, parsed, resemblance
 from gatereeve.api.assemble import broken_form
 from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 
 MAX_BYTES = 1024 * 1024
 """So much of a file is looked into."""
@@ -29,28 +31,20 @@ def read(path: str, data: bytes) -> parsed.Parsed:
     """What a file under another name closes, with the line about it. data: its first MAX_BYTES."""
     text = "" if data.startswith(_VIM) else _text(data)
     if not any(resemblance.is_our_group(version) for version in _HEAD.findall(text)):
-        return _line(path, "file-not-read", "its name does not end in .yaml, .yml or .json",
-                     "nothing to do, unless it is meant to be read: then rename it")  # fmt: skip
+        return _line(path, describe("file-not-read.name"))
     closing = tuple(_closing(parse.parse_text(text, path)))
     if not closing:
-        return _line(path, "file-not-read", "it holds documents, and its name or folder keeps it from being read",
-                     "rename it to end in .yaml if they are meant to be in force")  # fmt: skip
-    return _line(path, "file-misnamed", "it holds rules that refuse, and its name or folder keeps it from being read; what they speak of is closed",
-                 "rename it to end in .yaml, or delete it to withdraw the rules", closing)  # fmt: skip
+        return _line(path, describe("file-not-read.documents"))
+    return _line(path, describe("file-misnamed"), closing)
 
 
 def copy_of(path: str, original: str) -> parsed.Parsed:
     """The line about a copy of a file that is read."""
-    return _line(path, "file-not-read", f"it is taken for a copy of {original}, which is read",
-                 "nothing to do")  # fmt: skip
+    return _line(path, describe("file-not-read.copy", original=original))
 
 
-def _line(
-    path: str, code: str, message: str, hint: str, broken: tuple[Broken, ...] = ()
-) -> parsed.Parsed:
-    finding = findings.Finding(
-        code=findings.FindingCode(code), message=message, hint=hint, where=refs.Where(path)
-    )
+def _line(path: str, problem: findings.Finding, broken: tuple[Broken, ...] = ()) -> parsed.Parsed:
+    finding = dataclasses.replace(problem, where=refs.Where(path))
     part = parsed.Part(key=b"", before=0, findings=(finding,), broken=broken)
     return parsed.Parsed(file=path, parts=(part,))
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from gatereeve.api import gate as api
 from gatereeve.api.world import GateDoc, GeoTable
 from gatereeve.core import canonical, findings
+from gatereeve.core.report import finding
 from gatereeve.sources import geoip
 from gatereeve.sources.folder import listing
 
@@ -133,10 +134,4 @@ def read_bounded(path: Path, bound: int) -> bytes:
 
 
 def _refused(doc: GateDoc, naming: Naming, why: str) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("missing-file"),
-        message=f"{naming.file} is not read: {why}",
-        hint="name a readable file beside the documents, like `keys/jwks.json`",
-        origin=doc.origin(naming.path),
-        where=doc.where(naming.path),
-    )
+    return finding(doc, "missing-file", naming.path, file=naming.file, why=why)

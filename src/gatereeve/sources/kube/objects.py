@@ -19,6 +19,7 @@ import msgspec
 from gatereeve.api import document, registry, yaml
 from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.core import findings, refs
+from gatereeve.core.report import describe
 from gatereeve.sources.kube import api_json, resources
 
 _READ = frozenset(
@@ -86,12 +87,7 @@ def _entry(
 
 
 def _kept(ref: refs.Ref) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("last-good-kept"),
-        message=f"{ref} stays in force as it was last good",
-        hint="mend the document; to withdraw it, delete it",
-        origin=refs.Origin(ref),
-    )
+    return describe("last-good-kept", refs.Origin(ref), document=ref)
 
 
 def _value(raw: msgspec.Raw, kind: registry.Kind) -> dict[str, yaml.Plain] | None:
@@ -151,11 +147,11 @@ def _inside(value: object) -> Iterable[object]:
 
 def _too_large(kind: registry.Kind, meta: api_json.ObjectMeta) -> document.Outcome:
     ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
-    finding = findings.Finding(
-        code=findings.FindingCode("document-too-large"),
-        message=f"{ref} is nested too deep or has too many values",
-        hint=f"at most {yaml.MAX_NODES} values and {_MAX_DEPTH} levels",
-        origin=refs.Origin(ref),
+    finding = describe(
+        "document-too-large",
+        refs.Origin(ref),
+        problem=f"{ref} is nested too deep or has too many values",
+        bounds=f"{yaml.MAX_NODES} values and {_MAX_DEPTH} levels",
     )
     ours = kind.ours and kind.kind not in ("Gate", "HostGrant")
     rejects = None if kind.kind == "Approval" else ()

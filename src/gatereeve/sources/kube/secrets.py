@@ -16,6 +16,7 @@ import msgspec
 from gatereeve.api import registry
 from gatereeve.core import errors, findings, refs
 from gatereeve.core.logs import EventLog
+from gatereeve.core.report import describe
 from gatereeve.sources.kube import api_json, objects, resources
 from gatereeve.sources.kube.client import ApiClient
 from gatereeve.sources.kube.documents import KubeDocuments
@@ -213,9 +214,4 @@ class SecretReader:
 
 
 def _unreadable(key: Key, origin: refs.Origin, error: errors.ApiError) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("secret-unreadable"),
-        message=f"Secret {'/'.join(key)} cannot be read from the API server: {error}",
-        hint="let the controller's service account `get` it; what was read before stays in force",
-        origin=origin,
-    )
+    return describe("secret-unreadable", origin, secret="/".join(key), error=error)

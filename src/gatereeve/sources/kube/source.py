@@ -21,6 +21,7 @@ from typing import cast
 from gatereeve.api import registry
 from gatereeve.api.world import GateDoc, World
 from gatereeve.core import findings, protocols, refs
+from gatereeve.core.report import describe
 from gatereeve.sources.folder import named_files
 from gatereeve.sources.folder.folder_source import Retrieved
 from gatereeve.sources.kube import objects
@@ -376,30 +377,16 @@ def _raise_failures(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 def _not_served(kind: registry.Kind) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("kind-not-served"),
-        message=f"the cluster has no kind {kind.kind} ({kind.plural}.{kind.group})",
-        hint="install Gatereeve's CustomResourceDefinitions; until then there is none of it",
-    )
+    return describe("kind-not-served", kind=kind.kind, crd=f"{kind.plural}.{kind.group}")
 
 
 def _unwatched(key: Key, origin: refs.Origin) -> findings.Finding:
-    return findings.Finding(
-        code=findings.FindingCode("secret-unreadable"),
-        message=f"Secret {'/'.join(key)} lies in a namespace that this controller does not watch",
-        hint=f"add {key[0]} to the watched namespaces, or move the Secret",
-        origin=origin,
-    )
+    return describe("secret-unreadable.namespace", origin, secret="/".join(key), namespace=key[0])
 
 
 def _no_files(place: tuple[GateDoc, named_files.Naming]) -> findings.Finding:
     doc, naming = place
-    return findings.Finding(
-        code=findings.FindingCode("missing-file"),
-        message=f"{naming.file} is not read: this controller has no directory of files",
-        hint="mount one and name it in the controller's settings, or use a Secret",
-        origin=doc.origin(naming.path),
-    )
+    return describe("missing-file.no-folder", doc.origin(naming.path), file=naming.file)
 
 
 def named_in(gates: Iterable[GateDoc]) -> Iterator[tuple[GateDoc, named_files.Naming]]:

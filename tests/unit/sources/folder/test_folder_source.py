@@ -9,6 +9,7 @@ import pytest
 
 from gatereeve.api.world import World
 from gatereeve.core import errors, findings, refs
+from gatereeve.core.report import describe
 from gatereeve.sources.folder import folder_source, listing, named_files, settling
 from gatereeve.sources.folder.folder_source import FolderSource, Retrieved
 from tests.unit.api import documents
@@ -369,7 +370,7 @@ def test_absolute_names_are_refused_by_the_type(tmp_path: Path) -> None:
 
 def test_what_was_retrieved_is_in_the_world(tmp_path: Path) -> None:
     put(tmp_path / "m.yaml", documents.MODEL)
-    finding = listing.problem("jwks-unavailable", "x", "m", "h")
+    finding = describe("jwks-unavailable.remote", uri="https://b", why="x")
     held = [Retrieved()]
     reader = FolderSource(tmp_path, StillClock(), retrieved=lambda: held[0])
     reader.read()
