@@ -11,15 +11,14 @@ from collections.abc import Iterator
 
 from gatereeve.api import plain_objects
 from gatereeve.api.plain_objects import RawDoc
-from gatereeve.cluster_audit import nginx_configuration, nginx_controllers
+from gatereeve.cluster_audit import nginx_controllers, nginx_settings
 from gatereeve.cluster_audit.exposure import Way, ways_of_ingress
 from gatereeve.cluster_audit.governance import GovernedObjects, ServiceKey
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.models import Models
-from gatereeve.cluster_audit.nginx_annotations import BY_NAME
 from gatereeve.cluster_audit.nginx_controllers import PREFIX, Controller
+from gatereeve.cluster_audit.nginx_settings import Setting
 from gatereeve.cluster_audit.report import finding
-from gatereeve.cluster_audit.settings import Setting
 from gatereeve.core.findings import Finding
 
 RETIRED = "March 2026"
@@ -71,7 +70,7 @@ def _of_ingress(
             continue
         regex = regex or name in ("use-regex", "rewrite-target")
         path = f"metadata.annotations.{full}"
-        setting = BY_NAME.get(name)
+        setting = nginx_settings.ANNOTATIONS.get(name)
         if setting is None:
             yield finding(
                 "nginx-setting-unknown", doc, path,
@@ -122,12 +121,12 @@ _VERB = {"protection": "protects", "traffic": "shapes traffic", "tuning": "tunes
 def _of_config(doc: RawDoc, ordinary: list[ServiceKey]) -> Iterator[Finding]:
     data = plain_objects.texts(doc.spec.get("data"))
     for key, value in sorted(data.items()):
-        setting = nginx_configuration.BY_NAME.get(key)
+        setting = nginx_settings.KEYS.get(key)
         path = f"data.{key}"
         if setting is None:
             continue
         yield from _of_setting(doc, path, setting, value, ordinary)
-    passed = sorted(data.keys() - nginx_configuration.BY_NAME.keys())
+    passed = sorted(data.keys() - nginx_settings.KEYS.keys())
     if passed:
         yield finding(
             "nginx-tuning-dropped", doc, "data",
@@ -164,13 +163,13 @@ def _defaults(controller: Controller, told: set[str]) -> Iterator[Finding]:
     """What the controller does without being told, and a gate in other words."""
     old = controller.version is not None and controller.version < _SNIPPETS_OFF
     if old and _SNIPPETS not in told:
-        setting = nginx_configuration.BY_NAME[_SNIPPETS]
+        setting = nginx_settings.KEYS[_SNIPPETS]
         yield finding(
             "nginx-setting-weak", controller.doc, "spec",
             f"{_SNIPPETS} is on by default in this release: {setting.weakness('true')}", setting.by,
         )  # fmt: skip
-    for name in nginx_configuration.DEFAULTS:
-        setting = nginx_configuration.BY_NAME[name]
+    for name in nginx_settings.DEFAULTS:
+        setting = nginx_settings.KEYS[name]
         if name not in told:
             yield finding(
                 "nginx-protection-moves", controller.doc, "spec",
