@@ -22,12 +22,7 @@ from gatereeve.core.findings import Finding
 
 _GROUP = "rbac.authorization.k8s.io"
 EVERYBODY = frozenset(
-    {
-        "system:authenticated",
-        "system:unauthenticated",
-        "system:anonymous",
-        "system:serviceaccounts",
-    }
+    {"system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts"}
 )
 _AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-"
 _BUILT_IN = "kubernetes.io/bootstrapping"

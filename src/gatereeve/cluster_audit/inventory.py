@@ -40,10 +40,7 @@ class Inventory:
 
 
 def gather(
-    docs: Iterable[RawDoc],
-    *,
-    listed: Iterable[str] = (),
-    refused: Mapping[str, str] | None = None,
+    docs: Iterable[RawDoc], *, listed: Iterable[str] = (), refused: Mapping[str, str] | None = None
 ) -> Inventory:
     """Sorts `docs`.
 

@@ -75,10 +75,7 @@ def trial_certificate(
         "kind": "Secret",
         "metadata": {"name": name, "namespace": namespace},
         "type": "kubernetes.io/tls",
-        "stringData": {
-            "tls.crt": leaf.public_bytes(pem).decode(),
-            "tls.key": private.decode(),
-        },
+        "stringData": {"tls.crt": leaf.public_bytes(pem).decode(), "tls.key": private.decode()},
     }
     return yaml.safe_dump(secret, sort_keys=False), authority.public_bytes(pem).decode()
 
@@ -87,12 +84,7 @@ def _check(hosts: tuple[str, ...], name: str, namespace: str) -> None:
     wanted = (
         (_HOST, hosts, "host", "write a DNS name in lower case, or `*.` and one: *.example"),
         (_NAME, (name,), "name of a Secret", "use lower-case letters, digits, `-` and `.`"),
-        (
-            _LABEL,
-            (namespace,),
-            "namespace",
-            "use lower-case letters, digits and `-`, at most 63",
-        ),
+        (_LABEL, (namespace,), "namespace", "use lower-case letters, digits and `-`, at most 63"),
     )
     for read, values, what, hint in wanted:
         for value in values:

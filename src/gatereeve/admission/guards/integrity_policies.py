@@ -168,10 +168,7 @@ def unguarded(known: GuardFacts) -> Object:
     resource = "request.resource.resource"
     return policy(
         "unguarded",
-        (
-            *ROUTES,
-            rule(GATEREEVE_GROUP, ("approvals", "modelversions"), CHANGES),
-        ),
+        (*ROUTES, rule(GATEREEVE_GROUP, ("approvals", "modelversions"), CHANGES)),
         (
             PolicyCheck(
                 holds="false",

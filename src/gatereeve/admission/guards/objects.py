@@ -88,15 +88,10 @@ def policy(
             }
             for check in checks
         ],
-        "auditAnnotations": [
-            {"key": "by", "valueExpression": "request.userInfo.username"},
-        ],
+        "auditAnnotations": [{"key": "by", "valueExpression": "request.userInfo.username"}],
     }
     if parameters:
-        spec["paramKind"] = {
-            "apiVersion": f"{GATEREEVE_GROUP}/v1alpha1",
-            "kind": "GuardParameters",
-        }
+        spec["paramKind"] = {"apiVersion": f"{GATEREEVE_GROUP}/v1alpha1", "kind": "GuardParameters"}
     if when:
         spec["matchConditions"] = conditions(when)
     if variables:
@@ -125,10 +120,7 @@ def binding(
         "validationActions": ["Deny", "Audit"],
     }
     if namespaces is not None:
-        spec["matchResources"] = {
-            **matching(rules),
-            "namespaceSelector": dict(namespaces),
-        }
+        spec["matchResources"] = {**matching(rules), "namespaceSelector": dict(namespaces)}
     if missing:
         spec["paramRef"] = {"name": PARAMETERS, "parameterNotFoundAction": missing}
     return {

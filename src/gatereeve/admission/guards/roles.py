@@ -221,11 +221,7 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
             "apiVersion": API,
             "kind": "ClusterRoleBinding",
             "metadata": meta(KEEPER),
-            "roleRef": {
-                "apiGroup": RBAC,
-                "kind": "ClusterRole",
-                "name": KEEPER,
-            },
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": KEEPER},
             "subjects": [dict(account)],
         },
     )

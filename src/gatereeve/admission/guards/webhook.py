@@ -37,11 +37,7 @@ def webhooks(known: GuardFacts, settings: GuardSettings) -> tuple[Object, ...]:
         settings,
         REVIEW_PATH,
         [rule(GATEREEVE_GROUP, OURS, CHANGES), *ROUTES],
-        {
-            "governed": is_governed(known),
-            "changed": is_changed(),
-            "not-leaving": cel.NOT_LEAVING,
-        },
+        {"governed": is_governed(known), "changed": is_changed(), "not-leaving": cel.NOT_LEAVING},
         failure="Fail",
     )
     witness = _webhook(
@@ -108,11 +104,7 @@ def _webhook(
         "timeoutSeconds": TIMEOUT_S,
         "namespaceSelector": {
             "matchExpressions": [
-                {
-                    "key": NAME_LABEL,
-                    "operator": "NotIn",
-                    "values": [UNTOUCHED, settings.namespace],
-                }
+                {"key": NAME_LABEL, "operator": "NotIn", "values": [UNTOUCHED, settings.namespace]}
             ]
         },
         "objectSelector": {},
