@@ -17,7 +17,7 @@ from typing import Annotated, Literal, cast
 import typer
 import yaml
 
-from gatereeve.admission.approvals import decision
+from gatereeve.admission.approvals import make_approval
 from gatereeve.admission.guards.settings import Object
 from gatereeve.api.people import Role, is_nobody
 from gatereeve.api.world import ModelVersionDoc, World
@@ -143,7 +143,7 @@ class DecisionText:
                 hint="--approver NAME of the person who decides",
             )
         now = SystemClock().now()
-        return decision(
+        return make_approval(
             namespace,
             name,
             digest,
