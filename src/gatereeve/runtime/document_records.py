@@ -12,7 +12,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import uuid4
 
-from gatereeve.admission.change_authors import DeletionLog, DocumentChange, find_changes, find_changes_since
+from gatereeve.admission.change_authors import (
+    DeletionLog,
+    DocumentChange,
+    find_changes,
+    find_changes_since,
+)
 from gatereeve.api.world import World
 from gatereeve.core import records
 from gatereeve.core.protocols import Clock
