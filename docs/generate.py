@@ -17,6 +17,7 @@ from tests.cluster import tools
 from typer.main import get_command
 
 from docs import generate_chart
+from docs.generate_indexes import changelog, decisions
 from docs.generate_kinds import kinds_page
 from docs.generate_nginx import page as nginx_page
 from docs.generate_records import page as records_page
@@ -41,6 +42,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield reference / "records.md", NOTE + records_page()
     yield reference / "ingress-nginx.md", NOTE + nginx_page()
     yield reference / "chart.md", NOTE + generate_chart.page(ROOT)
+    yield Path("CHANGELOG.md"), NOTE + changelog(ROOT)
+    yield Path("docs/decisions/README.md"), NOTE + decisions(ROOT)
     for name, text in crds().items():
         yield Path("deploy/crds") / name, text
     yield from generate_chart.files()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gatereeve.api import registry
+from gatereeve.api import crd, registry
 
 
 def kinds_page() -> str:
@@ -33,8 +33,13 @@ def kinds_page() -> str:
             lines.append(
                 f"**`{path}`** {_doc(part) if part is not kind.spec else ''}\n".rstrip() + "\n"
             )
-            lines.append("| field | type | default |\n|---|---|---|")
+            lines.append("| field | type | default | description |\n|---|---|---|---|")
             lines += [_row(name, field) for name, field in part.model_fields.items()]
+            lines.append("")
+        if kind not in registry.IN_FOLDERS:
+            lines.append("**`status`**\n\n| field | description |\n|---|---|")
+            fields = crd.status_fields(kind.kind).items()
+            lines += [f"| `{name}` | {about} |" for name, (_, about) in fields]
             lines.append("")
     return "\n".join(lines)
 
@@ -44,8 +49,9 @@ def _doc(part: type[BaseModel]) -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
+    about = (field.description or "").replace("|", "\\|")
     default = "required" if field.is_required() else f"`{_shown(field.default)}`"
-    return f"| `{field.alias or name}` | {_type(field.annotation)} | {default} |"
+    return f"| `{field.alias or name}` | {_type(field.annotation)} | {default} | {about} |"
 
 
 def _shown(value: object) -> str:

@@ -180,6 +180,8 @@ EXTRA: dict[str, list[Any]] = {
     "until": ["2026-11-01T00:00:00Z", "2026-11-01T02:00:00+01:00"],
     "reason": ["short", "long enough, this"],
     "https": [{"port": 8443}],
+    "gateways": [{"namespace": "infra"}, {"namespace": "infra", "firstPort": 8000}],
+    "firstPort": [8000, 60000, 65000],
     "purposes": [["x"]],
     "operations": [["infer"]],
     "subjects": [[{"provider": "corp"}], []],
@@ -296,10 +298,9 @@ def test_every_validator_has_its_rules() -> None:
     lacking = []
 
     def walk(part: type[BaseModel]) -> None:
-        if part.__pydantic_decorators__.model_validators:
-            schema = part.model_config.get("json_schema_extra")
-            if not isinstance(schema, dict) or "x-kubernetes-validations" not in schema:
-                lacking.append(part.__name__)
+        decorators = part.__pydantic_decorators__
+        if decorators.model_validators or decorators.field_validators:
+            lacking.append(part.__name__)  # only a `spec.Rule` makes both
         for field in part.model_fields.values():
             for inner in _models(field.annotation):
                 walk(inner)

@@ -10,7 +10,6 @@ one of the three places that catch every exception.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 import tempfile
@@ -36,9 +35,10 @@ from gatereeve.admission.review import ReviewVerdict, review, stamp
 from gatereeve.admission.webhook_connections import make_protocol
 from gatereeve.admission.world_subset import WorldIndex
 from gatereeve.core.errors import SettingsError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock, Witness
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 Judge: TypeAlias = Callable[[admission_review.ReviewRequest], ReviewVerdict]
 
@@ -198,7 +198,7 @@ class AdmissionServer:
         except ClientDisconnect:
             outcome = "malformed"
         except Exception:  # noqa: BLE001 - the handler of one request is one of the three catch-alls
-            _LOG.exception("review_failed")
+            _LOG.exception("review_failed", consequence="the change is refused")
             response = PlainTextResponse("the review failed\n", status_code=500)
         finally:
             self._waiting -= 1

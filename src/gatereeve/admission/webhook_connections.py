@@ -7,7 +7,6 @@ nodes and people, too, so the name in the certificate is checked before the firs
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -16,8 +15,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gatereeve.core.errors import SettingsError
+from gatereeve.core.logs import EventLog
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 MAX_BYTES: Final = 1 << 20
 UNREAD_BYTES: Final = 1 << 20
@@ -67,7 +67,7 @@ class BoundedProtocol(H11Protocol):
         tls = transport.get_extra_info("ssl_object")
         names = set(read_names(None if tls is None else tls.getpeercert()))
         if self.names and names.isdisjoint(self.names):
-            _LOG.warning("webhook_client_refused names=%s", sorted(names)[:4])
+            _LOG.warning("webhook_client_refused", names=",".join(sorted(names)[:4]))
             transport.abort()
         else:
             self._timer = self.loop.call_later(self.within_s, transport.abort)

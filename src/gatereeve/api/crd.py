@@ -8,6 +8,7 @@ keys of a map) is checked again when a document is read. Same types, same bytes;
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
@@ -23,7 +24,7 @@ LABELS = {"app.kubernetes.io/part-of": "gatereeve"}
 """Of every definition: by them all are found, and removed."""
 
 SCHEMA_ANNOTATION = "gatereeve.dev/schema"
-"""Of every definition: digest of its spec, so that the chart can tell whether the cluster has this one."""
+"""Of every definition: digest of its spec, for the chart to compare with the one in the cluster."""
 
 HEADER = "# Generated from src/gatereeve/api by `make generate`; do not edit.\n"
 
@@ -179,9 +180,10 @@ def _version(kind: registry.Kind, name: str, index: int) -> Schema:
                 "type": "object",
                 "required": ["spec"],
                 "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
+                    **_described(_DOCUMENT),
+                    "metadata": {
+                        "type": "object"
+                    },  # the API server describes it, and allows no text
                     "spec": spec_schema(kind),
                     "status": _status(kind.kind),
                 },
@@ -195,7 +197,7 @@ def _first_paragraph(kind: registry.Kind) -> str:
 
 
 def _structural(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
-    """One schema in the words that Kubernetes admits, with nothing left to look up."""
+    """One schema in the form that Kubernetes accepts, without references."""
     schema = _resolved(given, definitions)
     branches = schema.pop("anyOf", None)
     if isinstance(branches, list):
@@ -214,16 +216,14 @@ def _structural(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) ->
     items, properties = schema.get("items"), schema.get("properties")
     if isinstance(items, dict):
         result["items"] = _structural(items, definitions)
-    values = _values(schema)
     if isinstance(properties, dict) and properties:
         result["properties"] = {
             name: _structural(value, definitions)
             for name, value in properties.items()
             if isinstance(value, dict)
         }
-    elif values is not None:
-        result["additionalProperties"] = _structural(values, definitions)
-    return result
+        return result
+    return result | _map(schema, definitions)
 
 
 def _resolved(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
@@ -237,13 +237,20 @@ def _resolved(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> S
     return schema
 
 
-def _values(schema: Schema) -> Schema | None:
-    """What the values of a map are; a pattern for its keys has no structural form."""
-    values = schema.get("additionalProperties")
+def _map(schema: Schema, definitions: Mapping[str, Plain]) -> Schema:
+    """The part of a schema about keys and values of a map; a pattern of its keys becomes CEL."""
     patterns = schema.get("patternProperties")
     if isinstance(patterns, dict) and patterns:
-        values = next(iter(patterns.values()))
-    return values if isinstance(values, dict) else None
+        keys, values = next(iter(patterns.items()))
+        rule = f"self.all(key, key.matches({json.dumps(keys)}))"
+        rules: Schema = {
+            "x-kubernetes-validations": [{"rule": rule, "message": f"the names must match {keys}"}]
+        }
+    else:
+        values, rules = schema.get("additionalProperties"), {}
+    if not isinstance(values, dict):
+        return {}
+    return {"additionalProperties": _structural(values, definitions), **rules}
 
 
 def _union(branches: list[Plain], definitions: Mapping[str, Plain]) -> Schema:
@@ -283,68 +290,96 @@ def _without_nulls(value: Plain) -> Plain:
     return value
 
 
-_HASH: Schema = {"type": "string", "maxLength": 80}
+_TEXT: Schema = {"type": "string"}
+_HASH: Schema = {**_TEXT, "maxLength": 80}
 _COUNT: Schema = {"type": "integer", "format": "int32", "minimum": 0}
+_GENERATION: Schema = {"type": "integer", "format": "int64", "minimum": 0}
 _NAMES: Schema = {"type": "array", "items": {"type": "string", "maxLength": 320}}
-_TOLD: dict[str, dict[str, tuple[Schema, str]]] = {
+
+_Fields: TypeAlias = dict[str, tuple[Schema, str]]
+"""Field name to its schema and its description."""
+
+_STATUS: dict[str, _Fields] = {
     "Gate": {
-        "wanted": (_HASH, "Hash of the configuration that the documents ask for."),
-        "active": (_HASH, "Hash of the configuration that every gate was proved to run."),
-        "ready": (_COUNT, "How many gates run what is wanted."),
-        "gates": (_COUNT, "How many gates there are."),
-        "addresses": (_NAMES, "Where the gate is met."),
+        "wanted": (_HASH, "Hash of the configuration that the documents describe."),
+        "active": (
+            _HASH,
+            "Hash of the configuration that every running gate has. Empty while they differ.",
+        ),
+        "ready": (_COUNT, "Number of gates that run the wanted configuration."),
+        "gates": (_COUNT, "Number of gates."),
+        "addresses": (_NAMES, "Addresses at which callers reach the gate."),
     },
     "HostGrant": {
-        "namespaces": (_NAMES, "Who may claim its hosts; the first hundred."),
-        "matched": (_COUNT, "How many namespaces may claim its hosts."),
+        "namespaces": (_NAMES, "Namespaces that have this grant; the first hundred."),
+        "matched": (_COUNT, "Number of namespaces that have this grant."),
     },
     "Model": {
-        "gates": (_NAMES, "Gates on which some route reaches it."),
+        "gates": (_NAMES, "Gates on which a route reaches the model."),
         "eligible": (_NAMES, "Versions that may be served."),
-        "served": (_NAMES, "Versions that answer."),
+        "served": (_NAMES, "Versions that answer requests."),
     },
-    "ModelVersion": {"gates": (_NAMES, "Gates on which it answers.")},
-    "Approval": {"subject": (_HASH, "Digest that the version has now.")},
-    "AccessPolicy": {"models": (_NAMES, "Models that it speaks of.")},
-    "Rollout": {"versions": (_NAMES, "Versions of it that may be served.")},
+    "ModelVersion": {"gates": (_NAMES, "Gates that serve the version.")},
+    "Approval": {
+        "subject": (_HASH, "Digest that the version has now. Empty if there is no such version.")
+    },
+    "AccessPolicy": {"models": (_NAMES, "Existing models that the policy applies to.")},
+    "Rollout": {"versions": (_NAMES, "Versions of the Rollout that may be served.")},
 }
-"""What the status of each kind says besides conditions: the fields of `core.conditions` bodies."""
+"""Status fields of each kind besides conditions: the fields of `core.conditions` bodies."""
+
+_DOCUMENT: _Fields = {
+    "apiVersion": (_TEXT, "Version of the schema of this document: gatereeve.dev/v1alpha1."),
+    "kind": (_TEXT, "Kind of this document."),
+}
+_CONDITION: _Fields = {
+    "type": ({**_TEXT, "maxLength": 316}, "What the condition is about. Example: Accepted."),
+    "status": (
+        {**_TEXT, "enum": ["True", "False", "Unknown"]},
+        "Whether the condition holds; Unknown if that cannot be decided.",
+    ),
+    "observedGeneration": (_GENERATION, "metadata.generation for which the condition was set."),
+    "lastTransitionTime": (
+        {**_TEXT, "format": "date-time"},
+        "When the status of the condition last changed.",
+    ),
+    "reason": (
+        {**_TEXT, "minLength": 1, "maxLength": 1024},
+        "Reason for the status, in one word for programs.",
+    ),
+    "message": ({**_TEXT, "maxLength": 32768}, "Explanation for readers."),
+}
 
 
-def _status(kind: str) -> Schema:
-    """Conditions as every Kubernetes tool knows them (KEP-1623), and what they were judged on."""
-    text: Schema = {"type": "string"}
+def status_fields(kind: str) -> _Fields:
+    """The fields of the status of a kind."""
     condition: Schema = {
         "type": "object",
         "required": ["type", "status", "lastTransitionTime", "reason", "message"],
-        "properties": {
-            "type": {**text, "maxLength": 316},
-            "status": {**text, "enum": ["True", "False", "Unknown"]},
-            "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
-            "lastTransitionTime": {**text, "format": "date-time"},
-            "reason": {**text, "minLength": 1, "maxLength": 1024},
-            "message": {**text, "maxLength": 32768},
-        },
+        "properties": _described(_CONDITION),
+    }
+    conditions: Schema = {
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": condition,
     }
     return {
-        "description": "What came of the document; written by Gatereeve, never read.",
+        "observedGeneration": (_GENERATION, "metadata.generation that this status describes."),
+        "digest": (_TEXT, "Digest of the spec; an Approval refers to that of a ModelVersion."),
+        **_STATUS.get(kind, {}),
+        "conditions": (conditions, "State of the document, as Kubernetes conditions (KEP-1623)."),
+    }
+
+
+def _described(fields: _Fields) -> Schema:
+    return {name: {**schema, "description": about} for name, (schema, about) in fields.items()}
+
+
+def _status(kind: str) -> Schema:
+    return {
+        "description": "State of the document. Gatereeve writes it and never reads it.",
         "type": "object",
-        "properties": {
-            "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
-            "digest": {
-                "type": "string",
-                "description": "Of the spec; what an Approval binds to.",
-            },
-            **{
-                name: {**schema, "description": about}
-                for name, (schema, about) in _TOLD.get(kind, {}).items()
-            },
-            "conditions": {
-                "type": "array",
-                "maxItems": 32,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-                "items": condition,
-            },
-        },
+        "properties": _described(status_fields(kind)),
     }

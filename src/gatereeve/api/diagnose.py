@@ -1,8 +1,6 @@
-"""What is wrong with a document's fields, in the reader's words.
+"""Turns the validation errors of one spec into diagnoses: path, message and hint.
 
-Turns the validation errors of one spec into diagnoses with a path, a message that says what is
-wrong and a hint that says what would be right. Values of Secrets are never quoted. Holds no rule
-of its own: what is valid is said by the types.
+Values of Secrets are never quoted. The types decide what is valid; this module only explains.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from gatereeve.api import spec
 from gatereeve.api.yaml import Plain
 
 MAX_DIAGNOSES = 25
-"""Of one document; what is beyond is counted, not told."""
+"""Largest number for one document; further ones are only counted."""
 
 Step = str | int
 
@@ -88,26 +86,26 @@ def diagnose(
         path = join(prefix, steps)
         places.setdefault((path, _code(item["type"])), []).append((item, steps))
     _drop_consequences(places)
-    found = [
+    diagnoses = [
         _diagnosis(code, path, items, model, prefix=prefix, confidential=confidential)
         for (path, code), items in places.items()
     ]
-    if len(found) > MAX_DIAGNOSES:
-        rest = len(found) - MAX_DIAGNOSES
+    if len(diagnoses) > MAX_DIAGNOSES:
+        rest = len(diagnoses) - MAX_DIAGNOSES
         more = Diagnosis(
             code="invalid-field",
             path=prefix,
             message=f"{rest} more places are wrong",
-            hint="mend those that are told first",
+            hint="correct the places above first",
         )
-        found = [*found[:MAX_DIAGNOSES], more]
-    return tuple(found)
+        diagnoses = [*diagnoses[:MAX_DIAGNOSES], more]
+    return tuple(diagnoses)
 
 
 def _drop_consequences(
     places: dict[tuple[str, str], list[tuple[ErrorDetails, tuple[Step, ...]]]],
 ) -> None:
-    """A list whose entries are wrong is also called too short: only the entries are told."""
+    """Drops 'too short' for a list whose entries are wrong: pydantic reports both."""
     entries = {path.rpartition("[")[0] for path, _ in places if path.endswith("]")}
     for key, items in list(places.items()):
         if key[0] in entries and all(item["type"] == "too_short" for item, _ in items):
@@ -126,7 +124,7 @@ def join(prefix: str, steps: Iterable[Step]) -> str:
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that was probably meant, whatever the case; None when nothing is near."""
+    """The known word that is most similar, without regard to case; None if none is."""
     folded = {item.lower().replace("_", ""): item for item in known}
     close = difflib.get_close_matches(
         word.lower().replace("_", "")[:64], folded, n=1, cutoff=cutoff
@@ -258,8 +256,8 @@ def _model_at(model: type[BaseModel], steps: Iterable[Step]) -> type[BaseModel] 
             continue
         if here is None:
             return None
-        found = {f.alias or name: f for name, f in here.model_fields.items()}.get(step)
-        here = _model_in(found.annotation) if found is not None else None
+        field = {f.alias or name: f for name, f in here.model_fields.items()}.get(step)
+        here = _model_in(field.annotation) if field is not None else None
     return here
 
 

@@ -161,7 +161,7 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
             for b in _salvage(chunk.text, problem.line)
             if b.ref not in read
         ]
-        lost = not salvaged or not all(document.is_told(broken.ref) for broken in salvaged)
+        lost = not salvaged or not all(document.is_named(broken.ref) for broken in salvaged)
         named = not lost
         if not salvaged:
             salvaged = [broken_document(_namespace_in(chunk.text), where)]
@@ -216,7 +216,7 @@ def _salvage(text: str, line: int) -> list[Broken]:
     for end in range(len(rows), max(0, len(rows) - _SALVAGE_TRIES), -1):
         trees, problem = yaml.read("\n".join(rows[:end]))
         if problem is None:
-            named = [b for tree in trees if (b := document.named(tree, namespace)) is not None]
+            named = [b for tree in trees if (b := document.find_ours(tree, namespace)) is not None]
             if named:
                 return named
     match = _KIND.search(text)

@@ -1,10 +1,9 @@
-"""People, groups and pipelines as the API server knows them, and what documents let them do.
+"""People, groups and pipelines as the API server authenticates them, and their rights.
 
-Parts of Gate (the whole cluster) and HostGrant (the namespaces that it selects). The guards of a
-cluster are made from them: roles, and who may approve as whom. They say nothing about who may call
-a model: that is AccessPolicy, whose principals come from other identity providers. From a folder
-only `breakGlass` has a meaning; who may write the folder decides the rest. The kind People is for folders:
-who there is, where no API server knows it.
+Parts of Gate (the whole cluster) and HostGrant (the selected namespaces). The guards of a cluster
+are made from them. Access to models is not decided here but by AccessPolicies, whose principals come
+from the identity providers of a Gate. In a folder only `breakGlass` and the kind People have an
+effect.
 """
 
 from __future__ import annotations
@@ -13,20 +12,18 @@ import unicodedata
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
-from gatereeve.api.spec import Identifier, Label, Name, Spec, one_of, rules
+from gatereeve.api.spec import Identifier, Label, Name, Spec, exactly_one_of, must, text_rule
 
 Role = Literal["owner", "risk", "privacy", "security"]
 ROLES: tuple[Role, ...] = ("owner", "risk", "privacy", "security")
 
 EVERYBODY = ("system:authenticated", "system:serviceaccounts")
-"""Groups that hold everybody: naming one would name nobody in particular."""
+"""Groups that contain every authenticated user, or every ServiceAccount."""
 
 NOBODY = ("system:anonymous", "system:unauthenticated")
 """The user and the group of callers that the API server could not authenticate."""
-
-_NOBODY = "callers without a credential have this name; name the person or the group that is meant"
 
 
 def is_nobody(user: str, groups: Collection[str] = ()) -> bool:
@@ -37,58 +34,48 @@ def is_nobody(user: str, groups: Collection[str] = ()) -> bool:
     return any(unicodedata.normalize("NFKC", name).casefold() in NOBODY for name in (user, *groups))
 
 
-def _somebody(name: str) -> str:
-    if is_nobody(name):
-        raise ValueError(_NOBODY)
-    return name
-
-
 PersonName = Annotated[
     Identifier,
-    AfterValidator(_somebody),
-    Field(
-        max_length=255,
-        json_schema_extra=rules((f"!(self.lowerAscii() in {list(NOBODY)})", _NOBODY))[
-            "json_schema_extra"
-        ],
+    text_rule(
+        f"!(self.lowerAscii() in {list(NOBODY)})",
+        "callers without a credential have this name; name the person or the group that is meant",
+        lambda name: not is_nobody(name),
     ),
 ]
 """A user or a group as the API server authenticates them; not the name of those it could not."""
 
 
 class ServiceAccount(Spec):
-    """Who a pod, or a pipeline in one, is."""
+    """A ServiceAccount of the cluster: the identity of a pod or a pipeline."""
 
-    namespace: Label
-    name: Name
+    namespace: Label = Field(description="Namespace of the ServiceAccount. Example: ci.")
+    name: Name = Field(description="Name of the ServiceAccount. Example: releaser.")
 
 
-class Person(Spec):
-    """Somebody as the API server authenticates them. Exactly one.
+class Person(
+    Spec,
+    rules=(exactly_one_of("user", "group", "serviceAccount"),),
+):
+    """A user, a group or a ServiceAccount, as the API server authenticates them. Exactly one field."""
 
-    user: a user's name. group: everybody in it. serviceAccount: a pipeline in the cluster.
-    """
+    user: PersonName | None = Field(
+        default=None, description="User name as the API server knows it. Example: anna@example.com."
+    )
+    group: PersonName | None = Field(
+        default=None,
+        description="Group name as the API server knows it; stands for all its members. Groups that "
+        "contain every caller are refused. Example: platform.",
+    )
+    service_account: ServiceAccount | None = Field(
+        default=None, description="A ServiceAccount, for pipelines that run in the cluster."
+    )
 
-    model_config = rules(
-        (one_of("user", "group", "serviceAccount"),
-         "exactly one of user, group and serviceAccount is required"),
-        (f"!has(self.group) || !(self.group in {list(EVERYBODY)})",
-         "that group holds everybody; name the people who are meant"),
-    )  # fmt: skip
-
-    user: PersonName | None = None
-    group: PersonName | None = None
-    service_account: ServiceAccount | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Person:
-        if sum(x is not None for x in (self.user, self.group, self.service_account)) != 1:
-            msg = "exactly one of user, group and serviceAccount is required"
-            raise ValueError(msg)
-        if self.group in EVERYBODY:
-            msg = "that group holds everybody; name the people who are meant"
-            raise ValueError(msg)
-        return self
+    @must(
+        f"!has(self.group) || !(self.group in {list(EVERYBODY)})",
+        "that group holds everybody; name the people who are meant",
+    )
+    def _is_specific(self) -> bool:
+        return self.group not in EVERYBODY
 
     @property
     def username(self) -> str | None:
@@ -103,65 +90,97 @@ People = Annotated[tuple[Person, ...], Field(max_length=64)]
 
 
 class Approvers(Spec):
-    """Who may decide in which roles."""
+    """People who may write Approvals in certain roles."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)]
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=64)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] = Field(
+        description="Roles in which these people may decide. Example: [owner, risk]."
+    )
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=64)] = Field(
+        description="Users, groups and ServiceAccounts that may decide in these roles."
+    )
 
 
 class TeamGovernance(Spec):
-    """Who does what in the namespaces of a HostGrant.
+    """Rights in the namespaces of a HostGrant. The guards of a cluster enforce them."""
 
-    developers: write Models, AccessPolicies, Rollouts, and routes to the models. pipelines: create
-    ModelVersions and move Rollouts. approvers: decide on versions, beside those of the Gates.
-    """
-
-    developers: People = ()
-    pipelines: People = ()
-    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = ()
+    developers: People = Field(
+        default=(),
+        description="May write Models, AccessPolicies, Rollouts, and routes to the models. "
+        "Absent: this HostGrant gives these rights to no user.",
+    )
+    pipelines: People = Field(
+        default=(),
+        description="May create ModelVersions, also for another author, and change Rollouts. "
+        "Absent: this HostGrant gives these rights to no user.",
+    )
+    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = Field(
+        default=(),
+        description="May decide on versions in these namespaces, in addition to the approvers of "
+        "the Gates. Absent: only the approvers of the Gates.",
+    )
 
 
 class BreakGlassRule(Spec):
-    """Who may serve a version without the approvals it lacks, in an emergency, and for how long.
+    """Who may serve a version without the approvals that it lacks, in an emergency, and for how long."""
 
-    users: by name, so that it can be checked wherever the document is read. Nobody, if empty.
-    """
-
-    users: Annotated[tuple[PersonName, ...], Field(max_length=64)] = ()
-    max_hours: Annotated[int, Field(ge=1, le=72)] = 4
+    users: Annotated[tuple[PersonName, ...], Field(max_length=64)] = Field(
+        default=(),
+        description="User names whose Approvals with breakGlass count on this gate. Groups are not "
+        "possible. Absent: breakGlass is refused. Example: [selma@example.com].",
+    )
+    max_hours: Annotated[int, Field(ge=1, le=72)] = Field(
+        default=4,
+        description="Longest duration of an emergency, in hours. A longer one is refused.",
+    )
 
 
 class GateGovernance(Spec):
-    """Who governs the cluster; what several Gates say is added up, but for breakGlass.
+    """Rights in the whole cluster. The lists of several Gates are added; breakGlass is per Gate."""
 
-    platform: write Gates and HostGrants, and the labels on which HostGrants select. auditors: read
-    everything of ours. approvers: decide on versions in every namespace. breakGlass: for models on
-    this gate.
-    """
-
-    platform: People = ()
-    auditors: People = ()
-    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = ()
-    break_glass: BreakGlassRule = BreakGlassRule()
+    platform: People = Field(
+        default=(),
+        description="May write Gates, HostGrants, and the namespace labels that HostGrants select "
+        "by. Absent: this Gate gives these rights to no user.",
+    )
+    auditors: People = Field(
+        default=(),
+        description="May read all documents of gatereeve.dev. Absent: this Gate gives this right to "
+        "no user.",
+    )
+    approvers: Annotated[tuple[Approvers, ...], Field(max_length=16)] = Field(
+        default=(),
+        description="May decide on versions in every namespace. Absent: only the approvers of the "
+        "HostGrants.",
+    )
+    break_glass: BreakGlassRule = Field(
+        default=BreakGlassRule(),
+        description="Emergencies for models on this gate. Absent: no emergency is accepted.",
+    )
 
 
 class ListedPerson(Spec):
-    """One person, by all names that they sign with.
+    """One person with all names that they sign with. Names are compared without case, in NFKC."""
 
-    name: the one that stands for them. aliases: other names of theirs. roles: in which they may decide
-    on versions; in every role, if absent. Names are compared without case and in Unicode's NFKC.
-    """
-
-    name: Identifier
-    aliases: Annotated[tuple[Identifier, ...], Field(max_length=32)] = ()
-    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = None
+    name: Identifier = Field(description="The person's main name. Example: anna@example.com.")
+    aliases: Annotated[tuple[Identifier, ...], Field(max_length=32)] = Field(
+        default=(),
+        description="Other names of the same person, so that an author cannot approve under a "
+        "second name. Absent: no other name. Example: [anna].",
+    )
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = Field(
+        default=None,
+        description="Roles in which the person may decide on versions. Absent: every role.",
+    )
 
 
 class PeopleSpec(Spec):
-    """Who there is, in a folder: once a People document is there, authors and approvers of versions
-    that none of them names are unknown, and what they sign does not count. Several add up.
+    """People known to a folder. With a People document, approvals of unlisted people do not count.
 
-    In a cluster the API server knows who there is; the kind is not defined there.
+    Several documents are added. In a cluster the API server authenticates people; the kind is not
+    defined there.
     """
 
-    people: Annotated[tuple[ListedPerson, ...], Field(min_length=1, max_length=1000)]
+    people: Annotated[tuple[ListedPerson, ...], Field(min_length=1, max_length=1000)] = Field(
+        description="The people, each with all names. An author or approver who is not listed is "
+        "refused."
+    )

@@ -19,7 +19,7 @@ RawDoc: TypeAlias = Doc[Mapping[str, Plain]]
 """`spec` is the whole object, apiVersion and kind included; `digest` is empty."""
 
 MAX_LIST_DEPTH = 4
-"""A List of Lists is legal; nobody needs more of it."""
+"""Lists may contain Lists, up to this depth."""
 
 _MAX_NAME = 253
 

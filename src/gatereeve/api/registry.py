@@ -1,6 +1,6 @@
-"""Every kind that is read: API group and versions, kind, scope, spec type, and its place in a World.
+"""Every kind that is read: API group and versions, kind, scope, spec type, and its field of a World.
 
-One table (KINDS, and those of folders only), in documentation order; parsing, CRD generation, the reference pages and tests walk it.
+The order is that of the documentation. Parsing, definitions, reference pages and tests use it.
 """
 
 from __future__ import annotations
@@ -48,19 +48,12 @@ def _ours(
 
 
 def _kube(
-    group: str,
-    versions: tuple[str, ...],
-    kind: str,
-    plural: str,
-    spec: type[BaseModel],
-    world: str,
-    *,
-    cluster: bool = False,
-    body: Body = "spec",
-) -> Kind:
+    group: str, kind: str, plural: str, spec: type[BaseModel], world: str,
+    *, cluster: bool = False, body: Body = "spec",
+) -> Kind:  # fmt: skip
     return Kind(
-        group=group, versions=versions, kind=kind, plural=plural, namespaced=not cluster,
-        spec=spec, world=world, body=body,
+        group=group, versions=("v1", "v1beta1") if group == _GW else ("v1",), kind=kind, plural=plural,
+        namespaced=not cluster, spec=spec, world=world, body=body,
     )  # fmt: skip
 
 
@@ -72,53 +65,22 @@ KINDS: tuple[Kind, ...] = (
     _ours("Approval", "approvals", governance.ApprovalSpec, "approvals"),
     _ours("AccessPolicy", "accesspolicies", governance.AccessPolicySpec, "access_policies", "ap"),
     _ours("Rollout", "rollouts", governance.RolloutSpec, "rollouts"),
-    _kube("", ("v1",), "Namespace", "namespaces", kube.NamespaceSpec, "namespaces", cluster=True),
-    _kube(_NET, ("v1",), "Ingress", "ingresses", kube.IngressSpec, "ingresses"),
-    _kube(
-        _NET,
-        ("v1",),
-        "IngressClass",
-        "ingressclasses",
-        kube.IngressClassSpec,
-        "ingress_classes",
-        cluster=True,
-    ),
-    _kube("", ("v1",), "Service", "services", kube.ServiceSpec, "services"),
-    _kube(
-        "discovery.k8s.io",
-        ("v1",),
-        "EndpointSlice",
-        "endpointslices",
-        kube.EndpointSliceSpec,
-        "endpoint_slices",
-        body="body",
-    ),
-    _kube("", ("v1",), "Secret", "secrets", kube.SecretSpec, "secrets", body="body"),
-    _kube(
-        _GW,
-        ("v1", "v1beta1"),
-        "GatewayClass",
-        "gatewayclasses",
-        kube.GatewayClassSpec,
-        "gateway_classes",
-        cluster=True,
-    ),
-    _kube(_GW, ("v1", "v1beta1"), "Gateway", "gateways", kube.GatewaySpec, "gateways"),
-    _kube(_GW, ("v1", "v1beta1"), "HTTPRoute", "httproutes", kube.HTTPRouteSpec, "http_routes"),
-    _kube(
-        _GW,
-        ("v1", "v1beta1"),
-        "ReferenceGrant",
-        "referencegrants",
-        kube.ReferenceGrantSpec,
-        "reference_grants",
-    ),
-)
+    _kube("", "Namespace", "namespaces", kube.NamespaceSpec, "namespaces", cluster=True),
+    _kube(_NET, "Ingress", "ingresses", kube.IngressSpec, "ingresses"),
+    _kube(_NET, "IngressClass", "ingressclasses", kube.IngressClassSpec, "ingress_classes", cluster=True),
+    _kube("", "Service", "services", kube.ServiceSpec, "services"),
+    _kube("discovery.k8s.io", "EndpointSlice", "endpointslices", kube.EndpointSliceSpec, "endpoint_slices", body="body"),
+    _kube("", "Secret", "secrets", kube.SecretSpec, "secrets", body="body"),
+    _kube(_GW, "GatewayClass", "gatewayclasses", kube.GatewayClassSpec, "gateway_classes", cluster=True),
+    _kube(_GW, "Gateway", "gateways", kube.GatewaySpec, "gateways"),
+    _kube(_GW, "HTTPRoute", "httproutes", kube.HTTPRouteSpec, "http_routes"),
+    _kube(_GW, "ReferenceGrant", "referencegrants", kube.ReferenceGrantSpec, "reference_grants"),
+)  # fmt: skip
 
 IN_FOLDERS: tuple[Kind, ...] = (
     _ours("People", "peoples", people.PeopleSpec, "people", cluster=True),
 )
-"""Kinds that no cluster has: they say what an API server knows by itself."""
+"""Kinds for folders only: a cluster knows by itself what they say."""
 
 EVERY: tuple[Kind, ...] = (*KINDS, *IN_FOLDERS)
 
@@ -127,4 +89,4 @@ BY_KIND: dict[tuple[str, str], Kind] = {(k.group, k.kind): k for k in EVERY}
 GUARD_PARAMETERS = _ours(
     "GuardParameters", "guardparameters", guard_parameters.GuardParametersSpec, ""
 )
-"""Ours, and in no World: the guards write it, nothing reads it back."""
+"""Ours, and in no World: the guards write it, and nothing reads it."""

@@ -33,7 +33,7 @@ from gatereeve.sources.kube.access import Access
 
 
 class RoleName(StrEnum):
-    """As whom somebody decides."""
+    """The role of a decision."""
 
     owner = "owner"
     risk = "risk"
@@ -126,7 +126,7 @@ def reject(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionText:
-    """What somebody decided, as the command line has it. digest: of what they looked at."""
+    """One decision, as given on the command line. digest: of the version that was reviewed."""
 
     decided: Literal["approve", "reject"]
     role: Role
@@ -158,13 +158,13 @@ class DecisionText:
 
     def of_version(self, version: ModelVersionDoc, approver: str, directory: Directory) -> Object:
         """Raises SettingsError for what would not count: an author's own approval, a name that is
-        nobody's, another digest than was seen."""
+        refused, another digest than was reviewed."""
         if self.decided == "approve":
             decides = _person(directory, approver, self.role)
             if decides == _person(directory, version.spec.author):
                 raise SettingsError(
                     f"{approver} is the author of {version.ref.short} ({version.spec.author})",
-                    hint="let somebody else decide",
+                    hint="another person must decide",
                 )
         if self.digest not in (None, version.digest):
             raise SettingsError(
@@ -175,7 +175,7 @@ class DecisionText:
 
 
 def _person(directory: Directory, name: str, role: Role | None = None) -> str:
-    """Who that is. Raises SettingsError for a name that is nobody's."""
+    """Who that is. Raises SettingsError for a name that is no person's."""
     try:
         return directory.find(name, role).id
     except UnclearError as error:
@@ -217,7 +217,7 @@ def _decide(said: DecisionText, text: str, folder: Path | None, access: Access |
             hint="or --cluster, which has the version",
         )
     if said.glass is not None:
-        ERR.print("An emergency: it is told as break-glass-active as long as it lasts.")
+        ERR.print("An emergency: the finding break-glass-active stays as long as it lasts.")
 
 
 def _print(document: Object) -> None:

@@ -44,11 +44,11 @@ def check(
         typer.echo(json.dumps([to_json(f) for f in findings], indent=2))
     else:
         passed = [f for f in findings if f.code == _PASSED]
-        told = [f for f in findings if f.code != _PASSED]
-        print_findings(told)
+        shown = [f for f in findings if f.code != _PASSED]
+        print_findings(shown)
         if passed:
             OUT.print(_not_read(passed))
-        OUT.print(f"{folder}: {summary(told)}")
+        OUT.print(f"{folder}: {summary(shown)}")
     worst = Severity.WARNING if strict else Severity.ERROR
     raise typer.Exit(1 if any(f.severity >= worst for f in findings) else 0)
 

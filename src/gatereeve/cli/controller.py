@@ -61,7 +61,7 @@ def controller(
     mounted: Annotated[
         Path | None,
         typer.Option(
-            help="A directory with tls.crt, tls.key and ca.crt that somebody else renews;"
+            help="A directory with tls.crt, tls.key and ca.crt that another program renews;"
             " nothing is issued here then."
         ),
     ] = None,
@@ -85,7 +85,9 @@ def controller(
     ] = "",
     stamps: Annotated[
         Stamps,
-        typer.Option(help="Who writes who changed a document, as `gatereeve guards` was told."),
+        typer.Option(
+            help="Which part writes who changed a document, as given to `gatereeve guards`."
+        ),
     ] = "policy",
     webhook_name: Annotated[
         list[str] | None,
@@ -113,6 +115,7 @@ def controller(
             " then asks those too that other controllers serve."
         ),
     ] = "",
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Serve gates elsewhere: read documents, compile, hand out over xDS. Run as many as you like."""
     in_cluster = cluster or kubeconfig is not None
@@ -161,4 +164,5 @@ def controller(
         stamps=stamps,
         gates=gates,
     )
-    running.serve(serve(settings, UpPrinter(str(folder) if folder else "the cluster")))
+    printer = UpPrinter(str(folder) if folder else "the cluster")
+    running.serve(serve(settings, printer), log_format)

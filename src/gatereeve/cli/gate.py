@@ -31,7 +31,7 @@ def gate(
     replica: Annotated[
         str | None,
         typer.Option(
-            help="Tells the gates of this Gate apart.",
+            help="Distinguishes the gates of this Gate.",
             show_default="$GATEREEVE_REPLICA, else $HOSTNAME",
         ),
     ] = None,
@@ -53,6 +53,7 @@ def gate(
     drain_longest: Annotated[
         float, typer.Option(min=0, help="Seconds that a stop waits for clients to leave.")
     ] = 60.0,
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Serve as a gate: Envoy, its health, its drain. Ready once it runs a whole configuration."""
     settings = GateSettings(
@@ -70,4 +71,4 @@ def gate(
         drain_least_s=min(drain_least, drain_longest),
         drain_longest_s=drain_longest,
     )
-    running.serve(serve(settings))
+    running.serve(serve(settings), log_format)

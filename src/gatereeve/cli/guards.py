@@ -161,6 +161,6 @@ def guards(
     print_findings(errors, ERR)
     if errors:
         ERR.print(
-            f"{place}: {summary(errors)}: whoever these documents name is not among the roles"
+            f"{place}: {summary(errors)}: the people whom these documents name are not in the roles"
         )
     raise typer.Exit(1 if errors else 0)

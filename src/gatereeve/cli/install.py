@@ -53,7 +53,7 @@ def manifests(
 ) -> None:
     """Print an installation without Helm, for `| kubectl apply --server-side -f -`.
 
-    The Helm chart with its defaults; whoever wants other values uses the chart.
+    The Helm chart with its defaults; for other values, use the chart.
     """
     text = plain.manifests(namespace=namespace, image=image, gate=gate, gateway_api=gateway_api)
     typer.echo((plain.definitions() if crds else "") + text, nl=False)

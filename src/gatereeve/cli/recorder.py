@@ -26,6 +26,7 @@ def recorder(
     last: Annotated[
         float, typer.Option(min=0, help="Seconds that a stop waits for the gate to end first.")
     ] = 360.0,
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Keep the records of the gate beside it. The gate never waits for it; losses are counted."""
     settings = RecorderSettings(
@@ -36,4 +37,4 @@ def recorder(
         http=http,
         last_s=last,
     )
-    running.serve(serve(settings))
+    running.serve(serve(settings), log_format)

@@ -1,6 +1,6 @@
 """`gatereeve tail`: the records of a state directory, as rows for people or lines for programs.
 
-Reads beside whoever writes, and works without a running gatereeve.
+Reads while a recorder writes, and works without a running gatereeve.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _change(record: records.ChangeRecord) -> Text:
 
 def _document(record: records.DocumentRecord) -> Text:
     said = f"{_short(record.before)} → {_short(record.after)}" if record.what != "found" else ""
-    by = _fit(record.by, len(record.by)) if record.by else "somebody unknown"
+    by = _fit(record.by, len(record.by)) if record.by else "unknown"
     return Text.assemble(
         (f"{_time(record.at)} ", "dim"),
         (f"{record.what:<13}", "bold cyan"),

@@ -27,10 +27,11 @@ def up(
         typer.Option(help="Where to keep sockets, logs and records.", show_default=DEFAULT_STATE),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Envoy's worker threads.")] = 2,
+    log_format: running.LogFormatOption = running.LogFormat.TEXT,
 ) -> None:
     """Serve a folder here: control plane and Envoy, live reload. Ctrl-C drains and stops all."""
     settings = Settings(folder=folder, state=state_paths(state), concurrency=concurrency)
-    running.serve(serve(settings, UpPrinter(str(folder))))
+    running.serve(serve(settings, UpPrinter(str(folder))), log_format)
     OUT.print("stopped")
 
 

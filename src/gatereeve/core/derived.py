@@ -74,6 +74,16 @@ class Source(Table[K, V]):
             self.rows = rows
 
 
+class Values(Source[K, V]):
+    """As `Source`, but values are compared with `==`, and of equal ones the old object stays."""
+
+    def update(self, rows: Mapping[K, V]) -> None:
+        """Take over `rows`, which must not change afterwards."""
+        before = self.rows
+        same = {key: before[key] for key, value in rows.items() if before.get(key) == value}
+        super().update(before if len(same) == len(rows) == len(before) else {**rows, **same})
+
+
 class Value(Table[str, V]):
     """A table with one row, which comes from outside. Compared with `==`."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import logging
 import os
 import pathlib
 import stat
@@ -27,6 +26,7 @@ import grpc.aio
 from envoy.service.accesslog.v3 import als_pb2
 
 from gatereeve.core import errors, protocols, records
+from gatereeve.core.logs import EventLog
 from gatereeve.intake import loss, translate
 from gatereeve.ir import gates, record_fields
 
@@ -39,7 +39,7 @@ MAX_BACKLOG: Final = 10_000
 
 _BREATH: Final = 256
 _MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
-_LOG: Final = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 ReadStats: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
 """The gate's statistics whose names match `loss.STATS`. Raises ProxyError when it does not answer."""
@@ -104,9 +104,9 @@ class AccessLog:
         """The process of this gate ended, just now or at `at_us`; its counters begin anew."""
         self._watch((gate, node)).restarted(self._now_us() if at_us is None else at_us)
 
-    def resume(self, gate: str, node: str, told: loss.PriorCounts) -> None:
+    def resume(self, gate: str, node: str, prior: loss.PriorCounts) -> None:
         """Go on where an earlier recorder of this store ended, in the same life of the gate."""
-        self._watches[gate, node] = loss.LossWatch(0, settle_s=self._settle_s, told=told)
+        self._watches[gate, node] = loss.LossWatch(0, settle_s=self._settle_s, prior=prior)
 
     async def reconcile(
         self, gate: str, node: str, read: ReadStats, *, every_s: float = 1.0
@@ -140,7 +140,7 @@ class AccessLog:
         await self._keep(())
         await self._keep(())  # the note of what did not fit, if there was any
         if self._backlog:
-            _LOG.error("%d records could not be stored and are lost", len(self._backlog))
+            _LOG.error("records_lost", count=len(self._backlog))
 
     async def _take_stream(self, messages: AsyncIterator[Any], context: Any) -> Any:
         """One stream of one worker of a gate, from its first message to its end."""
@@ -190,7 +190,7 @@ class AccessLog:
                     await asyncio.to_thread(self._recorder.append, tuple(waiting))
                 except errors.RecordError:
                     if not self._failing:
-                        _LOG.exception("records are kept in memory, at most %d", MAX_BACKLOG)
+                        _LOG.exception("records_kept_in_memory", at_most=MAX_BACKLOG)
                     self._failing = True
                     return
                 self._failing, self._unsynced = False, True
@@ -206,7 +206,7 @@ class AccessLog:
             try:
                 await asyncio.to_thread(self._recorder.sync)
             except errors.RecordError:
-                _LOG.exception("records may not survive a power cut")
+                _LOG.exception("records_not_synced", consequence="they may not survive a power cut")
 
     def _own_up(self) -> None:
         overflow, self._overflow = self._overflow, {}
@@ -229,8 +229,8 @@ class AccessLog:
                 reason=found.reason,
             )
             self._queue((note,))
-            level = logging.WARNING if found.lost else logging.INFO
-            _LOG.log(level, "%s: %d records lost: %s", stream[1], found.lost, found.reason)
+            log = _LOG.warning if found.lost else _LOG.info
+            log("records_lost", node=stream[1], count=found.lost, reason=found.reason)
 
     def _watch(self, stream: _Stream) -> loss.LossWatch:
         watch = self._watches.get(stream)

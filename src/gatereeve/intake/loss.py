@@ -90,7 +90,7 @@ class _Mark:
 class _Run:
     """One life of the gate's process. received: records of requests that ended in it.
 
-    base: what its counters had counted before anybody here listened; None until it is known.
+    base: what its counters had counted before this recorder listened; None until it is known.
     read_us: the mark of its last reading; since_read: records of requests that ended after it.
     """
 
@@ -111,7 +111,7 @@ class _Run:
 class PriorCounts:
     """What the store already has of this life of the gate's process, which began at `began_us`.
 
-    received: records of requests that ended in it. lost: told by loss records. sequence: the
+    received: records of requests that ended in it. lost: as loss records say. sequence: the
     highest number given.
     """
 
@@ -124,18 +124,18 @@ class PriorCounts:
 class LossWatch:
     """The stream of one gate: numbers its records, and finds what is missing.
 
-    since_us: when this recorder began to listen; 0 when nobody else ever did. told: what an earlier
+    since_us: when this recorder began to listen; 0 when none did before. prior: what an earlier
     process of it had taken.
     """
 
     def __init__(
-        self, since_us: int, *, settle_s: float = SETTLE_S, told: PriorCounts | None = None
+        self, since_us: int, *, settle_s: float = SETTLE_S, prior: PriorCounts | None = None
     ) -> None:
-        told = told or PriorCounts(began_us=0)
+        prior = prior or PriorCounts(began_us=0)
         self._since_us = since_us
         self._settle_us = int(settle_s * 1_000_000)
-        self._sequence = max(told.sequence, told.received + told.lost)
-        self._run = _Run(began_us=told.began_us, received=told.received, lost=told.lost)
+        self._sequence = max(prior.sequence, prior.received + prior.lost)
+        self._run = _Run(began_us=prior.began_us, received=prior.received, lost=prior.lost)
         self._past: list[_Run] = []
 
     def take(self, finished_us: int) -> int:
@@ -174,7 +174,7 @@ class LossWatch:
         )
 
     def _started_anew(self, old: _Run) -> _Run:
-        """It did, and nobody told us: its old life ends where it was last seen."""
+        """It restarted without notice: its old run ends where it was last seen."""
         self.restarted(old.read_us)
         new, moved = self._run, old.since_read
         new.received += moved

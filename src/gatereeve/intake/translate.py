@@ -56,7 +56,7 @@ def translate(
     """The record of one `HTTPAccessLogEntry`.
 
     gate, node: who sent it. sequence: its place in that gate's stream. fresh_id: makes the record's
-    id when the request was broken off before the gate gave it one (the caller was told none).
+    id when the request was broken off before the gate gave it one (the caller got none).
     """
     try:
         return _translate(entry, gate, node, sequence, fresh_id)
@@ -65,7 +65,7 @@ def translate(
 
 
 def finished_us(entry: Any) -> int:
-    """When the request ended, microseconds since 1970 on the gate's clock; 0 when it is not told."""
+    """When the request ended, microseconds since 1970 on the gate's clock; 0 when it is not known."""
     common = entry.common_properties
     start, lasted = common.start_time, common.duration
     return int(
@@ -89,8 +89,8 @@ def _translate(
         if record_fields.GATE_NAMESPACE in metadata
         else {}
     )
-    told = _told(tags)
-    caller = _caller(told, metadata)
+    values = _read_values(tags)
+    caller = _caller(values, metadata)
     source_ip = common.downstream_remote_address.socket_address.address or None
     flags = outcomes.flags_of(common)
     status = response.response_code.value
@@ -116,8 +116,8 @@ def _translate(
         sni=_text(common.tls_properties.tls_sni_hostname),
         user_agent=_text(request.user_agent, MAX_AGENT),
         caller=caller,
-        region=told.region,
-        purpose=told.purpose,
+        region=values.region,
+        purpose=values.purpose,
         operation=route.operation,
         model=route.model,
         version=tags.get(record_fields.VERSION_TAG) or None,
@@ -234,7 +234,7 @@ class _TagValues(NamedTuple):
     purpose: str | None
 
 
-def _told(tags: Mapping[str, str]) -> _TagValues:
+def _read_values(tags: Mapping[str, str]) -> _TagValues:
     """Of several regions or purposes the one of the lowest number, in lower case."""
     provider = proved = None
     regions: list[tuple[int, str]] = []
@@ -271,14 +271,14 @@ _ID, _REGION, _PURPOSE = (
 )
 
 
-def _caller(told: _TagValues, metadata: Any) -> records.Caller:
-    if told.provider is not None:
+def _caller(values: _TagValues, metadata: Any) -> records.Caller:
+    if values.provider is not None:
         return records.Caller(
-            provider=told.provider,
-            id=told.id,
+            provider=values.provider,
+            id=values.id,
             method="jwt",
-            issuer=_issuer(metadata, told.provider),
-            groups=_groups(told.groups),
+            issuer=_issuer(metadata, values.provider),
+            groups=_groups(values.groups),
         )
     return (
         _proved(metadata, record_fields.APIKEY_NAMESPACE, "apikey")
@@ -360,7 +360,7 @@ def _split_key(
             "address": address,
         }.get(key)
         if value is not None:
-            # A header sent twice comes joined, and is hashed apart: which it was is not told.
+            # A header sent twice comes joined, and is hashed apart: which it was is not known.
             doubtful = key == "header" and "," in value
             return None if doubtful else xxhash.xxh64_hexdigest(value.encode(), seed=0)
     return None

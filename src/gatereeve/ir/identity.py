@@ -15,7 +15,7 @@ from gatereeve.core.refs import Origin
 class JwtProvider:
     """Bearer tokens of one issuer. The Authorization header is exactly one token, or it is refused.
 
-    jwks: vetted key set as canonical JSON text; an empty key set admits nobody.
+    jwks: vetted key set as canonical JSON text; an empty key set admits no caller.
     id_claim, groups_claim: path into the payload. leeway_s: clock skew for exp and nbf, seconds.
     """
 

@@ -1,4 +1,4 @@
-"""What a gate tells about each request: the names shared by the Envoy builders and by `intake`.
+"""What a gate reports about each request: the names shared by the Envoy builders and by `intake`.
 
 A gate reports over the access-log service (`HTTPAccessLogEntry`). Most of a record stands in that
 entry by itself (times, addresses, flags, `request_id`, attempts); the rest is under the names here.
@@ -12,7 +12,7 @@ Where each field of `core.records.RequestRecord` comes from:
 | `config` | dynamic metadata `GATE_NAMESPACE`, key `CONFIG_KEY`; absent before the first filter |
 | model, protocol, operation, audit, policy, route_rule, requested_version | tag `ROUTE_TAG` |
 | `version` | tag `VERSION_TAG`: of the server that answered, so a fallback shows itself |
-| `caller` | see `CALLERS`; nobody when none of them is there |
+| `caller` | see `CALLERS`; anonymous when none of them is there |
 | `region`, `purpose` | tags `region_tag(0)`, `region_tag(1)`, …: the lowest number decides; lower case |
 | `rule` | `rule_of` a policy id, see `RULES` |
 | `shadow` | `SHADOW_DENY_ID` and `SHADOW_ALLOW_ID`, through `shadow_of` |
@@ -58,7 +58,7 @@ PATH_KEY: Final = "path"
 """In `GATE_NAMESPACE`: the path that was asked for, without its query, when the route rewrites it."""
 
 CALLERS: Final = ("jwt", "apikey", "mtls")
-"""Methods in order of precedence; the first that proves somebody names the caller.
+"""Methods in order of precedence; the first that proves an identity names the caller.
 
 jwt: tags `id_tag(provider)` and `groups_tag(provider)` (a JSON list); the issuer is `iss` in
 `JWT_NAMESPACE` under the provider's name. apikey, mtls: `APIKEY_NAMESPACE`, `MTLS_NAMESPACE` with
@@ -92,7 +92,7 @@ SHADOW_ALLOW_RESULT: Final = "shadow_allow_shadow_engine_result"
 SHADOW_ALLOW_ID: Final = "shadow_allow_shadow_effective_policy_id"
 
 ORDINARY: Final = "ordinary"
-"""The allow policy of rows that ask for nothing: no rule of anybody's, so no record names it."""
+"""The allow policy of rows that ask for nothing: not a rule of a document, so no record names it."""
 
 DENY_STAGE: Final = "4"
 

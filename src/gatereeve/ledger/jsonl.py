@@ -45,7 +45,7 @@ class JsonLines:
     """Made by `open_store`. Keeps the contract of `protocols.Recorder`, and may be called from
     several threads: each call is done whole before the next begins.
 
-    After a failed sync nobody knows what of the segment is durable, and asking again would prove
+    After a failed sync it is unknown what of the segment is durable, and asking again would prove
     nothing. `sync` then raises until the next `append`, which goes on in a new segment, behind a
     note of how many records are in doubt.
     """
@@ -216,7 +216,7 @@ def _open_segment(directory: Path, number: int, files: disk.Disk) -> _Segment:
 def _clear_torn_end(
     directory: Path, store: JsonLines, segment: _Segment, files: disk.Disk, clock: protocols.Clock
 ) -> None:
-    """Move what is no line at the end of the segment aside and note it, once, whatever ends us.
+    """Move what is no line at the end of the segment aside and note it, once, even if the process is killed.
 
     1. Copy the torn end to `….torn.new`, durably. 2. Cut the segment. 3. Store the note, durably.
     4. Rename the copy. The next opening goes on where a kill or an error stopped this one.

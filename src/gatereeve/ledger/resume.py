@@ -18,7 +18,7 @@ from gatereeve.ledger.jsonl import EVERY_GATE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCounts:
-    """received: request records of requests that began in it. lost: what loss records told since.
+    """received: request records of requests that began in it. lost: what loss records counted since.
 
     sequence: the highest number given to any record of the process's name.
     """

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
 from gatereeve.core.errors import PublishError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.pki import certificate_plan, signing
 from gatereeve.pki.certificate_plan import Bundle, CertificateFacts
 from gatereeve.pki.stores import KeyStore
 from gatereeve.proxy.xds.server import MutualTls
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 10.0
 _MAX_ROUNDS: Final = 4
@@ -117,7 +117,7 @@ class Issuer:
                 failing = False
             except PublishError as error:
                 if not failing:
-                    _LOG.error("%s%s", error, f" ({error.hint})" if error.hint else "")
+                    _LOG.error("certificates_not_kept", error=error)
                 failing = True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
@@ -147,13 +147,13 @@ class Issuer:
             case certificate_plan.NewAuthority(slot=slot):
                 bundle = await asyncio.to_thread(signing.new_authority, now, self._policy)
                 await self._store.save(slot, bundle)
-                _LOG.info("certificates: a new authority (%s)", slot)
+                _LOG.info("authority_created", slot=slot)
             case certificate_plan.Issue(wanted=wanted, by=by, trust=trust, why=why):
                 bundle = await asyncio.to_thread(
                     signing.issue, now, wanted, kept[by], [kept[one] for one in trust], self._policy
                 )
                 await self._store.save(wanted.name, bundle)
-                _LOG.info("certificate %s is issued: %s", wanted.name, why)
+                _LOG.info("certificate_issued", name=wanted.name, reason=why)
             case certificate_plan.Trust(name=name, trust=trust):
                 known = kept[name]
                 bundle = Bundle(
@@ -162,10 +162,10 @@ class Issuer:
                     trust=signing.joined(kept[one] for one in trust),
                 )
                 await self._store.save(name, bundle)
-                _LOG.info("certificate %s: other authorities are trusted", name)
+                _LOG.info("certificate_trust_changed", name=name)
             case certificate_plan.Remove(name=name):
                 await self._store.remove(name)
-                _LOG.info("certificate %s is removed: its Gate is gone", name)
+                _LOG.info("certificate_removed", name=name, reason="its Gate is gone")
 
     def _take(self, kept: Mapping[str, Bundle]) -> None:
         if kept == self._kept:

@@ -130,7 +130,7 @@ class AdminVerifier:
 async def is_configured(gate: admin.Admin) -> bool:
     """Whether the gate got a whole configuration and warmed it, whichever that is.
 
-    Envoy calls itself ready also when nobody gave it any: it waits for a controller only so long.
+    Envoy reports ready also without one: it waits for a controller only so long.
     Raises ProxyError when it cannot be asked.
     """
     texts = await gate.texts(_MANAGERS)
@@ -216,7 +216,7 @@ async def _runs_routes(
     gate: admin.Admin, expected: Expected, reported: Mapping[str, str], seen: ActiveState
 ) -> bool:
     """A report says which response carried a route configuration: one of its own, one of the whole
-    set, or an earlier one, which `seen` knows. Whatever else is asked for by name."""
+    set, or an earlier one, which `seen` knows. The others are asked for by name."""
     unclear = {
         name: version
         for name, version in expected.routes.items()

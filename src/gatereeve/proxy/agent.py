@@ -82,7 +82,7 @@ async def serve(
 
 
 async def _admitted(body: bytes, context: Any) -> VerifyRequest:
-    """The question of a controller; anybody else's call is ended."""
+    """The question of a controller; calls of other clients are ended."""
     uris = context.auth_context().get("peer_uri", ())
     if peers.CONTROLLER_URI.encode() not in uris:
         await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only controllers may ask")

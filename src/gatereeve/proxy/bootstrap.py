@@ -51,7 +51,7 @@ _UNCOUNTED: Final = (
     r"|circuit_breakers\.high\..*|outlier_detection\.ejections_(consecutive|detected|enforced"
     r"|overflow|success_rate).*)"
 )
-"""Statistics of clusters that nobody reads: sixty of seventy. With ten thousand models they cost
+"""Statistics of clusters that are not used: sixty of seventy. With ten thousand models they cost
 hundreds of megabytes, and each question to the admin half a second of Envoy's main thread."""
 
 _ADMIN_PATHS: Final = (
@@ -97,7 +97,7 @@ class Upstream:
 class BootstrapSettings:
     """One gate's bootstrap.
 
-    gate: name of the Gate document. replica: tells its Envoys apart. admin: the admin's Unix
+    gate: name of the Gate document. replica: distinguishes its Envoys. admin: the admin's Unix
     socket, in a directory of our own. records: None for the same place as xds.
     agent_port: where this gate's agent answers controllers; 0 for nowhere.
     heap_bytes: from 90 % of it Envoy gives memory back, from 95 % it refuses requests, from 98 %
@@ -159,7 +159,7 @@ def build(settings: BootstrapSettings) -> Any:
     # would reject the whole route configuration of everybody who shares it with a longer one.
     runtime = bootstrap.layered_runtime.layers.add(name="static").static_layer
     runtime["re2.max_program_size.error_level"] = _PATTERN_STEPS
-    # A chunk ends with CRLF (RFC 9112 section 7.1); by default Envoy skips whatever else follows it.
+    # A chunk ends with CRLF (RFC 9112 section 7.1); by default Envoy skips anything else that follows it.
     runtime["envoy.reloadable_features.strict_chunk_parsing"] = True
     return bootstrap
 
@@ -265,7 +265,7 @@ def _upstream_tls(tls: TlsFiles) -> Any:
     context = tls_pb2.UpstreamTlsContext(sni=tls.name)
     common = context.common_tls_context
     common.alpn_protocols.append("h2")
-    # Envoy offers 1.2 at most unless told; both ends are ours.
+    # Envoy offers 1.2 at most by default; both ends are ours.
     common.tls_params.tls_minimum_protocol_version = common_pb2.TlsParameters.TLSv1_3
     common.tls_params.tls_maximum_protocol_version = common_pb2.TlsParameters.TLSv1_3
     common.tls_certificate_sds_secret_configs.append(_from_file(tls, _CERTIFICATE))

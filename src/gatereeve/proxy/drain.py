@@ -1,9 +1,9 @@
 """How a gate ends without a failed request: clients are sent elsewhere, and waited for.
 
     1. `/drain_listeners?graceful&skip_exit`: answers ask clients to close; listeners stay open
-    2. `/healthcheck/fail`: load balancers that ask are told so
-    3. at least `least_s`: whoever still believes in this gate may send requests, and is answered
-    4. until nobody is connected, or no request is under way, as is asked for; at most `longest_s`
+    2. `/healthcheck/fail`: load balancers that ask get that answer
+    3. at least `least_s`: clients that still use this gate may send requests, and are answered
+    4. until no client is connected, or no request is under way, as configured; at most `longest_s`
     5. until its log has sent the records it still holds; else they are lost
 
 The order is Envoy Gateway's (1.9), which found it the safe one.

@@ -1,11 +1,11 @@
 """The search for the documents that make Envoy reject a gate's configuration, and what it found.
 
 When a resource is rejected, every document that is new in it since the gate last accepted it is
-taken out at once, so that nobody else's change waits (`quarantine`). Then they are let in again, half by half,
+taken out at once, so that no other change waits (`quarantine`). Then they are let in again, half by half,
 each half by itself; a half that is rejected is divided until single documents are left. Those stay
 out until they say something else, and then they are tried again, by themselves too.
 
-No I/O and no clock: whoever publishes says what was rejected (`rejected`), asks for the gate to
+No I/O and no clock: the control plane says what was rejected (`rejected`), asks for the gate to
 publish (`admitted`), and says when that one was accepted (`proceed`). Nothing outlives the process.
 """
 

@@ -80,7 +80,7 @@ def frame_of(gate: Gate) -> Frame:
 
 
 def units_in(gate: Gate, type_url: snap.TypeUrl, name: str) -> Units:
-    """The units behind one resource, and what each says there; empty when it is nobody's."""
+    """The units behind one resource, and what each says there; empty when it belongs to none."""
     if type_url in (snap.RDS, snap.SRDS):
         return _of_rows(gate, type_url, name)
     if type_url == snap.SDS:
@@ -242,7 +242,7 @@ def _providers(identity: Identity) -> Iterator[JwtProvider | ApiKeyProvider | Mt
 
 
 def _identity(identity: Identity, out: frozenset[Unit]) -> Identity:
-    """A provider that is taken out stays, without what it could verify anybody by."""
+    """A provider that is taken out stays, without keys, so it verifies no caller."""
     keys, mtls = identity.api_keys, identity.mtls
     return Identity(
         jwt=tuple(replace(p, jwks=_NO_KEYS) if p.origin in out else p for p in identity.jwt),
@@ -252,7 +252,7 @@ def _identity(identity: Identity, out: frozenset[Unit]) -> Identity:
 
 
 def _narrowed(old: Frame, new: Frame) -> Frame:
-    """What both say: nobody is admitted by what only the older one says."""
+    """What both say: no caller is admitted by what only the older one says."""
     now = {listener.name: listener for listener in new.listeners}
     return Frame(
         listeners=tuple(

@@ -8,7 +8,6 @@ that one comes in unseen; nothing else of the controller waits for this.
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from gatereeve.admission.world_subset import WorldIndex, index_world
 from gatereeve.api.world import World
 from gatereeve.compile.compiler import CompilerTables
 from gatereeve.core.errors import SettingsError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime import web
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _LOOK_S: Final = 2.0
 """How often a renewed certificate is looked for; it is renewed days before the old one ends."""
@@ -113,7 +113,7 @@ class AdmissionWebhook:
             while not self._renew(Path(scratch)):  # noqa: ASYNC110 - stores and directories do not tell
                 await asyncio.sleep(_LOOK_S)
             with web.listen(self._address) as place:
-                _LOG.info("changes are reviewed on %s", self._address)
+                _LOG.info("serving_reviews", address=self._address)
                 async with asyncio.TaskGroup() as group:
                     renewing = group.create_task(self._keep_renewed(Path(scratch)))
                     await self._server.serve(place)
@@ -134,7 +134,7 @@ class AdmissionWebhook:
         except SettingsError as error:
             if self._said != str(error):
                 self._said = str(error)
-                _LOG.warning("the webhook keeps the certificate it had, if any: %s", error)
+                _LOG.warning("webhook_certificate_not_renewed", error=error)
         return self._shown is not None
 
     def _wanted(self) -> Tls | None:

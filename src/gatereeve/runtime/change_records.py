@@ -6,7 +6,6 @@ memory while it fails, at most MAX_WAITING; what does not fit is lost, counted a
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 from gatereeve.core import records
 from gatereeve.core.errors import RecordError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock, Recorder
 
 MAX_WAITING: Final = 50_000
@@ -23,7 +23,7 @@ EVERY_GATE: Final = "*"
 NODE: Final = "control-plane"
 _AT_ONCE: Final = 5_000
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 
 class ChangeRecords:
@@ -77,7 +77,7 @@ class ChangeRecords:
                     self._waiting.popleft()
         except RecordError as error:
             if not self._failing:
-                _LOG.error("changes are noted in memory only: %s", error)
+                _LOG.error("changes_kept_in_memory", error=error)
             self._failing = True
             return
         self._failing = False

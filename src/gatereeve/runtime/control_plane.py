@@ -5,7 +5,7 @@
     3. equal?     same content hash as published: stop        ControlPlane._publish_gate
     4. publish    IR → Envoy messages → snapshot, over xDS    proxy.configuration.Builder, AdsServer
     5. activate   the gate accepts, and proves what it runs   proxy.activation.wait_active
-    6. status     findings and hashes to whoever asks         ControlPlane.status
+    6. status     findings and hashes on request         ControlPlane.status
     7. record     old hash → new hash                         Changes.note
 
 A failure anywhere keeps the last good; nothing empty is ever published. One change at a time; the
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.errors import GatereeveError
 from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.records import Event
 from gatereeve.core.refs import Where
@@ -42,7 +42,7 @@ from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.runtime.governed_addresses import GovernedAddresses
 from gatereeve.runtime.rejections import Rejections
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _PROOF_S = 30.0
 _PROVE_AGAIN_S = 5.0
@@ -64,7 +64,7 @@ class NodeRun:
     active: the hash it has proved to run. unproved: why not the newest, after a try.
     settled: it has accepted all of the newest; asking before that would only slow it down.
     changed: something else is published, or it began anew. elsewhere: another controller serves it,
-    so nobody tells us when it has accepted.
+    so this process does not see when it has accepted.
     """
 
     elsewhere: bool = False
@@ -146,8 +146,8 @@ class ControlPlane:
     runs: gates with a configuration. unpublished: those whose newest could not be handed out.
     next_change: when the same documents want to be applied again, if ever. applied_at: when the
     newest World was brought as far as it could be; None before the first. compile_s: how long its
-    compilation took. world, compiled: the newest, for whoever tells people about them.
-    of_guards: findings about the guards of a cluster, from whoever looks after those.
+    compilation took. world, compiled: the newest, for statuses.
+    of_guards: findings about the guards of a cluster (`guard_reconciler`).
     """
 
     def __init__(
@@ -283,7 +283,7 @@ class ControlPlane:
             snapshot = await asyncio.to_thread(builder.build, gate)
             self._server.set_snapshot(gate.name, snapshot)
         except snap.ResourceError as error:
-            _LOG.exception("gate %s: the documents behind a resource are taken out", gate.name)
+            _LOG.exception("resource_excluded", gate=gate.name)
             has_accepted = partial(self._server.has_accepted, gate.name)
             if isolation.unmade(wanted, out, gate, (*error.need, str(error)), has_accepted):
                 await self._publish_gate(wanted, cause)
@@ -291,7 +291,7 @@ class ControlPlane:
                 self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
         except (GatereeveError, ValueError) as error:
-            _LOG.exception("gate %s keeps its last good configuration", gate.name)
+            _LOG.exception("last_good_kept", gate=gate.name)
             self._keep_last_good(gate, f"cannot be published: {error}", again=False)
             return
         self.unpublished.pop(gate.name, None)
@@ -308,7 +308,7 @@ class ControlPlane:
         self._blame(run, self._rejections.published(gate), "as before")
 
     def _keep_last_good(self, gate: Gate, why: str, *, again: bool) -> None:
-        """The newest form of a Gate cannot be handed out: what runs stays, and the reason is told."""
+        """The newest form of a Gate cannot be published: what runs stays, and the reason becomes a finding."""
         known = self.unpublished.get(gate.name)
         finding = Finding(
             code=FindingCode("gate-rejected"),
@@ -336,7 +336,7 @@ class ControlPlane:
     async def prove(
         self, name: str, node: str, prover: ActivationVerifier, *, elsewhere: bool = False
     ) -> None:
-        """Hop 5, for as long as an Envoy lives: whatever is published, it must prove it runs.
+        """Hop 5, for as long as an Envoy lives: it must prove that it runs what is published.
 
         elsewhere: as in `NodeRun`. Returns when the Gate is gone; to be cancelled when the Envoy is. One that cannot prove it
         keeps serving its last good, and is asked again.
@@ -460,24 +460,24 @@ class ControlPlane:
         if name in self._searches:
             self._searches[name].set()
             return
-        heard = self._searches[name] = asyncio.Event()
-        task = asyncio.get_running_loop().create_task(self._try_all(name, heard))
+        event = self._searches[name] = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._try_all(name, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _try_all(self, name: str, heard: asyncio.Event) -> None:
+    async def _try_all(self, name: str, event: asyncio.Event) -> None:
         isolation = self._rejections.isolation(name)
         try:
             while name in self.runs:
-                heard.clear()
+                event.clear()
                 async with self._publishing():
                     await self._publish_admitted(name)
                 if not (isolation.is_searching or isolation.has_changed):
                     return
-                if not await self._is_rejected(name, heard):
+                if not await self._is_rejected(name, event):
                     isolation.proceed()
         except Exception as error:  # noqa: BLE001 - a defect of ours: what runs stays
-            _LOG.exception("gate %s keeps its last good configuration", name)
+            _LOG.exception("last_good_kept", gate=name)
             if (run := self.runs.get(name)) is not None:
                 self._keep_last_good(run.gate, f"cannot be built: {error!r}", again=False)
         finally:
@@ -489,7 +489,7 @@ class ControlPlane:
             await self._publish_gate(self._wanted(run), _NOBODY)
             self._on_gates(tuple(one.gate for one in self.runs.values()))
 
-    async def _is_rejected(self, name: str, heard: asyncio.Event) -> bool:
+    async def _is_rejected(self, name: str, event: asyncio.Event) -> bool:
         """Whether something of what was published last is rejected, and what is admitted is other
         now; False when all of it is accepted, or no Envoy says anything."""
         isolation = self._rejections.isolation(name)
@@ -498,8 +498,8 @@ class ControlPlane:
                 while not isolation.has_changed:
                     if isolation.is_accepted(partial(self._server.has_accepted, name)):
                         return False
-                    await heard.wait()
-                    heard.clear()
+                    await event.wait()
+                    event.clear()
         return isolation.has_changed
 
     def rejections(self, gate: str) -> tuple[Finding, ...]:
@@ -546,9 +546,9 @@ class ControlPlane:
 
 def _cause(changed: Sequence[DocumentChange]) -> _Cause:
     """Everything there was from the start caused the first configuration, and needs no list."""
-    told = [one for one in changed if one.what != "found"]
-    people = {one.by for one in told}
+    changes = [one for one in changed if one.what != "found"]
+    people = {one.by for one in changes}
     return _Cause(
         by=people.pop() if len(people) == 1 else None,
-        documents=tuple(str(one.ref) for one in told[:_MOST_NAMED]),
+        documents=tuple(str(one.ref) for one in changes[:_MOST_NAMED]),
     )

@@ -8,7 +8,6 @@ writes. What a replica cannot read or write any more changes nothing of what its
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from gatereeve.admission.change_authors import DeletionLog
 from gatereeve.api.world import World
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
 from gatereeve.ledger.jsonl import JsonLines, open_store
@@ -41,7 +41,7 @@ from gatereeve.runtime.status import controller_status
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 from gatereeve.sources.jwks import KeySets
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 Announce = Callable[[ControlPlane], None]
 """Called whenever something changed that a person who watches wants to know."""
@@ -95,7 +95,7 @@ class ControllerProcess:
         cache = KeySetCache(settings.state.key_sets)
         keys = KeySets(self._wake, clock, remembered=cache.load(), remember=cache.save)
         self._environment = _environment(settings, clock, keys.retrieved, self._note_leading)
-        _LOG.info("reading %s; state in %s", self._environment.name, settings.state.root)
+        _LOG.info("reading", source=self._environment.name, state=settings.state.root)
         self._issuer: Issuer | None = None
         if settings.mounted is None:
             self._certificates: Certificates = self._make_issuer()
@@ -187,7 +187,7 @@ class ControllerProcess:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         async with self._server:
-            _LOG.info("gates are served on %s", self._settings.xds)
+            _LOG.info("serving_gates", address=self._settings.xds)
             self._loop.start(self._supervisor)
             if self._settings.gates:
                 self._supervisor.keep("remote gates", self._discovery.run)

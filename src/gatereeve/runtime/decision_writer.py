@@ -1,4 +1,4 @@
-"""One decision on one version, written to a cluster by whoever decides.
+"""One decision on one version, written to a cluster as the user who decides.
 
 The version is read as it is now, so the digest is what the cluster has; the person is who the API
 server says. Whether the decision may be made is said by the guards, in the API server's answer.
@@ -38,7 +38,7 @@ async def decide(access: Access, namespace: str, name: str, make: Make) -> Objec
     """Make the Approval and give it back as the API server keeps it.
 
     Raises ApiError when the version is not there, or when the API server refuses; SourceError when
-    the version cannot be read; and whatever `make` raises.
+    the version cannot be read; and what `make` raises.
     """
     client = kube.ApiClient(access)
     try:
@@ -72,7 +72,7 @@ async def _version(client: kube.ApiClient, namespace: str, name: str) -> ModelVe
         ) from error
     except errors.ApiRefusedError as error:
         raise errors.ApiRefusedError(
-            str(error), hint="whoever decides needs the role gatereeve-approver: `gatereeve guards`"
+            str(error), hint="deciding needs the role gatereeve-approver; see `gatereeve guards`"
         ) from error
     outcome = objects.read(kube.decode(body, f"get ModelVersion {namespace}/{name}"))
     if outcome.doc is None:

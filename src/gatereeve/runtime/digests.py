@@ -7,15 +7,15 @@ that everything is new.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from gatereeve.core.logs import EventLog
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.journal import Journal
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _SAVE_EVERY_S: Final = 2.0
 
@@ -77,7 +77,7 @@ class Digests:
                 lambda: {_key(ref): digest.encode() for ref, digest in known.items()},
             )
         except OSError as error:
-            _LOG.warning("%s is not written: %s", self._path, error.strerror)
+            _LOG.warning("file_not_written", file=self._path, error=error.strerror)
 
 
 def _key(ref: Ref) -> str:

@@ -30,7 +30,7 @@ _VERSION: Final = "ModelVersion"
 class DocumentRecords:
     """See the module. Used from one event loop; `changed`, then `note`, for every World in order.
 
-    digests: loaded. departures: who let documents go, as far as this replica's webhook heard.
+    digests: loaded. departures: who deleted documents, as far as this replica's webhook reviewed it.
     """
 
     def __init__(

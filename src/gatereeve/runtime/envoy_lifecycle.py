@@ -1,7 +1,7 @@
-"""The life of a gate's Envoy, told from the process that starts it to the recorder beside it.
+"""When a gate's Envoy starts and ends, from the process that starts it to the recorder beside it.
 
 Counters begin anew with each life, and a record belongs to the life in which its request began. The
-file is replaced before Envoy is started, so whatever a new Envoy reports comes after it.
+file is replaced before Envoy is started, so everything that a new Envoy reports comes after it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 
 class EnvoyLifecycle(msgspec.Struct, frozen=True):
-    """began_us: microseconds since 1970, just before Envoy was started. Tells lives apart."""
+    """began_us: microseconds since 1970, just before Envoy was started. Identifies one run of Envoy."""
 
     began_us: int
 

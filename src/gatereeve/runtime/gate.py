@@ -8,10 +8,10 @@ that never had any refuses everybody. Envoy ends with this process, whichever wa
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from itertools import chain
 
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.pki.mounted import MountedCertificates
 from gatereeve.proxy import activation, agent, bootstrap, drain
@@ -23,7 +23,7 @@ from gatereeve.runtime.settings import GateSettings, prepare
 from gatereeve.runtime.signals import stop_event, unless_stopped
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 
 async def gate(settings: GateSettings) -> None:
@@ -127,13 +127,13 @@ class GateProcess:
         if isinstance(event, envoy_process.Starting):
             envoy_lifecycle.note(self._settings.paths.life, self._clock.now())
         elif isinstance(event, envoy_process.Started):
-            _LOG.info("Envoy %s is started (pid %d)", self._binary.version, event.pid)
+            _LOG.info("envoy_started", version=self._binary.version, pid=event.pid)
         elif isinstance(event, envoy_process.Died):
             self._restarts += 1
             self._readiness.began_anew()
-            _LOG.warning("Envoy ended (%d); another in %.1f s", event.code, event.restart_in_s)
+            _LOG.warning("envoy_ended", code=event.code, restart_in_s=event.restart_in_s)
         else:
-            _LOG.info("Envoy is stopped%s", " by force" if event.forced else "")
+            _LOG.info("envoy_stopped", forced=event.forced)
 
     def _unready(self) -> str:
         if not self._certificates.expiries():

@@ -8,7 +8,6 @@ one. Releases stand in HostGrants, so nothing here forgets.
 from __future__ import annotations
 
 import asyncio
-import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,9 +20,10 @@ import msgspec
 from gatereeve.api.world import Held, Memory, World
 from gatereeve.compile.compiler import Compiled, Compiler
 from gatereeve.core.errors import GatereeveError, SettingsError
+from gatereeve.core.logs import EventLog
 from gatereeve.pki import private_file
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EMPTY = '{"services": [], "servers": []}'
 """The text of a memory of nothing."""
@@ -37,7 +37,7 @@ class GovernedStore(Protocol):
         ...
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:
-        """Keep it; it and whatever others kept meanwhile, and whether all of that is kept now: not
+        """Keep it. Returns it with what others kept meanwhile, and whether all of that is kept now: not
         where another replica is the one that writes. Raises GatereeveError when it cannot be."""
         ...
 
@@ -73,9 +73,7 @@ class GovernedAddresses:
         try:
             whole, is_kept = await store.save(memory)
         except GatereeveError as error:
-            _LOG.error(
-                "what is governed is remembered by this process only: %s (%s)", error, error.hint
-            )
+            _LOG.error("governed_addresses_not_saved", error=error)
             return
         self._memory = memory if whole == memory else whole
         if is_kept:

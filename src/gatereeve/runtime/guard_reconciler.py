@@ -1,7 +1,7 @@
 """Looks after the guards of a cluster: their parameters, the webhook's authority, and who touched them.
 
 The leader keeps GuardParameters as the documents ask, and the authority by which the API server knows
-the webhook. Every replica looks now and then at what is installed: what somebody changed is on record,
+the webhook. Every replica looks now and then at what is installed: what was changed is on record,
 and what differs from the documents is a finding. Policies, roles and bindings are never written here:
 that is an administrator's (`gatereeve guards`). Without guards, or without the right to see them,
 nothing is done and nothing is said to be well.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 from uuid import uuid4
@@ -24,6 +23,7 @@ from gatereeve.api.world import World
 from gatereeve.core import errors, records
 from gatereeve.core.canonical import Json, digest
 from gatereeve.core.findings import Finding, FindingCode
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.change_records import ChangeRecords
@@ -33,7 +33,7 @@ from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import guards as reading
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 10.0
 _PAUSE_S: Final = 1.0
@@ -54,7 +54,7 @@ class GuardReconciler:
     """See the module. Used from one event loop. digests: loaded; of guards, not of documents.
 
     trust: PEM of whom the webhook's certificate is from, b"" when it is not served.
-    installed: how many guards there were at the last look. What differs is told to the plane.
+    installed: how many guards there were at the last look. Differences become findings of the control plane.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class GuardReconciler:
                 pause_s = _RETRY_S
                 if self._said != str(error):
                     self._said = str(error)
-                    _LOG.warning("guards are not looked after: %s", error)
+                    _LOG.warning("guards_not_checked", error=error)
             await asyncio.sleep(pause_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
@@ -187,10 +187,10 @@ class GuardReconciler:
             ]
             target = _target(one, uid=str(metadata.get("uid") or ""))
             if await self._writer.apply_object(target, {"webhooks": cast("kube.Json", named)}):
-                _LOG.info("%s %s: the webhook's authority is shown", one["kind"], WEBHOOK)
+                _LOG.info("webhook_authority_written", kind=one["kind"], name=WEBHOOK)
 
     def _note(self, ours: dict[Ref, Object]) -> None:
-        """What somebody changed since the last look. Parameters are ours: drift tells of those."""
+        """What was changed since the last look. Parameters are ours: `guard_drift` reports those."""
         new = not len(self._digests)
         now = {ref: _digest(one) for ref, one in ours.items() if ref.kind != _PARAMETERS}
         noted = []
@@ -215,9 +215,9 @@ class GuardReconciler:
 def _digest(one: Object) -> str:
     """Of what a person says in it; the API server's own words are none of it."""
     metadata = one.get("metadata")
-    told = metadata if isinstance(metadata, dict) else {}
+    meta = metadata if isinstance(metadata, dict) else {}
     said = {key: value for key, value in one.items() if key not in ("metadata", "status")}
-    return digest({**said, "labels": told.get("labels"), "annotations": told.get("annotations")})
+    return digest({**said, "labels": meta.get("labels"), "annotations": meta.get("annotations")})
 
 
 def _is_of(finding: Finding, kind: str) -> bool:

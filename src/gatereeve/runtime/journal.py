@@ -11,7 +11,6 @@ Knows nothing of what is kept.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import struct
 import zlib
@@ -21,9 +20,10 @@ from typing import Final
 
 import msgspec
 
+from gatereeve.core.logs import EventLog
 from gatereeve.pki import private_file
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _MAGIC: Final = b"gatereeve-journal-1\n"
 _HEAD: Final = struct.Struct("<QI")
@@ -34,7 +34,7 @@ _Frame = dict[str, bytes | None]
 
 
 class Journal:
-    """See the module. One caller at a time, from any thread. Nobody else writes the file.
+    """See the module. One caller at a time, from any thread. Nothing else writes the file.
 
     is_damaged: `load` found a file that is not whole, so what it gave may be older than the newest.
     """
@@ -56,7 +56,7 @@ class Journal:
         except FileNotFoundError:
             return found
         except OSError as error:
-            _LOG.warning("%s cannot be read, it counts as empty: %s", self._path, error.strerror)
+            _LOG.warning("file_counts_as_empty", file=self._path, error=error.strerror)
             self.is_damaged = True
             return found
         whole = 0
@@ -68,7 +68,12 @@ class Journal:
                 else:
                     found[key] = value
         if whole != len(content):
-            _LOG.warning("%s is damaged after %d bytes; what follows is lost", self._path, whole)
+            _LOG.warning(
+                "file_damaged",
+                file=self._path,
+                after_bytes=whole,
+                consequence="what follows is lost",
+            )
             self.is_damaged = True
         self._know({key: len(value) for key, value in found.items()}, whole)
         self._extends = 0 < whole == len(content)

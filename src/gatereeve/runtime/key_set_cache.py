@@ -7,15 +7,15 @@ Which of them still count is decided by `sources.jwks`. A file that is lost or d
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from gatereeve.core.logs import EventLog
 from gatereeve.pki import private_file
 from gatereeve.sources.jwks import CachedKeySet
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 
 class KeySetCache:
@@ -32,7 +32,7 @@ class KeySetCache:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            _LOG.warning("%s cannot be read, it counts as empty: %s", self._path, error)
+            _LOG.warning("file_counts_as_empty", file=self._path, error=error)
             return {}
 
     def save(self, kept: Mapping[str, CachedKeySet]) -> None:
@@ -44,7 +44,7 @@ class KeySetCache:
         try:
             private_file.replace(self._path, [json.dumps(stored).encode()])
         except OSError as error:
-            _LOG.warning("%s cannot be written: %s", self._path, error.strerror)
+            _LOG.warning("file_not_written", file=self._path, error=error.strerror)
 
 
 def _kept(stored: Mapping[str, str]) -> CachedKeySet:

@@ -9,7 +9,6 @@ some earlier time.
 
 from __future__ import annotations
 
-import logging
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,10 +21,11 @@ from gatereeve.api import document, registry, yaml
 from gatereeve.api.assemble import Table, table_of
 from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.derived import changed_keys
+from gatereeve.core.logs import EventLog
 from gatereeve.core.refs import Ref
 from gatereeve.runtime.journal import Journal
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _FOLDER: Final = "folder"
 _NOWHERE: Final = yaml.Lines({"": 0}, array("I", [0]), 0)
@@ -47,9 +47,10 @@ class LastDocuments:
         folder = stored.pop(_FOLDER, None)
         if self._journal.is_damaged:
             _LOG.error(
-                "%s is damaged, so the last good documents are not known: "
-                "what cannot be read in the folder stays closed until it is mended", self._path,
-            )  # fmt: skip
+                "last_documents_damaged",
+                file=self._path,
+                consequence="what cannot be read in the folder is closed until it is corrected",
+            )
             return ()
         if folder != self._folder:
             return ()
@@ -70,7 +71,7 @@ class LastDocuments:
         tree = yaml.Tree(value=_plain(content), lines=_NOWHERE, problems=(), words=frozenset())
         outcome = document.read(tree, file, 0)
         if outcome.doc is None or _key(outcome.doc.ref) != key:
-            _LOG.warning("%s: the last good form of %s cannot be used any more", self._path, key)
+            _LOG.warning("last_document_unusable", file=self._path, document=key)
             return None
         return outcome.doc
 
@@ -108,9 +109,18 @@ class LastDocuments:
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
-            _LOG.exception("%s is neither written nor removed: older documents may stand in after a restart", self._path)  # fmt: skip
+            _LOG.exception(
+                "last_documents_outdated",
+                file=self._path,
+                consequence="older documents may stand in after a restart",
+            )
         else:
-            _LOG.error("%s is not written: after a restart, what cannot be read is closed: %s", self._path, error)  # fmt: skip
+            _LOG.error(
+                "last_documents_not_written",
+                file=self._path,
+                error=error,
+                consequence="after a restart, what cannot be read is closed",
+            )
 
 
 def _changes(before: Table, now: Table) -> Iterator[tuple[str, bytes | None]]:

@@ -8,16 +8,16 @@ gate then gets the newest configuration only.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import msgspec
 
+from gatereeve.core.logs import EventLog
 from gatereeve.core.refs import ConfigHash
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.runtime.journal import Journal
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _VERSION = "version"
 
@@ -49,7 +49,7 @@ class LastGood:
                 key: msgspec.msgpack.decode(value, type=_Resource) for key, value in stored.items()
             }
         except msgspec.MsgspecError as error:
-            _LOG.warning("%s cannot be used as last good configuration: %s", self._path, error)
+            _LOG.warning("last_good_unusable", file=self._path, error=error)
             return None
         self._kept = {key: resource.version for key, resource in found.items()}
         resources: dict[snap.TypeUrl, dict[str, snap.Resource]] = {}

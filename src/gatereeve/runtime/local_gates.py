@@ -7,12 +7,12 @@ beside an Envoy ends it, and one that cannot be started is tried again.
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import bootstrap, drain
@@ -21,7 +21,7 @@ from gatereeve.proxy.local import envoy_process
 from gatereeve.runtime.settings import Settings
 from gatereeve.runtime.supervise import Supervisor
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 REPLICA = "local"
 
@@ -57,7 +57,7 @@ class _Life:
 
 
 class LocalGates:
-    """The Envoys of this machine. `follow` is told which gates there are.
+    """The Envoys of this machine. `follow` takes the gates that there are.
 
     on_start: the Envoy of a Gate started. on_death, on_stop: it ended by itself, or because it was
     to, and how.
@@ -185,9 +185,8 @@ class LocalGates:
         state.restarts += 1
         why = _ended(event.code)
         _LOG.warning(
-            "gate %s: %s; another is started in %.1f s (log: %s)",
-            name, why, event.restart_in_s, settings.log,
-        )  # fmt: skip
+            "envoy_ended", gate=name, reason=why, restart_in_s=event.restart_in_s, log=settings.log
+        )
         self._on_death(name, why)
 
 

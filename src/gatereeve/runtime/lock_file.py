@@ -1,4 +1,4 @@
-"""Leadership of controllers without a cluster: whoever holds a lock file writes, the others read.
+"""Leadership of controllers without a cluster: the process that holds a lock file writes, the others read.
 
 In a cluster a Lease does this (`sources.kube`). The kernel lets go of the lock when its holder ends,
 however it ends.

@@ -2,7 +2,7 @@
 
 `manifests.yaml` beside this module is written by `make generate`, with words in the places of what an
 installer chooses. Here the words are replaced, and nothing else: Helm is not done over again in
-Python (decision 0036). Whoever wants more than these choices uses the chart.
+Python (decision 0036). For other choices, use the chart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gatereeve.core.errors import SettingsError
 NAMESPACE: Final = "invalid-namespace"
 GATE: Final = "invalid-gate"
 IMAGE: Final = "gatereeve.invalid/image:none"
-"""What stands in the places of namespace, Gate and image. `.invalid` is nobody's (RFC 2606)."""
+"""What stands in the places of namespace, Gate and image. Nothing can own `.invalid` (RFC 2606)."""
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _GATE = r"[a-z0-9]([a-z0-9-]{0,45}[a-z0-9])?"

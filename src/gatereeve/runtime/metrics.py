@@ -1,4 +1,4 @@
-"""What our processes count, for Prometheus. Values are read when somebody asks; nothing is kept here.
+"""What our processes count, for Prometheus. Values are read at each scrape; nothing is kept here.
 
 `REGISTRY` is every metric with its meaning, from which the reference page is made. Labels have few
 values: names of Gates, types of xDS, severities, tasks of ours; never anything a client sends.

@@ -1,4 +1,4 @@
-"""The addresses of this machine's gates: asked for before an Envoy is told to listen, and kept.
+"""The addresses of this machine's gates: reserved before an Envoy listens, and kept.
 
 Envoy shares its ports with other processes of the same user (SO_REUSEPORT): a second gate on the
 same port would take half of the connections of the first and say nothing. And a listener that Envoy
@@ -52,7 +52,7 @@ def _bind(listener: Listener) -> socket.socket:
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     held = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # While binding: connections that linger are no obstacle, whoever else has the port is.
+        # While binding: lingering connections do not prevent it, another listener does.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind((listener.address, listener.port))
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)

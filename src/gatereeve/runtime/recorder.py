@@ -2,20 +2,20 @@
 
 It listens on a Unix socket in a directory that both share, and holds the gate's own counters against
 what came. The gate never waits for it: while it is away or slow, Envoy drops entries and counts
-them, and what was dropped is found and told, to the number, also by its successor: the store says
+them, and what was dropped is counted exactly, also by its successor: the store says
 what was received of this life of the gate (`envoy_lifecycle`), the gate says what it answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from typing import Final
 
 from gatereeve.core.errors import ProxyError
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import access_log, loss
 from gatereeve.ledger import resume
@@ -28,7 +28,7 @@ from gatereeve.runtime.settings import RecorderSettings, prepare
 from gatereeve.runtime.signals import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _LOOK_S: Final = 0.5
 _GONE_AFTER: Final = 10
@@ -72,7 +72,7 @@ class RecorderProcess:
         await self._resume()
         with web.listen(settings.http) as place:
             async with self._admin, access_log.serve(settings.paths.records_socket, self._intake):
-                _LOG.info("records of gate %s are kept in %s", self._stream[1], settings.state)
+                _LOG.info("keeping_records", gate=self._stream[1], state=settings.state)
                 keep("health", partial(web.serve_health, place, lambda: "", self._measure))
                 keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
                 await stop.wait()
@@ -131,7 +131,7 @@ class RecorderProcess:
                         return
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
-            _LOG.warning("the gate has not ended; its further records are lost")
+            _LOG.warning("gate_still_runs", consequence="its further records are lost")
 
     async def _measure(self) -> bytes:
         return metrics.render(

@@ -28,7 +28,7 @@ NAMESPACE_VARIABLE, POD_VARIABLE = "POD_NAMESPACE", "POD_NAME"
 """Environment of a pod, by the downward API: where it runs and what it is called."""
 
 KUBECONFIG_VARIABLE = "KUBECONFIG"
-"""Environment: the kubeconfig of whoever looks at a cluster from outside."""
+"""Environment: the kubeconfig of a user outside the cluster."""
 
 STATE_VARIABLE = "GATEREEVE_STATE"
 """Environment: the state directory, when the command line names none."""
@@ -112,7 +112,7 @@ class StatePaths:
 
 def half_of_memory() -> int:
     """Half of this machine's memory, or of what our container may use, in bytes; 1 GiB where that
-    is not told or less, unless the container has less.
+    is unknown or less, unless the container has less.
     """
     try:
         found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -167,7 +167,7 @@ class ControllerSettings:
     webhook_clients: PEM of the authority of the API server's client certificate, None where the cluster
     offers none. webhook_client_names: one of which that certificate must have.
     certificates: where a folder's are kept, ours and those of gates (`key_store`). mounted: a directory
-    with a certificate that somebody else issues and renews; nothing is issued then.
+    with a certificate that another program issues and renews; nothing is issued then.
     gates: where the agents of all gates of a Gate answer, with `{gate}` for its name; empty when
     only those that are connected here are asked.
     """
@@ -223,7 +223,7 @@ class GatePaths:
 class GateSettings:
     """One `gatereeve gate`. Addresses are `host:port`.
 
-    replica: tells the gates of this Gate apart; the pod's name. controllers: any of them will do.
+    replica: distinguishes the gates of this Gate; the pod's name. controllers: any of them will do.
     server_name: what a controller's certificate is called. certificates: a mounted Secret.
     drain_least_s, drain_longest_s: how long a stop waits for clients to leave.
     """
@@ -264,7 +264,7 @@ def replica_name(given: str | None, environment: Mapping[str, str] | None = None
     environment = os.environ if environment is None else environment
     found = given or environment.get(REPLICA_VARIABLE) or environment.get("HOSTNAME")
     if not found:
-        raise SettingsError("which replica this is, is not told", hint="name it with --replica")
+        raise SettingsError("the name of this replica is not known", hint="name it with --replica")
     return found
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Awaitable
 
-_LOG = logging.getLogger(__name__)
+from gatereeve.core.logs import EventLog
+
+_LOG = EventLog(__name__)
 
 
 def stop_event(what: str) -> asyncio.Event:
-    """Set by the first signal to stop, with `what` said to whoever watches. The next one meets the
+    """Set by the first signal to stop, which logs `what`. The next one meets the
     default again and ends the process; the kernel then ends its Envoys, and stores are safe
     against that.
     """
@@ -25,7 +26,7 @@ def stop_event(what: str) -> asyncio.Event:
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-        _LOG.info("stopping; %s (again to end at once)", what)
+        _LOG.info("stopping", note=f"{what}; a second signal ends at once")
         stop.set()
 
     for number in numbers:

@@ -1,4 +1,4 @@
-"""What `gatereeve status` tells, as one JSON value. Pure: a reading of what others know."""
+"""What `gatereeve status` shows, as one JSON value. Pure."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def listens_of(gate: Gate) -> tuple[str, ...]:
 def _problem(name: str, plane: ControlPlane, away: str) -> str | None:
     """Why a gate does not run all that the documents say, as far as known; None when it does.
 
-    away: nobody is there. A gate without the documents that its Envoy rejects is current.
+    away: none is connected. A gate without the documents that its Envoy rejects is current.
     """
     rejections = plane.rejections(name)
     if rejections:

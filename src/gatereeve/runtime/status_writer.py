@@ -1,6 +1,6 @@
-"""Tells the API server what came of its objects: statuses, events, and the Services of Gateways.
+"""Writes to the API server what became of its objects: statuses, events, and the Services of Gateways.
 
-The leader alone writes; every write asks again. What was told once is not told again until it
+Only the leader writes; leadership is checked before every write. A status is written again only when it
 changes, and nothing here holds anything up: a status that cannot be written is tried again, what
 gates enforce does not wait for it. What the statuses say is decided by `statuses`.
 """
@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
-from gatereeve import statuses
 from gatereeve.api import assemble, registry
 from gatereeve.api.world import Key, World
 from gatereeve.compile.compiler import Compiled
@@ -24,16 +21,16 @@ from gatereeve.core import errors, refs, status_documents
 from gatereeve.core.canonical import Json
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.core.findings import Finding
-from gatereeve.core.memo import Memo
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 from gatereeve.sources.kube.events import Events, EventSubject
-from gatereeve.statuses import GateFacts, RuntimeFacts, gateway_services
+from gatereeve.statuses import GateFacts, RuntimeFacts, StatusTables, gateway_services
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 EVERY_S: Final = 5.0
 """Looked at this often at least: addresses of Services come without a word to us."""
@@ -45,10 +42,8 @@ _SHARE: Final = 2.0
 _PATIENCE_S: Final = 2.0
 """So long, once for each look, changes that are on their way to gates come first."""
 _FIRST_S: Final = 15.0
-"""So long a new leader waits until it has heard of all gates. What it said before would take the addresses
+"""So long a new leader waits until it knows all gates. What it wrote before would take the addresses
 of all Ingresses away, and give them back when it has."""
-_SOME: Final = 200
-"""Statuses between which a change that came may go first."""
 _AT_ONCE: Final = 8
 """Statuses under way; the API server has others to serve."""
 
@@ -84,7 +79,7 @@ class StatusWriter:
         self._watched = watched
         self._is_leading = is_leading
         self._known: dict[refs.Ref, ObjectStatus] = {}
-        self._memo = Memo()
+        self._statuses = StatusTables()
         self._last: tuple[Compiled, RuntimeFacts] | None = None
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -98,7 +93,7 @@ class StatusWriter:
     async def run(self) -> None:
         """Until cancelled.
 
-        A change reaches the gates first and is told afterwards: with thousands of models, saying what
+        A change reaches the gates first, statuses follow: with thousands of models, writing what
         came of it takes longer than the change itself, on the same processor.
         """
         loop = asyncio.get_running_loop()
@@ -120,7 +115,7 @@ class StatusWriter:
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
-            self._memo = Memo()
+            self._statuses = StatusTables()
             self._last = None
             self._writer.forget()
             self._inherited = False
@@ -137,7 +132,7 @@ class StatusWriter:
         try:
             return await self.write_all(world, compiled)
         except errors.ApiError as error:
-            _LOG.warning("statuses are not written: %s", error)
+            _LOG.warning("statuses_not_written", error=error)
             return False
 
     async def write_all(self, world: World, compiled: Compiled) -> bool:
@@ -164,19 +159,19 @@ class StatusWriter:
         self, world: World, compiled: Compiled, facts: RuntimeFacts
     ) -> dict[refs.Ref, ObjectStatus]:
         """In parts, in a thread; a World that comes meanwhile is compiled and published first."""
-        every = statuses.each(world, compiled, facts, self._memo)
+        parts = self._statuses.update(world, compiled, facts)
         derived: dict[refs.Ref, ObjectStatus] = {}
-        while some := await asyncio.to_thread(list, itertools.islice(every, _SOME)):
-            derived.update((status.ref, status) for status in some)
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            derived.update((status.ref, status) for status in part)
             if self._plane.is_applying:
                 await self._plane.wait_quiet(_PATIENCE_S)
         return derived
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
-        """Objects that were told something else, or nothing, or are not ours any more."""
+        """Objects whose status is another than was written, or was not written, or that are not ours any more."""
         return [
             *(ref for ref, status in current.items()
-              if (told := self._known.get(ref)) is not status and told != status),
+              if (written := self._known.get(ref)) is not status and written != status),
             *(self._known.keys() - current.keys()),
         ]  # fmt: skip
 
@@ -226,7 +221,7 @@ class StatusWriter:
             try:
                 await (self._write(wanted) if wanted else self._withdraw(ref))
             except errors.ApiError as error:
-                _LOG.warning("the status of %s is not written: %s", ref, error)
+                _LOG.warning("status_write_failed", object=ref, error=error)
                 return False
         if wanted:
             self._known[ref] = wanted

@@ -7,14 +7,14 @@ its stack and counted, and what it stood for falls to the safe side, which is to
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 
 from gatereeve.core.errors import GatereeveError
+from gatereeve.core.logs import EventLog
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 
 class SystemClock:
@@ -53,7 +53,7 @@ class Supervisor:
             task.cancel()
 
     async def end(self) -> None:
-        """The same, and wait until they have let go of whatever they use."""
+        """The same, and wait until they have released what they use."""
         self.cancel()
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
@@ -74,9 +74,9 @@ class Supervisor:
         except asyncio.CancelledError:
             raise
         except GatereeveError as error:  # an operator can read it; the stack says nothing more
-            _LOG.error("%s: %s%s", name, error, f" ({error.hint})" if error.hint else "")
+            _LOG.error("task_failed", task=name, error=error)
         except Exception:  # noqa: BLE001 - one of the three catch-alls
-            _LOG.exception("task %s failed; what it kept stays as it is", name)
+            _LOG.exception("task_failed", task=name)
         else:
             return True
         self.failures[name] = self.failures.get(name, 0) + 1

@@ -7,11 +7,11 @@ order: gates drain first, records are written to the last, then the servers go.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from gatereeve.admission.change_authors import DeletionLog
+from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
 from gatereeve.intake.access_log import AccessLog
@@ -41,7 +41,7 @@ from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.jwks import KeySets
 from gatereeve.sources.watch import Watch
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 Announce = Callable[[ControlPlane], None]
 """Called whenever something changed that a person at the terminal wants to know."""
@@ -60,7 +60,7 @@ async def up(settings: Settings, announce: Announce) -> None:
     clock = SystemClock()
     binary = await envoy_process.find_envoy()
     recorder = open_store(settings.state.root, clock)
-    _LOG.info("reading %s; state and records in %s", settings.folder, settings.state.root)
+    _LOG.info("reading", folder=settings.folder, state=settings.state.root)
     garbage_collection.begin()
     try:
         async with asyncio.TaskGroup() as group:

@@ -45,12 +45,12 @@ def from_findings(of: str, findings: Sequence[Finding]) -> Condition:
     return false(of, reason(findings[0].code), text(findings))
 
 
-def accepted(findings: Sequence[Finding], *told: str) -> Condition:
+def accepted(findings: Sequence[Finding], *elsewhere: str) -> Condition:
     """`Accepted`: False for the first error; True with what else is to be said.
 
-    told: codes that another condition of the object speaks of.
+    elsewhere: codes that another condition of the object reports.
     """
-    findings = [one for one in findings if one.code not in told]
+    findings = [one for one in findings if one.code not in elsewhere]
     errors = [one for one in findings if one.severity is Severity.ERROR]
     if errors:
         return from_findings("Accepted", errors)

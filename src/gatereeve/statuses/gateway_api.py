@@ -8,12 +8,11 @@ that every gate was proved to run it stands in the Gate's own status.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Final
 
 from gatereeve.api import kube
-from gatereeve.api.world import HostGrantDoc, Key
+from gatereeve.api.world import GatewayClassDoc, HostGrantDoc, Key
 from gatereeve.compile.backends import resolution
 from gatereeve.compile.report import Problem
 from gatereeve.compile.routes.gateways import (
@@ -96,40 +95,42 @@ _REFERENCE_REASONS = {
 }
 
 
-def derive_classes(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """Classes of our controller: Accepted when a Gate serves them."""
-    served = reading.outcome.classes.gateway
-    for doc in reading.world.gateway_classes.values():
-        if doc.spec.controller_name != CONTROLLER:
-            continue
-        found = reading.of(doc)
-        if doc.ref.name in served:
-            message = f"Gate {served[doc.ref.name]} serves it"
-            accepted = conditions.true("Accepted", "Accepted", message)
-        elif conditions.of_codes(found, "parameters-invalid"):
-            accepted = conditions.false("Accepted", "InvalidParameters", conditions.text(found))
-        else:
-            accepted = conditions.false("Accepted", "Pending", conditions.text(found))
-        gate = reading.gates.get(served.get(doc.ref.name, ""))
-        own = gate is not None and gate.doc.spec.gateways is not None
-        features = tuple(sorted((*FEATURES, *OWN_ADDRESSES))) if own else FEATURES
-        yield status(doc, GatewayClassBody(features=features), accepted)
+def derive_class(reading: StatusIndex, doc: GatewayClassDoc) -> ObjectStatus | None:
+    """A class of our controller: Accepted when a Gate serves it. None for those of others."""
+    served = reading.classes.gateway
+    if doc.spec.controller_name != CONTROLLER:
+        return None
+    found = reading.of(doc)
+    if doc.ref.name in served:
+        message = f"Gate {served[doc.ref.name]} serves it"
+        accepted = conditions.true("Accepted", "Accepted", message)
+    elif conditions.of_codes(found, "parameters-invalid"):
+        accepted = conditions.false("Accepted", "InvalidParameters", conditions.text(found))
+    else:
+        accepted = conditions.false("Accepted", "Pending", conditions.text(found))
+    gate = reading.world.gates.get(("", served.get(doc.ref.name, "")))
+    own = gate is not None and gate.spec.gateways is not None
+    features = tuple(sorted((*FEATURES, *OWN_ADDRESSES))) if own else FEATURES
+    return status(doc, GatewayClassBody(features=features), accepted)
 
 
-def derive_gateways(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """Gateways of classes that a Gate serves."""
-    attached = _attached(reading)
-    for key, binding in reading.outcome.bindings.items():
-        yield _gateway(reading, key, binding, attached)
+def derive_gateway(
+    reading: StatusIndex, key: Key, attached: Mapping[tuple[Key, str], int]
+) -> ObjectStatus | None:
+    """The status of a Gateway of a class that a Gate serves; None for others.
+
+    attached: how many routes each listener took (`count_attached`).
+    """
+    binding = reading.bindings.get(key)
+    return None if binding is None else _gateway(reading, key, binding, attached)
 
 
-def _attached(reading: StatusIndex) -> Counter[tuple[Key, str]]:
-    """How many routes each listener took."""
-    found: Counter[tuple[Key, str]] = Counter()
-    for claimed in reading.outcome.documents:
-        key = ("attached", claimed, reading.of(claimed.doc))
-        found.update(reading.memo.get(key, partial(_taken_by, reading, claimed)))
-    return found
+def count_attached(reading: StatusIndex) -> Mapping[tuple[Key, str], int]:
+    """How many routes each listener of a Gateway took."""
+    taken: Counter[tuple[Key, str]] = Counter()
+    for document in reading.documents.values():
+        taken.update(_taken_by(reading, document))
+    return taken
 
 
 def _taken_by(reading: StatusIndex, claimed: RouteDocument) -> frozenset[tuple[Key, str]]:
@@ -144,10 +145,10 @@ def _taken_by(reading: StatusIndex, claimed: RouteDocument) -> frozenset[tuple[K
 def _gateway(
     reading: StatusIndex, key: Key, binding: Binding, attached: Mapping[tuple[Key, str], int]
 ) -> ObjectStatus:
-    facts = reading.facts.gate(binding.gate)
-    addresses = facts.addresses if binding.front is None else reading.facts.gateways.get(key, ())
+    facts = reading.facts(binding.gate)
+    addresses = facts.addresses if binding.front is None else reading.gateway_addresses(key)
     listeners = tuple(
-        _listener(reading, binding, state, given, attached[key, state.name])
+        _listener(reading, binding, state, given, attached.get((key, state.name), 0))
         for state, given in zip(binding.states, binding.doc.spec.listeners, strict=False)
     )
     accepted = _gateway_accepted(reading, binding)
@@ -177,7 +178,7 @@ def _gateway_programmed(
     addresses: tuple[str, ...],
     listeners: tuple[ListenerStatus, ...],
 ) -> Condition:
-    facts = reading.facts.gate(binding.gate)
+    facts = reading.facts(binding.gate)
     if accepted.status != "True":
         return conditions.false("Programmed", "Invalid", accepted.message)
     if not facts.running:
@@ -250,7 +251,7 @@ def _certificate_problem(
 ) -> Problem | None:
     for reference in () if state.attached is None else state.attached.certificates:
         namespace = reference.namespace or binding.doc.ref.namespace
-        pair = reading.outcome.secrets.key_pair(binding.doc, namespace, secret_name(reference))
+        pair = reading.secrets.key_pair(binding.doc, namespace, secret_name(reference))
         if isinstance(pair, Problem):
             return pair
     return None
@@ -270,33 +271,28 @@ def _listener_programmed(
     if not any(x.name == state.attached.door for x in _doors(reading, binding)):
         message = f"port {state.attached.port} is not open on Gate {binding.gate} yet"
         return conditions.false("Programmed", "Pending", message)
-    if not reading.facts.gate(binding.gate).running:
+    if not reading.facts(binding.gate).running:
         return conditions.false("Programmed", "Pending", f"no gate runs Gate {binding.gate} yet")
     return conditions.true("Programmed", "Programmed")
 
 
 def _doors(reading: StatusIndex, binding: Binding) -> tuple[ListenerPort, ...]:
-    front = binding.front or reading.gates[binding.gate].listener_sets[0].listener_set
+    front = binding.front or reading.own_listener_set(binding.gate)
     return front.doors
 
 
-def derive_routes(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """HTTPRoutes that name a Gateway of ours: one entry for each parentRef that does."""
-    for claimed in reading.outcome.documents:
-        if not claimed.parents:
-            continue
-        doc, parents = claimed.doc, claimed.parents[:_MAX_PARENTS]
-        targets = {parent.gate: _targets(reading, claimed, parent.gate) for parent in parents}
-        fronts = tuple(reading.at_front(one.gate, one.front, doc) for one in parents)
-        make = partial(_route, reading, claimed, targets)
-        yield reading.kept(doc, make, claimed, tuple(sorted(targets.items())), fronts)
+def derive_route(reading: StatusIndex, document: RouteDocument) -> ObjectStatus:
+    """The status of an HTTPRoute: one entry for each parentRef that names a Gateway of ours."""
+    gates = {parent.gate for parent in document.parents[:_MAX_PARENTS]}
+    targets = {gate: _targets(reading, document, gate) for gate in gates}
+    return _route(reading, document, targets)
 
 
 def _targets(
     reading: StatusIndex, claimed: RouteDocument, gate: str
 ) -> tuple[resolution.ResolvedBackend, ...]:
     """What every backend that a rule or mirror names is on a gate, wherever it is asked for."""
-    services, policies = reading.outcome.services, reading.gates[gate].policies
+    services, policies = reading.services, reading.policies_on(gate)
     asked: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
     for rule in claimed.rules:
         places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
@@ -381,14 +377,14 @@ def _references(targets: tuple[resolution.ResolvedBackend, ...]) -> Condition:
 def _reservations(
     reading: StatusIndex, claimed: RouteDocument, parent: ParentRef
 ) -> list[Condition]:
-    """What an accepted route must be told all the same; each only where it is so."""
+    """Conditions of an accepted route that is not served in full; each only where it applies."""
     found = []
     own = reading.of(claimed.doc)
     dropped = [*_rule_findings(own), *conditions.of_codes(own, "host-not-granted")]
     if dropped:
         message = f"Dropped Rule: {conditions.text(dropped)}"
         found.append(conditions.true("PartiallyInvalid", "UnsupportedValue", message))
-    its = reading.at_front(parent.gate, parent.front, claimed.doc)
+    its = reading.at_listener_set(parent.gate, parent.front, claimed.doc)
     lost = conditions.of_codes(its, "route-conflict")
     if lost:
         found.append(conditions.true(OVERLAP, "RouteConflict", conditions.text(lost)))

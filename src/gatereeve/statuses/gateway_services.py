@@ -1,6 +1,6 @@
 """The Services of Gateways with addresses of their own: which there should be, and with which ports.
 
-Pure. Whoever leads the controllers writes what `wanted` says and deletes what `orphans` says; every
+Pure. The leading controller writes what `wanted` says and deletes what `orphans` says; every
 controller reads the result back with the World (`fronts`). A port that was given is never taken away
 while its Gateway asks for it, so no allocation moves because another Gateway comes or goes.
 """

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TypeAlias
 
-from gatereeve.api.world import ApprovalDoc, Key, ModelDoc, ModelVersionDoc, RolloutDoc
+from gatereeve.api.world import ApprovalDoc, ModelDoc, ModelVersionDoc, RolloutDoc
 from gatereeve.compile.governance.model_policy import ModelPolicy
-from gatereeve.compile.governance.versions import objection
+from gatereeve.compile.governance.versions import moments, objection
 from gatereeve.core.conditions import (
     ApprovalBody,
     Condition,
@@ -38,22 +36,12 @@ _IN_FORCE = {"version-changed": "Superseded", "approval-expired": "Expired"}
 _Plans: TypeAlias = tuple[ModelPolicy, ...]
 
 
-def _plans(reading: StatusIndex, key: Key) -> _Plans:
-    """The plans of one model, one for each gate."""
-    found = (outcome.policies.get(key) for outcome in reading.gates.values())
-    return tuple(plan for plan in found if plan is not None)
-
-
-def _routing(reading: StatusIndex, key: Key) -> tuple[str, ...]:
-    """The gates on which some route reaches the model."""
-    return reading.routed.get(key, ())
-
-
-def derive_models(reading: StatusIndex) -> Iterator[ObjectStatus]:
+def derive_model(reading: StatusIndex, doc: ModelDoc) -> ObjectStatus:
     """Accepted; Routed: some route reaches it; Served: some version answers."""
-    for key, doc in reading.world.models.items():
-        reads = (_plans(reading, key), _routing(reading, key), reading.serving(doc.ref.short))
-        yield reading.kept(doc, partial(_model, reading, doc, *reads), *reads)
+    key = (doc.ref.namespace, doc.ref.name)
+    return _model(
+        reading, doc, reading.policies(key), reading.routed(key), reading.serving(doc.ref.short)
+    )
 
 
 def _model(
@@ -99,15 +87,18 @@ def _answers(
     )
 
 
-def derive_versions(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """Accepted; Approved: everybody who must has approved it; Eligible: nothing stands against
-    serving it; Served: it answers requests on some gate."""
-    for doc in reading.world.model_versions.values():
-        key = (doc.ref.namespace, doc.spec.model)
-        model, plans = reading.world.models.get(key), _plans(reading, key)
-        routed, serving = _routing(reading, key), reading.serving(f"{key[0]}/{key[1]}")
-        make = partial(_version, reading, doc, model, plans, bool(routed), serving)
-        yield reading.kept(doc, make, model, plans, bool(routed), serving)
+def derive_version(reading: StatusIndex, doc: ModelVersionDoc) -> ObjectStatus:
+    """Accepted; Approved: all required approvals are there; Eligible: nothing is against serving it;
+    Served: it answers requests on some gate."""
+    key = (doc.ref.namespace, doc.spec.model)
+    return _version(
+        reading,
+        doc,
+        reading.world.models.get(key),
+        reading.policies(key),
+        bool(reading.routed(key)),
+        reading.serving(f"{key[0]}/{key[1]}"),
+    )
 
 
 def _version(
@@ -197,18 +188,14 @@ def _serves(
     )
 
 
-def derive_approvals(reading: StatusIndex) -> Iterator[ObjectStatus]:
+def derive_approval(reading: StatusIndex, doc: ApprovalDoc) -> ObjectStatus:
     """Accepted; InForce: it counts for the version as it is now."""
-    for doc in reading.world.approvals.values():
-        key = (doc.ref.namespace, doc.spec.subject.name)
-        version = reading.world.model_versions.get(key)
-        against = (
-            None
-            if version is None
-            else objection(version, doc, reading.world.at, reading.outcome.people.directory)
-        )
-        make = partial(_approval, reading, doc, version, against)
-        yield reading.kept(doc, make, version, against)
+    version = reading.world.model_versions.get((doc.ref.namespace, doc.spec.subject.name))
+    against = None
+    if version is not None:
+        reading.note_moments(*moments(doc))
+        against = objection(version, doc, reading.world.at, reading.directory)
+    return _approval(reading, doc, version, against)
 
 
 def _approval(
@@ -254,12 +241,9 @@ def _emergency(reading: StatusIndex, doc: ApprovalDoc, name: str) -> Condition:
     )
 
 
-def derive_rollouts(reading: StatusIndex) -> Iterator[ObjectStatus]:
+def derive_rollout(reading: StatusIndex, doc: RolloutDoc) -> ObjectStatus:
     """Accepted; Effective: it says which version of its model answers."""
-    for doc in reading.world.rollouts.values():
-        plans = _plans(reading, (doc.ref.namespace, doc.spec.model))
-        make = partial(_rollout, reading, doc, plans)
-        yield reading.kept(doc, make, plans, bool(reading.gates))
+    return _rollout(reading, doc, reading.policies((doc.ref.namespace, doc.spec.model)))
 
 
 def _rollout(reading: StatusIndex, doc: RolloutDoc, plans: _Plans) -> ObjectStatus:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Mapping
 
-from gatereeve.api.world import AccessPolicyDoc, Broken
+from gatereeve.api.world import AccessPolicyDoc, Broken, GateDoc, HostGrantDoc, World
 from gatereeve.compile.routes import host_grants
 from gatereeve.core.conditions import (
     AccessPolicyBody,
@@ -15,7 +14,8 @@ from gatereeve.core.conditions import (
     HostGrantBody,
     ObjectStatus,
 )
-from gatereeve.core.refs import GATEREEVE_GROUP
+from gatereeve.core.findings import Finding
+from gatereeve.core.refs import GATEREEVE_GROUP, Ref
 from gatereeve.statuses import conditions
 from gatereeve.statuses.facts import GateFacts
 from gatereeve.statuses.index import StatusIndex, status
@@ -23,20 +23,18 @@ from gatereeve.statuses.index import StatusIndex, status
 _SHOWN = 100
 
 
-def derive_gates(reading: StatusIndex) -> Iterator[ObjectStatus]:
+def derive_gate(reading: StatusIndex, doc: GateDoc) -> ObjectStatus:
     """Accepted; Programmed: every gate was proved to run what the documents say."""
-    hashes = {gate.name: gate.hash for gate in reading.compiled.ir.gates}
-    for doc in reading.world.gates.values():
-        facts = reading.facts.gate(doc.ref.name)
-        body = GateBody(
-            digest=doc.digest,
-            wanted=hashes[doc.ref.name],
-            active=facts.active,
-            ready=facts.ready,
-            gates=facts.gates,
-            addresses=facts.addresses,
-        )
-        yield status(doc, body, conditions.accepted(reading.of(doc)), _programmed(facts))
+    facts = reading.facts(doc.ref.name)
+    body = GateBody(
+        digest=doc.digest,
+        wanted=reading.hash(doc.ref.name),
+        active=facts.active,
+        ready=facts.ready,
+        gates=facts.gates,
+        addresses=facts.addresses,
+    )
+    return status(doc, body, conditions.accepted(reading.of(doc)), _programmed(facts))
 
 
 def _programmed(facts: GateFacts) -> Condition:
@@ -52,39 +50,35 @@ def _programmed(facts: GateFacts) -> Condition:
     )
 
 
-def derive_host_grants(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """Accepted; Matched: some namespace may claim its hosts."""
-    world = reading.world
+def find_namespaces(world: World) -> Mapping[str, Mapping[str, str]]:
+    """The labels of every namespace in which something may claim a host."""
     names = {name for _, name in world.namespaces} | {
         namespace
         for table in (world.ingresses, world.http_routes, world.gateways, world.models)
         for namespace, _ in table
     }
-    labels = {name: host_grants.labels_of(name, world.namespaces.get(("", name))) for name in names}
-    for doc in world.host_grants.values():
-        found = sorted(name for name in names if host_grants.selects(doc, labels[name]))
-        body = HostGrantBody(
-            digest=doc.digest, namespaces=tuple(found[:_SHOWN]), matched=len(found)
-        )
-        matched = (
-            conditions.true("Matched", "Matched", f"{len(found)} namespaces")
-            if found
-            else conditions.false("Matched", "NoNamespaces", "its selector matches no namespace")
-        )
-        yield status(doc, body, conditions.accepted(reading.of(doc)), matched)
+    return {name: host_grants.labels_of(name, world.namespaces.get(("", name))) for name in names}
 
 
-def derive_access_policies(reading: StatusIndex) -> Iterator[ObjectStatus]:
-    """Accepted; Attached: it speaks of models that exist; Enforced: their answers depend on it."""
-    for key, doc in reading.world.access_policies.items():
-        found = tuple(sorted(set(reading.outcome.policies[key].models)))
-        make = partial(_access_policy, reading, doc, found)
-        yield reading.kept(doc, make, found, bool(reading.gates))
-
-
-def _access_policy(
-    reading: StatusIndex, doc: AccessPolicyDoc, models: tuple[str, ...]
+def derive_host_grant(
+    reading: StatusIndex, doc: HostGrantDoc, namespaces: Mapping[str, Mapping[str, str]]
 ) -> ObjectStatus:
+    """Accepted; Matched: some namespace may claim its hosts. namespaces: of `find_namespaces`."""
+    selected = sorted(name for name in namespaces if host_grants.selects(doc, namespaces[name]))
+    body = HostGrantBody(
+        digest=doc.digest, namespaces=tuple(selected[:_SHOWN]), matched=len(selected)
+    )
+    matched = (
+        conditions.true("Matched", "Matched", f"{len(selected)} namespaces")
+        if selected
+        else conditions.false("Matched", "NoNamespaces", "its selector matches no namespace")
+    )
+    return status(doc, body, conditions.accepted(reading.of(doc)), matched)
+
+
+def derive_access_policy(reading: StatusIndex, doc: AccessPolicyDoc) -> ObjectStatus:
+    """Accepted; Attached: it names Models that exist; Enforced: their answers depend on it."""
+    models = tuple(sorted(set(reading.check((doc.ref.namespace, doc.ref.name)).models)))
     return status(
         doc,
         AccessPolicyBody(digest=doc.digest, models=models[:_SHOWN]),
@@ -115,18 +109,21 @@ def _enforced(reading: StatusIndex, doc: AccessPolicyDoc, models: tuple[str, ...
     return conditions.true("Enforced", "Enforced")
 
 
-def derive_broken(reading: StatusIndex) -> Iterator[ObjectStatus]:
+def derive_broken(reading: StatusIndex) -> tuple[ObjectStatus, ...]:
     """Documents of ours that cannot be used and have no last good form."""
-    for ref in sorted({one.ref for one in reading.world.broken if _is_ours(one)}):
-        found = reading.findings.get(ref, ())
-        accepted = (
-            conditions.accepted(found)
-            if found
-            else conditions.false("Accepted", "Unreadable", "the document cannot be read")
-        )
-        if accepted.status == "True":  # whatever was found, it is not used
-            accepted = conditions.from_findings("Accepted", found)
-        yield ObjectStatus(ref=ref, uid="", generation=0, conditions=(accepted,), body=BrokenBody())
+    refs = sorted({one.ref for one in reading.world.broken if _is_ours(one)})
+    return tuple(_derive_broken(reading.of_ref(ref), ref) for ref in refs)
+
+
+def _derive_broken(findings: tuple[Finding, ...], ref: Ref) -> ObjectStatus:
+    accepted = (
+        conditions.accepted(findings)
+        if findings
+        else conditions.false("Accepted", "Unreadable", "the document cannot be read")
+    )
+    if accepted.status == "True":  # it is not used, even if no finding says so
+        accepted = conditions.from_findings("Accepted", findings)
+    return ObjectStatus(ref=ref, uid="", generation=0, conditions=(accepted,), body=BrokenBody())
 
 
 def _is_ours(one: Broken) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gatereeve.cli import app
-from gatereeve.cli.running import _Formatter
+from gatereeve.cli.running import _JsonFormatter, _TextFormatter
+from gatereeve.core.errors import ApiError
+from gatereeve.core.logs import EventLog, Line
 
 
 @pytest.mark.parametrize("what", ["no folder", "a file as folder", "a file as state", "a link"])
@@ -34,11 +37,33 @@ def test_what_cannot_begin(tmp_path: Path, what: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "level", "text"),
     [
-        ("gatereeve.runtime.up", logging.INFO, "stopping"),
-        ("gatereeve.runtime.local_gates", logging.WARNING, "warning: stopping"),
-        ("asyncio", logging.ERROR, "error: asyncio: stopping"),
+        ("gatereeve.runtime.up", logging.INFO, 'envoy_ended gate=public reason="no answer"'),
+        ("gatereeve.cli", logging.WARNING, 'warning: envoy_ended gate=public reason="no answer"'),
+        ("asyncio", logging.ERROR, 'error: asyncio: envoy_ended gate=public reason="no answer"'),
     ],
 )
-def test_what_is_logged_reads_as_a_sentence(name: str, level: int, text: str) -> None:
-    record = logging.LogRecord(name, level, "", 1, "stopping", None, None)
-    assert _Formatter().format(record) == text
+def test_a_log_line_is_an_event_with_fields(name: str, level: int, text: str) -> None:
+    line = Line("envoy_ended", {"gate": "public", "reason": "no answer"})
+    record = logging.LogRecord(name, level, "", 1, "%s", (line,), None)
+    assert _TextFormatter().format(record) == text
+
+
+def test_a_log_line_as_json(caplog: pytest.LogCaptureFixture) -> None:
+    error = ApiError("no answer", hint="look at the API server", status=0)
+    try:
+        raise error
+    except ApiError:
+        EventLog("gatereeve.test").exception("status_write_failed", object="a/b", error=error, n=2)
+    (record,) = caplog.records
+    entry = json.loads(_JsonFormatter().format(record))
+    assert "Traceback" in entry.pop("stack")
+    assert entry.pop("time").endswith("+00:00")
+    assert entry == {
+        "level": "error", "logger": "gatereeve.test", "event": "status_write_failed",
+        "object": "a/b", "error": "no answer", "n": 2, "hint": "look at the API server",
+    }  # fmt: skip
+
+
+def test_a_line_of_a_library_as_json() -> None:
+    record = logging.LogRecord("asyncio", logging.WARNING, "", 1, "slow %s", ("task",), None)
+    assert json.loads(_JsonFormatter().format(record))["event"] == "slow task"

@@ -165,7 +165,7 @@ def test_the_total_is_exact_and_never_too_high(
 
 def test_a_successor_goes_on_where_the_store_ends() -> None:
     told = loss.PriorCounts(began_us=1_000, received=7, lost=2, sequence=9)
-    watch = loss.LossWatch(0, settle_s=1.0, told=told)
+    watch = loss.LossWatch(0, settle_s=1.0, prior=told)
     watch.count(loss.GateCounters(ended=12, dropped=0, uptime_s=1), 2_000_000)
     assert watch.take(1_500_000) == 10
     (found,) = watch.settle(4_000_000) or watch.settle(6_000_000)

@@ -33,7 +33,9 @@ async def test_a_task_that_fails_runs_again(caplog: pytest.LogCaptureFixture) ->
     assert runs == 2
     assert supervisor.failures == {"documents": 1}
     (record,) = caplog.records
-    assert record.getMessage() == "documents: the folder is away (bring it back)"
+    assert record.getMessage() == (
+        'task_failed task=documents error="the folder is away" hint="bring it back"'
+    )
     assert record.exc_info is None
 
 

@@ -41,7 +41,7 @@ class EnvoyBinary:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Starting:
-    """The process is about to be started: whatever it does comes after this."""
+    """The process is about to be started: everything that it does comes after this."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
     python -I -S launch.py PARENT_PID PROGRAM ARGUMENT...
 
-On Linux the kernel is told to kill this process when the parent's thread that started it ends, then
+On Linux the kernel kills this process when the parent's thread that started it ends, then
 the process becomes PROGRAM; both survive `exec`. This stands between fork and exec in a process of
 its own because code run there inside a threaded parent (gRPC has threads) may deadlock. Elsewhere it
 only becomes PROGRAM.

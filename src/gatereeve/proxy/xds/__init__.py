@@ -1,7 +1,7 @@
 """The delta-ADS server: hands each gate its own configuration, and knows what each gate accepted.
 
 The way of one change: `server.AdsServer.set_snapshot` → `gate.GateState` (what to serve: the
-snapshot, with the last good form of whatever a gate rejected) → one `session.Session` per stream
+snapshot, with the last good form of what a gate rejected) → one `session.Session` per stream
 (what that gate holds, in which order to bring it there) → `events` (acknowledged, rejected,
 settled). `snapshot` holds the data, `peers` who may read it.
 

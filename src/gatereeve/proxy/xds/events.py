@@ -1,4 +1,4 @@
-"""What the xDS server tells its owner: events as they happen, and the status of each gate.
+"""What the xDS server reports to its owner: events as they happen, and the status of each gate.
 
 Plain values and one Protocol; the names follow the xDS protocol. `gate` is the name of a Gate
 document (`node.cluster`), `node` one Envoy that serves it (`node.id`).

@@ -1,4 +1,4 @@
-"""What one Gate is served: its snapshot, with the last good form of whatever a gate rejected.
+"""What one Gate is served: its snapshot, with the last good form of what a gate rejected.
 
 `GateState` remembers three things beside the snapshot: what gates of this Gate acknowledged (`good`,
 the two newest contents per name), what they rejected, and endpoints that came on the fast path. From
@@ -10,7 +10,7 @@ Rules of the view (knowledge: xDS, last good; design P2):
    of that name stands in for it.
 2. Routes and filter configurations of a listener whose new form was rejected stay at their last
    good form too: new routes under an old listener could miss a filter that protects them.
-3. Whatever a last good form needs is kept. While a listener, route or filter configuration is at
+3. What a last good form needs is kept. While a listener, route or filter configuration is at
    its last good form, no cluster, endpoint or secret is removed.
 4. Rejected content without a known good form is left alone: what a gate holds, it keeps.
 

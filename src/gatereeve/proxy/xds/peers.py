@@ -62,7 +62,7 @@ class Peer:
 
 
 def agent_name(gate: str) -> str:
-    """The DNS name in the certificate of a Gate's agents; nobody resolves it."""
+    """The DNS name in the certificate of a Gate's agents; it is never resolved."""
     return f"{gate}.gate.gatereeve.dev"
 
 

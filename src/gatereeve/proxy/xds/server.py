@@ -1,7 +1,7 @@
 """The ADS server: delta streams over gRPC, on a Unix socket, on TCP with mutual TLS, or on both.
 
 The edge between the wire and the state machines: it accepts streams (`peers`), feeds each request
-to that stream's `session`, writes what the session has to say, and tells the Gate's `gate.GateState`
+to that stream's `session`, writes what the session has to say, and passes to the Gate's `gate.GateState`
 what was accepted or rejected. Everything of the protocol is decided in those modules.
 
 The variant "state of the world" answers UNIMPLEMENTED, single-type services do not exist. All
@@ -141,7 +141,7 @@ class AdsServer:
         self._gates.setdefault(name, gate.GateState(name))
 
     def close_gate(self, name: str) -> None:
-        """Take from all gates of this Gate whatever they serve: no host, then no listener is left.
+        """Take from all gates of this Gate everything that they serve: no host, then no listener is left.
 
         They stay connected, and so do those that come later, until the Gate is published again.
         """

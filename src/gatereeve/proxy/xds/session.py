@@ -12,7 +12,7 @@ is slow misses intermediate snapshots and gets the newest. The discipline (knowl
 4. Scopes of hosts that are gone are removed as soon as the gate has accepted all routes: from then
    on also old connections get refusals. What nothing refers to any more is removed later: after
    everything that could refer to it was accepted, and a grace period. First listeners, then routes,
-   then clusters, then the rest. A gate that reconnects must first have told what it holds of each
+   then clusters, then the rest. A gate that reconnects must first have said what it holds of each
    type.
 5. An unknown name is answered at once with its removal, so that the gate does not wait for it.
 6. After a rejection the culprits are those named in the gate's error; when none is named, the
@@ -57,7 +57,7 @@ class Discipline:
     grace_s: from the moment nothing refers to a resource at the gate until it is removed there;
     longer than the longest stream we promise to keep.
     barrier_s: how long listeners and routes wait for clusters that do not become ready. Then they
-    go: a revocation must not hang on somebody's cluster. (Envoy withholds the ACK of clusters until
+    go: a revocation must not wait for a cluster. (Envoy withholds the ACK of clusters until
     they are warm, so a new cluster whose health checks hang takes this long.)
     response_bytes: at most so much content in one response, or one resource if it is larger.
     """
@@ -228,7 +228,7 @@ class Session:
         return subscription.outstanding is None and not subscription.removals(view.types[SRDS])
 
     def _close(self, view: gate.View) -> Any | None:
-        """Take away the scopes of hosts that are gone: whatever connection asks for them is refused.
+        """Take away the scopes of hosts that are gone: requests for them are refused on every connection.
 
         After the routes, because a host without a scope is looked for among the wildcard hosts.
         """
@@ -244,7 +244,7 @@ class Session:
         """Whether the gate has all that refers to something, and all that this refers to.
 
         A type it has not asked for yet does not count as had: after a reconnect it may hold routes
-        we were not told of, and what they lead to must stay.
+        that we do not know, and what they lead to must stay.
         """
         if any(view.types[t].versions and t not in self.subscriptions for t in (CDS, LDS)):
             return False
@@ -281,7 +281,7 @@ class Session:
     def _has_endpoints(self, view: gate.View) -> bool:
         """Whether the gate got endpoints for all clusters it has.
 
-        A gate that reconnects may have been told of a cluster and not yet of its endpoints, by a
+        A gate that reconnects may have got a cluster and not yet its endpoints, from a
         controller that is gone.
         """
         clusters = view.types[CDS]

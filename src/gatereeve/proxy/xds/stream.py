@@ -1,6 +1,6 @@
 """One delta stream while it lasts: a reader, a writer, and the record of its node.
 
-The reader feeds requests to the session and tells the Gate and the observer what they meant; the
+The reader feeds requests to the session and passes what they mean to the Gate and the observer; the
 writer sends what the session has to say, one message at a time, and otherwise sleeps until the
 Gate's view, the session or the time gives a reason. A gate that reads slowly holds up its own
 writer and nothing else.

@@ -48,7 +48,7 @@ class Subscription:
         """A wildcard subscription without any answer yet: an empty one is due if there is nothing."""
         self.outstanding: Sent | None = None
         self.batches: list[frozenset[str]] = []
-        """After a rejection that named nobody: the names to try by themselves, in turn."""
+        """After a rejection that named no resource: the names to try one by one."""
         self.label = ""
         """The version of the newest response on this stream."""
         self._seen: gate.TypeView | None = None

@@ -8,17 +8,17 @@ an Event that could not be written is lost, a status never is.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gatereeve.core import conditions, errors, findings, protocols, refs
+from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.apply import Leads
 from gatereeve.sources.kube.resources import EVENTS
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 MAX_AT_ONCE = 50
 """Of one call; what is beyond comes with the next."""
@@ -75,7 +75,7 @@ class Events:
                 written += 1
             except errors.ApiError as error:
                 self.lost += 1
-                _LOG.warning("an event is lost: %s", error)
+                _LOG.warning("event_lost", error=error)
         return written
 
     async def _write(self, name: str, about: EventSubject, finding: findings.Finding) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,10 +17,11 @@ from random import SystemRandom
 from typing import cast
 
 from gatereeve.core import errors, protocols
+from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.resources import LEASES
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,11 @@ class Elector:
         except errors.ApiConflictError:
             won = False  # somebody else was quicker; the next look tells who
         except (errors.ApiError, TimeoutError) as error:
-            _LOG.warning("the lease %s: %s", self._settings.name, error or "no answer in time")
+            _LOG.warning(
+                "lease_not_renewed",
+                lease=self._settings.name,
+                error=error or "no answer in time",
+            )
             self._tell()
             return self.leadership.leading
         if won:
@@ -162,7 +166,7 @@ class Elector:
         leading = self.leadership.leading
         if leading != self._was_leading:
             self._was_leading = leading
-            _LOG.info("this replica %s", "leads" if leading else "does not lead any more")
+            _LOG.info("leading" if leading else "leading_ended")
             self._on_change(leading)
 
     def _body(self, lease: _Lease | None) -> kube.Object:

@@ -14,7 +14,6 @@ of `docs/explanation/reading-a-cluster.md`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,12 @@ from random import SystemRandom
 from typing import Protocol
 
 from gatereeve.core import errors, protocols
+from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import api_json
 from gatereeve.sources.kube.client import ApiClient, ListScope, PageTooLargeError
 from gatereeve.sources.kube.resources import ApiResource
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 _LONGEST_REST_S = 120.0
 """However long a server asks to be left alone."""
@@ -158,7 +158,7 @@ class Reflector:
         if scope is None:
             self._heard()
             if not self.health.missing:
-                _LOG.info("the cluster has no %s; it is looked for now and then", self.name)
+                _LOG.info("kind_missing", kind=self.name)
                 await self._hand_on({})
                 self._set(missing=True, problem="", hint="")
             return False
@@ -294,7 +294,7 @@ class Reflector:
             return 0.0
         self.health.failures += 1
         if str(error) != self.health.problem:
-            _LOG.warning("%s%s", error, f" ({error.hint})" if error.hint else "")
+            _LOG.warning("watch_failed", kind=self.name, error=error)
         self._set(problem=str(error), hint=error.hint)
         pause = self._next_pause()
         return max(pause, min(error.retry_after_s or 0.0, _LONGEST_REST_S))

@@ -8,7 +8,6 @@ nothing names it any more. Values are never logged and stand in no message.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,12 +15,13 @@ import msgspec
 
 from gatereeve.api import registry
 from gatereeve.core import errors, findings, refs
+from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import api_json, objects, resources
 from gatereeve.sources.kube.client import ApiClient
 from gatereeve.sources.kube.documents import KubeDocuments
 from gatereeve.sources.kube.reflector import Change
 
-_LOG = logging.getLogger(__name__)
+_LOG = EventLog(__name__)
 
 KIND = registry.BY_KIND["", "Secret"]
 _KIND_KEY = (KIND.group, KIND.kind)
@@ -187,7 +187,7 @@ class SecretReader:
             self._drop(key, wanted)
             return True
         except errors.ApiUnavailableError as error:
-            _LOG.warning("%s", error)
+            _LOG.warning("secret_unreadable", error=error)
             wanted.tried = True
             self._settled.set()
             return False
