@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gatereeve.api import plain_objects
 from gatereeve.cluster_audit import audit
-from gatereeve.cluster_audit.inventory import gather
+from gatereeve.cluster_audit.inventory import make_inventory
 from gatereeve.core.findings import Finding, order
 from tests.property.test_bad_objects import JUNK
 
@@ -30,7 +30,7 @@ def documents() -> tuple[object, ...]:
 
 
 def found(values: list[object]) -> tuple[Finding, ...]:
-    return audit.audit(gather(doc for value in values for doc in plain_objects.objects(value)))  # type: ignore[arg-type]  # bent on purpose
+    return audit.audit(make_inventory(doc for value in values for doc in plain_objects.objects(value)))  # type: ignore[arg-type]  # bent on purpose
 
 
 def places(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

@@ -136,7 +136,7 @@ def of_webhook(dns: Collection[str]) -> WantedCertificate:
 
 def plan(
     now: datetime,
-    kept: Mapping[str, CertificateFacts],
+    stored: Mapping[str, CertificateFacts],
     wanted: Collection[WantedCertificate],
     policy: CertificatePolicy,
     *,
@@ -144,25 +144,25 @@ def plan(
 ) -> tuple[Action, ...]:
     """Return the actions that are due now. A new authority is a single action; then plan again.
 
-    kept: the stored bundles by name, including authorities. complete: whether `wanted` is complete, so that
+    stored: the stored bundles by name, including authorities. complete: whether `wanted` is complete, so that
     other bundles of gates are deleted.
     """
-    living = {slot: kept[slot] for slot in list_trusted(now, kept)}
+    living = {slot: stored[slot] for slot in list_trusted(now, stored)}
     free = next((slot for slot in SLOTS if slot not in living), None)
     newest = max(living.values(), key=lambda facts: facts.not_before, default=None)
     if free is not None and (newest is None or is_due(now, newest)):  # 2
         return (NewAuthority(slot=free),)
-    by = choose_signer(now, kept, policy)
+    by = choose_signer(now, stored, policy)
     if by is None:
         return ()
     actions: list[Action] = [
         action
         for leaf in sorted(wanted, key=lambda leaf: leaf.name)
-        for action in _plan_leaf(now, leaf, kept.get(leaf.name), by, kept[by], living)
+        for action in _plan_leaf(now, leaf, stored.get(leaf.name), by, stored[by], living)
     ]
     if complete:
         names = {leaf.name for leaf in wanted}
-        actions += [Remove(name=name) for name in sorted(kept)
+        actions += [Remove(name=name) for name in sorted(stored)
                   if name.startswith(_OF_GATE) and name not in names]  # fmt: skip
     return tuple(actions)
 
@@ -198,18 +198,20 @@ def _explain_renewal(
     return "two thirds of its lifetime are over" if is_due(now, facts) else ""  # 1
 
 
-def list_trusted(now: datetime, kept: Mapping[str, CertificateFacts]) -> tuple[str, ...]:
+def list_trusted(now: datetime, stored: Mapping[str, CertificateFacts]) -> tuple[str, ...]:
     """Return the slots of authorities that have not expired (4), oldest first."""
-    living = [slot for slot in SLOTS if slot in kept and now < kept[slot].not_after]
-    return tuple(sorted(living, key=lambda slot: (kept[slot].not_before, slot)))
+    living = [slot for slot in SLOTS if slot in stored and now < stored[slot].not_after]
+    return tuple(sorted(living, key=lambda slot: (stored[slot].not_before, slot)))
 
 
 def choose_signer(
-    now: datetime, kept: Mapping[str, CertificateFacts], policy: CertificatePolicy
+    now: datetime, stored: Mapping[str, CertificateFacts], policy: CertificatePolicy
 ) -> str | None:
     """Return the slot of the signing authority: the newest that every holder trusts (3), else the oldest."""
-    living = list_trusted(now, kept)
-    known = [slot for slot in living if kept[slot].not_before + policy.skew + policy.spread <= now]
+    living = list_trusted(now, stored)
+    known = [
+        slot for slot in living if stored[slot].not_before + policy.skew + policy.spread <= now
+    ]
     if known:
         return known[-1]
     return living[0] if living else None

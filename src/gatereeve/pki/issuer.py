@@ -65,7 +65,7 @@ class Issuer:
         self._on_change = on_change
         self._gates: frozenset[str] = frozenset()
         self._complete = False
-        self._kept: Mapping[str, Bundle] = {}
+        self._stored: Mapping[str, Bundle] = {}
         self._facts: dict[str, tuple[Bundle, CertificateFacts | None]] = {}
         self._ready = asyncio.Event()
         self._wake = asyncio.Event()
@@ -93,7 +93,7 @@ class Issuer:
 
     def bundle(self, name: str) -> MutualTls | None:
         """Return the current certificate of a bundle, or None if it does not exist."""
-        bundle = self._kept.get(name)
+        bundle = self._stored.get(name)
         return None if bundle is None else make_tls(bundle)
 
     def expiries(self) -> Mapping[str, datetime]:
@@ -139,7 +139,7 @@ class Issuer:
             self._update(await self._store.load())
 
     async def _carry_out(self, action: certificate_plan.Action) -> None:
-        now, kept = self._clock.now(), self._kept
+        now, stored = self._clock.now(), self._stored
         match action:
             case certificate_plan.NewAuthority(slot=slot):
                 bundle = await asyncio.to_thread(signing.create_authority, now, self._policy)
@@ -150,18 +150,18 @@ class Issuer:
                     signing.issue,
                     now,
                     wanted,
-                    kept[by],
-                    [kept[slot] for slot in trust],
+                    stored[by],
+                    [stored[slot] for slot in trust],
                     self._policy,
                 )
                 await self._store.save(wanted.name, bundle)
                 _LOG.info("certificate_issued", name=wanted.name, reason=why)
             case certificate_plan.Trust(name=name, trust=trust):
-                known = kept[name]
+                known = stored[name]
                 bundle = Bundle(
                     certificate=known.certificate,
                     key=known.key,
-                    trust=signing.join_certificates(kept[slot] for slot in trust),
+                    trust=signing.join_certificates(stored[slot] for slot in trust),
                 )
                 await self._store.save(name, bundle)
                 _LOG.info("certificate_trust_changed", name=name)
@@ -169,10 +169,10 @@ class Issuer:
                 await self._store.remove(name)
                 _LOG.info("certificate_removed", name=name, reason="its Gate is gone")
 
-    def _update(self, kept: Mapping[str, Bundle]) -> None:
-        if kept == self._kept:
+    def _update(self, stored: Mapping[str, Bundle]) -> None:
+        if stored == self._stored:
             return
-        self._kept = kept
+        self._stored = stored
         if (
             facts := self._read_facts().get(certificate_plan.CONTROLLER)
         ) is not None and facts.fits:
@@ -181,17 +181,17 @@ class Issuer:
 
     def _read_facts(self) -> dict[str, CertificateFacts]:
         """Return the facts of all readable bundles; each bundle is parsed once."""
-        for name, bundle in self._kept.items():
+        for name, bundle in self._stored.items():
             if name not in self._facts or self._facts[name][0] != bundle:
                 self._facts[name] = (bundle, signing.read_facts(bundle))
-        self._facts = {name: self._facts[name] for name in self._kept}
+        self._facts = {name: self._facts[name] for name in self._stored}
         return {name: facts for name, (_, facts) in self._facts.items() if facts is not None}
 
     def _check_authorities(self) -> dict[str, CertificateFacts]:
         """Return the facts. Raises PublishError for a damaged authority, which must not be replaced."""
         known = self._read_facts()
         for slot in certificate_plan.SLOTS:
-            if slot in self._kept and (slot not in known or not known[slot].fits):
+            if slot in self._stored and (slot not in known or not known[slot].fits):
                 raise PublishError(
                     f"the authority {slot} is damaged; no certificate is issued",
                     hint=f"restore it, or delete {slot} to create another authority",
