@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PARALLEL := -n $(or $(WORKERS),3) --dist loadgroup --no-loadscope-reorder
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -22,8 +23,8 @@ $(STAMP): requirements.lock requirements-data.lock pyproject.toml
 demo: setup ## the whole story on this machine; KEEP=1 leaves it running
 	$(BIN)/python -m examples.lending.story $(if $(KEEP),--keep)
 
-test: setup ## the whole test suite
-	$(BIN)/python -m pytest
+test: setup ## all tests that need no API server and no cluster; WORKERS=n
+	$(BIN)/python -m pytest $(PARALLEL) -m "not apiserver and not cluster"
 
 test-clocks: setup ## the suites that judge by time, with the clock years ahead and years behind
 	$(BIN)/python -m tests.clocks.shifted

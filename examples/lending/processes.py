@@ -1,12 +1,13 @@
 """Processes of the walk: started with a log file, asked whether they are ready, always ended.
 
 Each is a child in a session of its own, so that Ctrl-C reaches the story first and things stop in
-order. Ports are picked below the range from which the system takes ports for outgoing connections.
+order. When the story is killed, the kernel kills them (Linux). Ports are picked below the range from which the system takes ports for outgoing connections.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from gatereeve.proxy.local import envoy_process
 
 _PORTS = range(20_000, 30_000)
 POLL_S = 0.05
@@ -52,12 +55,15 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                [sys.executable, "-m", *self.arguments],
+                [
+                    sys.executable, "-I", "-S", envoy_process.LAUNCHER, str(os.getpid()),
+                    sys.executable, "-m", *self.arguments,
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-            )
+            )  # fmt: skip
 
     def check_alive(self) -> None:
         """Raises NotReadyError with the end of its log when it has ended by itself."""

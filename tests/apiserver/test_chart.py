@@ -19,9 +19,9 @@ from tests.cluster.api import Api, documents_in
 from tests.cluster.controlplane import ControlPlane
 from tests.envoy.fleet import Process
 from tests.envoy.upping import until
-from tests.envoy.xds_gate import free_port
 from tests.support import charts
 from tests.support.charts import CHART, NAMESPACE, RELEASE
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("crds", "gateway_crds")
 

@@ -19,8 +19,8 @@ from tests.cluster.controlplane import ControlPlane
 from tests.envoy import upping
 from tests.envoy.fleet import Load, Process
 from tests.envoy.upping import until
-from tests.envoy.xds_gate import free_port
 from tests.features import documents as docs
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("crds", "gateway_crds")
 

@@ -26,8 +26,8 @@ from tests.cluster import waiting
 from tests.cluster.api import Answer, Api
 from tests.cluster.controlplane import WEBHOOK_CLIENT, ControlPlane
 from tests.envoy.fleet import Process
-from tests.envoy.xds_gate import free_port
 from tests.support import guarded
+from tests.support.ports import free_port
 from tests.support.reviews import body
 
 OURS, ACCOUNT = "gatereeve-system", "system:serviceaccount:gatereeve-system:gatereeve-controller"

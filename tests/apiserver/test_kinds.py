@@ -24,8 +24,8 @@ from tests.cluster import waiting
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
 from tests.envoy.fleet import Process
-from tests.envoy.xds_gate import free_port
 from tests.features import documents as docs
+from tests.support.ports import free_port
 from tests.support.reviews import plain
 
 TEAM, OURS, GATE = "kinds", "kinds-controllers", "kinds"

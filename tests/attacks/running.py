@@ -17,7 +17,7 @@ from tests.attacks.documents import Folder, Ports
 from tests.attacks.servers import Servers
 from tests.envoy import upping
 from tests.envoy.upping import Up
-from tests.support import gate as gates
+from tests.support.ports import free_port
 
 DEADLINE_S = 60.0
 
@@ -85,9 +85,7 @@ async def until_served(running: Running, host: str, *headers: str) -> None:
 async def folder(servers: Servers) -> AsyncIterator[Running]:
     """A folder with nothing in it; `start` serves it."""
     with upping.a_folder() as up:
-        ports = Ports(
-            http=gates.free_port(), https=gates.free_port(), server=servers.port, node=servers.node
-        )
+        ports = Ports(http=free_port(), https=free_port(), server=servers.port, node=servers.node)
         yield Running(up=up, servers=servers, ports=ports)
         if up.process is not None:
             await asyncio.to_thread(up.end)

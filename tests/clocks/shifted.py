@@ -31,6 +31,7 @@ SUITES = (
 )  # fmt: skip
 """The suites without a service, and the tests of a real Envoy that judges certificates and tokens."""
 
+PARALLEL = ("-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder")
 FEWER = ("--deselect=tests/golden/test_chart.py", "--deselect=tests/examples/test_lending.py")
 """Not run again: rendering the chart, which needs a Helm that is built first and says nothing about
 time; the whole story of the lending example, which trains models (its documents are run)."""
@@ -66,7 +67,7 @@ def environment(seconds: int) -> dict[str, str]:
 
 def main() -> int:
     """0 when both runs pass."""
-    arguments = sys.argv[1:] or ["-q", *FEWER, *SUITES]
+    arguments = sys.argv[1:] or ["-q", *PARALLEL, *FEWER, *SUITES]
     for years in (AHEAD, BEHIND):
         direction = "ahead" if years > 0 else "behind"
         sys.stderr.write(f"the clock is {abs(years)} years {direction}\n")

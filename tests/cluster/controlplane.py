@@ -7,7 +7,6 @@ Admission policies, CEL, RBAC, server-side apply, webhooks and watches are real.
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import subprocess
 import urllib.error
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.cluster import api, certificates, processes, tools, users, waiting
+from tests.support.ports import free_port
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"
@@ -275,12 +275,6 @@ class ControlPlane:
 
 class KubectlError(Exception):
     """kubectl said no. Holds its words."""
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def _write_key(file: Path) -> None:

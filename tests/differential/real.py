@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.runtime.supervise import SystemClock
 from tests.differential import cast
+from tests.support.ports import free_port
 
 GATE = "g"
 SERVERS = 6
@@ -108,7 +108,7 @@ class RealGate:
         (root / "run").mkdir(mode=0o700)
         clock = SystemClock()
         servers = [await self._serve() for _ in range(SERVERS)]
-        self.ports = cast.Ports(_free_port(), _free_port(), tuple(servers))
+        self.ports = cast.Ports(free_port(), free_port(), tuple(servers))
         self._root = root
         self._intake = AccessLog(self.records, clock=clock)
         self._server = await self._stack.enter_async_context(
@@ -313,10 +313,3 @@ async def _read_body(headers: dict[str, str], reader: asyncio.StreamReader) -> b
         await reader.readline()
         return found
     return await reader.readexactly(int(headers.get("content-length", "0")))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

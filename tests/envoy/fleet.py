@@ -10,11 +10,9 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import os
 import signal
 import ssl
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -28,9 +26,10 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import GatePaths, StatePaths
 from tests.envoy import upping
-from tests.envoy.upping import DEADLINE_S, ROOT, Backend, Up, until
-from tests.envoy.xds_gate import free_port
+from tests.envoy.upping import DEADLINE_S, Backend, Up, until
 from tests.features import documents as docs
+from tests.support import processes
+from tests.support.ports import free_port
 
 GATE = "public"
 
@@ -47,15 +46,9 @@ class Process:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatereeve", *self.arguments],
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                env=os.environ | self.environment,
-                start_new_session=True,
-            )
+        self.process = processes.start_python(
+            ("gatereeve", *self.arguments), log=self.log, environment=self.environment
+        )
 
     def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""

@@ -28,10 +28,11 @@ from gatereeve.intake import access_log, loss
 from gatereeve.ir import record_fields
 from gatereeve.proxy import activation, admin, bootstrap
 from gatereeve.proxy.local import envoy_process
-from tests.envoy.xds_gate import DEADLINE_S, backend, free_port
+from tests.envoy.xds_gate import DEADLINE_S, backend
 from tests.features import xds_messages as msg
 from tests.features.xds_serving import RealClock, Seen, serving, short_directory
 from tests.recording import MemoryRecorder
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.envoy
 NODE = "gate/public-1"

@@ -21,6 +21,7 @@ from gatereeve.proxy import configuration
 from gatereeve.proxy.activation import expected_of, wait_active
 from tests.support import gate as gates
 from tests.support import ir_builders as ir
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.envoy, pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,7 +49,7 @@ class Bench:
         body: int = 4096,
     ) -> None:
         ports = {"first": self.first.port, "second": self.second.port, "slow": self.slow,
-                 "rude": self.rude, "dead": gates.free_port()}  # fmt: skip
+                 "rude": self.rude, "dead": free_port()}  # fmt: skip
         made = ir.gate(
             access=(rules or ir.access(allow=(ir.rule(),)),),
             identity=identity.Identity(api_keys=KEYS),
@@ -279,7 +280,7 @@ async def test_servers_that_fail(bench: Bench, cluster: str, status: int, code: 
 
 
 async def test_a_dead_version_gives_way_to_the_next_and_is_told_apart(bench: Bench) -> None:
-    chain = _cluster("model/x/y/2>1", gates.free_port(), bench.second.port)
+    chain = _cluster("model/x/y/2>1", free_port(), bench.second.port)
     await bench.serve(host(model(action=to(chain.name))), more=(chain,))
     answers = [await bench.ask("/m", key("bob")) for _ in range(20)]
     assert {answer.server for answer in answers} == {"second"}

@@ -13,6 +13,7 @@ import pytest
 from tests.envoy import upping
 from tests.envoy.fleet import Fleet, Load, a_fleet
 from tests.envoy.upping import Backend
+from tests.support import processes
 
 pytestmark = pytest.mark.envoy
 
@@ -72,7 +73,7 @@ def test_without_controllers_a_new_gate_is_not_ready_and_refuses(fleet: Fleet) -
     upping.until((fleet.store / "gate-public" / "tls.crt").exists, "the gate's certificate")
     assert controller.end() == 0
     gate = fleet.gate()
-    upping.until(lambda: "is started" in gate.output(), "Envoy")
+    upping.until(lambda: "envoy_started" in gate.output(), "Envoy")
     # Envoy calls itself live when it has waited long enough; the gate is not ready even then.
     upping.until(lambda: fleet.admin("a", r"^server\.live$").get("server.live"), "Envoy to give up")
     answer = gate.ask("/readyz")
@@ -186,7 +187,7 @@ def test_replicas_make_the_same_bytes(fleet: Fleet) -> None:
     told = {
         subprocess.run(
             [sys.executable, "-c", script, str(fleet.up.folder)],
-            env=os.environ | {"PYTHONHASHSEED": seed}, cwd=upping.ROOT, check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed}, cwd=processes.ROOT, check=True,
             capture_output=True,
         ).stdout
         for seed in ("0", "1", "4242")

@@ -12,7 +12,8 @@ from tests.support.worlds import world_of
 
 pytestmark = pytest.mark.envoy
 
-DOCUMENTS = """
+DOCUMENTS = (
+    """
 apiVersion: gatereeve.dev/v1alpha1
 kind: Gate
 metadata: {name: g}
@@ -23,18 +24,9 @@ kind: HostGrant
 metadata: {name: all}
 spec: {namespaceSelector: {all: true}, hosts: ["*"]}
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: team}
-spec: {ports: [{name: http, port: 80, targetPort: SERVER}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: team, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-ports: [{name: http, port: SERVER}]
-endpoints: [{addresses: [127.0.0.1]}]
----
+"""
+    + gates.WEB
+    + """---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw, namespace: team}
@@ -58,6 +50,7 @@ spec:
           headers: [{name: X-Forwarded-For, type: RegularExpression, value: "10[.]1[.]0[.]1.*"}]
       backendRefs: [{name: web, port: 80}]
 """
+)
 
 SENT: tuple[tuple[str, ...], ...] = (
     (),

@@ -33,7 +33,8 @@ REWRITES = (
     ("/a", "/~!$&'()*+,=:@", "/a/x"),
     ("/", "/b", "/x"),
 )
-HEAD = """
+HEAD = (
+    """
 apiVersion: gatereeve.dev/v1alpha1
 kind: Gate
 metadata: {name: g}
@@ -51,18 +52,9 @@ spec:
   gatewayClassName: gatereeve
   listeners: [{name: http, port: PORT, protocol: HTTP}]
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: team}
-spec: {ports: [{name: http, port: 80, targetPort: SERVER}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: team, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-ports: [{name: http, port: SERVER}]
-endpoints: [{addresses: [127.0.0.1]}]
 """
+    + gates.WEB
+)
 
 
 def route(number: int, prefix: str, *filters: object, forward: bool = True) -> str:

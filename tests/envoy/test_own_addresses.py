@@ -15,7 +15,8 @@ from tests.support.routes import tls_secret
 
 pytestmark = pytest.mark.envoy
 
-GATE = """
+GATE = (
+    """
 apiVersion: gatereeve.dev/v1alpha1
 kind: Gate
 metadata: {name: g}
@@ -29,18 +30,9 @@ kind: HostGrant
 metadata: {name: all}
 spec: {namespaceSelector: {all: true}, hosts: ["*"], backends: {selector: {all: true}}, addresses: [{cidr: 127.0.0.0/8}, {cidr: 10.0.0.0/8}, {cidr: 192.0.2.0/24}]}
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: team}
-spec: {ports: [{name: http, port: 80, targetPort: SERVER}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: team, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-ports: [{name: http, port: SERVER}]
-endpoints: [{addresses: [127.0.0.1]}]
 """
+    + gates.WEB
+)
 
 
 def gateway(name: str, listeners: str, ports: dict[int, int]) -> str:

@@ -24,8 +24,9 @@ from gatereeve.proxy.admin import Admin
 from gatereeve.proxy.xds import server as ads
 from gatereeve.proxy.xds import session
 from tests.envoy.test_xds_envoy import served
-from tests.envoy.xds_gate import DEADLINE_S, Load, backend, free_port, running
+from tests.envoy.xds_gate import DEADLINE_S, Load, backend, running
 from tests.features.xds_serving import RealClock, Seen, short_directory
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.envoy
 

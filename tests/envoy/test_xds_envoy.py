@@ -22,10 +22,11 @@ from gatereeve.proxy import activation, admin, bootstrap
 from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import events, server, session
 from gatereeve.proxy.xds import snapshot as snap
-from tests.envoy.xds_gate import DEADLINE_S, Gate, Load, backend, free_port, gate, running
+from tests.envoy.xds_gate import DEADLINE_S, Gate, Load, backend, gate, running
 from tests.features import xds_messages as msg
 from tests.features.xds_authority import Authority
 from tests.features.xds_serving import RealClock, serving, short_directory
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.envoy
 

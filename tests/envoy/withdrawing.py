@@ -36,9 +36,10 @@ from tests.envoy import http2
 from tests.envoy.withdrawn_documents import GATE, Folder, Host
 from tests.recording import MemoryRecorder
 from tests.support import gate as gates
+from tests.support.ports import free_port
 
 PROTOCOLS = ("http/1.1", "h2")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 _PAUSE_S = 0.02
 _NODE = bootstrap.node_id(GATE, "test")
 
@@ -186,7 +187,7 @@ async def house(hosts: tuple[Host, ...], *, drain_s: float = 1.0) -> AsyncIterat
     async with contextlib.AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gr")))
         server = await stack.enter_async_context(gates.serving("model"))
-        folder = Folder(hosts=hosts, https=gates.free_port(), server=server.port)
+        folder = Folder(hosts=hosts, https=free_port(), server=server.port)
         made = await _begin(stack, root, folder, server, drain_s)
         began = await made.bring()
         assert not made.errors()

@@ -5,7 +5,6 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import socket
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -15,15 +14,9 @@ from gatereeve.proxy import admin, bootstrap
 from gatereeve.proxy.local import envoy_process
 from gatereeve.proxy.xds import session
 from tests.features.xds_serving import RealClock, Seen, Serving, serving, short_directory
+from tests.support.ports import free_port
 
-DEADLINE_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+DEADLINE_S = 60.0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

@@ -39,7 +39,7 @@ from tests.features.xds_client import XdsClient, node
 from tests.features.xds_serving import RealClock, short_directory
 from tests.recording import MemoryRecorder, StillClock
 
-KINDS = {
+KINDS: dict[snap.TypeUrl, Any] = {
     CDS: cluster_pb2.Cluster,
     EDS: endpoint_pb2.ClusterLoadAssignment,
     SDS: secret_pb2.Secret,

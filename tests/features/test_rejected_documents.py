@@ -28,7 +28,7 @@ from tests.support import keys
 
 pytestmark = pytest.mark.features
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 OWNERS = ("a", "b", "c", "d", "e")
 GRANT = """
 apiVersion: gatereeve.dev/v1alpha1

@@ -106,6 +106,7 @@ async def test_removal_waits_for_the_grace_and_new_interest_cancels_it() -> None
         # The clusters of v3 are all there, which is said; `b` stays for its grace.
         await follower.step()
         assert follower.log[-1] == ("CDS", [], [])
+        assert await client.quiet() == []  # the server has read that answer before the time goes on
         clock.at += 59  # `a` is wanted again, and `b` has been of no use for 59 s
         assert await client.quiet() == []
         clock.at += 1

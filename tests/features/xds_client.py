@@ -23,7 +23,7 @@ from gatereeve.proxy.xds import server as xds_server
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.stream import EOF
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 _probes = itertools.count()
 
 
@@ -199,7 +199,7 @@ class Follower:
 
 
 def _unpacked(resource: Any) -> Any:
-    kinds = {snap.CDS: cluster_pb2.Cluster, snap.LDS: listener_pb2.Listener}
+    kinds: dict[str, Any] = {snap.CDS: cluster_pb2.Cluster, snap.LDS: listener_pb2.Listener}
     return kinds[resource.resource.type_url].FromString(resource.resource.value)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from gatereeve.core import protocols
 from gatereeve.proxy.xds import events, server, session
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 Event = TypeVar("Event")
 
 

@@ -2,7 +2,7 @@
 `envoy.yaml` and `statuses.yaml` (what `kubectl` would show once every gate runs it).
 
 One folder per case, `tests/golden/<feature>/<case>/`; the first line of `in.yaml` says what it
-shows. Nothing is injected: what a case needs stands in its `in.yaml`. `make golden` rewrites.
+shows, the second may name documents of `shared/` that belong to it. `make golden` rewrites.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gatereeve.api import parse
 from gatereeve.cli.check import to_json
 from gatereeve.compile import compiler
 from gatereeve.runtime.dump import dump_envoy, dump_ir
+from tests.support.golden import texts_of
 from tests.support.statuses import dump, settled
 
 HERE = Path(__file__).parent
@@ -31,9 +32,8 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_golden(case: Path, *, update_golden: bool) -> None:
-    text = (case / "in.yaml").read_text()
-    assert text.startswith("# "), "the first line says what the case shows"
-    world = parse.assemble([parse.parse_text(text, "in.yaml")], at=AT)
+    parts = [parse.parse_text(text, name) for name, text in texts_of(case).items()]
+    world = parse.assemble(parts, at=AT)
     compiled = compiler.compile(world)
     found = {
         "findings.yaml": yaml.safe_dump(

@@ -17,6 +17,7 @@ from gatereeve.compile import compiler
 from gatereeve.core.conditions import ObjectStatus
 from gatereeve.statuses import RuntimeFacts, StatusTables
 from tests.golden.test_golden import AT, CASES
+from tests.support.golden import text_of
 from tests.support.statuses import settled
 
 
@@ -40,7 +41,7 @@ def derive(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_what_was_read_before_makes_no_difference(case: Path) -> None:
-    text = (case / "in.yaml").read_text()
+    text = text_of(case)
     tables, compiling = StatusTables(), compiler.Compiler()
     for world in worlds(text):
         made = compiling.compile(world)
@@ -50,7 +51,7 @@ def test_what_was_read_before_makes_no_difference(case: Path) -> None:
 
 
 def test_a_status_that_says_the_same_is_the_same_object() -> None:
-    world = next(worlds((CASES[0] / "in.yaml").read_text()))
+    world = next(worlds(text_of(CASES[0])))
     tables, made = StatusTables(), compiler.compile(world)
     first = derive(tables, world, made, settled(made))
     again = derive(tables, world, made, settled(made))

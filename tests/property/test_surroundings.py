@@ -15,12 +15,12 @@ from gatereeve.api.assemble import table_of
 from gatereeve.api.world import AnyDoc
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, Severity
+from tests.support.golden import FOLDER, text_of
 from tests.support.worlds import world_of
 
-GOLDEN = Path(__file__).parent.parent / "golden"
 CASES = sorted(
     path
-    for path in GOLDEN.glob("*/*/in.yaml")
+    for path in FOLDER.glob("*/*/in.yaml")
     if path.parent.parent.name not in ("audit", "guards", "reading")
 )
 KINDS = (
@@ -41,7 +41,7 @@ def told(findings: tuple[Finding, ...], doc: AnyDoc) -> set[tuple[str, str, str]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parts[-3]}/{path.parts[-2]}")
 def test_it_finds_what_the_whole_world_finds(case: Path) -> None:
-    world = world_of(case.read_text())
+    world = world_of(text_of(case.parent))
     if not world.gates:  # a review then judges versions as on any gate
         return
     whole = compiler.compile(world).findings

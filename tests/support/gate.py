@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -29,12 +28,28 @@ from gatereeve.proxy.xds.server import AdsServer, AdsSettings
 from gatereeve.proxy.xds.session import Discipline
 from gatereeve.proxy.xds.snapshot import Snapshot
 from gatereeve.runtime.supervise import SystemClock
+from tests.support.ports import free_port
 from tests.support.worlds import world_of
 
 T = TypeVar("T")
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 _MAX_SEEN = 1 << 20
+
+WEB = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: team}
+spec: {ports: [{name: http, port: 80, targetPort: SERVER}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: team, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: SERVER}]
+endpoints: [{addresses: [127.0.0.1]}]
+"""
+"""The Service `team/web` with its server on this machine. SERVER: its port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,13 +296,6 @@ async def running_gate(
             events=events,
             admin=await stack.enter_async_context(Admin(admin)),
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def client_tls(

@@ -55,15 +55,19 @@ class WorldTables(Stage):
         assert self.clock.at is not None
         return self.clock.at
 
-    def read(self, read: Reader) -> World:
-        """The World, as far as its tables go: what a function looks up or iterates over is noted."""
+    def read(self, read: Reader, *, memory: bool = False) -> World:
+        """The World, as far as its tables go: what a function looks up or iterates over is noted.
+
+        memory: whether it has the memory of what stood behind models, which changes on its own.
+        """
         tables: dict[str, Any] = {
             name: read.mapping(table)
             for name, table in vars(self).items()
             if isinstance(table, Source)
         }
-        broken, memory = read.value(self.broken), read.value(self.memory)
-        return World(at=self.at, broken=broken, memory=memory, **tables)
+        if memory:
+            tables["memory"] = read.value(self.memory)
+        return World(at=self.at, broken=read.value(self.broken), **tables)
 
     def pass_moments(self, read: Reader, moments: Iterable[datetime | None]) -> datetime:
         """The instant, to be compared with `moments`."""

@@ -1,8 +1,8 @@
 """Hosts and routes: what a request must look like, and what then happens.
 
 Routes of a virtual host are in order and the first match decides. Every governed route carries a
-`Governance`; a route that forwards to a model without one does not exist (`check_governed` holds
-the law). Paths are canonical: no dot segments, no escapes of slashes, no `;`.
+`Governance`; a route that forwards to a model without one does not exist (`proxy.envoy.invariants`
+checks it). Paths are canonical: no dot segments, no escapes of slashes, no `;`.
 """
 
 from __future__ import annotations

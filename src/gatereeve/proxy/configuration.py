@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gatereeve.core.memo import Memo
 from gatereeve.core.refs import Origin
 from gatereeve.ir.gates import Gate, Listener
 from gatereeve.proxy import bootstrap
@@ -19,15 +18,11 @@ from gatereeve.proxy.xds import snapshot as snap
 WIRING = Wiring(access_log_cluster=bootstrap.ACCESS_LOG_CLUSTER)
 
 
-class Builder:
-    """Builds the snapshots of one gate; remembers what did not change. Used by one thread at a time."""
+class Builder(snapshots.SnapshotBuilder):
+    """Builds the snapshots of one gate; a change costs what it touches."""
 
     def __init__(self) -> None:
-        self._memo = Memo()
-
-    def build(self, gate: Gate) -> snap.Snapshot:
-        """All that `gate` is to run. Raises PublishError when it would leave a model ungoverned."""
-        return snapshots.build_snapshot(gate, WIRING, self._memo)
+        super().__init__(WIRING)
 
 
 def dump(gate: Gate) -> str:
@@ -67,9 +62,9 @@ def _origin(gate: Gate, type_url: snap.TypeUrl, name: str) -> Origin | None:
 def _host_origin(listener: Listener, name: str) -> Origin | None:
     for host in listener.hosts:
         own = (
-            names.wild_of(listener.name)
+            names.wildcard_configuration_of(listener.name)
             if host.host.startswith("*")
-            else names.shard_of(listener.name, host.host)
+            else names.route_configuration_of(listener.name, host.host)
         )
         if name in (own, names.scope_key(listener.name, host.host)):
             return host.origin

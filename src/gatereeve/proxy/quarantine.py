@@ -179,9 +179,9 @@ def _hosts_in(gate: Gate, type_url: snap.TypeUrl, name: str) -> Iterator[Virtual
             if type_url == snap.SRDS:
                 found = names.scope_key(listener.name, host.host)
             elif wild:
-                found = names.wild_of(listener.name)
+                found = names.wildcard_configuration_of(listener.name)
             else:
-                found = names.shard_of(listener.name, host.host)
+                found = names.route_configuration_of(listener.name, host.host)
             if found == name:
                 yield host
 

@@ -18,6 +18,7 @@ import httpx
 
 from gatereeve.core import addresses
 from gatereeve.core.addresses import Ip
+from gatereeve.sources import tls_handshake
 
 MAX_BYTES = 256 * 1024
 TIMEOUT_S = 10.0
@@ -112,7 +113,11 @@ async def _first(url: httpx.URL, target: FetchTarget, judged: list[Ip]) -> bytes
     problem = "it has no address"
     for address in judged:
         async with httpx.AsyncClient(
-            verify=verify, trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
+            verify=verify,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=TIMEOUT_S,
+            event_hooks=tls_handshake.EVENT_HOOKS,
         ) as client:
             try:
                 return await _get(client, url, address)

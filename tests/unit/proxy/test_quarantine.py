@@ -15,6 +15,7 @@ from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.ir.identity import Identity
 from gatereeve.ir.routes import Forward, Match, PathMatch, Refuse, Route, ValueMatch
 from gatereeve.proxy import quarantine
+from gatereeve.proxy.envoy import names
 from gatereeve.proxy.quarantine import ExcludedDocuments
 from gatereeve.proxy.xds import snapshot as snap
 from tests.support import ir_builders as ir
@@ -117,18 +118,12 @@ def test_a_withdrawn_certificate_is_not_shown_again() -> None:
 
 def test_who_is_behind_a_resource() -> None:
     gate = ir.gate(ir.route(), ir.ordinary(), clusters=(ir.cluster("c-v1", "v1"),))
-    (name,) = {f"https/{number:02x}" for number in range(256)} & {
-        n for n in _route_configurations() if quarantine.units_in(gate, snap.RDS, n)
-    }
+    name = names.route_configuration_of("https", ir.HOST)
     assert set(quarantine.units_in(gate, snap.RDS, name)) == {ROUTE, WEB}
     assert set(quarantine.units_in(gate, snap.CDS, "c-v1")) == {
         Origin(ir.origin("ModelVersion", "c-v1").ref)
     }
     assert quarantine.units_in(gate, snap.CDS, "none") == {}
-
-
-def _route_configurations() -> set[str]:
-    return {f"https/{number:02x}" for number in range(256)}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from gatereeve.proxy.xds.server import MutualTls
 from gatereeve.runtime.admission_webhook import AdmissionWebhook
 from gatereeve.runtime.supervise import SystemClock
 from tests.cluster.certificates import Authority
-from tests.envoy.xds_gate import free_port
+from tests.support.ports import free_port
 from tests.support.reviews import body
 from tests.support.worlds import world_of
 from tests.unit.admission.test_review import ALL, approval

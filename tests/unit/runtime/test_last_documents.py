@@ -13,10 +13,9 @@ from gatereeve.api.world import AnyDoc, World
 from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.sources.folder import settling
 from gatereeve.sources.folder.folder_source import FolderSource
+from tests.support import golden
 from tests.unit.api import documents
 from tests.unit.sources.clock import StillClock
-
-GOLDEN = Path(__file__).parent.parent.parent / "golden"
 
 
 @pytest.fixture
@@ -60,7 +59,8 @@ def all_of(world: World) -> dict[str, tuple[str, str, object]]:
 def test_every_document_comes_back_as_it_was(tmp_path: Path, case: str) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
-    (folder / "in.yaml").write_text((GOLDEN / case / "in.yaml").read_text())
+    for name, text in golden.texts_of(golden.FOLDER / case).items():
+        (folder / name).write_text(text)
     source, _ = started(folder)
     world = source.follow(())
     found = memory(folder).load()

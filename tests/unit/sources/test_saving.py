@@ -29,7 +29,7 @@ KEY = ("lending", "credit")
 BETWEEN_S = 0.3
 OLD = documents.POLICY
 NEW = documents.POLICY.replace("[ru]", "[by]")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 Steps = Iterator[None]
 

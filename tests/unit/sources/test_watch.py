@@ -18,7 +18,7 @@ from gatereeve.sources.watch import Watch
 from tests.unit.api import documents
 
 KEY = ("lending", "credit")
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @asynccontextmanager

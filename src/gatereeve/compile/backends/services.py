@@ -243,11 +243,11 @@ class Backends(Stage):
 
     def _find_hiding(self, read: Reader) -> Mapping[str, str]:
         return unlocated_servers.namespaces_with_unlocated_servers(
-            self._world.read(read), read.mapping(self.slices)
+            self._world.read(read, memory=True), read.mapping(self.slices)
         )
 
     def _find_owners(self, read: Reader) -> Owners:
-        world = self._world.read(read)
+        world = self._world.read(read, memory=True)
         granted = read.mapping(self._grants.selecting)
         self._world.pass_moments(read, _released(world))
         return find_owners(

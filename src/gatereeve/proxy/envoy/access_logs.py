@@ -1,4 +1,4 @@
-"""The access log: what each request is told to the recorder, refused and broken ones included.
+"""The access log: what the recorder gets about each request, refused and broken ones included.
 
 The names stand in `ir.record_fields`, which `intake` reads. Most of a record is in Envoy's entry by
 itself, dynamic metadata among it; a tag costs time on every request, so there is one only where
@@ -8,7 +8,6 @@ metadata of another kind, or a place that only this gate knows, must be told.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.core.v3 import grpc_service_pb2
@@ -18,11 +17,13 @@ from envoy.type.tracing.v3 import custom_tag_pb2
 
 from gatereeve.ir import record_fields
 from gatereeve.ir.identity import Attributes, Identity
-from gatereeve.proxy.envoy import packing, proofs
+from gatereeve.proxy.envoy import identity_matchers, packing
 from gatereeve.proxy.envoy.wiring import Wiring
 
 
-def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring) -> Any:
+def build_access_log(
+    identity: Identity, attributes: Attributes, wiring: Wiring
+) -> accesslog_pb2.AccessLog:
     config = als_pb2.HttpGrpcAccessLogConfig(
         common_config=als_pb2.CommonGrpcAccessLogConfig(
             log_name=wiring.log_name,
@@ -43,7 +44,7 @@ def build_access_log(identity: Identity, attributes: Attributes, wiring: Wiring)
     )
 
 
-def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
+def _tags(identity: Identity, attributes: Attributes) -> Iterator[custom_tag_pb2.CustomTag]:
     kind = metadata_pb2.MetadataKind
     ours = record_fields.GATE_NAMESPACE
     yield _tag(record_fields.ROUTE_TAG, kind(route=kind.Route()), ours, ("record",))
@@ -58,14 +59,16 @@ def _tags(identity: Identity, attributes: Attributes) -> Iterator[Any]:
                 record_fields.groups_tag(provider.name), request, record_fields.JWT_NAMESPACE, at
             )
     for number, region in enumerate(attributes.region):
-        place = proofs.place("region", number, region)
+        place = identity_matchers.place("region", number, region)
         yield _tag(record_fields.region_tag(number), request, *place)
     for number, purpose in enumerate(attributes.purpose):
-        place = proofs.place("purpose", number, purpose)
+        place = identity_matchers.place("purpose", number, purpose)
         yield _tag(record_fields.purpose_tag(number), request, *place)
 
 
-def _tag(name: str, kind: Any, namespace: str, path: Sequence[str]) -> Any:
+def _tag(
+    name: str, kind: metadata_pb2.MetadataKind, namespace: str, path: Sequence[str]
+) -> custom_tag_pb2.CustomTag:
     """A tag without a value is left out of the entry."""
     key = metadata_pb2.MetadataKey(
         key=namespace, path=[metadata_pb2.MetadataKey.PathSegment(key=part) for part in path]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
@@ -40,7 +40,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 def write_route_action(forward: routes.Forward, match: routes.PathMatch) -> bytes:
     """The serialised `RouteAction` of a forwarding row. Retries stand on the virtual host."""
     rest = _rest(
-        match,
+        None if forward.rewrite is None else match,
         forward.rewrite,
         forward.rewrite_host,
         forward.timeout_s,
@@ -57,7 +57,7 @@ def write_route_action(forward: routes.Forward, match: routes.PathMatch) -> byte
 
 @lru_cache(maxsize=4096)
 def _rest(
-    match: routes.PathMatch,
+    match: routes.PathMatch | None,
     rewrite: routes.PathRewrite | None,
     rewrite_host: str | None,
     timeout_s: float,
@@ -72,7 +72,7 @@ def _rest(
     )
     if streaming or timeout_s > STREAM_IDLE_S:
         made.idle_timeout.CopyFrom(packing.seconds(timeout_s))
-    if rewrite is not None:
+    if rewrite is not None and match is not None:
         _set_rewrite(made, rewrite, match)
     if rewrite_host is not None:
         made.host_rewrite_literal = rewrite_host
@@ -80,7 +80,7 @@ def _rest(
     return rest
 
 
-def _set_shares(made: Any, forward: routes.Forward) -> None:
+def _set_shares(made: route_pb2.RouteAction, forward: routes.Forward) -> None:
     for share in forward.shares:
         if share.weight:
             made.weighted_clusters.clusters.add(
@@ -93,14 +93,18 @@ def _set_shares(made: Any, forward: routes.Forward) -> None:
         made.hash_policy.extend(hashing.build_hash_policies(forward.sticky))
 
 
-def _set_rewrite(made: Any, rewrite: routes.PathRewrite, match: routes.PathMatch) -> None:
+def _set_rewrite(
+    made: route_pb2.RouteAction, rewrite: routes.PathRewrite, match: routes.PathMatch
+) -> None:
     if rewrite.kind == "full" and match.kind == "exact":
         made.prefix_rewrite = rewrite.value
     else:
         made.regex_rewrite.CopyFrom(_regex_rewrite(rewrite, match))
 
 
-def _regex_rewrite(rewrite: routes.PathRewrite, match: routes.PathMatch) -> Any:
+def _regex_rewrite(
+    rewrite: routes.PathRewrite, match: routes.PathMatch
+) -> regex_pb2.RegexMatchAndSubstitute:
     """Envoy's own prefix rewrite joins `/a` rewritten to `/` and `/b` as `//b`."""
     if rewrite.kind == "full":
         pattern, substitution = "^/.*$", _literal(rewrite.value)
@@ -118,7 +122,7 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def _mirror(mirror: routes.Mirror) -> Any:
+def _mirror(mirror: routes.Mirror) -> route_pb2.RouteAction.RequestMirrorPolicy:
     return route_pb2.RouteAction.RequestMirrorPolicy(
         cluster=mirror.cluster,
         runtime_fraction=base_pb2.RuntimeFractionalPercent(
@@ -130,7 +134,7 @@ def _mirror(mirror: routes.Mirror) -> Any:
     )
 
 
-def build_retry_policy() -> Any:
+def build_retry_policy() -> route_pb2.RetryPolicy:
     """Two more tries, on another server if there is one, on another priority if there is one."""
     priorities = previous_priorities_config_pb2.PreviousPrioritiesConfig(update_frequency=1)
     return route_pb2.RetryPolicy(
@@ -152,7 +156,7 @@ def build_retry_policy() -> Any:
 
 def build_redirect(
     redirect: routes.Redirect, match: routes.PathMatch, *, protocol: str, port: int
-) -> Any:
+) -> route_pb2.RedirectAction:
     """protocol, port: the listener's, which the Location keeps when neither scheme nor port is
     replaced. A scheme's own port is not written (Gateway API)."""
     made = route_pb2.RedirectAction(response_code=_REDIRECTS[redirect.status])
@@ -172,7 +176,7 @@ def build_redirect(
     return made
 
 
-def build_tls_redirect(port: int) -> Any:
+def build_tls_redirect(port: int) -> route_pb2.RedirectAction:
     """From plain HTTP to the same place over TLS."""
     made = route_pb2.RedirectAction(https_redirect=True, response_code="PERMANENT_REDIRECT")
     if port != _DEFAULT_PORTS["https"]:
@@ -180,19 +184,19 @@ def build_tls_redirect(port: int) -> Any:
     return made
 
 
-def build_refusal(code: str) -> Any:
+def build_refusal(code: str) -> route_pb2.DirectResponseAction:
     """The body is written by the local-reply mappers, from the route's metadata."""
     return route_pb2.DirectResponseAction(status=refusals.lookup(code).status)
 
 
-def build_header_options(edit: routes.HeaderEdit) -> list[Any]:
+def build_header_options(edit: routes.HeaderEdit) -> list[base_pb2.HeaderValueOption]:
     """`set` replaces, `add` appends."""
-    found = []
+    options = []
     for pairs, action in (
         (edit.set, "OVERWRITE_IF_EXISTS_OR_ADD"),
         (edit.add, "APPEND_IF_EXISTS_OR_ADD"),
     ):
-        found += [
+        options += [
             base_pb2.HeaderValueOption(
                 header=base_pb2.HeaderValue(key=name, value=value.replace("%", "%%")),
                 append_action=action,
@@ -200,4 +204,4 @@ def build_header_options(edit: routes.HeaderEdit) -> list[Any]:
             )
             for name, value in pairs
         ]
-    return found
+    return options

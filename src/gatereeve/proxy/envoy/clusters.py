@@ -6,7 +6,7 @@ the answer is a refusal, not a gamble. Endpoints travel by themselves (`endpoint
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2, outlier_detection_pb2
 from envoy.config.core.v3 import health_check_pb2, protocol_pb2
@@ -21,7 +21,7 @@ _BUFFER_BYTES: Final = 32 * 1024
 _HEALTH_HOST: Final = "health.gatereeve.internal"
 
 
-def build_cluster(cluster: clusters.Cluster) -> Any:
+def build_cluster(cluster: clusters.Cluster) -> cluster_pb2.Cluster:
     made = cluster_pb2.Cluster(
         name=cluster.name,
         type=cluster_pb2.Cluster.EDS,
@@ -42,7 +42,7 @@ def build_cluster(cluster: clusters.Cluster) -> Any:
     return made
 
 
-def _protocol(cluster: clusters.Cluster) -> Any:
+def _protocol(cluster: clusters.Cluster) -> http_protocol_options_pb2.HttpProtocolOptions:
     made = http_protocol_options_pb2.HttpProtocolOptions(
         common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
             # Shorter than servers keep idle connections, so that they rarely close one in use.
@@ -56,7 +56,7 @@ def _protocol(cluster: clusters.Cluster) -> Any:
     return made
 
 
-def _circuit_breakers(cluster: clusters.Cluster) -> Any:
+def _circuit_breakers(cluster: clusters.Cluster) -> circuit_breaker_pb2.CircuitBreakers:
     bounds = circuit_breaker_pb2.CircuitBreakers.Thresholds(
         max_connections=packing.uint32(cluster.max_connections),
         max_pending_requests=packing.uint32(cluster.max_pending),
@@ -67,7 +67,7 @@ def _circuit_breakers(cluster: clusters.Cluster) -> Any:
     return circuit_breaker_pb2.CircuitBreakers(thresholds=[bounds])
 
 
-def _outlier_detection() -> Any:
+def _outlier_detection() -> outlier_detection_pb2.OutlierDetection:
     """A server that cannot be connected to is left out at once, one that answers 5xx after five."""
     return outlier_detection_pb2.OutlierDetection(
         split_external_local_origin_errors=True,
@@ -85,7 +85,9 @@ def _outlier_detection() -> Any:
     )
 
 
-def _health_check(cluster: clusters.Cluster, health: clusters.HealthCheck) -> Any:
+def _health_check(
+    cluster: clusters.Cluster, health: clusters.HealthCheck
+) -> health_check_pb2.HealthCheck:
     check = health_check_pb2.HealthCheck.HttpHealthCheck(
         host=_HEALTH_HOST,
         path=health.path,

@@ -71,10 +71,10 @@ def _values(type_url: TypeUrl, body: bytes) -> Any:
 
 
 def _secrets(gate: Gate) -> frozenset[str]:
-    found = {c.key for listener in gate.listeners for c in listener.certificates}
+    secret_names = {c.key for listener in gate.listeners for c in listener.certificates}
     if gate.identity.api_keys is not None:
-        found |= {key.secret for key in gate.identity.api_keys.keys}
-    return frozenset(found)
+        secret_names |= {key.secret for key in gate.identity.api_keys.keys}
+    return frozenset(secret_names)
 
 
 def _redact(value: Any, secrets: frozenset[str]) -> Any:
@@ -83,18 +83,18 @@ def _redact(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, list):
         return [_redact(item, secrets) for item in value]
     if isinstance(value, dict):
-        found: dict[str, Any] = {}
+        redacted: dict[str, Any] = {}
         for key, item in value.items():
             shown = key
             if key in secrets:
-                shown = f"{_REDACTED} {sum(k.startswith(_REDACTED) for k in found) + 1}"
-            found[shown] = _redact(item, secrets)
-        return found
+                shown = f"{_REDACTED} {sum(k.startswith(_REDACTED) for k in redacted) + 1}"
+            redacted[shown] = _redact(item, secrets)
+        return redacted
     return value
 
 
 class _Dumper(yaml.SafeDumper):
-    """Repeats what is repeated: anchors help nobody who reads."""
+    """Writes repeated values in full, without YAML anchors."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True

@@ -7,7 +7,7 @@ server count for all. Each server says its version, for the record.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import address_pb2, base_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2 as endpoint_pb2
@@ -19,7 +19,7 @@ from gatereeve.proxy.envoy import packing
 _ANY_HEALTHY: Final = 1_000_000
 
 
-def build_endpoints(endpoints: clusters.EndpointSet) -> Any:
+def build_endpoints(endpoints: clusters.EndpointSet) -> assignment_pb2.ClusterLoadAssignment:
     groups = [group for group in endpoints.groups if group.endpoints]
     return assignment_pb2.ClusterLoadAssignment(
         cluster_name=endpoints.cluster,
@@ -30,7 +30,7 @@ def build_endpoints(endpoints: clusters.EndpointSet) -> Any:
     )
 
 
-def _group(group: clusters.EndpointGroup, priority: int) -> Any:
+def _group(group: clusters.EndpointGroup, priority: int) -> endpoint_pb2.LocalityLbEndpoints:
     metadata = None
     if group.version:
         version = packing.struct({"version": group.version})

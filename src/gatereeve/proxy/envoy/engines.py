@@ -4,26 +4,25 @@ The same engines hold for all rows of a model; a rule for some operations asks t
 operation it is.
 
 The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
-stage refuses (`record_fields.STAGE_ID`) and `filters.enforce` right behind it refuses. So the local
+stage refuses (`record_fields.STAGE_ID`) and the filter `enforce` right behind it refuses. So the local
 reply can read the reason: Envoy formats it before a denying filter writes its own metadata. A route
 without its engine gets no result and is refused by `enforce`, for every route, whatever it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
+from envoy.config.rbac.v3 import rbac_pb2
 from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import plain_values
 from gatereeve.ir import access, record_fields
-from gatereeve.proxy.envoy import names, rbac
-from gatereeve.proxy.envoy import proofs as words
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy import identity_matchers, names, rbac
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 OPERATION_KEY: Final = "operation"
 """In a governed route's metadata: which operation of the model it is."""
@@ -43,120 +42,112 @@ class Selection:
     outside: tuple[str, ...] = ()
 
 
-def build_stages(
-    proofs: Proofs,
+def write_stages(
+    matchers: IdentityMatchers,
     rules: access.Access,
     selection: Selection,
     headers: Sequence[str] = (),
     parameters: Sequence[str] = (),
-) -> Any:
+) -> bytes:
     """Everything that refuses before the allow rules.
 
     headers, parameters: those that rules of the host read (`ir.header_access`).
     """
-    policies = _credential_policies(proofs)
-    odd_path = rbac.policy(rbac.anybody(), permission=rbac.path_unlike(plain_values.GOVERNED_PATH))
-    policies[PATH_POLICY] = odd_path
+    policies = {PATH_POLICY: _odd_path(), **_credential_policies(matchers)}
     if parameters:
-        odd = rbac.policy(_has_odd_parameter(tuple(parameters)))
-        policies[record_fields.stage_policy("0", 1, "query")] = odd
+        policies[record_fields.stage_policy("0", 1, "query")] = _odd_parameter(tuple(parameters))
     if headers:
-        odd = rbac.policy(_has_odd_header(tuple(headers)))
-        policies[record_fields.stage_policy("1", 0, "headers")] = odd
+        policies[record_fields.stage_policy("1", 0, "headers")] = _odd_header(tuple(headers))
     if not rules.admits_anonymous:
-        nobody = rbac.policy(rbac.negate(words.is_identified(proofs)))
-        policies[record_fields.stage_policy("3", 0, "nobody")] = nobody
+        policies[record_fields.stage_policy("3", 0, "nobody")] = _unidentified(matchers)
     for index, rule in enumerate(rules.deny):
         name = record_fields.stage_policy(record_fields.DENY_STAGE, index, rule.name)
-        policies[name] = rbac.policy(_deny_condition(proofs, rule), permission=_about(rule))
+        policies[name] = _deny_policy(matchers, rule)
     if selection.within:
-        elsewhere = rbac.policy(rbac.negate(words.is_from(proofs, selection.within)))
+        elsewhere = rbac.policy(rbac.negate(identity_matchers.is_from(matchers, selection.within)))
         policies[record_fields.stage_policy("5", 0, "region")] = elsewhere
     if selection.outside:
-        there = rbac.policy(words.is_from(proofs, selection.outside))
+        there = rbac.policy(identity_matchers.is_from(matchers, selection.outside))
         policies[record_fields.stage_policy("5", 1, "region")] = there
-    return staged(policies)
+    return _staged(policies)
 
 
-def build_unknown_model_stages(proofs: Proofs) -> Any:
+@lru_cache(maxsize=16)
+def write_unknown_model_stages(matchers: IdentityMatchers) -> bytes:
     """For the row that refuses bodies without a model: it stands for all models of its path, so
     credentials that prove nothing are refused as they would be there."""
-    return staged(_credential_policies(proofs))
+    return _staged(_credential_policies(matchers))
 
 
-def build_open_stages(*, plain_paths: bool = False) -> Any:
+@lru_cache(maxsize=2)
+def write_open_stages(*, plain_paths: bool = False) -> bytes:
     """For ordinary routes: nothing refuses but, with `plain_paths`, a path of two meanings."""
     if not plain_paths:
-        return staged({})
+        return _staged({})
     unlike = rbac.path_unlike(plain_values.ORDINARY_PATH)
     look_alike = rbac.path_like(f".*(?:{plain_values.LOOK_ALIKE}).*")
-    odd = rbac.policy(rbac.anybody(), permission=rbac.either(unlike, look_alike))
-    return staged({PATH_POLICY: odd})
+    return _staged({PATH_POLICY: rbac.policy(rbac.anybody(), rbac.either(unlike, look_alike))})
 
 
-def build_closed_stages() -> Any:
+def write_closed_stages() -> bytes:
     """For requests without a route: everything is refused."""
-    return staged({record_fields.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody())})
+    return _staged({record_fields.stage_policy("9", 0, "no-route"): rbac.policy(rbac.anybody())})
 
 
-def staged(policies: dict[str, Any]) -> Any:
-    return filter_pb2.RBAC(shadow_rules=rbac.denying(policies), shadow_rules_stat_prefix="stage_")
+def _staged(policies: Mapping[str, bytes]) -> bytes:
+    return rbac.config(shadow=rbac.rules(rbac.DENY, policies), shadow_prefix="stage_")
 
 
-def build_enforcement(shadow: Any | None = None) -> Any:
-    """Refuses whatever the stages did not let pass. shadow: deny rules that only speak."""
+def write_enforcement(shadow: bytes | None = None) -> bytes:
+    """Refuses whatever the stages did not let pass. shadow: deny rules in shadow mode."""
     passed = rbac.policy(
         rbac.metadata(
             record_fields.RBAC_NAMESPACE, (record_fields.STAGE_RESULT,), rbac.exact("allowed")
         )
     )
-    config = filter_pb2.RBAC(
-        rules=rbac.allowing({"stages-passed": passed}), rules_stat_prefix="enforce_"
+    return rbac.config(
+        "enforce_",
+        rbac.rules(rbac.ALLOW, {"stages-passed": passed}),
+        shadow=shadow,
+        shadow_prefix="" if shadow is None else "shadow_deny_",
     )
-    if shadow is not None:
-        config.shadow_rules.CopyFrom(shadow)
-        config.shadow_rules_stat_prefix = "shadow_deny_"
-    return config
 
 
-def build_shadow_denial(proofs: Proofs, rules: access.Access) -> Any | None:
+def write_shadow_denial(matchers: IdentityMatchers, rules: access.Access) -> bytes | None:
     """The deny rules of policies in shadow mode; None when there are none.
 
-    They speak only where the deny rules would: not of callers who were refused before.
+    They count only where the deny rules would: not for callers who were refused before.
     """
-    found = {
+    policies = {
         record_fields.rule_policy(index, rule.name): rbac.policy(
-            rbac.all_of([rbac.negate(_refused_before()), _deny_condition(proofs, rule)]),
-            permission=_about(rule),
+            rbac.all_of([rbac.negate(_refused_before()), _deny_condition(matchers, rule)]),
+            _about(rule.operations),
         )
         for index, rule in enumerate(rules.shadow_deny)
     }
-    return rbac.denying(found) if found else None
+    return rbac.rules(rbac.DENY, policies) if policies else None
 
 
-def build_allowance(proofs: Proofs, rules: access.Access) -> Any:
-    """The allow rules; without any, nobody is admitted (P3)."""
-    config = filter_pb2.RBAC(
-        rules=rbac.allowing(_allow_policies(proofs, rules.allow)),
-        rules_stat_prefix="allow_",
+def write_allowance(matchers: IdentityMatchers, rules: access.Access) -> bytes:
+    """The allow rules; without any, no caller is admitted (P3)."""
+    shadow = _allow_policies(matchers, rules.shadow_allow)
+    return rbac.config(
+        "allow_",
+        rbac.rules(rbac.ALLOW, _allow_policies(matchers, rules.allow)),
+        shadow=rbac.rules(rbac.ALLOW, shadow) if rules.shadow_allow else None,
+        shadow_prefix="shadow_allow_" if rules.shadow_allow else "",
     )
-    if rules.shadow_allow:
-        policies = _allow_policies(proofs, rules.shadow_allow)
-        config.shadow_rules.CopyFrom(rbac.allowing(policies))
-        config.shadow_rules_stat_prefix = "shadow_allow_"
-    return config
 
 
-def build_open_allowance() -> Any:
+@lru_cache(maxsize=1)
+def write_open_allowance() -> bytes:
     """For ordinary routes, which ask for nothing."""
-    return filter_pb2.RBAC(
-        rules=rbac.allowing({OPEN: rbac.policy(rbac.anybody())}), rules_stat_prefix="allow_"
-    )
+    return rbac.config("allow_", rbac.rules(rbac.ALLOW, {OPEN: rbac.policy(rbac.anybody())}))
 
 
-def build_closed_allowance() -> Any:
-    """For requests without a route: nobody."""
-    return filter_pb2.RBAC(rules=rbac.allowing({}), rules_stat_prefix="allow_")
+def write_closed_allowance() -> bytes:
+    """For requests without a route: no caller is admitted."""
+    return rbac.config("allow_", rbac.rules(rbac.ALLOW, {}))
 
 
 def is_anonymous_rule(rule: access.Rule) -> bool:
@@ -172,89 +163,126 @@ def is_identified_rule(rule: access.Rule) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _has_odd_header(names_: tuple[str, ...]) -> Any:
+def _odd_header(names_: tuple[str, ...]) -> bytes:
     """One of the headers is there and is not one plain value.
 
     `filters.notes` has copied what is plain into metadata. A value that it did not copy is not.
     """
-    return rbac.any_of(
-        [
-            rbac.all_of(
-                [
-                    rbac.has_header(name),
-                    rbac.negate(rbac.is_present(names.HEADERS_NAMESPACE, (name,))),
-                ]
-            )
-            for name in names_
-        ]
-    )
+    odd = [
+        rbac.all_of(
+            [
+                rbac.has_header(name),
+                rbac.negate(rbac.is_present(names.HEADERS_NAMESPACE, (name,))),
+            ]
+        )
+        for name in names_
+    ]
+    return rbac.policy(rbac.any_of(odd))
 
 
 @lru_cache(maxsize=4096)
-def _has_odd_parameter(names_: tuple[str, ...]) -> Any:
+def _odd_parameter(names_: tuple[str, ...]) -> bytes:
     """One of the query parameters is there and does not stand once and plainly (`core.plain_values`)."""
-    found = []
+    odd = []
     for name in names_:
         some, twice, once = (_target_like(form) for form in plain_values.query_forms(name))
-        found += [twice, rbac.all_of([some, rbac.negate(once)])]
-    return rbac.any_of(found)
-
-
-def _target_like(pattern: str) -> Any:
-    return rbac.header(":path", string_pb2.StringMatcher(safe_regex={"regex": f"(?s){pattern}"}))
-
-
-def _credential_policies(proofs: Proofs) -> dict[str, Any]:
-    return {
-        record_fields.stage_policy("2", index, method): rbac.policy(condition)
-        for index, (method, condition) in enumerate(words.invalid_credentials(proofs))
-    }
-
-
-def _allow_policies(proofs: Proofs, rules: Sequence[access.Rule]) -> dict[str, Any]:
-    """Two policies for a rule that admits callers with and without a credential: their limits are
-    kept by principal and by address."""
-    found: dict[str, Any] = {}
-    for index, rule in enumerate(rules):
-        about = _about(rule)
-        limited = rule.limit is not None
-        where = _place_conditions(proofs, rule)
-        if is_identified_rule(rule):
-            who = (
-                words.is_identified(proofs)
-                if rule.subjects is None
-                else words.is_subject(proofs, rule.subjects)
-            )
-            name = record_fields.rule_policy(index, rule.name, limited=limited)
-            found[name] = rbac.policy(rbac.all_of([who, *where]), permission=about)
-        if is_anonymous_rule(rule):
-            name = record_fields.rule_policy(index, rule.name, limited=limited, anonymous=True)
-            nobody = rbac.negate(words.is_identified(proofs))
-            found[name] = rbac.policy(rbac.all_of([nobody, *where]), permission=about)
-    return found
-
-
-def _deny_condition(proofs: Proofs, rule: access.Rule) -> Any:
-    """A deny rule without subjects is about everybody, known or not."""
-    who: list[Any] = []
-    if rule.subjects is not None:
-        one = words.is_subject(proofs, rule.subjects)
-        nobody = [rbac.negate(words.is_identified(proofs))] if is_anonymous_rule(rule) else []
-        who = [rbac.any_of([one, *nobody])]
-    return rbac.all_of([*who, *_place_conditions(proofs, rule)])
-
-
-def _place_conditions(proofs: Proofs, rule: access.Rule) -> list[Any]:
-    found = []
-    if rule.regions is not None:
-        found.append(words.is_from(proofs, rule.regions))
-    if rule.purposes is not None:
-        found.append(words.is_for(proofs, rule.purposes))
-    return found
+        odd += [twice, rbac.all_of([some, rbac.negate(once)])]
+    return rbac.policy(rbac.any_of(odd))
 
 
 @lru_cache(maxsize=1)
-def _refused_before() -> Any:
+def _odd_path() -> bytes:
+    return rbac.policy(rbac.anybody(), rbac.path_unlike(plain_values.GOVERNED_PATH))
+
+
+@lru_cache(maxsize=16)
+def _unidentified(matchers: IdentityMatchers) -> bytes:
+    return rbac.policy(rbac.negate(identity_matchers.is_identified(matchers)))
+
+
+def _target_like(pattern: str) -> rbac_pb2.Principal:
+    return rbac.header(":path", string_pb2.StringMatcher(safe_regex={"regex": f"(?s){pattern}"}))
+
+
+@lru_cache(maxsize=16)
+def _credential_policies(matchers: IdentityMatchers) -> Mapping[str, bytes]:
+    return {
+        record_fields.stage_policy("2", index, method): rbac.policy(condition)
+        for index, (method, condition) in enumerate(identity_matchers.invalid_credentials(matchers))
+    }
+
+
+def _allow_policies(matchers: IdentityMatchers, rules: Sequence[access.Rule]) -> dict[str, bytes]:
+    """Two policies for a rule that admits callers with and without a credential: their limits are
+    kept by principal and by address."""
+    policies: dict[str, bytes] = {}
+    for index, rule in enumerate(rules):
+        limited = rule.limit is not None
+        for anonymous in (False, True):
+            if is_anonymous_rule(rule) if anonymous else is_identified_rule(rule):
+                name = record_fields.rule_policy(
+                    index, rule.name, limited=limited, anonymous=anonymous
+                )
+                subjects = _ANONYMOUS if anonymous else rule.subjects
+                policies[name] = _allow_policy(
+                    matchers, subjects, rule.regions, rule.purposes, rule.operations
+                )
+    return policies
+
+
+_ANONYMOUS: Final = (access.IsAnonymous(),)
+
+
+@lru_cache(maxsize=16384)
+def _allow_policy(
+    matchers: IdentityMatchers,
+    subjects: tuple[access.SubjectMatch, ...] | None,
+    regions: tuple[str, ...] | None,
+    purposes: tuple[str, ...] | None,
+    operations: tuple[access.Operation, ...] | None,
+) -> bytes:
+    """Many rules of many models ask for the same."""
+    if subjects == _ANONYMOUS:
+        who = rbac.negate(identity_matchers.is_identified(matchers))
+    elif subjects is None:
+        who = identity_matchers.is_identified(matchers)
+    else:
+        who = identity_matchers.is_subject(matchers, subjects)
+    where = _place_conditions(matchers, regions, purposes)
+    return rbac.policy(rbac.all_of([who, *where]), _about(operations))
+
+
+def _deny_policy(matchers: IdentityMatchers, rule: access.Rule) -> bytes:
+    return rbac.policy(_deny_condition(matchers, rule), _about(rule.operations))
+
+
+def _deny_condition(matchers: IdentityMatchers, rule: access.Rule) -> rbac_pb2.Principal:
+    """A deny rule without subjects is about every caller, identified or not."""
+    who: list[rbac_pb2.Principal] = []
+    if rule.subjects is not None:
+        one = identity_matchers.is_subject(matchers, rule.subjects)
+        anonymous = (
+            [rbac.negate(identity_matchers.is_identified(matchers))]
+            if is_anonymous_rule(rule)
+            else []
+        )
+        who = [rbac.any_of([one, *anonymous])]
+    return rbac.all_of([*who, *_place_conditions(matchers, rule.regions, rule.purposes)])
+
+
+def _place_conditions(
+    matchers: IdentityMatchers, regions: tuple[str, ...] | None, purposes: tuple[str, ...] | None
+) -> list[rbac_pb2.Principal]:
+    conditions = []
+    if regions is not None:
+        conditions.append(identity_matchers.is_from(matchers, regions))
+    if purposes is not None:
+        conditions.append(identity_matchers.is_for(matchers, purposes))
+    return conditions
+
+
+@lru_cache(maxsize=1)
+def _refused_before() -> rbac_pb2.Principal:
     """A stage before the deny rules has refused."""
     return rbac.any_of(
         [
@@ -267,12 +295,10 @@ def _refused_before() -> Any:
     )
 
 
-def _about(rule: access.Rule) -> Any:
-    """The operations that the rule is about."""
-    return rbac.everything() if rule.operations is None else _one_of(rule.operations)
-
-
 @lru_cache(maxsize=256)
-def _one_of(operations: tuple[access.Operation, ...]) -> Any:
+def _about(operations: tuple[access.Operation, ...] | None) -> rbac_pb2.Permission:
+    """The operations that a rule is about."""
+    if operations is None:
+        return rbac.everything()
     wanted = rbac.one_of([rbac.exact(operation) for operation in operations])
     return rbac.of_route(record_fields.GATE_NAMESPACE, OPERATION_KEY, wanted)

@@ -7,7 +7,6 @@ reference decision computes the same (`decide.sticky_hash`), and tests against t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 
@@ -15,7 +14,7 @@ from gatereeve.ir import routes
 from gatereeve.proxy.envoy import names
 
 
-def build_hash_policies(keys: Sequence[routes.StickyKey]) -> list[Any]:
+def build_hash_policies(keys: Sequence[routes.StickyKey]) -> list[route_pb2.RouteAction.HashPolicy]:
     return [_policy(key) for key in keys]
 
 
@@ -29,7 +28,7 @@ def sticky_words(keys: Sequence[routes.StickyKey]) -> list[str]:
     return [words[type(key)] for key in keys]
 
 
-def _policy(key: routes.StickyKey) -> Any:
+def _policy(key: routes.StickyKey) -> route_pb2.RouteAction.HashPolicy:
     kind = route_pb2.RouteAction.HashPolicy
     if isinstance(key, routes.StickyHeader):
         return kind(header=kind.Header(header_name=key.name), terminal=True)

@@ -8,7 +8,7 @@ listener and the host.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import base_pb2, extension_pb2, protocol_pb2
@@ -21,8 +21,8 @@ from envoy.type.matcher.v3 import string_pb2
 
 from gatereeve.core import trusted_headers
 from gatereeve.ir.gates import Gate, Listener
-from gatereeve.proxy.envoy import access_logs, actions, local_replies, names, packing
-from gatereeve.proxy.envoy.filters.placed import Placed
+from gatereeve.proxy.envoy import access_logs, actions, invariants, local_replies, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import HttpFilter
 from gatereeve.proxy.envoy.wiring import Wiring
 
 _STRIPPED: Final = ("x-original-url", "x-rewrite-url")
@@ -34,8 +34,12 @@ _HEADER_KIB: Final = 60
 _HEADERS: Final = 100
 
 
-def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: Wiring) -> Any:
-    """The network filter of every filter chain of one listener."""
+def build_hcm(
+    gate: Gate, listener: Listener, chain: Sequence[HttpFilter], wiring: Wiring
+) -> listener_components_pb2.Filter:
+    """The network filter of every filter chain of one listener.
+
+    Raises PublishError when its filters do not enforce."""
     made = hcm_pb2.HttpConnectionManager(
         stat_prefix=listener.name,
         scoped_routes=_scoped_routes(),
@@ -47,7 +51,7 @@ def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: W
         max_request_headers_kb=packing.uint32(_HEADER_KIB),
         use_remote_address=packing.boolean(value=True),
         xff_num_trusted_hops=gate.trusted_hops,
-        # No internal_address_config: then nobody is internal, and `x-envoy-` headers are believed
+        # No internal_address_config: then no address is internal, and `x-envoy-` headers are believed
         # from no address. An empty one would mean every private address.
         normalize_path=packing.boolean(value=True),
         merge_slashes=True,
@@ -76,12 +80,13 @@ def build_hcm(gate: Gate, listener: Listener, chain: Sequence[Placed], wiring: W
         delayed_close_timeout=packing.seconds(0.1),
         drain_timeout=packing.seconds(5),
     )
+    invariants.raise_problems(invariants.check_chain(made))
     return listener_components_pb2.Filter(
         name="envoy.filters.network.http_connection_manager", typed_config=packing.pack(made)
     )
 
 
-def _scoped_routes() -> Any:
+def _scoped_routes() -> hcm_pb2.ScopedRoutes:
     """The scope is the whole value of SCOPE_HEADER."""
     kind = hcm_pb2.ScopedRoutes.ScopeKeyBuilder
     extractor = kind.FragmentBuilder.HeaderValueExtractor(name=names.SCOPE_HEADER, index=0)
@@ -93,7 +98,7 @@ def _scoped_routes() -> Any:
     )
 
 
-def _http2() -> Any:
+def _http2() -> protocol_pb2.Http2ProtocolOptions:
     return protocol_pb2.Http2ProtocolOptions(
         max_concurrent_streams=packing.uint32(100),
         initial_stream_window_size=packing.uint32(64 * 1024),
@@ -101,7 +106,7 @@ def _http2() -> Any:
     )
 
 
-def _early_mutation(listener: str, trusted_hops: int) -> Any:
+def _early_mutation(listener: str, trusted_hops: int) -> extension_pb2.TypedExtensionConfig:
     """Before any route is looked up: our headers are ours, and the scope is set.
 
     Without a trusted proxy, what stands in X-Forwarded-For is the client's; Envoy then appends its

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from envoy.config.core.v3 import address_pb2, base_pb2
@@ -45,7 +45,9 @@ def authority(provider: MtlsProvider | None) -> str:
     return hashlib.sha256(provider.ca.encode()).hexdigest()[:_DIGITS]
 
 
-def build_listener(listener: gates.Listener, manager: Any, *, client_ca: str) -> Any | None:
+def build_listener(
+    listener: gates.Listener, manager: chain_pb2.Filter, *, client_ca: str
+) -> listener_pb2.Listener | None:
     """None for an https listener without any certificate: it could only fail handshakes.
 
     manager: the connection manager, as `build_hcm` makes it. client_ca: as `authority`
@@ -98,9 +100,9 @@ def chains(
         for host in certificate.hosts:
             if host != "*" and _resolve(owner, host) is not certificate:
                 owner[host] = certificate
-    found = [(c, tuple(sorted(name for name, o in owner.items() if o is c))) for c in named]
+    chosen = [(c, tuple(sorted(name for name, o in owner.items() if o is c))) for c in named]
     default = [(c, ()) for c in certificates if not c.hosts]
-    return [(c, server_names) for c, server_names in found if server_names] + default[:1]
+    return [(c, server_names) for c, server_names in chosen if server_names] + default[:1]
 
 
 def _names_in(certificate: gates.Certificate) -> tuple[str, ...]:
@@ -110,8 +112,8 @@ def _names_in(certificate: gates.Certificate) -> tuple[str, ...]:
         extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return certificate.hosts
-    found = [name.lower() for name in extension.value.get_values_for_type(x509.DNSName)]
-    return tuple(name for name in found if "*" not in name.removeprefix("*."))
+    dns_names = [name.lower() for name in extension.value.get_values_for_type(x509.DNSName)]
+    return tuple(name for name in dns_names if "*" not in name.removeprefix("*."))
 
 
 def _resolve(owner: dict[str, gates.Certificate], host: str) -> gates.Certificate | None:
@@ -128,7 +130,7 @@ def _resolve(owner: dict[str, gates.Certificate], host: str) -> gates.Certificat
 
 def _transport_socket(
     listener: gates.Listener, certificate: gates.Certificate, *, client_ca: bool
-) -> Any:
+) -> base_pb2.TransportSocket:
     common = tls_pb2.CommonTlsContext(
         tls_params=common_pb2.TlsParameters(tls_minimum_protocol_version=_TLS[listener.tls_min]),
         alpn_protocols=["h2", "http/1.1"],
@@ -144,5 +146,5 @@ def _transport_socket(
     )
 
 
-def _by_sds(name: str) -> Any:
+def _by_sds(name: str) -> secret_pb2.SdsSecretConfig:
     return secret_pb2.SdsSecretConfig(name=name, sds_config=packing.over_ads())

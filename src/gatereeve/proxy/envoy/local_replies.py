@@ -8,7 +8,7 @@ in the route's metadata. Mappers are tried in order; each stands twice, for Open
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
@@ -40,7 +40,7 @@ _ROUTE: Final = refusals.Refusal(
 """Whatever the refusing row says; its status is already there."""
 
 
-def build_local_replies(identity: Identity) -> Any:
+def build_local_replies(identity: Identity) -> hcm_pb2.LocalReplyConfig:
     """The `LocalReplyConfig` of a gate."""
     challenge = _challenge(identity)
     mappers = []
@@ -51,7 +51,7 @@ def build_local_replies(identity: Identity) -> Any:
     return hcm_pb2.LocalReplyConfig(mappers=mappers)
 
 
-def _cases() -> list[tuple[Any, refusals.Refusal]]:
+def _cases() -> list[tuple[accesslog_pb2.AccessLogFilter, refusals.Refusal]]:
     """Conditions in order, and what each means."""
     refused = [
         (_all(_status(403), _stage(stage)), refusals.lookup(code))
@@ -85,8 +85,11 @@ def _cases() -> list[tuple[Any, refusals.Refusal]]:
 
 
 def _mapper(
-    condition: Any, refusal: refusals.Refusal, body: Any, headers: Sequence[tuple[str, str]]
-) -> Any:
+    condition: accesslog_pb2.AccessLogFilter,
+    refusal: refusals.Refusal,
+    body: substitution_format_string_pb2.SubstitutionFormatString,
+    headers: Sequence[tuple[str, str]],
+) -> hcm_pb2.ResponseMapper:
     made = hcm_pb2.ResponseMapper(
         filter=condition,
         body_format_override=body,
@@ -103,7 +106,7 @@ def _mapper(
     return made
 
 
-def _problem(refusal: refusals.Refusal) -> Any:
+def _problem(refusal: refusals.Refusal) -> substitution_format_string_pb2.SubstitutionFormatString:
     """RFC 9457. `type` is the code's page, `record_id` what the record is found by."""
     return _json(
         "application/problem+json",
@@ -117,7 +120,7 @@ def _problem(refusal: refusals.Refusal) -> Any:
     )
 
 
-def _openai(refusal: refusals.Refusal) -> Any:
+def _openai(refusal: refusals.Refusal) -> substitution_format_string_pb2.SubstitutionFormatString:
     """The error object of the OpenAI API."""
     return _json(
         "application/json",
@@ -133,7 +136,9 @@ def _openai(refusal: refusals.Refusal) -> Any:
     )
 
 
-def _json(content_type: str, values: dict[str, Json]) -> Any:
+def _json(
+    content_type: str, values: dict[str, Json]
+) -> substitution_format_string_pb2.SubstitutionFormatString:
     return substitution_format_string_pb2.SubstitutionFormatString(
         content_type=content_type, json_format=packing.struct(values)
     )
@@ -144,7 +149,7 @@ def _challenge(identity: Identity) -> str:
     return 'Bearer realm="gatereeve"' if identity.jwt else 'ApiKey realm="gatereeve"'
 
 
-def _status(code: int, operator: str = "EQ") -> Any:
+def _status(code: int, operator: str = "EQ") -> accesslog_pb2.AccessLogFilter:
     comparison = accesslog_pb2.ComparisonFilter(
         op=operator,
         value=base_pb2.RuntimeUInt32(default_value=code, runtime_key=_RUNTIME_KEY),
@@ -154,31 +159,31 @@ def _status(code: int, operator: str = "EQ") -> Any:
     )
 
 
-def _flags(flags: Sequence[str]) -> Any:
+def _flags(flags: Sequence[str]) -> accesslog_pb2.AccessLogFilter:
     return accesslog_pb2.AccessLogFilter(
         response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=flags)
     )
 
 
-def _stage(stage: str) -> Any:
+def _stage(stage: str) -> accesslog_pb2.AccessLogFilter:
     return _rbac(
         record_fields.STAGE_ID,
         value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(prefix=f"{stage}|")),
     )
 
 
-def _exact(text: str) -> Any:
+def _exact(text: str) -> value_pb2.ValueMatcher:
     return value_pb2.ValueMatcher(string_match=string_pb2.StringMatcher(exact=text))
 
 
-def _connects() -> Any:
+def _connects() -> accesslog_pb2.AccessLogFilter:
     header = route_components_pb2.HeaderMatcher(
         name=":method", string_match=string_pb2.StringMatcher(exact="CONNECT")
     )
     return accesslog_pb2.AccessLogFilter(header_filter=accesslog_pb2.HeaderFilter(header=header))
 
 
-def _in_filters() -> Any:
+def _in_filters() -> accesslog_pb2.AccessLogFilter:
     """The request reached the filters; an upgrade is refused before."""
     return _metadata(
         record_fields.GATE_NAMESPACE,
@@ -187,11 +192,13 @@ def _in_filters() -> Any:
     )
 
 
-def _rbac(key: str, value: Any) -> Any:
+def _rbac(key: str, value: value_pb2.ValueMatcher) -> accesslog_pb2.AccessLogFilter:
     return _metadata(record_fields.RBAC_NAMESPACE, key, value)
 
 
-def _metadata(namespace: str, key: str, value: Any) -> Any:
+def _metadata(
+    namespace: str, key: str, value: value_pb2.ValueMatcher
+) -> accesslog_pb2.AccessLogFilter:
     return accesslog_pb2.AccessLogFilter(
         metadata_filter=accesslog_pb2.MetadataFilter(
             matcher=metadata_pb2.MetadataMatcher(
@@ -204,11 +211,11 @@ def _metadata(namespace: str, key: str, value: Any) -> Any:
     )
 
 
-def _all(*conditions: Any) -> Any:
+def _all(*conditions: accesslog_pb2.AccessLogFilter) -> accesslog_pb2.AccessLogFilter:
     return accesslog_pb2.AccessLogFilter(and_filter=accesslog_pb2.AndFilter(filters=conditions))
 
 
-def _any(*conditions: Any) -> Any:
+def _any(*conditions: accesslog_pb2.AccessLogFilter) -> accesslog_pb2.AccessLogFilter:
     return accesslog_pb2.AccessLogFilter(or_filter=accesslog_pb2.OrFilter(filters=conditions))
 
 

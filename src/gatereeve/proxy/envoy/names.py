@@ -52,8 +52,8 @@ NOWHERE: Final = "gatereeve-nowhere"
 MODEL_CLUSTER: Final = "model/"
 """What names of clusters of models begin with; nothing else may."""
 
-SHARDS: Final = 256
-"""Route configurations per listener; see docs/decisions/0003-route-sharding.md."""
+ROUTE_CONFIGURATIONS: Final = 2048
+"""At most, per listener; see docs/decisions/0003-route-sharding.md and 0081."""
 
 WILD: Final = "wild"
 
@@ -64,14 +64,14 @@ def attribute_filter(attribute: str, source: int) -> str:
 
 
 @lru_cache(maxsize=1 << 17)
-def shard_of(listener: str, host: str) -> str:
+def route_configuration_of(listener: str, host: str) -> str:
     """The route configuration of an exact host: the same for ever, whatever other hosts there are."""
-    number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) % SHARDS
-    return f"{listener}/{number:02x}"
+    number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) % ROUTE_CONFIGURATIONS
+    return f"{listener}/{number:03x}"
 
 
-def wild_of(listener: str) -> str:
-    """The route configuration of all wildcard hosts, and of hosts that nobody claims."""
+def wildcard_configuration_of(listener: str) -> str:
+    """The route configuration of all wildcard hosts, and of hosts that no route names."""
     return f"{listener}/{WILD}"
 
 

@@ -1,7 +1,7 @@
 """Virtual hosts to `RouteConfiguration`s, and the scopes by which Envoy finds them.
 
-Exact hosts live in up to `names.SHARDS` route configurations per listener, each host always in the
-same one, so that a change touches some forty of ten thousand hosts and nobody else's token buckets;
+Exact hosts live in up to `names.ROUTE_CONFIGURATIONS` route configurations per listener, each host always in the
+same one, so that a change touches some five of ten thousand hosts and no other token buckets;
 a scope per host leads there. Wildcard hosts share one configuration, with Envoy's own precedence
 among them. Why: docs/decisions/0003-route-sharding.md.
 """
@@ -9,7 +9,8 @@ among them. Why: docs/decisions/0003-route-sharding.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
@@ -19,6 +20,7 @@ from gatereeve.ir.gates import Requests
 from gatereeve.proxy.envoy import names, wire
 from gatereeve.proxy.envoy.filters import removal, wildcard
 
+_NAME: Final = wire.number(route_pb2.RouteConfiguration, "name")
 _VIRTUAL_HOSTS: Final = wire.number(route_pb2.RouteConfiguration, "virtual_hosts")
 
 
@@ -30,25 +32,26 @@ def write_route_configuration(
     exact: of exact hosts; what is found there is final, so wildcards are not tried.
     """
     hosts = b"".join(wire.field(_VIRTUAL_HOSTS, host) for host in virtual_hosts)
-    frame: bytes = _frame(name, requests, exact=exact).SerializeToString(deterministic=True)
-    return frame + hosts
+    return wire.text(_NAME, name) + _frame(requests, exact=exact) + hosts
 
 
-def _frame(name: str, requests: Requests, *, exact: bool) -> Any:
+@lru_cache(maxsize=16)
+def _frame(requests: Requests, *, exact: bool) -> bytes:
     made = route_pb2.RouteConfiguration(
-        name=name,
         request_headers_to_add=[_client_address()],
         request_headers_to_remove=[names.SCOPE_HEADER, names.SNI_HEADER],
         response_headers_to_remove=[record_fields.CODE_HEADER],
-        typed_per_filter_config=wildcard.sleeping() if exact else wildcard.resting(),
+        typed_per_filter_config=(
+            wildcard.for_exact_hosts() if exact else wildcard.for_wildcard_hosts()
+        ),
     )
     if exact:
         made.typed_per_filter_config[names.REMOVAL].CopyFrom(removal.removing(requests))
     made.validate_clusters.value = False
-    return made
+    return wire.serialize(made)
 
 
-def _client_address() -> Any:
+def _client_address() -> base_pb2.HeaderValueOption:
     """One address, the client's as the gate judged it, whatever stood there or a route wrote there.
 
     Set here, after the route's own changes: what stood in front of it could be the client's word.
@@ -61,7 +64,9 @@ def _client_address() -> Any:
     )
 
 
-def build_scope(listener: str, host: str, route_configuration: str) -> Any:
+def build_scope(
+    listener: str, host: str, route_configuration: str
+) -> scoped_route_pb2.ScopedRouteConfiguration:
     """host: an exact name, or `*` for everything without a scope of its own."""
     key = names.scope_key(listener, host)
     return scoped_route_pb2.ScopedRouteConfiguration(

@@ -5,7 +5,7 @@ The only module through which private keys pass; `dumps` redacts what it builds.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2
@@ -21,7 +21,7 @@ def certificate_name(certificate: Certificate) -> str:
     return certificate.name
 
 
-def build_certificate(certificate: Certificate) -> Any:
+def build_certificate(certificate: Certificate) -> secret_pb2.Secret:
     return secret_pb2.Secret(
         name=certificate_name(certificate),
         tls_certificate=common_pb2.TlsCertificate(
@@ -31,7 +31,7 @@ def build_certificate(certificate: Certificate) -> Any:
     )
 
 
-def build_client_ca(provider: MtlsProvider) -> Any:
+def build_client_ca(provider: MtlsProvider) -> secret_pb2.Secret:
     return secret_pb2.Secret(
         name=CLIENT_CA,
         validation_context=common_pb2.CertificateValidationContext(

@@ -2,8 +2,8 @@
 
 Guards come first and refuse what must not be looked at any further: a name in letters that would
 miss its exact host, several labels where a wildcard stands for one, a connection for another host,
-TRACE. What most rows say is said once for the host; Envoy takes the most specific level whole, so a
-row that differs says so itself. Built as bytes (`wire`).
+TRACE. What most routes configure is configured once, on the host; Envoy takes the most specific level
+whole, so a route that differs has its own configuration. Built as bytes (`wire`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb2
 from envoy.type.matcher.v3 import string_pb2
@@ -21,14 +21,15 @@ from envoy.type.matcher.v3 import string_pb2
 from gatereeve.core import refs
 from gatereeve.ir import access, header_access, routes
 from gatereeve.ir.gates import Requests
-from gatereeve.proxy.envoy import actions, matches, names, wire
+from gatereeve.proxy.envoy import actions, invariants, matches, names, wire
 from gatereeve.proxy.envoy import routes as route_builder
 from gatereeve.proxy.envoy.engines import Selection
-from gatereeve.proxy.envoy.filters import limit, placed
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.filters import http_filter, limit
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
+from gatereeve.proxy.envoy.routes import EncodedRoute
 
 NEIGHBOURS: Final = 64
-"""So many other hosts beneath a wildcard are told apart from it when the TLS name is checked."""
+"""The check of the TLS name of a wildcard host excludes at most this number of other hosts beneath it."""
 
 _HOST: Final = r"(?i)[a-z0-9._-]+|\[[0-9a-f:.]+\]"
 """A host as it is looked up: without port, a name or an address."""
@@ -54,8 +55,11 @@ _SHARED_FILTERS: Final = (
 )
 
 
+_UNSELECTED: Final = Selection()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ListenerContext:
     """The listener, as a virtual host sees it. tls_port: where plain HTTP is redirected to."""
 
     protocol: str
@@ -67,58 +71,72 @@ class Door:
 
 def build_virtual_host(
     host: routes.VirtualHost,
-    door: Door,
-    proofs: Proofs,
+    listener: ListenerContext,
+    matchers: IdentityMatchers,
     rules: Mapping[str, access.Access],
     neighbours: Sequence[str] = (),
 ) -> bytes:
-    """The serialised `VirtualHost`.
+    """The serialised `VirtualHost`. Raises PublishError when a model could be reached ungoverned.
 
-    rules: by model, at least those of the host's rows. neighbours: other hosts of the listener
+    rules: by model, at least those of the host's routes. neighbours: other hosts of the listener
     beneath this one, when it is a wildcard."""
-    place = _place(host, door, proofs, rules)
-    rows = _guards(host, door, place, neighbours)
+    context = _context(host, listener, matchers, rules)
+    encoded = _guards(host, listener, context, neighbours)
     per_host: dict[str, bytes] = {}
-    if door.protocol == "http" and host.tls != "any":
-        rows.append(_over_tls(host, door, place))
+    if listener.protocol == "http" and host.tls != "any":
+        encoded.append(_over_tls(host, listener, context))
     else:
-        for row, selection in zip(host.routes, selections(host.routes), strict=True):
-            rows.extend(route_builder.build_routes(place, row, selection))
-        # Without a last row there would be no route, and the wildcard hosts would be tried.
-        rows.append(
-            route_builder.build_refusing(
-                place, "unknown-path", matches.everything(), "unknown-path"
+        for route, selection in zip(host.routes, selections(host.routes), strict=True):
+            encoded.extend(route_builder.build_routes(context, route, selection))
+        # Without a last route the wildcard hosts would be tried.
+        encoded.append(
+            route_builder.build_refusal(
+                context, "unknown-path", matches.everything(), "unknown-path"
             )
         )
-        per_host |= _buckets(host, proofs, rules)
-        if not any(_chooses(row) for row in host.routes):
-            per_host[names.SELECTION] = _asleep(names.SELECTION)
-    return _write(host.host, host.host, rows, per_host)
+        limited = [rules[model] for model in models_of(host) if model in rules]
+        buckets = limit.build_buckets(matchers, limited)
+        if buckets is not None:
+            per_host[names.LIMIT] = wire.entry(names.LIMIT, wire.serialize(buckets))
+        if not any(_chooses(route) for route in host.routes):
+            per_host[names.SELECTION] = route_builder.entry(names.SELECTION, http_filter.disabled)
+        invariants.raise_problems(invariants.check_limits(host.host, limited, per_host))
+    return _write(host.host, host.host, encoded, per_host, context)
 
 
-def build_unknown_host(door: Door, proofs: Proofs) -> bytes:
-    """Whatever nobody claims."""
+def build_unknown_host(listener: ListenerContext, matchers: IdentityMatchers) -> bytes:
+    """The host of requests for hosts that no route names."""
     nothing = routes.VirtualHost(
         host="*", single_label=False, tls="any", inspects_body=False, routes=(), origin=_NOWHERE
     )
-    place = _place(nothing, door, proofs, {})
-    refusal = route_builder.build_refusing(
-        place, "unknown-host", matches.everything(), "unknown-host"
+    context = _context(nothing, listener, matchers, {})
+    refusal = route_builder.build_refusal(
+        context, "unknown-host", matches.everything(), "unknown-host"
     )
-    return _write("unknown-host", "*", [*_unscoped(place), refusal], {})
+    return _write("unknown-host", "*", [*_unscoped(context), refusal], {}, context)
+
+
+def models_of(host: routes.VirtualHost) -> list[str]:
+    """The models behind the host's routes, sorted."""
+    return sorted({r.governance.model for r in host.routes if r.governance is not None})
 
 
 def _write(
-    name: str, domain: str, rows: Sequence[route_builder.Row], per_host: Mapping[str, bytes]
+    name: str,
+    domain: str,
+    encoded: Sequence[EncodedRoute],
+    per_host: Mapping[str, bytes],
+    context: route_builder.HostContext,
 ) -> bytes:
-    shared = {**_shared(rows), **per_host}
+    shared = {**_shared(encoded), **per_host}
+    invariants.raise_problems(invariants.check_no_bypass(name, encoded, shared, context))
     overrides: dict[int, bytes] = {}
     parts = [wire.text(_NAME, name), wire.text(_DOMAINS, domain)]
-    for row in rows:
-        key = id(row.per_filter)
+    for route in encoded:
+        key = id(route.per_filter)
         if key not in overrides:
-            overrides[key] = route_builder.overrides_of(row.per_filter, shared)
-        parts.append(wire.field(_ROUTES, route_builder.write(row, overrides[key])))
+            overrides[key] = route_builder.overrides_of(route.per_filter, shared)
+        parts.append(wire.field(_ROUTES, route_builder.write(route, overrides[key])))
     parts += [wire.field(_PER_FILTER, shared[name]) for name in sorted(shared)]
     parts.append(wire.field(_RETRY, _retry_policy()))
     return b"".join(parts)
@@ -131,7 +149,9 @@ def selections(rows: Sequence[routes.Route]) -> list[Selection]:
     that, but for regions, takes everything this one takes: those callers are served there. Checked
     again by RBAC, since the choice itself rests on an alpha filter.
     """
-    found = []
+    if not any(row.match.regions for row in rows):
+        return [_UNSELECTED] * len(rows)
+    selected = []
     for number, row in enumerate(rows):
         outside: set[str] = set()
         if row.governance is not None:
@@ -139,8 +159,8 @@ def selections(rows: Sequence[routes.Route]) -> list[Selection]:
                 if earlier.match.regions and _takes_all_of(earlier.match, row.match):
                     outside.update(earlier.match.regions)
         outside -= set(row.match.regions)
-        found.append(Selection(within=row.match.regions, outside=tuple(sorted(outside))))
-    return found
+        selected.append(Selection(within=row.match.regions, outside=tuple(sorted(outside))))
+    return selected
 
 
 def _takes_all_of(earlier: routes.Match, later: routes.Match) -> bool:
@@ -155,18 +175,21 @@ def _takes_all_of(earlier: routes.Match, later: routes.Match) -> bool:
     )
 
 
-def _place(
-    host: routes.VirtualHost, door: Door, proofs: Proofs, rules: Mapping[str, access.Access]
-) -> route_builder.Place:
+def _context(
+    host: routes.VirtualHost,
+    listener: ListenerContext,
+    matchers: IdentityMatchers,
+    rules: Mapping[str, access.Access],
+) -> route_builder.HostContext:
     governed = {r.governance.protocol for r in host.routes if r.governance is not None}
-    read = header_access.read_headers(proofs.attributes, host.routes)
-    return route_builder.Place(
-        proofs=proofs,
+    read = header_access.read_headers(matchers.attributes, host.routes)
+    return route_builder.HostContext(
+        matchers=matchers,
         access=rules,
-        max_body_bytes=door.max_body_bytes,
-        requests=door.requests,
-        protocol=door.protocol,
-        port=door.port,
+        max_body_bytes=listener.max_body_bytes,
+        requests=listener.requests,
+        protocol=listener.protocol,
+        port=listener.port,
         reads_body=frozenset(
             row.match.path
             for row in host.routes
@@ -175,35 +198,35 @@ def _place(
         openai=governed == {"openai"},
         read=read,
         parameters=header_access.read_parameters(host.routes),
-        notes=bool(read) or any(route_builder.is_noted(row) for row in host.routes),
+        notes=bool(read) or any(route_builder.makes_notes(row) for row in host.routes),
         wild=host.host.startswith("*"),
     )
 
 
 def _guards(
     host: routes.VirtualHost,
-    door: Door,
-    place: route_builder.Place,
+    listener: ListenerContext,
+    context: route_builder.HostContext,
     neighbours: Sequence[str],
-) -> list[route_builder.Row]:
-    found: list[route_builder.Row] = []
-    if place.wild:
-        found += _unscoped(place)
+) -> list[EncodedRoute]:
+    guards: list[EncodedRoute] = []
+    if context.wild:
+        guards += _unscoped(context)
     if host.single_label and host.host.startswith("*."):
         single = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
         deeper = matches.by_header(":authority", single, otherwise=True)
-        found.append(route_builder.build_refusing(place, "single-label", deeper, "unknown-host"))
-    if door.protocol == "https":
-        found += [
-            route_builder.build_refusing(place, "misdirected", match, "misdirected-request")
+        guards.append(route_builder.build_refusal(context, "single-label", deeper, "unknown-host"))
+    if listener.protocol == "https":
+        guards += [
+            route_builder.build_refusal(context, "misdirected", match, "misdirected-request")
             for match in _misdirected(host, neighbours)
         ]
     trace = matches.by_header(":method", string_pb2.StringMatcher(exact="TRACE"))
-    found.append(route_builder.build_refusing(place, "trace", trace, "malformed-request"))
-    return found
+    guards.append(route_builder.build_refusal(context, "trace", trace, "malformed-request"))
+    return guards
 
 
-def _unscoped(place: route_builder.Place) -> list[route_builder.Row]:
+def _unscoped(context: route_builder.HostContext) -> list[EncodedRoute]:
     """What Envoy itself checks only for hosts that it finds at first: the host's form, upgrades.
 
     Exact hosts are found by their one spelling; another one must not fall to a wildcard.
@@ -215,29 +238,29 @@ def _unscoped(place: route_builder.Place) -> list[route_builder.Row]:
     upper = string_pb2.StringMatcher(safe_regex={"regex": ".*[A-Z].*"})
     letters = matches.by_header(":authority", upper)
     return [
-        route_builder.build_refusing(place, "host-form", form, "malformed-request"),
-        route_builder.build_refusing(place, "upgrade", upgrade, "upgrade-refused"),
-        route_builder.build_refusing(place, "host-letters", letters, "malformed-request"),
+        route_builder.build_refusal(context, "host-form", form, "malformed-request"),
+        route_builder.build_refusal(context, "upgrade", upgrade, "upgrade-refused"),
+        route_builder.build_refusal(context, "host-letters", letters, "malformed-request"),
     ]
 
 
-def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[Any]:
+def _misdirected(host: routes.VirtualHost, neighbours: Sequence[str]) -> list[route_pb2.RouteMatch]:
     """The TLS name leads to another virtual host. A connection without one says nothing."""
     name = names.SNI_HEADER
     if not host.host.startswith("*"):
         same = string_pb2.StringMatcher(exact=host.host, ignore_case=True)
         return [matches.by_header(name, same, otherwise=True)]
-    found = []
+    conditions = []
     if host.host.startswith("*."):
         beneath = string_pb2.StringMatcher(suffix=host.host[1:], ignore_case=True)
         if host.single_label:
             beneath = string_pb2.StringMatcher(safe_regex={"regex": _one_label(host.host)})
-        found.append(matches.by_header(name, beneath, otherwise=True))
+        conditions.append(matches.by_header(name, beneath, otherwise=True))
     if 0 < len(neighbours) <= NEIGHBOURS:
         pattern = "(?i)(?:" + "|".join(_host_pattern(other) for other in neighbours) + ")"
         other = string_pb2.StringMatcher(safe_regex={"regex": pattern})
-        found.append(matches.by_header(name, other))
-    return found
+        conditions.append(matches.by_header(name, other))
+    return conditions
 
 
 def _one_label(wildcard: str) -> str:
@@ -249,21 +272,13 @@ def _host_pattern(host: str) -> str:
 
 
 def _over_tls(
-    host: routes.VirtualHost, door: Door, place: route_builder.Place
-) -> route_builder.Row:
+    host: routes.VirtualHost, listener: ListenerContext, context: route_builder.HostContext
+) -> EncodedRoute:
     if host.tls == "redirect":
-        return route_builder.build_tls_redirect(place, door.tls_port)
-    return route_builder.build_refusing(place, "tls-required", matches.everything(), "tls-required")
-
-
-def _buckets(
-    host: routes.VirtualHost, proofs: Proofs, rules: Mapping[str, access.Access]
-) -> dict[str, bytes]:
-    models = {row.governance.model for row in host.routes if row.governance is not None}
-    buckets = limit.build_buckets(proofs, [rules[m] for m in sorted(models) if m in rules])
-    if buckets is None:
-        return {}
-    return {names.LIMIT: wire.entry(names.LIMIT, buckets.SerializeToString(deterministic=True))}
+        return route_builder.build_tls_redirect(context, listener.tls_port)
+    return route_builder.build_refusal(
+        context, "tls-required", matches.everything(), "tls-required"
+    )
 
 
 def _chooses(row: routes.Route) -> bool:
@@ -272,20 +287,18 @@ def _chooses(row: routes.Route) -> bool:
     return bool(row.match.groups or row.match.regions) or split
 
 
-@lru_cache(maxsize=4)
-def _asleep(name: str) -> bytes:
-    return wire.entry(name, placed.asleep().SerializeToString(deterministic=True))
-
-
-def _shared(rows: Sequence[route_builder.Row]) -> dict[str, bytes]:
-    """What most rows say, by weight, of filters about which every row says something."""
-    found = {}
+def _shared(encoded: Sequence[EncodedRoute]) -> dict[str, bytes]:
+    """What most routes say, by weight, of filters about which every route says something."""
+    weights = Counter(id(route.per_filter) for route in encoded)
+    kinds = {id(route.per_filter): route.per_filter for route in encoded}
+    shared = {}
     for name in _SHARED_FILTERS:
-        said = [row.per_filter[name] for row in rows if name in row.per_filter]
-        if len(said) == len(rows):
-            counted = Counter(said)
-            found[name] = max(counted, key=lambda value: (counted[value] * len(value), value))
-    return found
+        if all(name in per_filter for per_filter in kinds.values()):
+            counted: Counter[bytes] = Counter()
+            for key, per_filter in kinds.items():
+                counted[per_filter[name]] += weights[key]
+            shared[name] = max(counted, key=lambda entry: (counted[entry] * len(entry), entry))
+    return shared
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,10 @@ Source: protobuf.dev, "Encoding": a record is a varint tag (number << 3 | 2) and
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 _LENGTH_DELIMITED: Final = 2
 
@@ -33,10 +34,15 @@ def text(number: int, value: str) -> bytes:
     return field(number, value.encode())
 
 
-def number(kind: Any, name: str) -> int:
+def number(kind: type[Message], name: str) -> int:
     """The number of a field of a message type. Raises KeyError when there is none."""
-    found: int = kind.DESCRIPTOR.fields_by_name[name].number
-    return found
+    field_number: int = kind.DESCRIPTOR.fields_by_name[name].number
+    return field_number
+
+
+def serialize(message: Message) -> bytes:
+    """The same bytes for the same message."""
+    return message.SerializeToString(deterministic=True)
 
 
 def entry(key: str, message: bytes) -> bytes:
@@ -55,12 +61,12 @@ def struct_text(key: str, value: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    found.append(value)
-    return bytes(found)
+    encoded.append(value)
+    return bytes(encoded)
 
 
 _HEADS: Final = tuple(

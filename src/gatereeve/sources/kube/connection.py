@@ -20,6 +20,7 @@ from lightkube.config.models import Cluster, User
 from lightkube.core.exceptions import ConfigError
 
 from gatereeve.core import errors
+from gatereeve.sources import tls_handshake
 from gatereeve.sources.kube.access import Access, Kubeconfig
 
 _CONNECT_S = 5.0
@@ -180,6 +181,7 @@ def _http(config: SingleConfig) -> httpx2.AsyncClient:
         # Every watch holds a connection of its own.
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
         headers={"user-agent": "gatereeve", "accept-encoding": "identity"},
+        event_hooks=tls_handshake.EVENT_HOOKS,
     )
 
 

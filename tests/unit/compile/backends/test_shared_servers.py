@@ -8,6 +8,7 @@ import yaml
 
 from gatereeve.compile import compiler
 from gatereeve.ir.routes import Forward
+from tests.support.golden import text_of
 from tests.support.worlds import world_of
 
 CASE = Path("tests/golden/governance/shared-server/in.yaml")
@@ -16,7 +17,7 @@ CASE = Path("tests/golden/governance/shared-server/in.yaml")
 def _outcome(*, without: tuple[str, str] | None = None, **protocols: str) -> tuple[set[str], bool]:
     """Models with the finding, and whether a row for `chat` forwards."""
     docs = []
-    for doc in yaml.safe_load_all(CASE.read_text()):
+    for doc in yaml.safe_load_all(text_of(CASE.parent)):
         name = doc["metadata"]["name"]
         if doc["kind"] == "Model":
             doc["spec"]["protocol"] = protocols.get(name, doc["spec"]["protocol"])

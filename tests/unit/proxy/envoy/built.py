@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatereeve.core.memo import Memo
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy.envoy import dumps, names, snapshots
 from gatereeve.proxy.envoy.wiring import Wiring
 from gatereeve.proxy.xds import snapshot as snap
 
 
-def snapshot(gate: Gate, memo: Memo | None = None) -> snap.Snapshot:
-    return snapshots.build_snapshot(gate, Wiring(), memo or Memo())
+def builder() -> snapshots.SnapshotBuilder:
+    return snapshots.SnapshotBuilder(Wiring())
+
+
+def snapshot(gate: Gate, having_built: snapshots.SnapshotBuilder | None = None) -> snap.Snapshot:
+    return (having_built or builder()).build(gate)
 
 
 def messages(made: snap.Snapshot) -> list[Any]:
@@ -29,12 +32,12 @@ def message(made: snap.Snapshot, type_url: snap.TypeUrl, name: str) -> Any:
 
 def exact_host(made: snap.Snapshot, host: str, listener: str = "https") -> Any:
     """The VirtualHost message of an exact host."""
-    configuration = message(made, snap.RDS, names.shard_of(listener, host))
+    configuration = message(made, snap.RDS, names.route_configuration_of(listener, host))
     return next(one for one in configuration.virtual_hosts if one.name == host)
 
 
 def wild_host(made: snap.Snapshot, name: str, listener: str = "https") -> Any:
-    configuration = message(made, snap.RDS, names.wild_of(listener))
+    configuration = message(made, snap.RDS, names.wildcard_configuration_of(listener))
     return next(one for one in configuration.virtual_hosts if one.name == name)
 
 

@@ -11,9 +11,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from gatereeve.ir import identity
 from gatereeve.ir.identity import Attributes, Identity
-from gatereeve.proxy.envoy import coverage, filters, names
+from gatereeve.proxy.envoy import filters, invariants, names
 from gatereeve.proxy.envoy.filters import removal
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 from gatereeve.proxy.xds import snapshot as snap
 from tests.support import ir_builders as ir
 from tests.unit.proxy.envoy import built
@@ -68,7 +68,7 @@ def test_identity_comes_before_attributes_before_the_route_before_enforcement() 
 def test_no_filter_is_optional_and_none_that_enforces_is_disabled() -> None:
     manager = _manager()
     assert not any(f.is_optional for f in manager.http_filters)
-    assert coverage.check_chain(manager) == []
+    assert invariants.check_chain(manager) == []
 
 
 def test_a_filter_that_does_not_enforce_by_itself_is_told() -> None:
@@ -76,7 +76,7 @@ def test_a_filter_that_does_not_enforce_by_itself_is_told() -> None:
     for one in manager.http_filters:
         if one.name == names.ENFORCE:
             one.disabled = True
-    assert any("not closed" in problem for problem in coverage.check_chain(manager))
+    assert any("not closed" in problem for problem in invariants.check_chain(manager))
 
 
 def test_enforcement_out_of_order_is_told() -> None:
@@ -84,7 +84,7 @@ def test_enforcement_out_of_order_is_told() -> None:
     kept = [f for f in manager.http_filters if f.name != names.ALLOW]
     del manager.http_filters[:]
     manager.http_filters.extend(kept)
-    assert any("do not enforce in order" in p for p in coverage.check_chain(manager))
+    assert any("do not enforce in order" in p for p in invariants.check_chain(manager))
 
 
 def test_what_changes_with_keys_is_discovered_so_that_no_listener_drains() -> None:
@@ -99,11 +99,11 @@ def test_what_changes_with_keys_is_discovered_so_that_no_listener_drains() -> No
 
 def test_what_models_are_told_keeps_the_order_of_credentials() -> None:
     """A token without groups must not get those of an API key that came with it."""
-    proofs = Proofs(
+    matchers = IdentityMatchers(
         identity=Identity(jwt=(ir.Issuer().provider(),), api_keys=ir.api_keys(acme=())),
         attributes=Attributes(),
     )
-    packed = removal.handing_on(None, proofs, ("groups", "record"))
+    packed = removal.handing_on(None, matchers, ("groups", "record"))
     made = header_mutation_pb2.HeaderMutationPerRoute()
     packed.Unpack(made)
     added = [m.append.header for m in made.mutations.request_mutations]

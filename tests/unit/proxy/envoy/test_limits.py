@@ -7,18 +7,18 @@ from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb
 from gatereeve.ir import access
 from gatereeve.ir.identity import Attributes, Identity
 from gatereeve.proxy.envoy.filters import limit
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 from tests.support import ir_builders as ir
 
 LIMIT = access.RequestLimit(count=3, seconds=10)
-PROOFS = Proofs(
+MATCHERS = IdentityMatchers(
     identity=Identity(jwt=(ir.Issuer().provider(),), api_keys=ir.api_keys(acme=())),
     attributes=Attributes(),
 )
 
 
 def _built(*rules: access.Rule) -> limit_pb2.LocalRateLimit:
-    packed = limit.build_buckets(PROOFS, [ir.access(allow=rules)])
+    packed = limit.build_buckets(MATCHERS, [ir.access(allow=rules)])
     made = limit_pb2.LocalRateLimit()
     assert packed is not None
     packed.Unpack(made)
@@ -26,7 +26,7 @@ def _built(*rules: access.Rule) -> limit_pb2.LocalRateLimit:
 
 
 def test_no_limited_rule_no_buckets() -> None:
-    assert limit.build_buckets(PROOFS, [ir.access(allow=(ir.rule(),))]) is None
+    assert limit.build_buckets(MATCHERS, [ir.access(allow=(ir.rule(),))]) is None
 
 
 def test_a_bucket_per_principal_of_each_method() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gatereeve.core.memo import Memo
+import pytest
+
+from gatereeve.core.errors import PublishError
 from gatereeve.core.refs import ConfigHash
+from gatereeve.ir import routes
 from gatereeve.ir.gates import Certificate, Gate
 from gatereeve.ir.identity import Identity
 from gatereeve.proxy.envoy import dumps, names
@@ -45,26 +48,46 @@ def test_equal_gates_give_equal_bytes() -> None:
     )
 
 
-def test_the_memo_changes_the_time_and_never_the_result() -> None:
-    gate, memo = _gate(), Memo()
-    built.snapshot(_gate("other.test"), memo)
-    first = built.snapshot(gate, memo)
-    again = built.snapshot(gate, memo)
+def test_what_was_built_before_changes_the_time_and_never_the_result() -> None:
+    gate, builder = _gate(), built.builder()
+    built.snapshot(_gate("other.test"), builder)
+    first = built.snapshot(gate, builder)
+    again = built.snapshot(gate, builder)
     assert _bytes(first) == _bytes(again) == _bytes(built.snapshot(gate))
 
 
 def test_one_changed_host_changes_one_route_configuration_and_the_gates_hash() -> None:
-    gate, memo = _gate(), Memo()
-    before = built.snapshot(gate, memo)
+    gate, builder = _gate(), built.builder()
+    before = built.snapshot(gate, builder)
     (listener,) = gate.listeners
     hosts = (replace(listener.hosts[0], routes=()), *listener.hosts[1:])
     changed = replace(
         gate, listeners=(replace(listener, hosts=hosts),), hash=ConfigHash("sha256:d")
     )
-    found = snap.diff(before, built.snapshot(changed, memo))
-    assert found[snap.RDS].changed == (names.shard_of("http", listener.hosts[0].host),)
+    found = snap.diff(before, built.snapshot(changed, builder))
+    assert found[snap.RDS].changed == (
+        names.route_configuration_of("http", listener.hosts[0].host),
+    )
     assert found[snap.ECDS].changed == (names.GATE,)
     assert set(found) == {snap.RDS, snap.ECDS}
+
+
+def test_a_failed_build_leaves_nothing_old_behind() -> None:
+    """What changed together with a host that cannot be built is built the next time."""
+    gate, builder = _gate(), built.builder()
+    built.snapshot(gate, builder)
+    (listener,) = gate.listeners
+    rules = ir.access(allow=(ir.rule(), ir.rule("lending/credit/allow[1]")))
+    share = routes.Share(cluster="model/lending/credit/v1", version="v1", weight=1)
+    broken = ir.ordinary(action=routes.Forward(shares=(share,)))
+    hosts = (replace(listener.hosts[0], routes=(broken,)), *listener.hosts[1:])
+    with pytest.raises(PublishError):
+        built.snapshot(
+            replace(gate, access=(rules,), listeners=(replace(listener, hosts=hosts),)), builder
+        )
+    changed = replace(gate, access=(rules,))
+    assert _bytes(built.snapshot(changed, builder)) == _bytes(built.snapshot(changed))
+    assert _bytes(built.snapshot(gate, builder)) == _bytes(built.snapshot(gate))
 
 
 def test_a_new_host_touches_no_listener() -> None:
@@ -75,7 +98,7 @@ def test_a_new_host_touches_no_listener() -> None:
 
 
 def test_a_host_always_lives_in_the_same_route_configuration() -> None:
-    assert names.shard_of("https", "models.test") == "https/af"
+    assert names.route_configuration_of("https", "models.test") == "https/3af"
 
 
 def test_every_scope_leads_to_a_route_configuration_that_is_there() -> None:

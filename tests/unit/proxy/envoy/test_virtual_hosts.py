@@ -13,9 +13,10 @@ from gatereeve.core.refs import ConfigHash
 from gatereeve.ir import access, identity, record_fields, routes
 from gatereeve.ir.gates import Gate
 from gatereeve.ir.identity import Attributes, Identity
-from gatereeve.proxy.envoy import coverage, engines, names, virtual_hosts
+from gatereeve.proxy.envoy import engines, names, virtual_hosts
 from gatereeve.proxy.xds import snapshot as snap
 from tests.support import ir_builders as ir
+from tests.support import no_bypass
 from tests.unit.proxy.envoy import built
 
 ISSUER = ir.Issuer()
@@ -168,7 +169,7 @@ def test_every_host_that_is_built_holds_the_law() -> None:
         ir.host(ir.route(action=_to_model()), tls="any"),
         ir.host(ir.route(action=_to_model()), name="*.wild.test", tls="any"),
     )
-    assert coverage.check_governed(built.messages(built.snapshot(gate))) == []
+    assert no_bypass.check_governed(built.messages(built.snapshot(gate))) == []
 
 
 def _to_model() -> routes.Forward:
@@ -190,10 +191,10 @@ def test_the_law_names_what_a_way_to_a_model_lacks(filter_name: str, problem: st
     host = ir.host(ir.route(action=_to_model()), tls="any")
     made, rows = _rows(host, rules)
     row = next(row for row in rows if row.name == "infer")
-    assert coverage.check_virtual_host(made, verifies_tokens=True) == []
+    assert no_bypass.check_virtual_host(made, verifies_tokens=True) == []
     for level in (row, made):
         level.typed_per_filter_config.pop(filter_name, None)
-    found = coverage.check_virtual_host(made, verifies_tokens=True)
+    found = no_bypass.check_virtual_host(made, verifies_tokens=True)
     assert found
     assert problem in found[0]
 
@@ -215,7 +216,7 @@ def test_a_mirror_is_a_way_to_a_model() -> None:
     row = next(row for row in rows if row.name == "infer")
     for level in (row, made):
         level.typed_per_filter_config.pop(names.STAGES, None)
-    assert coverage.check_virtual_host(made, verifies_tokens=True)
+    assert no_bypass.check_virtual_host(made, verifies_tokens=True)
 
 
 def test_the_hash_is_told_by_one_small_filter() -> None:

@@ -21,16 +21,16 @@ from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding
 from gatereeve.sources.folder.folder_source import FolderSource
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
+from tests.support import golden
 from tests.support.apiserver import ApiServer, Obj, serving
 from tests.unit.sources.clock import StillClock
 from tests.unit.sources.kube.harness import client_of
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 UNLIKE = {"reading", "gate-conflict"}
 """What is no object never gets into a cluster; and Gates of a folder share one machine's addresses."""
 CASES = sorted(
     path.parent
-    for path in GOLDEN.glob("*/*/in.yaml")
+    for path in golden.FOLDER.glob("*/*/in.yaml")
     if not UNLIKE & {path.parent.name, path.parent.parent.name}
 )
 
@@ -82,7 +82,7 @@ def without_where(found: tuple[Finding, ...]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 async def test_a_cluster_and_a_folder_compile_alike(case: Path, tmp_path: Path) -> None:
-    objects = [obj for obj in objects_of((case / "in.yaml").read_text()) if fits(obj)]
+    objects = [obj for obj in objects_of(golden.text_of(case)) if fits(obj)]
     folder = tmp_path / "documents"
     folder.mkdir()
     async with serving() as server:

@@ -2,13 +2,12 @@
 
 Entry, identity, attributes, body, the last word on the route, then enforcement: stages, allow,
 limits; then what models do not get is taken off, and the router. Nothing after `selection` may clear the route cache: the request would meet a route
-whose rules were never asked. Every module has `build(ground) -> tuple[Placed, ...]`.
+whose rules were never asked. Every module has `build(context) -> tuple[HttpFilter, ...]`.
 """
 
 from __future__ import annotations
 
 from gatereeve.proxy.envoy.filters import (
-    allow,
     api_keys,
     attributes,
     authorization,
@@ -16,7 +15,7 @@ from gatereeve.proxy.envoy.filters import (
     buffer,
     client_certificates,
     connect,
-    enforce,
+    enforcement,
     gate,
     jwt,
     limit,
@@ -25,7 +24,6 @@ from gatereeve.proxy.envoy.filters import (
     removal,
     router,
     selection,
-    stages,
     wildcard,
 )
 
@@ -43,13 +41,11 @@ ORDER = (
     body,
     selection,
     notes,
-    stages,
-    enforce,
-    allow,
+    enforcement,
     limit,
     removal,
     router,
 )
 
-PARTS = ("matching", "placed")
+PARTS = ("matching", "http_filter")
 """Modules in this folder that are no filters."""

@@ -1,7 +1,7 @@
 """Region and purpose from trusted headers and network tables, each source into its own namespace.
 
 Claims need no filter: jwt_authn has written them. Which source decides is asked where it matters
-(`proofs`), so no filter here depends on another.
+(`matchers`), so no filter here depends on another.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as h2m_pb2
 from envoy.extensions.matching.common_inputs.network.v3 import network_inputs_pb2
+from xds.type.matcher.v3 import matcher_pb2
 
 from gatereeve.ir.identity import CidrSource, HeaderSource
 from gatereeve.proxy.envoy import names, packing
 from gatereeve.proxy.envoy.filters import matching, notes
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 Network = matching.Network
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    attributes = ground.gate.attributes
-    found = []
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    attributes = context.gate.attributes
+    chain = []
     for attribute, sources in (("region", attributes.region), ("purpose", attributes.purpose)):
         for number, source in enumerate(sources):
             name = names.attribute_filter(attribute, number)
@@ -35,18 +35,18 @@ def build(ground: Ground) -> tuple[Placed, ...]:
                 matcher = _from_address(name, source)
             if matcher is not None:
                 config = matching.composite(matcher)
-                found.append(Placed(name=name, config=config, discovered=True))
-    return tuple(found)
+                chain.append(HttpFilter(name=name, config=config, discovered=True))
+    return tuple(chain)
 
 
-def _from_header(name: str, source: HeaderSource) -> Any:
+def _from_header(name: str, source: HeaderSource) -> matcher_pb2.Matcher:
     reading = h2m_pb2.Config(request_rules=[notes.rule_of_plain(source.name, name, "value")])
     networks = [ipaddress.ip_network(cidr) for cidr in source.trusted]
     peer = network_inputs_pb2.DirectSourceIPInput()
     return matching.by_network(peer, [(networks, packing.pack(reading))] if networks else [])
 
 
-def _from_address(name: str, source: CidrSource) -> Any:
+def _from_address(name: str, source: CidrSource) -> matcher_pb2.Matcher:
     by_region: defaultdict[str, list[Network]] = defaultdict(list)
     for network, region in disjoint(source.entries):
         by_region[region].append(network)

@@ -4,18 +4,18 @@ jwt_authn searches the header for a token, wherever it stands and whatever is ar
 dots. So its form is judged here (RFC 9110 section 11.4, RFC 6750 section 2.1, RFC 7515 section 3.1):
 `Bearer` in any case, one space, three parts of base64url without padding, the last as long as a
 signature. The local reply says 401.
-Asleep but on routes that verify tokens.
+Inert except on routes that verify tokens.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 from envoy.type.matcher.v3 import string_pb2
+from google.protobuf import any_pb2
 
-from gatereeve.proxy.envoy import names, packing, rbac
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 HEADER: Final = "authorization"
 _PART: Final = "[A-Za-z0-9_-]"
@@ -28,23 +28,20 @@ FORM: Final = rf"[Bb][Ee][Aa][Rr][Ee][Rr] {_PART}+\.{_PART}+\.(?:{_SIGNATURE})"
 """The whole header; several headers are one value with commas, which it does not take."""
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    if not ground.gate.identity.jwt:
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    if not context.gate.identity.jwt:
         return ()
-    return (Placed(name=names.AUTHORIZATION, config=packing.pack(filter_pb2.RBAC())),)
+    return (HttpFilter(name=names.AUTHORIZATION, config=rbac.filter_config(b"")),)
 
 
-def requiring_one_token() -> Any:
+def requiring_one_token() -> any_pb2.Any:
     """For routes that verify tokens: no header, or one bearer token."""
     form = rbac.header(HEADER, string_pb2.StringMatcher(safe_regex={"regex": FORM}))
     odd = rbac.all_of([rbac.has_header(HEADER), rbac.negate(form)])
-    config = filter_pb2.RBAC(
-        rules=rbac.denying({"no-bearer-token": rbac.policy(odd)}),
-        rules_stat_prefix="authorization_",
-    )
-    return packing.pack(rbac.per_route(config))
+    rules = rbac.rules(rbac.DENY, {"no-bearer-token": rbac.policy(odd)})
+    return rbac.per_route(rbac.config("authorization_", rules))
 
 
-def requiring_nothing() -> Any:
+def requiring_nothing() -> any_pb2.Any:
     """For ordinary routes: the header is the application's."""
-    return packing.pack(rbac.per_route(filter_pb2.RBAC()))
+    return rbac.per_route(b"")

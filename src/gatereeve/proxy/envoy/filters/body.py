@@ -10,42 +10,42 @@ from typing import Any
 
 from envoy.extensions.filters.http.json_to_metadata.v3 import json_to_metadata_pb2 as j2m_pb2
 from envoy.type.matcher.v3 import regex_pb2
-from google.protobuf import struct_pb2
+from google.protobuf import any_pb2, struct_pb2
 
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 CONTENT_TYPE = r"application/json(;\s*charset=[uU][tT][fF]-8)?"
 _NO_CONTENT_TYPE = "\n"
 """No header's value. Without any name in its list Envoy would read `application/json`."""
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.BODY, config=resting()),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    return (HttpFilter(name=names.BODY, config=inert()),)
 
 
-def reading() -> Any:
+def reading() -> any_pb2.Any:
     """For rows that read bodies."""
     wanted = regex_pb2.RegexMatcher(regex=CONTENT_TYPE)
-    return awake(_config(_rules(allow_content_types_regex=wanted)))
+    return enabled(_config(_rules(allow_content_types_regex=wanted)))
 
 
-def resting() -> Any:
-    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+def inert() -> any_pb2.Any:
+    """For routes of wildcard hosts that read no bodies; those of exact hosts disable the filter."""
     return _config(_rules(allow_content_types=[_NO_CONTENT_TYPE]))
 
 
-def _rules(**content_types: Any) -> Any:
+def _rules(**content_types: Any) -> j2m_pb2.JsonToMetadata.MatchRules:
     return j2m_pb2.JsonToMetadata.MatchRules(
         rules=[_rule("model"), _rule("stream")], **content_types
     )
 
 
-def _config(rules: Any) -> Any:
+def _config(rules: Any) -> any_pb2.Any:
     return packing.pack(j2m_pb2.JsonToMetadata(request_rules=rules))
 
 
-def _rule(key: str) -> Any:
+def _rule(key: str) -> j2m_pb2.JsonToMetadata.Rule:
     return j2m_pb2.JsonToMetadata.Rule(
         selectors=[j2m_pb2.JsonToMetadata.Selector(key=key)],
         on_present=j2m_pb2.JsonToMetadata.KeyValuePair(
@@ -56,8 +56,8 @@ def _rule(key: str) -> Any:
     )
 
 
-def _false(key: str) -> Any:
-    """No model is called `false` and not a text, and what is not streamed is not streamed."""
+def _false(key: str) -> j2m_pb2.JsonToMetadata.KeyValuePair:
+    """For a body without the key: a model is a text, so `false` is none, and `stream` is false."""
     return j2m_pb2.JsonToMetadata.KeyValuePair(
         metadata_namespace=names.BODY_NAMESPACE,
         key=key,

@@ -1,32 +1,31 @@
 """Bodies that are read for their model: held up to the Gate's bound, 413 beyond it.
 
-Asleep but on rows that read bodies, so other bodies stream through 32 KiB buffers.
+Disabled except on routes that read bodies, so other bodies stream through 32 KiB buffers.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from envoy.extensions.filters.http.buffer.v3 import buffer_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    config = packing.pack(_config(ground.gate.max_body_bytes))
-    return (Placed(name=names.BUFFER, config=config),)
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    config = packing.pack(_config(context.gate.max_body_bytes))
+    return (HttpFilter(name=names.BUFFER, config=config),)
 
 
-def holding(max_body_bytes: int) -> Any:
+def holding(max_body_bytes: int) -> any_pb2.Any:
     """For rows that read bodies."""
-    return awake(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
+    return enabled(packing.pack(buffer_pb2.BufferPerRoute(buffer=_config(max_body_bytes))))
 
 
-def resting() -> Any:
-    """For rows of wildcard hosts that read no bodies; those of exact hosts put the filter to sleep."""
+def inert() -> any_pb2.Any:
+    """For routes of wildcard hosts that read no bodies; those of exact hosts disable the filter."""
     return packing.pack(buffer_pb2.BufferPerRoute(disabled=True))
 
 
-def _config(max_body_bytes: int) -> Any:
+def _config(max_body_bytes: int) -> buffer_pb2.Buffer:
     return buffer_pb2.Buffer(max_request_bytes=packing.uint32(max_body_bytes))

@@ -7,30 +7,31 @@ are one joined value to Envoy and match nothing: which was meant is not the gate
 from __future__ import annotations
 
 from envoy.extensions.matching.common_inputs.ssl.v3 import ssl_inputs_pb2
+from google.protobuf.message import Message
 
 from gatereeve.ir import record_fields
 from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
 from gatereeve.proxy.envoy import names
 from gatereeve.proxy.envoy.filters import matching
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    provider = ground.gate.identity.mtls
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    provider = context.gate.identity.mtls
     if provider is None:
         return ()
     by_uri = {i.uri: i for i in reversed(provider.identities) if i.uri is not None}
     by_dns = {i.dns: i for i in reversed(provider.identities) if i.dns is not None}
     uri, dns = ssl_inputs_pb2.UriSanInput(), ssl_inputs_pb2.DnsSanInput()
     return (
-        _placed(names.CERTIFICATE_URI, uri, provider, by_uri),
-        _placed(names.CERTIFICATE_DNS, dns, provider, by_dns),
+        _filter(names.CERTIFICATE_URI, uri, provider, by_uri),
+        _filter(names.CERTIFICATE_DNS, dns, provider, by_dns),
     )
 
 
-def _placed(
-    name: str, source: object, provider: MtlsProvider, known: dict[str, CertificateIdentity]
-) -> Placed:
+def _filter(
+    name: str, source: Message, provider: MtlsProvider, known: dict[str, CertificateIdentity]
+) -> HttpFilter:
     filters = {
         san: matching.writing(
             record_fields.MTLS_NAMESPACE,
@@ -39,4 +40,4 @@ def _placed(
         for san, one in known.items()
     }
     config = matching.composite(matching.by_exact(source, filters))
-    return Placed(name=name, config=config, discovered=True)
+    return HttpFilter(name=name, config=config, discovered=True)

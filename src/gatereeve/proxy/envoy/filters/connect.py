@@ -4,16 +4,14 @@ a body would wait for ever.
 
 from __future__ import annotations
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
 from envoy.type.matcher.v3 import string_pb2
 
-from gatereeve.proxy.envoy import names, packing, rbac
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     method = rbac.header(":method", string_pb2.StringMatcher(exact="CONNECT"))
-    config = filter_pb2.RBAC(
-        rules=rbac.denying({"connect": rbac.policy(method)}), rules_stat_prefix="connect_"
-    )
-    return (Placed(name=names.CONNECT, config=packing.pack(config)),)
+    rules = rbac.rules(rbac.DENY, {"connect": rbac.policy(method)})
+    config = rbac.filter_config(rbac.config("connect_", rules))
+    return (HttpFilter(name=names.CONNECT, config=config),)

@@ -1,6 +1,6 @@
 """Bearer tokens: verified once, payload into metadata under the provider's name.
 
-Absent passes, invalid is 401 here, whoever else might vouch for the caller. The header's form was
+An absent token passes, an invalid one is 401 here, whatever other credential is presented. The header's form was
 judged before (`authorization`); its JOSE header goes into metadata, where the stages look for `crit`. Governed routes ask for
 the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
 usable keys stays, so that its tokens are refused and not ignored. Envoy rejects a key set without
@@ -11,15 +11,15 @@ that nobody holds.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.jwt_authn.v3 import config_pb2
-from google.protobuf import empty_pb2
+from google.protobuf import any_pb2, empty_pb2
 
 from gatereeve.ir.identity import JwtProvider
-from gatereeve.proxy.envoy import names, packing, proofs
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import identity_matchers, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 REQUIREMENT: Final = "any-provider"
 _CACHED_TOKENS: Final = 2000
@@ -42,8 +42,8 @@ NOBODYS_KEYS: Final = json.dumps(
 `gatereeve.dev: nobody holds this key 1` (the first number from 0 that gives a point), y the smaller."""
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    providers = ground.gate.identity.jwt
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    providers = context.gate.identity.jwt
     if not providers:
         return ()
     known = [config_pb2.JwtRequirement(provider_name=p.name) for p in providers]
@@ -57,10 +57,10 @@ def build(ground: Ground) -> tuple[Placed, ...]:
             )
         },
     )
-    return (Placed(name=names.JWT, config=packing.pack(config), discovered=True),)
+    return (HttpFilter(name=names.JWT, config=packing.pack(config), discovered=True),)
 
 
-def build_provider(provider: JwtProvider) -> Any:
+def build_provider(provider: JwtProvider) -> config_pb2.JwtProvider:
     return config_pb2.JwtProvider(
         issuer=provider.issuer,
         audiences=provider.audiences,
@@ -72,7 +72,7 @@ def build_provider(provider: JwtProvider) -> Any:
         # What stands before the space is `Bearer` in some case: `authorization` saw to it.
         from_headers=[config_pb2.JwtHeader(name="Authorization", value_prefix=" ")],
         payload_in_metadata=provider.name,
-        header_in_metadata=proofs.token_header(provider.name),
+        header_in_metadata=identity_matchers.token_header(provider.name),
         jwt_cache_config=config_pb2.JwtCacheConfig(jwt_cache_size=_CACHED_TOKENS),
         local_jwks=base_pb2.DataSource(inline_string=_keys(provider)),
     )
@@ -82,11 +82,11 @@ def _keys(provider: JwtProvider) -> str:
     return provider.jwks if json.loads(provider.jwks)["keys"] else NOBODYS_KEYS
 
 
-def required() -> Any:
+def required() -> any_pb2.Any:
     """For governed routes."""
     return packing.pack(config_pb2.PerRouteConfig(requirement_name=REQUIREMENT))
 
 
-def not_required() -> Any:
+def not_required() -> any_pb2.Any:
     """For ordinary routes: the Authorization header is the application's."""
     return packing.pack(config_pb2.PerRouteConfig(disabled=True))

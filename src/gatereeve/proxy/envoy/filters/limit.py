@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2
@@ -18,11 +18,12 @@ from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2 as limit_pb2
 from envoy.type.metadata.v3 import metadata_pb2
 from envoy.type.v3 import token_bucket_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.ir import access, record_fields
 from gatereeve.proxy.envoy import engines, names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
-from gatereeve.proxy.envoy.proofs import Proofs
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
+from gatereeve.proxy.envoy.identity_matchers import IdentityMatchers
 
 CALLERS_KEPT: Final = 10_000
 """Buckets per virtual host; beyond them the one unused for longest is forgotten and starts full."""
@@ -32,20 +33,22 @@ _ANONYMOUS: Final = "remote_address"
 """Envoy's own name for the entry of an address."""
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     """Limits nothing by itself: a virtual host brings its buckets."""
     config = limit_pb2.LocalRateLimit(stat_prefix="limits")
-    return (Placed(name=names.LIMIT, config=packing.pack(config)),)
+    return (HttpFilter(name=names.LIMIT, config=packing.pack(config)),)
 
 
-def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | None:
+def build_buckets(
+    matchers: IdentityMatchers, rules_of: Sequence[access.Access]
+) -> any_pb2.Any | None:
     """The per-host configuration for the limits of these models, as `Any`; None without limits."""
-    descriptors: list[Any] = []
+    descriptors: list[ratelimit_pb2.LocalRateLimitDescriptor] = []
     waits = [1]
     for rules in rules_of:
         for index, rule in enumerate(rules.allow):
             if rule.limit is not None:
-                descriptors += _descriptors(proofs, rules.model, index, rule, rule.limit)
+                descriptors += _descriptors(matchers, rules.model, index, rule, rule.limit)
                 waits.append(-(-rule.limit.seconds // rule.limit.count))
     if not descriptors:
         return None
@@ -61,7 +64,7 @@ def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | No
             filter_enabled=always,
             filter_enforced=always,
             response_headers_to_add=[retry_after],
-            rate_limits=_lookups(proofs),
+            rate_limits=_lookups(matchers),
             descriptors=descriptors,
             max_dynamic_descriptors=packing.uint32(CALLERS_KEPT),
             always_consume_default_token_bucket=packing.boolean(value=False),
@@ -71,21 +74,25 @@ def build_buckets(proofs: Proofs, rules_of: Sequence[access.Access]) -> Any | No
 
 def limited_policies(index: int, rule: access.Rule) -> list[str]:
     """The allow policies of a limited rule."""
-    found = []
+    policies = []
     if engines.is_identified_rule(rule):
-        found.append(record_fields.rule_policy(index, rule.name, limited=True))
+        policies.append(record_fields.rule_policy(index, rule.name, limited=True))
     if engines.is_anonymous_rule(rule):
-        found.append(record_fields.rule_policy(index, rule.name, limited=True, anonymous=True))
-    return found
+        policies.append(record_fields.rule_policy(index, rule.name, limited=True, anonymous=True))
+    return policies
 
 
 def _descriptors(
-    proofs: Proofs, model: str, index: int, rule: access.Rule, limit: access.RequestLimit
-) -> Iterable[Any]:
+    matchers: IdentityMatchers,
+    model: str,
+    index: int,
+    rule: access.Rule,
+    limit: access.RequestLimit,
+) -> Iterable[ratelimit_pb2.LocalRateLimitDescriptor]:
     """One bucket shape per policy and kind of caller; an empty value makes a bucket per caller."""
     anonymous = record_fields.rule_policy(index, rule.name, limited=True, anonymous=True)
     for policy in limited_policies(index, rule):
-        for kind, _ in _callers(proofs):
+        for kind, _ in _callers(matchers):
             if (policy == anonymous) != (kind == _ANONYMOUS):
                 continue
             yield ratelimit_pb2.LocalRateLimitDescriptor(
@@ -99,10 +106,12 @@ def _descriptors(
 
 
 @lru_cache(maxsize=16)
-def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
+def _callers(
+    matchers: IdentityMatchers,
+) -> tuple[tuple[str, route_components_pb2.RateLimit.Action], ...]:
     """Kinds of callers, and the action that tells them apart."""
-    identity = proofs.identity
-    found = [
+    identity = matchers.identity
+    callers = [
         (
             f"jwt:{p.name}",
             _metadata(f"jwt:{p.name}", record_fields.JWT_NAMESPACE, p.name, *p.id_claim),
@@ -110,27 +119,29 @@ def _callers(proofs: Proofs) -> tuple[tuple[str, Any], ...]:
         for p in identity.jwt
     ]
     if identity.api_keys is not None:
-        found.append(("apikey", _metadata("apikey", record_fields.APIKEY_NAMESPACE, "id")))
+        callers.append(("apikey", _metadata("apikey", record_fields.APIKEY_NAMESPACE, "id")))
     if identity.mtls is not None:
-        found.append(("mtls", _metadata("mtls", record_fields.MTLS_NAMESPACE, "id")))
+        callers.append(("mtls", _metadata("mtls", record_fields.MTLS_NAMESPACE, "id")))
     by_address = route_components_pb2.RateLimit.Action(
         remote_address=route_components_pb2.RateLimit.Action.RemoteAddress()
     )
-    return (*found, (_ANONYMOUS, by_address))
+    return (*callers, (_ANONYMOUS, by_address))
 
 
 @lru_cache(maxsize=16)
-def _lookups(proofs: Proofs) -> tuple[Any, ...]:
-    return tuple(_lookup(action) for _, action in _callers(proofs))
+def _lookups(matchers: IdentityMatchers) -> tuple[route_components_pb2.RateLimit, ...]:
+    return tuple(_lookup(action) for _, action in _callers(matchers))
 
 
-def _lookup(caller: Any) -> Any:
+def _lookup(caller: route_components_pb2.RateLimit.Action) -> route_components_pb2.RateLimit:
     model = _metadata("model", record_fields.GATE_NAMESPACE, "model", route=True)
     rule = _metadata("rule", record_fields.RBAC_NAMESPACE, record_fields.ALLOW_ID)
     return route_components_pb2.RateLimit(actions=[model, rule, caller])
 
 
-def _metadata(key: str, namespace: str, *path: str, route: bool = False) -> Any:
+def _metadata(
+    key: str, namespace: str, *path: str, route: bool = False
+) -> route_components_pb2.RateLimit.Action:
     kind = route_components_pb2.RateLimit.Action.MetaData
     return route_components_pb2.RateLimit.Action(
         metadata=kind(
@@ -144,7 +155,7 @@ def _metadata(key: str, namespace: str, *path: str, route: bool = False) -> Any:
     )
 
 
-def _bucket(count: int, seconds: int) -> Any:
+def _bucket(count: int, seconds: int) -> token_bucket_pb2.TokenBucket:
     return token_bucket_pb2.TokenBucket(
         max_tokens=count,
         tokens_per_fill=packing.uint32(count),

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from envoy.config.core.v3 import address_pb2, extension_pb2
 from envoy.extensions.common.matching.v3 import extension_matcher_pb2
 from envoy.extensions.filters.http.composite.v3 import composite_pb2
 from envoy.extensions.filters.http.set_metadata.v3 import set_metadata_pb2
 from envoy.extensions.matching.input_matchers.ip.v3 import ip_pb2
-from google.protobuf import wrappers_pb2
+from google.protobuf import any_pb2, wrappers_pb2
+from google.protobuf.message import Message
 from xds.core.v3 import extension_pb2 as xds_extension_pb2
 from xds.type.matcher.v3 import matcher_pb2
 
@@ -28,7 +29,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IP: Final = "envoy.matching.matchers.ip"
 
 
-def composite(matcher: Any) -> Any:
+def composite(matcher: matcher_pb2.Matcher) -> any_pb2.Any:
     """The filter, as `Any`."""
     return packing.pack(
         extension_matcher_pb2.ExtensionWithMatcher(
@@ -40,20 +41,22 @@ def composite(matcher: Any) -> Any:
     )
 
 
-def by_exact(source: Any, filters: Mapping[str, Any]) -> Any:
+def by_exact(source: Message, filters: Mapping[str, any_pb2.Any]) -> matcher_pb2.Matcher:
     """The filter (as `Any`) that belongs to the input's exact value."""
     if not filters:
         return _nothing()
     tree = matcher_pb2.Matcher.MatcherTree(
         input=_input(source),
         exact_match_map=matcher_pb2.Matcher.MatcherTree.MatchMap(
-            map={value: _running(found) for value, found in filters.items()}
+            map={value: _running(config) for value, config in filters.items()}
         ),
     )
     return matcher_pb2.Matcher(matcher_tree=tree)
 
 
-def by_network(source: Any, filters: Sequence[tuple[Sequence[Network], Any]]) -> Any:
+def by_network(
+    source: Message, filters: Sequence[tuple[Sequence[Network], any_pb2.Any]]
+) -> matcher_pb2.Matcher:
     """The filter (as `Any`) of the first entry whose networks hold the input's address."""
     if not filters:
         return _nothing()
@@ -64,20 +67,20 @@ def by_network(source: Any, filters: Sequence[tuple[Sequence[Network], Any]]) ->
                     input=_input(source), custom_match=_networks(networks)
                 )
             ),
-            on_match=_running(found),
+            on_match=_running(config),
         )
-        for networks, found in filters
+        for networks, config in filters
     ]
     return matcher_pb2.Matcher(matcher_list=matcher_pb2.Matcher.MatcherList(matchers=matchers))
 
 
-def _nothing() -> Any:
-    """Matches nothing. A filter that knows nobody any more stays in its place: without it, the
-    listener would be another, and connections of the former one would keep what it knew."""
+def _nothing() -> matcher_pb2.Matcher:
+    """Matches nothing. A filter without entries stays in its place: without it the listener would change,
+    and connections of the former listener would keep the former entries."""
     return matcher_pb2.Matcher()
 
 
-def writing(namespace: str, values: Mapping[str, Json]) -> Any:
+def writing(namespace: str, values: Mapping[str, Json]) -> any_pb2.Any:
     """A filter that writes dynamic metadata; what is there already stays."""
     return packing.pack(
         set_metadata_pb2.Config(
@@ -90,12 +93,12 @@ def writing(namespace: str, values: Mapping[str, Json]) -> Any:
     )
 
 
-def _input(source: Any) -> Any:
+def _input(source: Message) -> xds_extension_pb2.TypedExtensionConfig:
     name = source.DESCRIPTOR.name
     return xds_extension_pb2.TypedExtensionConfig(name=name, typed_config=packing.pack(source))
 
 
-def _networks(networks: Sequence[Network]) -> Any:
+def _networks(networks: Sequence[Network]) -> xds_extension_pb2.TypedExtensionConfig:
     ranges = [
         address_pb2.CidrRange(
             address_prefix=str(network.network_address),
@@ -107,7 +110,7 @@ def _networks(networks: Sequence[Network]) -> Any:
     return xds_extension_pb2.TypedExtensionConfig(name=_IP, typed_config=packing.pack(matcher))
 
 
-def _running(config: Any) -> Any:
+def _running(config: any_pb2.Any) -> matcher_pb2.Matcher.OnMatch:
     action = composite_pb2.ExecuteFilterAction(
         typed_config=extension_pb2.TypedExtensionConfig(name="write", typed_config=config)
     )

@@ -1,23 +1,23 @@
-"""What the record must be told and the access log would see too late or not at all, into metadata.
+"""Writes into metadata what the record needs and the access log would see too late or not at all.
 
 The value of a sticky header, so that the record can replay the split; the path as it was asked for,
 on rows that rewrite it; on governed rows the headers that rules read, all values of each as one.
-Asleep but on such rows. The router reads the request, not what is noted here.
+Disabled except on such routes. The router reads the request, not what is noted here.
 After `selection`, so that the final row says what is noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from envoy.extensions.filters.http.header_to_metadata.v3 import header_to_metadata_pb2 as h2m_pb2
 from envoy.type.matcher.v3 import regex_pb2
+from google.protobuf import any_pb2
 
 from gatereeve.core.plain_values import VALUE_OR_NOTHING
 from gatereeve.ir import record_fields
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 _PLAIN = regex_pb2.RegexMatchAndSubstitute(
     pattern=regex_pb2.RegexMatcher(regex=VALUE_OR_NOTHING), substitution=r"\1"
@@ -27,11 +27,11 @@ _WITHOUT_QUERY = regex_pb2.RegexMatchAndSubstitute(
 )
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    return (Placed(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    return (HttpFilter(name=names.NOTES, config=packing.pack(h2m_pb2.Config())),)
 
 
-def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
+def noting(header: str | None, path: bool, read: Sequence[str] = ()) -> any_pb2.Any:  # noqa: FBT001 - inputs of `routes.entry`
     """For a row: the sticky header that it hashes, if any; path: whether it rewrites the path.
 
     read: headers that rules read, for the stages, which ask whether each has one meaning.
@@ -47,10 +47,10 @@ def noting(header: str | None, *, path: bool, read: Sequence[str] = ()) -> Any:
         rules.append(
             rule_of_plain(f"{names.OWN_HEADERS}nothing", record_fields.GATE_NAMESPACE, "nothing")
         )
-    return awake(packing.pack(h2m_pb2.Config(request_rules=rules)))
+    return enabled(packing.pack(h2m_pb2.Config(request_rules=rules)))
 
 
-def rule_of_plain(header: str, namespace: str, key: str) -> Any:
+def rule_of_plain(header: str, namespace: str, key: str) -> h2m_pb2.Config.Rule:
     """Copies a header that is one plain value (`core.plain_values`), and nothing else.
 
     Metadata goes into the access log, whose messages hold UTF-8 only: other bytes would break off
@@ -59,7 +59,9 @@ def rule_of_plain(header: str, namespace: str, key: str) -> Any:
     return _rule(header, namespace, key, _PLAIN)
 
 
-def _rule(header: str, namespace: str, key: str, rewrite: Any) -> Any:
+def _rule(
+    header: str, namespace: str, key: str, rewrite: regex_pb2.RegexMatchAndSubstitute
+) -> h2m_pb2.Config.Rule:
     return h2m_pb2.Config.Rule(
         header=header,
         on_header_present=h2m_pb2.Config.KeyValuePair(

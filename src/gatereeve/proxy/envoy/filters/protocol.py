@@ -1,30 +1,25 @@
-"""Which error shape a route's callers expect, for local replies: silent but on OpenAI routes.
+"""Which error shape a route's callers expect, for local replies: disabled except on OpenAI routes.
 
 A shadow engine with one policy writes the protocol's name where reply mappers can read it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from google.protobuf import any_pb2
 
-from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as filter_pb2
-
-from gatereeve.proxy.envoy import names, packing, rbac
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed, awake
+from gatereeve.proxy.envoy import names, rbac
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter, enabled
 
 METADATA_KEY = "protocol_shadow_effective_policy_id"
 OPENAI = "openai"
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
-    config = packing.pack(filter_pb2.RBAC())
-    return (Placed(name=names.PROTOCOL, config=config),)
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
+    config = rbac.filter_config(b"")
+    return (HttpFilter(name=names.PROTOCOL, config=config),)
 
 
-def speaking_openai() -> Any:
+def speaking_openai() -> any_pb2.Any:
     """For routes whose callers are OpenAI clients."""
-    config = filter_pb2.RBAC(
-        shadow_rules=rbac.allowing({OPENAI: rbac.policy(rbac.anybody())}),
-        shadow_rules_stat_prefix="protocol_",
-    )
-    return awake(packing.pack(rbac.per_route(config)))
+    rules = rbac.rules(rbac.ALLOW, {OPENAI: rbac.policy(rbac.anybody())})
+    return enabled(rbac.per_route(rbac.config(shadow=rules, shadow_prefix="protocol_")))

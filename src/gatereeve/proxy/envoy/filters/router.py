@@ -5,9 +5,9 @@ from __future__ import annotations
 from envoy.extensions.filters.http.router.v3 import router_pb2
 
 from gatereeve.proxy.envoy import names, packing
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(_ground: Ground) -> tuple[Placed, ...]:
+def build(_context: FilterContext) -> tuple[HttpFilter, ...]:
     config = router_pb2.Router(suppress_envoy_headers=True)
-    return (Placed(name=names.ROUTER, config=packing.pack(config)),)
+    return (HttpFilter(name=names.ROUTER, config=packing.pack(config)),)

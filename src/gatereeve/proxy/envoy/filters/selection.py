@@ -8,19 +8,17 @@ the last that has a value counts, so the sources stand in reverse order of prece
 
 from __future__ import annotations
 
-from typing import Any
-
 from envoy.config.core.v3 import base_pb2, substitution_format_string_pb2
 from envoy.extensions.filters.common.set_filter_state.v3 import value_pb2
 from envoy.extensions.filters.http.set_filter_state.v3 import set_filter_state_pb2
 
 from gatereeve.ir import record_fields
-from gatereeve.proxy.envoy import names, packing, proofs
-from gatereeve.proxy.envoy.filters.placed import Ground, Placed
+from gatereeve.proxy.envoy import identity_matchers, names, packing
+from gatereeve.proxy.envoy.filters.http_filter import FilterContext, HttpFilter
 
 
-def build(ground: Ground) -> tuple[Placed, ...]:
-    identity, attributes = ground.gate.identity, ground.gate.attributes
+def build(context: FilterContext) -> tuple[HttpFilter, ...]:
+    identity, attributes = context.gate.identity, context.gate.attributes
     entries = []
     if identity.mtls is not None:
         entries.append(_principal(record_fields.MTLS_NAMESPACE, ("id",)))
@@ -31,21 +29,25 @@ def build(ground: Ground) -> tuple[Placed, ...]:
         for p in reversed(identity.jwt)
     ]
     for number, source in reversed(list(enumerate(attributes.region))):
-        namespace, path = proofs.place("region", number, source)
+        namespace, path = identity_matchers.place("region", number, source)
         entries.append(_entry(names.REGION_KEY, "envoy.string", namespace, path))
     if not entries:  # nothing to choose by; `body` clears the route cache itself
         return ()
     config = set_filter_state_pb2.Config(on_request_headers=entries)
     return (
-        Placed(name=names.SELECTION, config=packing.pack_clearing_routes(config), discovered=True),
+        HttpFilter(
+            name=names.SELECTION, config=packing.pack_clearing_routes(config), discovered=True
+        ),
     )
 
 
-def _principal(namespace: str, path: tuple[str, ...]) -> Any:
+def _principal(namespace: str, path: tuple[str, ...]) -> value_pb2.FilterStateValue:
     return _entry(names.PRINCIPAL_KEY, "envoy.hashable_string", namespace, path)
 
 
-def _entry(key: str, factory: str, namespace: str, path: tuple[str, ...]) -> Any:
+def _entry(
+    key: str, factory: str, namespace: str, path: tuple[str, ...]
+) -> value_pb2.FilterStateValue:
     text = f"%DYNAMIC_METADATA({namespace}:{':'.join(path)})%"
     return value_pb2.FilterStateValue(
         object_key=key,

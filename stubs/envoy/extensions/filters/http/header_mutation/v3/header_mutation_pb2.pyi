@@ -1,0 +1,17 @@
+# Written by stubs/generate.py.
+from collections.abc import Iterable, Mapping
+from typing import Any
+from google.protobuf.internal.containers import MessageMap, RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer, ScalarMap
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
+import envoy.config.common.mutation_rules.v3.mutation_rules_pb2
+
+class Mutations(Message):
+    request_mutations: RepeatedCompositeFieldContainer[envoy.config.common.mutation_rules.v3.mutation_rules_pb2.HeaderMutation]
+    def __init__(self, *, request_mutations: Iterable[envoy.config.common.mutation_rules.v3.mutation_rules_pb2.HeaderMutation | Mapping[str, Any]] | None = ...) -> None: ...
+class HeaderMutationPerRoute(Message):
+    mutations: Mutations
+    def __init__(self, *, mutations: Mutations | Mapping[str, Any] | None = ...) -> None: ...
+class HeaderMutation(Message):
+    mutations: Mutations
+    def __init__(self, *, mutations: Mutations | Mapping[str, Any] | None = ...) -> None: ...

@@ -1,0 +1,11 @@
+# Written by stubs/generate.py.
+from collections.abc import Iterable, Mapping
+from typing import Any
+from google.protobuf.internal.containers import MessageMap, RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer, ScalarMap
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
+
+class UriSanInput(Message):
+    def __init__(self) -> None: ...
+class DnsSanInput(Message):
+    def __init__(self) -> None: ...

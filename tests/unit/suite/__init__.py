@@ -1,0 +1,1 @@
+"""The tooling of the suite itself."""
