@@ -176,7 +176,9 @@ def _find_difference(
 
 def _refuse_unknown_caller(request: ReviewRequest) -> ReviewResponse | None:
     """Step 0: refuse a change by a caller that the API server did not authenticate."""
-    if request.user.username and not people.is_nobody(request.user.username, request.user.groups):
+    if request.user.username and not people.is_anonymous(
+        request.user.username, request.user.groups
+    ):
         return None
     message = "the API server has not authenticated the caller; log in and try again"
     return _make_refusal(request, "not-authenticated", message)

@@ -213,6 +213,6 @@ def _check_aggregation(doc: RawDoc) -> Iterator[Finding]:
     if rights:
         yield finding(
             "grant-aggregated", doc, "metadata.labels",
-            f"{doc.ref} adds to {', '.join(targets)}: whoever has it may also {'; '.join(rights)}",
+            f"{doc.ref} adds to {', '.join(targets)}: its subjects may also {'; '.join(rights)}",
             "remove the label, and bind the role to those who need it",
         )  # fmt: skip

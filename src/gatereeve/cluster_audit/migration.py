@@ -143,7 +143,7 @@ def _check_controller(controller: Controller) -> Iterator[Finding]:
     if version is not None and is_vulnerable(version):
         yield finding(
             "nginx-vulnerable", doc, "spec",
-            f"ingress-nginx {number}: whoever reaches its admission port runs code in it and reads its Secrets (CVE-2025-1974)",
+            f"ingress-nginx {number}: a client that reaches its admission port can run code in it and read its Secrets (CVE-2025-1974)",
             "run the last release, or switch its admission webhook off, until the routes have moved",
         )  # fmt: skip
     yield finding(

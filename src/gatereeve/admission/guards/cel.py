@@ -60,10 +60,10 @@ KUBERNETES_ITSELF = "request.userInfo.username.startsWith('system:serviceaccount
 
 
 AUTHENTICATED = (
-    f"!(request.userInfo.username in {texts(people.NOBODY)})"
-    f" && (!has(request.userInfo.groups) || !request.userInfo.groups.exists(group, group in {texts(people.NOBODY)}))"
+    f"!(request.userInfo.username in {texts(people.ANONYMOUS_NAMES)})"
+    f" && (!has(request.userInfo.groups) || !request.userInfo.groups.exists(group, group in {texts(people.ANONYMOUS_NAMES)}))"
 )
-"""Whether the API server has authenticated the caller (`api.people.is_nobody`)."""
+"""Whether the API server has authenticated the caller (`api.people.is_anonymous`)."""
 
 
 def is_among(who: str) -> str:
