@@ -245,14 +245,14 @@ async def test_check_finds_nothing_missing_where_nothing_is(apiserver: ControlPl
         "kinds": Verdict.FINE,
         "admission policies": Verdict.FINE,
         "Gateway API": Verdict.FINE,
-        "metrics": Verdict.LESS,  # nobody measures here
+        "metrics": Verdict.DEGRADED,  # nobody measures here
     }
 
 
 async def test_check_says_what_somebody_may_not_do_and_cannot_tell(apiserver: ControlPlane) -> None:
     checks = await look(apiserver, "mallory")
     assert checks["rights"].verdict is Verdict.MISSING
-    assert "create deployments.apps in gatereeve-system" in checks["rights"].said
+    assert "create deployments.apps in gatereeve-system" in checks["rights"].state
     assert checks["kinds"].verdict is Verdict.UNKNOWN
     assert checks["Gateway API"].verdict is Verdict.UNKNOWN
 
@@ -265,7 +265,7 @@ async def test_check_sees_a_definition_that_was_edited(apiserver: ControlPlane, 
     try:
         checks = await look(apiserver, "admin")
         assert checks["kinds"].verdict is Verdict.MISSING
-        assert name in checks["kinds"].said
+        assert name in checks["kinds"].state
     finally:
         root.patch(models, [{"op": "remove", "path": f"{where}/back"}]).ok()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
@@ -81,7 +81,7 @@ DOCUMENTS = _documents()
 
 @pytest.fixture(scope="module", autouse=True)
 def _guards(root: Api, crds: None, gateway_crds: None) -> Iterator[None]:
-    objects = guards(world_of(DOCUMENTS), GuardSettings(webhook=False))
+    objects = make_guards(world_of(DOCUMENTS), GuardSettings(webhook=False))
     with guarded.guarded(root, objects, *SPACES):
         yield
 

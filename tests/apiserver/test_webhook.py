@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gatereeve.admission import world_subset
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.admission.server import AdmissionServer, Tls
 from gatereeve.core.refs import Ref
@@ -98,7 +98,7 @@ def webhook(
     settings = GuardSettings(url=url, ca_bundle=made.ca, stamps="webhook")
     hooks = [
         one
-        for one in guards(world_of(*ALL), settings)
+        for one in make_guards(world_of(*ALL), settings)
         if "WebhookConfiguration" in str(one["kind"])
     ]
     try:

@@ -34,7 +34,7 @@ class Mounted(Installed):
     """A release whose certificates somebody else keeps in Secrets."""
 
     def upgrade(self, *more: str) -> None:
-        self.authority = signing.new_authority(datetime.now(UTC), CertificatePolicy())
+        self.authority = signing.create_authority(datetime.now(UTC), CertificatePolicy())
         self.hand_out(self.authority, [self.authority])
         super().upgrade("--set", "certificates.mounted=true", *more)
 
@@ -107,7 +107,7 @@ def test_certificates_of_somebody_else(cluster: Cluster, tmp_path: Path) -> None
 
         with Load(ours) as load:
             load.more()
-            other = signing.new_authority(datetime.now(UTC), CertificatePolicy())
+            other = signing.create_authority(datetime.now(UTC), CertificatePolicy())
             both = [ours.authority, other]
             ours.hand_out(ours.authority, both)  # trusted everywhere before it signs
             ours.until_mounted()

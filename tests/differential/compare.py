@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gatereeve.core import refusals, trusted_headers
 from gatereeve.core.records import Caller, RequestRecord
 from gatereeve.decide import actions, route_matching
-from gatereeve.decide.canonical_request import CanonicalRequest, enter
+from gatereeve.decide.canonical_request import CanonicalRequest, canonicalize
 from gatereeve.decide.decision import Decision
 from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
@@ -74,7 +74,7 @@ def expected(
     if _told(decision, "attributes") and decision.code not in _BEFORE_RULES:
         found["record.region"] = decision.region
         found["record.purpose"] = decision.purpose
-    entry = enter(request, trusted_hops=gate.trusted_hops)
+    entry = canonicalize(request, trusted_hops=gate.trusted_hops)
     if isinstance(entry, CanonicalRequest):
         found["record.path"] = _cut(entry.path)
         found["record.scheme"] = entry.scheme

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatereeve.cluster_audit import nginx_annotations
+from gatereeve.cluster_audit import nginx_settings
 from gatereeve.core.findings import registry
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,4 +49,4 @@ def test_annotations_named_in_the_how_to_exist() -> None:
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     names = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
     assert len(names) > 10
-    assert names <= set(nginx_annotations.BY_NAME)
+    assert names <= set(nginx_settings.ANNOTATIONS)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.roles import ROLES
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.cli import app
@@ -45,7 +45,7 @@ def test_every_role_is_described() -> None:
 
 
 def test_every_code_of_the_policies_is_described_and_none_is_made_up() -> None:
-    objects = guards(world_of((EXAMPLE / "people.yaml").read_text()), GuardSettings())
+    objects = make_guards(world_of((EXAMPLE / "people.yaml").read_text()), GuardSettings())
     said = {
         match
         for one in objects

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.cli.guards import to_yaml
 from tests.support.worlds import world_of
@@ -24,7 +24,7 @@ OTHERWISE = {
 def test_golden(case: Path, *, update_golden: bool) -> None:
     text = (case / "in.yaml").read_text()
     assert text.startswith("# "), "the first line says what the case shows"
-    actual = to_yaml(guards(world_of(text), OTHERWISE.get(case.name, GuardSettings())))
+    actual = to_yaml(make_guards(world_of(text), OTHERWISE.get(case.name, GuardSettings())))
     path = case / "guards.yaml"
     if update_golden:
         path.write_text(actual)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import yaml as pyyaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatereeve.api import plain_objects
+from gatereeve.api.yaml import Plain
 from gatereeve.cluster_audit import audit
-from gatereeve.cluster_audit.inventory import gather
+from gatereeve.cluster_audit.inventory import make_inventory
 from gatereeve.core.findings import Finding, order
 from tests.property.test_bad_objects import JUNK
 
@@ -30,7 +32,10 @@ def documents() -> tuple[object, ...]:
 
 
 def found(values: list[object]) -> tuple[Finding, ...]:
-    return audit.audit(gather(doc for value in values for doc in plain_objects.objects(value)))  # type: ignore[arg-type]  # bent on purpose
+    bent = cast("list[Plain]", values)
+    return audit.audit(
+        make_inventory(doc for value in bent for doc in plain_objects.objects(value))
+    )
 
 
 def places(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

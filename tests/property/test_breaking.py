@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from gatereeve.compile import compiler
-from gatereeve.decide.principals import Assumed
+from gatereeve.decide.principals import AssumedIdentity
 from gatereeve.decide.reference import decide
 from gatereeve.decide.request import Request
 from gatereeve.sources.folder.folder_source import FolderSource
@@ -142,8 +142,8 @@ class served:  # noqa: N801 - reads as a verb
         self._directory.cleanup()
 
 
-ACME = Assumed(provider="keys", id="acme", groups=("gold",))
-EVIL = Assumed(provider="keys", id="evil")
+ACME = AssumedIdentity(provider="keys", id="acme", groups=("gold",))
+EVIL = AssumedIdentity(provider="keys", id="evil")
 REQUESTS = tuple(
     Request(
         host=f"{name}.{team}.example", sni=f"{name}.{team}.example", path="/", method="POST", body=b"{}",

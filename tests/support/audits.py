@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatereeve.cluster_audit import audit
-from gatereeve.cluster_audit.inventory import Inventory, gather
+from gatereeve.cluster_audit.inventory import Inventory, make_inventory
 from gatereeve.core.findings import Finding
 from gatereeve.sources.folder import dumps
 
@@ -14,7 +14,7 @@ def inventory_of(*texts: str) -> Inventory:
         dumps.parse_dump(text, "in.yaml" if len(texts) == 1 else f"{number}.yaml")
         for number, text in enumerate(texts)
     ]
-    return gather(
+    return make_inventory(
         (doc for file in files for doc in file.docs),
         listed={name for file in files for name in file.empty},
     )

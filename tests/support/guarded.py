@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings, Object
 from tests.cluster import waiting
 from tests.cluster.api import Api
@@ -88,7 +88,7 @@ LABELS = {"lending": {"team": "lending"}, "shop": {"team": "shop"}}
 def generated(documents: str = DOCUMENTS, **settings: Any) -> tuple[Object, ...]:
     world = world_of(documents)
     assert not world.findings, world.findings
-    return guards(world, GuardSettings(**{"webhook": False, **settings}))
+    return make_guards(world, GuardSettings(**{"webhook": False, **settings}))
 
 
 def parameters_of(namespace: str) -> dict[str, Any]:

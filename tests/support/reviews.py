@@ -66,13 +66,13 @@ def body(
 def judge(document: str | dict[str, Any] | None, *there: str, **given: Any) -> ReviewVerdict:
     """The verdict on one change, in a World of the documents `there`."""
     seen = world_subset.index_world(world_of(*there))
-    return review(admission_review.question(body(document, **given)), seen)
+    return review(admission_review.read_review(body(document, **given)), seen)
 
 
 def codes(verdict: ReviewVerdict) -> set[str]:
-    return {cause.code for cause in verdict.answer.causes}
+    return {cause.code for cause in verdict.response.causes}
 
 
 def warned(verdict: ReviewVerdict) -> set[str]:
     """Codes of the warnings."""
-    return {text.partition(":")[0] for text in verdict.answer.warnings}
+    return {text.partition(":")[0] for text in verdict.response.warnings}

@@ -1,7 +1,6 @@
-"""The door of a cluster: guards that the API server itself keeps, and the review of changes.
+"""Admission: the guards of a cluster, and the webhook that reviews changes.
 
-`guards` turns documents into roles and admission policies; `drift` compares them with what is
-installed; `review` judges one AdmissionReview with the compiler's own readers; `server` is its HTTPS
-edge; `audit` looks at a cluster for what is ungoverned. The first door, not the lock: the compiler
-judges everything again. Talks to no API server.
+`guards` makes roles and admission policies from documents. `guard_drift` compares them with the
+installed ones. `review` checks one AdmissionReview with the compiler, and `server` serves it over HTTPS.
+The compiler checks everything again. Nothing here talks to the API server.
 """

@@ -1,13 +1,12 @@
-"""AdmissionReview, admission.k8s.io/v1: bytes in, one question out; one answer in, bytes out.
+"""Reads and writes AdmissionReview of admission.k8s.io/v1.
 
-Whoever reaches the port may send anything, so everything is bounded and typed before it is looked
-at. What is no review raises `NotAReviewError`; what is one gets an answer, whatever it holds.
+Every client that reaches the port can send any bytes, so sizes and types are checked first. Bytes that
+are not a review raise `NotAReviewError`; every review gets a response.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,17 +17,17 @@ from gatereeve.api.yaml import Plain
 
 API_VERSION, KIND = "admission.k8s.io/v1", "AdmissionReview"
 MAX_BYTES = 7 * 1024 * 1024
-"""Two objects of at most 3 MiB each (the API server's limit for a request), and some words."""
+"""Two objects of at most 3 MiB each (the limit of the API server for a request), and the rest."""
 MAX_WARNING = 120
 MAX_WARNINGS = 16
 
 
 class NotAReviewError(Exception):
-    """The bytes are no AdmissionReview of v1. Says why, in words that quote nothing of them."""
+    """The bytes are not an AdmissionReview of v1. The message quotes none of them."""
 
 
 class UserInfo(msgspec.Struct, frozen=True):
-    """Who asks, as the API server authenticated them."""
+    """The caller, as the API server authenticated it."""
 
     username: str = ""
     groups: tuple[str, ...] = ()
@@ -65,7 +64,7 @@ class _Review(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRequest:
-    """One request, bounded and typed. object, old: None where there is none."""
+    """One request, with checked sizes and types. object, old: None if absent."""
 
     uid: str
     kind: GroupVersionKind
@@ -80,7 +79,7 @@ class ReviewRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why something is refused. code: of a finding. field: the place in the object."""
+    """Why a change is refused. code: of a finding. field: the path in the object."""
 
     code: str
     message: str
@@ -88,7 +87,7 @@ class Cause:
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of RFC 6902."""
+    """One JSON Patch operation (RFC 6902)."""
 
     op: str
     path: str
@@ -97,7 +96,7 @@ class Patch(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewResponse:
-    """allowed, or refused for `causes`. status: HTTP's word for it. patch: JSON patch operations."""
+    """causes: why it is not allowed. status: the HTTP status of a refusal."""
 
     uid: str
     allowed: bool
@@ -110,16 +109,16 @@ class ReviewResponse:
 _DECODER = msgspec.json.Decoder(_Review)
 
 
-def question(body: bytes) -> ReviewRequest:
-    """The request in `body`. Raises NotAReviewError."""
+def read_review(body: bytes) -> ReviewRequest:
+    """Return the request in `body`. Raises NotAReviewError."""
     if len(body) > MAX_BYTES:
         raise NotAReviewError("the review is too large")
     try:
         review = _DECODER.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise NotAReviewError("this is no AdmissionReview") from error
+        raise NotAReviewError("the body is not an AdmissionReview") from error
     if (review.api_version, review.kind) != (API_VERSION, KIND):
-        raise NotAReviewError(f"only {API_VERSION} {KIND} is understood")
+        raise NotAReviewError(f"only {API_VERSION} {KIND} is supported")
     request = review.request
     if not request.uid or len(request.uid) > 256:
         raise NotAReviewError("the request has no uid")
@@ -131,53 +130,49 @@ def question(body: bytes) -> ReviewRequest:
         name=request.name,
         namespace=request.namespace,
         dry_run=bool(request.dry_run),
-        object=_object(request.object),
-        old=_object(request.old_object),
+        object=_read_object(request.object),
+        old=_read_object(request.old_object),
     )
 
 
-def _object(raw: msgspec.Raw) -> dict[str, Plain] | None:
+def _read_object(raw: msgspec.Raw) -> dict[str, Plain] | None:
     try:
         value = cast("Plain", msgspec.json.decode(raw))
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise NotAReviewError("the object is no JSON") from error
+        raise NotAReviewError("the object is not JSON") from error
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise NotAReviewError("the object is no object")
+        raise NotAReviewError("the object is not a JSON object")
     if not objects.is_bounded(value):
-        raise NotAReviewError("the object is nested too deep, or holds too many values")
+        raise NotAReviewError("the object is nested too deeply or has too many values")
     return value
 
 
-def answer(given: ReviewResponse) -> bytes:
-    """The AdmissionReview that says it."""
-    response: dict[str, object] = {"uid": given.uid, "allowed": given.allowed}
-    if given.warnings:
-        response["warnings"] = [_short(text) for text in given.warnings[:MAX_WARNINGS]]
-    if not given.allowed:
-        response["status"] = {
+def write_review(response: ReviewResponse) -> bytes:
+    """Return the AdmissionReview with this response."""
+    fields: dict[str, object] = {"uid": response.uid, "allowed": response.allowed}
+    if response.warnings:
+        fields["warnings"] = [_shorten(text) for text in response.warnings[:MAX_WARNINGS]]
+    if not response.allowed:
+        fields["status"] = {
             "status": "Failure",
-            "code": given.status,
-            "reason": "ServiceUnavailable" if given.status == 503 else "Forbidden",
-            "message": _message(given.causes),
+            "code": response.status,
+            "reason": "ServiceUnavailable" if response.status == 503 else "Forbidden",
+            "message": "; ".join(f"{c.code}: {c.message}" for c in response.causes)[:4000],
             "details": {
                 "causes": [
                     {"reason": cause.code, "message": cause.message, "field": cause.field}
-                    for cause in given.causes
+                    for cause in response.causes
                 ]
             },
         }
-    elif given.patch:
-        response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(msgspec.json.encode(list(given.patch))).decode()
-    return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
+    elif response.patch:
+        fields["patchType"] = "JSONPatch"
+        fields["patch"] = base64.b64encode(msgspec.json.encode(list(response.patch))).decode()
+    return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": fields})
 
 
-def _message(causes: Sequence[Cause]) -> str:
-    return "; ".join(f"{cause.code}: {cause.message}" for cause in causes)[:4000]
-
-
-def _short(text: str) -> str:
-    """Longer warnings are cut by the API server, in worse places."""
+def _shorten(text: str) -> str:
+    """Cut a warning to the length that the API server allows."""
     return text if len(text) <= MAX_WARNING else text[: MAX_WARNING - 1] + "…"

@@ -1,7 +1,7 @@
-"""The document of one decision, as `gatereeve approve` and `reject` make it. Pure.
+"""The Approval document that `gatereeve approve` and `gatereeve reject` make. Pure.
 
-Everything that binds is in it: the digest of the version as it is now, the role, the person. Whether
-it counts is the compiler's business, and who may make it the guards'.
+It contains the digest of the version, the role and the person. The compiler decides whether it counts;
+the guards decide approver may create it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from gatereeve.api.people import Role
 from gatereeve.core.canonical import Json
 from gatereeve.core.refs import GATEREEVE_GROUP
 
-_OTHER = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
-def decision(
+def make_approval(
     namespace: str,
     version: str,
     digest: str,
@@ -32,9 +32,9 @@ def decision(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Object:
-    """The Approval. since, until: of a broken glass; times have a zone.
+    """Return the Approval. since, until: of a break-glass approval. Times have a time zone.
 
-    Its name follows from what is decided, by whom and as what: deciding again is the same object.
+    The name depends on version, decision, role and approver, so a repeated decision is the same object.
     """
     spec: dict[str, Json] = {
         "subject": {"kind": "ModelVersion", "name": version, "digest": digest},
@@ -44,26 +44,28 @@ def decision(
         "reason": reason,
     }
     if expires is not None:
-        spec["expires"] = _instant(expires)
+        spec["expires"] = _format_time(expires)
     if until is not None:
-        begin = {"since": _instant(since)} if since is not None else {}
-        spec["breakGlass"] = {**begin, "until": _instant(until)}
+        begin = {"since": _format_time(since)} if since is not None else {}
+        spec["breakGlass"] = {**begin, "until": _format_time(until)}
     return {
         "apiVersion": f"{GATEREEVE_GROUP}/v1alpha1",
         "kind": "Approval",
-        "metadata": {"name": _name(version, spec), "namespace": namespace},
+        "metadata": {"name": _make_name(version, spec), "namespace": namespace},
         "spec": spec,
     }
 
 
-def _instant(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _name(version: str, spec: dict[str, Json]) -> str:
-    """Legible as far as it goes, and distinct by a hash of what it stands for."""
-    said = "\n".join(str(spec.get(k)) for k in ("subject", "role", "approver", "breakGlass"))
-    sign = hashlib.sha256(said.encode()).hexdigest()[:10]
+def _make_name(version: str, spec: dict[str, Json]) -> str:
+    """Return a readable name with a hash that makes it unique."""
+    text = "\n".join(str(spec.get(k)) for k in ("subject", "role", "approver", "breakGlass"))
+    suffix = hashlib.sha256(text.encode()).hexdigest()[:10]
     kind = "glass" if "breakGlass" in spec else str(spec["role"])
-    who = _OTHER.sub("-", str(spec["approver"]).lower()).strip("-")[:40].strip("-") or "somebody"
-    return f"{version[:180].rstrip('.-')}-{kind}-{who}-{sign}"
+    approver = (
+        _SEPARATORS.sub("-", str(spec["approver"]).lower()).strip("-")[:40].strip("-") or "unnamed"
+    )
+    return f"{version[:180].rstrip('.-')}-{kind}-{approver}-{suffix}"

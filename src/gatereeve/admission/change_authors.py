@@ -1,8 +1,8 @@
-"""Who changed which governed document, from one World to the next. Pure but for `DeletionLog`.
+"""Who changed which governed document, from one World to the next. Pure, except for `DeletionLog`.
 
-What came or changed says so itself: the API server wrote the name into it (`guards.stamping`). What
-is gone cannot, so the webhook's witness is asked. A document from a folder has no name to tell:
-whatever its annotation says was typed.
+For a new or changed document the API server writes the author into an annotation
+(`guards.change_stamps`). For a deleted document the webhook reports the author to `DeletionLog`. A
+document from a folder has no author, because its annotation is not trusted.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from gatereeve.core.protocols import Clock
 from gatereeve.core.records import What
 from gatereeve.core.refs import Ref
 
-MOST: Final = 10_000
-"""Departures that are remembered; of more, the oldest are forgotten and have no name."""
+MAX_DELETIONS: Final = 10_000
+"""The number of deletions that `DeletionLog` keeps; it removes the oldest first."""
 
-LATEST_S: Final = 30.0
-"""A deletion that the World shows later than this is not the one that was heard of: other admission
-may have refused that one, and another replica have heard of the next."""
+MAX_AGE_S: Final = 30.0
+"""A deletion that the World shows later than this is another one: other admission may have refused the
+first, and another replica may have reviewed the second."""
 
 UNGOVERNED: Final = frozenset({"Namespace", "Service", "EndpointSlice", "Secret"})
-"""Kinds that a World reads and nobody is stamped for."""
+"""Kinds of a World that have no author."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentChange:
-    """One document. by: None when nobody knows. before, after: its digest, None where it was not.
+    """One changed document. by: None if unknown. before, after: its digest; None if it did not exist.
 
-    A change of labels or annotations alone leaves the digest as it was.
+    A change of labels or annotations alone does not change the digest.
     """
 
     ref: Ref
@@ -47,97 +47,101 @@ class DocumentChange:
 
 
 class DeletionLog:
-    """A `core.protocols.Witness` that remembers who let what go, for LATEST_S. Of one loop."""
+    """A `core.protocols.Witness` that keeps the author of each deletion. Used from one event loop."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heard: OrderedDict[Ref, tuple[str, float]] = OrderedDict()
+        self._deletions: OrderedDict[Ref, tuple[str, float]] = OrderedDict()
 
     def deleted(self, ref: Ref, by: str) -> None:
-        self._heard.pop(ref, None)
-        self._heard[ref] = by, self._clock.monotonic()
-        if len(self._heard) > MOST:
-            self._heard.popitem(last=False)
+        self._deletions.pop(ref, None)
+        self._deletions[ref] = by, self._clock.monotonic()
+        if len(self._deletions) > MAX_DELETIONS:
+            self._deletions.popitem(last=False)
 
     def take(self, ref: Ref) -> str | None:
-        """Who let `ref` go, once; None when this replica's webhook did not hear of it just now."""
-        by, at = self._heard.pop(ref, (None, 0.0))
-        return by if self._clock.monotonic() - at <= LATEST_S else None
+        """Return and remove the author of the deletion of `ref`; None if it is unknown or too old."""
+        by, at = self._deletions.pop(ref, (None, 0.0))
+        return by if self._clock.monotonic() - at <= MAX_AGE_S else None
 
 
-def changes(
-    before: World | None, after: World, departures: DeletionLog
+def find_changes(
+    before: World | None, after: World, deletions: DeletionLog
 ) -> tuple[DocumentChange, ...]:
-    """What changed from `before` to `after`, in order of names; everything is new after None.
-
-    Costs nothing for kinds whose documents are the same object.
-    """
-    found: list[DocumentChange] = []
+    """Return the changes from `before` to `after`, sorted by name. Before None, every document is new."""
+    changes: list[DocumentChange] = []
     for kind in registry.EVERY:
         if kind.kind in UNGOVERNED:
             continue
         new = cast("Mapping[Key, AnyDoc]", table_of(after, kind))
         old = {} if before is None else cast("Mapping[Key, AnyDoc]", table_of(before, kind))
         if new is not old:
-            found += _changes(old, new, departures)
-    return tuple(sorted(found, key=lambda one: one.ref))
+            changes += _compare_tables(old, new, deletions)
+    return tuple(sorted(changes, key=lambda change: change.ref))
 
 
-def returned(known: Mapping[Ref, str] | None, world: World) -> tuple[DocumentChange, ...]:
-    """What changed while nobody looked, in order of names. known: digests of then, None of nothing.
+def find_changes_since(
+    digests: Mapping[Ref, str] | None, world: World
+) -> tuple[DocumentChange, ...]:
+    """Return the changes while the controller was not running, sorted by name.
 
-    A change of labels or annotations alone is not seen, and nobody can say who deleted.
+    digests: of the documents at its last stop; None if there was no stop. A change of labels or
+    annotations alone is not found, and deletions have no author.
     """
-    found: list[DocumentChange] = []
-    left = dict(known or {})
+    changes: list[DocumentChange] = []
+    remaining = dict(digests or {})
     for kind in registry.EVERY:
         if kind.kind in UNGOVERNED:
             continue
         for doc in cast("Mapping[Key, AnyDoc]", table_of(world, kind)).values():
-            before = left.pop(doc.ref, None)
+            before = remaining.pop(doc.ref, None)
             if before != doc.digest:
                 what: What = (
-                    "found" if known is None else "created" if before is None else "changed"
+                    "found" if digests is None else "created" if before is None else "changed"
                 )
-                found.append(
-                    DocumentChange(ref=doc.ref, what=what, by=_changer(doc), before=before, after=doc.digest)
+                changes.append(
+                    DocumentChange(ref=doc.ref, what=what, by=_get_author(doc), before=before, after=doc.digest)
                 )  # fmt: skip
-    found += [
+    changes += [
         DocumentChange(ref=ref, what="deleted", by=None, before=digest, after=None)
-        for ref, digest in left.items()
+        for ref, digest in remaining.items()
     ]
-    return tuple(sorted(found, key=lambda one: one.ref))
+    return tuple(sorted(changes, key=lambda change: change.ref))
 
 
-def _changes(
-    old: Mapping[Key, AnyDoc], new: Mapping[Key, AnyDoc], departures: DeletionLog
+def _compare_tables(
+    old: Mapping[Key, AnyDoc], new: Mapping[Key, AnyDoc], deletions: DeletionLog
 ) -> Iterator[DocumentChange]:
     for key in changed_keys(old, new):
-        was, doc = old.get(key), new.get(key)
+        before, doc = old.get(key), new.get(key)
         if doc is None:
-            assert was is not None
+            assert before is not None
             yield DocumentChange(
-                ref=was.ref,
+                ref=before.ref,
                 what="deleted",
-                by=departures.take(was.ref),
-                before=was.digest,
+                by=deletions.take(before.ref),
+                before=before.digest,
                 after=None,
             )
             continue
-        if was is not None and was.digest == doc.digest and _words(was) == _words(doc):
+        if (
+            before is not None
+            and before.digest == doc.digest
+            and _get_metadata(before) == _get_metadata(doc)
+        ):
             continue
         yield DocumentChange(
             ref=doc.ref,
-            what="created" if was is None else "changed",
-            by=_changer(doc),
-            before=None if was is None else was.digest,
+            what="created" if before is None else "changed",
+            by=_get_author(doc),
+            before=None if before is None else before.digest,
             after=doc.digest,
         )
 
 
-def _changer(doc: AnyDoc) -> str | None:
+def _get_author(doc: AnyDoc) -> str | None:
     return None if doc.file else doc.meta.annotations.get(CHANGED_BY)
 
 
-def _words(doc: AnyDoc) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _get_metadata(doc: AnyDoc) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return doc.meta.labels, doc.meta.annotations

@@ -1,8 +1,8 @@
-"""Drift: the guards that are installed, compared with those that the documents ask for. Pure.
+"""Compares the installed guards with the guards that the documents require. Pure.
 
-Admission policies cannot look at admission objects, so whoever may change a guard can take it away
-unseen; this is how it is seen. An installed guard may say more only where the API server itself
-writes defaults (DEFAULTS): an exclusion that somebody added is a change like any other.
+Admission policies cannot check admission objects, so a user with the right to change a guard could remove
+it unnoticed. An installed guard may have additional fields only where the API server writes defaults
+(DEFAULTS); an added exclusion is a change.
 """
 
 from __future__ import annotations
@@ -27,65 +27,64 @@ DEFAULTS: dict[str, tuple[Json, ...]] = {
     "apiGroup": ("", "rbac.authorization.k8s.io"),
     "port": (443,),
 }
-"""Fields that the API server fills in, and with what."""
+"""Fields that the API server sets, and their values."""
 
-_WATCHED = ("metadata", "status", "apiVersion", "kind")
-_NOTHING: tuple[Json, ...] = ("", None, [], {})
-"""What the API server leaves out."""
+_NOT_COMPARED = frozenset(("metadata", "status", "apiVersion", "kind"))
+_EMPTY: tuple[Json, ...] = ("", None, [], {})
+"""Values that the API server omits."""
 _MAX_SHOWN = 160
 _BINDING = "ValidatingAdmissionPolicyBinding"
 
 
-def drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Finding, ...]:
-    """What is missing, changed or superfluous among the installed guards.
+def find_drift(wanted: Iterable[Object], installed: Iterable[Object]) -> tuple[Finding, ...]:
+    """Return findings about missing, changed and superfluous guards.
 
-    installed: at least every object of the kinds of `wanted`; others are no harm. A webhook's
-    caBundle counts only where `wanted` says one: whoever issues certificates fills it in.
-    Guards that were made for other namespaces, all for the same, leave no gap and are one finding.
+    installed: at least all objects of the kinds of `wanted`. The caBundle of a webhook is compared only if
+    `wanted` has one, because controllers fill it in. If all guards were made for the same other
+    namespaces, there is one finding.
     Findings: guard-missing, guard-changed, guard-stale, guard-superfluous.
     """
-    asked = {ref_of(one): one for one in wanted}
-    there = {ref_of(one): one for one in installed}
-    found: list[Finding] = []
-    now, then = _known(asked), _known(there)
-    if now is not None and then is not None and now.all != then.all:
-        there = {ref: _as_of(one, asked.get(ref), then, now) for ref, one in there.items()}
-        found.append(_stale(now.all, then.all))
-    for ref, one in asked.items():
-        if ref not in there:
-            found.append(describe("guard-missing", refs.Origin(ref), guard=ref))
+    guards = {ref_of(guard): guard for guard in wanted}
+    objects = {ref_of(item): item for item in installed}
+    problems: list[Finding] = []
+    new, old = _find_namespaces(guards), _find_namespaces(objects)
+    if new is not None and old is not None and new.all != old.all:
+        objects = {ref: _update(item, guards.get(ref), old, new) for ref, item in objects.items()}
+        problems.append(_make_stale_finding(new.all, old.all))
+    for ref, guard in guards.items():
+        if ref not in objects:
+            problems.append(describe("guard-missing", refs.Origin(ref), guard=ref))
             continue
-        place = next(_changes(one, there[ref]), None)
-        if place is not None:
-            found.append(
-                describe(
-                    "guard-changed", refs.Origin(ref, place[:_MAX_SHOWN]), guard=ref, place=place
-                )
-            )
-    controllers = next((one["subjects"] for ref, one in asked.items()
+        path = next(_find_changes(guard, objects[ref]), None)
+        if path is not None:
+            origin = refs.Origin(ref, path[:_MAX_SHOWN])
+            problems.append(describe("guard-changed", origin, guard=ref, place=path))
+    controllers = next((guard["subjects"] for ref, guard in guards.items()
                         if ref.kind == "ClusterRoleBinding" and ref.name == KEEPER), None)  # fmt: skip
-    found += [
+    problems += [
         describe("guard-superfluous", refs.Origin(ref), guard=ref, why=why)
-        for ref, one in there.items()
-        if ref not in asked and not _is_for(one, controllers) and (why := _is_ours(one))
-    ]
-    return findings.order(found)
+        for ref, item in objects.items()
+        # The chart gives roles to the controllers, too; those bindings are not guards.
+        if ref not in guards and (controllers is None or item.get("subjects") != controllers)
+        and (why := _describe_guard(item))
+    ]  # fmt: skip
+    return findings.order(problems)
 
 
 @dataclass(frozen=True, slots=True)
 class _Namespaces:
-    """For which namespaces guards were made. all: those, and ours, which no guard looks at."""
+    """The namespaces for which guards were made. all: also that of the controllers, which has no guards."""
 
     all: frozenset[str]
     guarded: frozenset[str]
 
 
-def _known(objects: Mapping[refs.Ref, Object]) -> _Namespaces | None:
-    """As the binding for all others says it, and any that is in force; None without those."""
+def _find_namespaces(objects: Mapping[refs.Ref, Object]) -> _Namespaces | None:
+    """Read them from two bindings; None without these bindings."""
     others = guarded = None
-    for ref, one in objects.items():
+    for ref, item in objects.items():
         if ref.kind == _BINDING:
-            operator, names = _selected(one)
+            operator, names = _read_selector(item)
             if operator == "NotIn" and ref.name == "gatereeve-unguarded":
                 others = names
             elif operator == "In" and ref.name == "gatereeve-approvals":
@@ -93,12 +92,15 @@ def _known(objects: Mapping[refs.Ref, Object]) -> _Namespaces | None:
     return None if others is None or guarded is None else _Namespaces(others, guarded)
 
 
-def _selected(binding: Object) -> tuple[Json, frozenset[str]]:
-    """Operator and names of a binding's one condition on namespaces."""
-    spec = binding.get("spec")
-    resources = spec.get("matchResources") if isinstance(spec, Mapping) else None
-    selector = resources.get("namespaceSelector") if isinstance(resources, Mapping) else None
-    conditions = selector.get("matchExpressions") if isinstance(selector, Mapping) else None
+def _get(item: Json, *path: str) -> Json:
+    for key in path:
+        item = item.get(key) if isinstance(item, Mapping) else None
+    return item
+
+
+def _read_selector(binding: Object) -> tuple[Json, frozenset[str]]:
+    """Return operator and names of a binding's only condition on namespaces."""
+    conditions = _get(binding, "spec", "matchResources", "namespaceSelector", "matchExpressions")
     if isinstance(conditions, list) and len(conditions) == 1 and isinstance(conditions[0], dict):
         values = conditions[0].get("values")
         names = frozenset(map(str, values)) if isinstance(values, list) else frozenset()
@@ -106,93 +108,81 @@ def _selected(binding: Object) -> tuple[Json, frozenset[str]]:
     return None, frozenset()
 
 
-def _as_of(one: Object, wanted: Object | None, then: _Namespaces, now: _Namespaces) -> Object:
-    """A binding for exactly the namespaces of then, as it would be for those of now."""
-    if wanted is None or one.get("kind") != _BINDING:
-        return one
-    before, after = _selected(one), _selected(wanted)
-    if (before, after) not in (
-        (("In", then.guarded), ("In", now.guarded)),
-        (("NotIn", then.all), ("NotIn", now.all)),
-    ) or then.all - then.guarded != now.all - now.guarded:
-        return one
-    spec, asked = cast("Object", one["spec"]), cast("Object", wanted["spec"])
-    selector = cast("Object", asked["matchResources"])["namespaceSelector"]
+def _update(item: Object, wanted: Object | None, old: _Namespaces, new: _Namespaces) -> Object:
+    """Return a binding for exactly the old namespaces with the new ones in their place."""
+    if wanted is None or item.get("kind") != _BINDING:
+        return item
+    if (_read_selector(item), _read_selector(wanted)) not in (
+        (("In", old.guarded), ("In", new.guarded)),
+        (("NotIn", old.all), ("NotIn", new.all)),
+    ) or old.all - old.guarded != new.all - new.guarded:
+        return item
+    spec = cast("Object", item["spec"])
+    selector = _get(wanted, "spec", "matchResources", "namespaceSelector")
     matching = {**cast("Object", spec["matchResources"]), "namespaceSelector": selector}
-    return {**one, "spec": {**spec, "matchResources": matching}}
+    return {**item, "spec": {**spec, "matchResources": matching}}
 
 
-def _stale(now: frozenset[str], then: frozenset[str]) -> Finding:
-    differences = [f"they lack {', '.join(sorted(now - then))}"] if now - then else []
-    differences += [f"they still have {', '.join(sorted(then - now))}"] if then - now else []
+def _make_stale_finding(new: frozenset[str], old: frozenset[str]) -> Finding:
+    differences = [f"they lack {', '.join(sorted(new - old))}"] if new - old else []
+    differences += [f"they still have {', '.join(sorted(old - new))}"] if old - new else []
     return describe("guard-stale", differences="; ".join(differences))
 
 
-def _is_for(one: Object, controllers: Json) -> bool:
-    """Whether it binds nobody but the controllers: what the chart gives them is no guard of people."""
-    return controllers is not None and one.get("subjects") == controllers
+def is_guard(item: Object) -> bool:
+    """Whether an installed object is one of the guards, or binds one of our roles."""
+    return bool(_describe_guard(item))
 
 
-def is_guard(one: Object) -> bool:
-    """Whether an installed object is one of the guards, or gives one of our roles."""
-    return bool(_is_ours(one))
-
-
-def _is_ours(one: Object) -> str:
-    """Why an object that nobody asked for matters; "" when it does not."""
-    role = one.get("roleRef")
-    if isinstance(role, Mapping) and str(role.get("name", "")).startswith("gatereeve-"):
-        return f"gives the role {role['name']}"
-    metadata = one.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+def _describe_guard(item: Object) -> str:
+    """Return why an object is a guard, or ""."""
+    role = str(_get(item, "roleRef", "name"))
+    if role.startswith("gatereeve-"):
+        return f"gives the role {role}"
+    labels = _get(item, "metadata", "labels")
     if isinstance(labels, Mapping) and MANAGED.items() <= labels.items():
-        return "is labelled as one of the guards"
+        return "has the labels of guards"
     return ""
 
 
-def _changes(wanted: Object, installed: Object) -> Iterator[str]:
-    """Places at which they differ, in order."""
-    for key in sorted({*wanted, *installed} - set(_WATCHED)):
-        yield from _differences(wanted.get(key), installed.get(key), key)
+def _find_changes(wanted: Object, installed: Object) -> Iterator[str]:
+    """Yield the paths of differences, in order."""
+    for key in sorted({*wanted, *installed} - _NOT_COMPARED):
+        yield from _compare(wanted.get(key), installed.get(key), key)
     for key, value in MANAGED.items():
-        metadata = installed.get("metadata")
-        labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-        if not isinstance(labels, Mapping) or labels.get(key) != value:
+        if _get(installed, "metadata", "labels", key) != value:
             yield f"metadata.labels.{key}"
 
 
-def _differences(wanted: Json, installed: Json, path: str) -> Iterator[str]:
+def _compare(wanted: Json, installed: Json, path: str) -> Iterator[str]:
     if isinstance(wanted, Mapping) and isinstance(installed, Mapping):
         for key in sorted({*wanted, *installed}):
-            yield from _in_field(wanted, installed, key, f"{path}.{key}")
+            yield from _compare_field(wanted, installed, key, f"{path}.{key}")
     elif isinstance(wanted, list | tuple) and isinstance(installed, list | tuple):
         if len(wanted) != len(installed):
             yield path
             return
-        for number, (one, other) in enumerate(zip(wanted, installed, strict=True)):
-            yield from _differences(one, other, f"{path}[{number}]")
+        for number, (left, right) in enumerate(zip(wanted, installed, strict=True)):
+            yield from _compare(left, right, f"{path}[{number}]")
     elif wanted != installed:
         yield path
 
 
-def _in_field(
-    wanted: Mapping[str, Json], installed: Mapping[str, Json], key: str, place: str
+def _compare_field(
+    wanted: Mapping[str, Json], installed: Mapping[str, Json], key: str, path: str
 ) -> Iterator[str]:
-    """One field of an object, of which one side may know nothing."""
+    """Compare one field of an object; one side may not have it."""
     if key in wanted and key in installed:
-        yield from _differences(wanted[key], installed[key], place)
+        yield from _compare(wanted[key], installed[key], path)
     elif key in wanted:
-        if wanted[key] not in _NOTHING:
-            yield place
+        if wanted[key] not in _EMPTY:
+            yield path
     elif key != "caBundle" and installed[key] not in DEFAULTS.get(key, ()):
-        yield place
+        yield path
 
 
-def ref_of(one: Object) -> refs.Ref:
-    """Which object it is."""
-    group, _, _ = str(one.get("apiVersion", "")).rpartition("/")
-    metadata = one.get("metadata")
-    told = metadata if isinstance(metadata, Mapping) else {}
-    return refs.Ref(
-        group, str(one.get("kind", "")), str(told.get("namespace") or ""), str(told.get("name", ""))
-    )
+def ref_of(item: Object) -> refs.Ref:
+    """Return the reference of an object."""
+    group, _, _ = str(item.get("apiVersion", "")).rpartition("/")
+    namespace, name = (str(_get(item, "metadata", key) or "") for key in ("namespace", "name"))
+    return refs.Ref(group, str(item.get("kind", "")), namespace, name)

@@ -1,8 +1,7 @@
 """Which connections the webhook answers, and for how long: those of the API server, within a time-out.
 
-The authority that signed the client's certificate is checked by TLS (`server.Tls`). An authority may
-sign for many: that of a cluster signs for nodes and people, too. So the name is checked as well, once
-for each connection, before a byte of it is read.
+TLS checks the authority of the client's certificate (`server.Tls`). The authority of a cluster signs for
+nodes and people, too, so the name in the certificate is checked before the first byte is read.
 """
 
 from __future__ import annotations
@@ -22,26 +21,26 @@ _LOG = EventLog(__name__)
 
 MAX_BYTES: Final = 1 << 20
 UNREAD_BYTES: Final = 1 << 20
-"""Of a body, after the answer: enough that a client which still sends gets to read the answer."""
+"""Of a body after the response; enough for a client that is still sending to read the response."""
 
 
 def read_authority(file: Path) -> bytes:
-    """PEM certificates of whom the API server's client certificate is from. Raises SettingsError."""
+    """Return the PEM of the authority of the API server's client certificate. Raises SettingsError."""
     try:
         with file.open("rb") as opened:
-            found = opened.read(MAX_BYTES + 1)
+            pem = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
-    if len(found) > MAX_BYTES or b"-----BEGIN CERTIFICATE-----" not in found:
+    if len(pem) > MAX_BYTES or b"-----BEGIN CERTIFICATE-----" not in pem:
         raise SettingsError(
-            f"{file} holds no certificate, or more than {MAX_BYTES} bytes",
-            hint="it must hold the PEM of the authority of the API server's client certificate",
+            f"{file} has no certificate, or more than {MAX_BYTES} bytes",
+            hint="write the PEM of the authority of the API server's client certificate",
         )
-    return found
+    return pem
 
 
-def names_of(certificate: dict[str, Any] | None) -> Iterator[str]:
-    """Common name, DNS names and URIs of a verified certificate, as `ssl` gives it; none of None."""
+def read_names(certificate: dict[str, Any] | None) -> Iterator[str]:
+    """Yield the common name, DNS names and URIs of a verified certificate in the form of `ssl`."""
     if certificate is None:
         return
     for part in certificate.get("subject", ()):
@@ -52,9 +51,9 @@ def names_of(certificate: dict[str, Any] | None) -> Iterator[str]:
 
 
 class BoundedProtocol(H11Protocol):
-    """Ends connections of other clients, and of clients that do not come to the end of a request.
+    """Closes connections of other clients, and of clients that do not finish a request in time.
 
-    uvicorn alone reads on after its answer, for as long as the client sends. names: as in `protocol`.
+    uvicorn alone keeps reading after its response while the client sends. names: see `make_protocol`.
     """
 
     names: ClassVar[frozenset[str]] = frozenset()
@@ -66,9 +65,9 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
-        shown = set(names_of(None if tls is None else tls.getpeercert()))
-        if self.names and shown.isdisjoint(self.names):
-            _LOG.warning("webhook_client_refused", names=",".join(sorted(shown)[:4]))
+        names = set(read_names(None if tls is None else tls.getpeercert()))
+        if self.names and names.isdisjoint(self.names):
+            _LOG.warning("webhook_client_refused", names=",".join(sorted(names)[:4]))
             transport.abort()
         else:
             self._timer = self.loop.call_later(self.within_s, transport.abort)
@@ -98,10 +97,10 @@ class BoundedProtocol(H11Protocol):
             self._timer = None
 
 
-def protocol(names: Collection[str], within_s: float) -> type[H11Protocol]:
-    """HTTP/1.1 for clients whose verified certificate has one of these names; for all clients if ().
+def make_protocol(names: Collection[str], within_s: float) -> type[H11Protocol]:
+    """Return HTTP/1.1 for clients whose verified certificate has one of `names`; () allows all clients.
 
-    within_s: how long a client may take for the head and the body of one request.
+    within_s: the time for the head and the body of one request.
     """
     settings = {"names": frozenset(names), "within_s": within_s}
     return type("BoundedProtocol", (BoundedProtocol,), settings)

@@ -1,10 +1,8 @@
-"""The part of a World that a document touches, as a small World that compiles in milliseconds.
+"""The documents of a World that one document affects, as a small World that compiles in milliseconds.
 
-A review must not compile ten thousand models to judge one. `WorldIndex` indexes a World once, off the hot
-path; `subset_for` then gathers what the compiler's readers look at for one document: its gates and
-grants, the routes on its hosts, the models and Services it names and what belongs to those. Only
-which documents are looked at is decided here; what they mean is the compiler's. Who else names an
-address (`address-taken`) is not looked at: that may be anybody, and the compiler refuses it.
+`WorldIndex` indexes a World once. `subset_for` then collects what the compiler reads for one document:
+gates, grants, routes on its hosts, and the models and Services that it names. Other documents with the
+same address (`address-taken`) are not collected; the full compilation reports them.
 """
 
 from __future__ import annotations
@@ -40,15 +38,18 @@ from gatereeve.core.refs import GATEREEVE_GROUP, Ref
 
 D = TypeVar("D")
 
-MOST = 64
-"""Routes and models that one review looks at; what lies beyond is judged by the compiler alone."""
+MAX_DOCUMENTS = 64
+"""The number of routes or models in one review; the full compilation checks the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WorldIndex:
-    """One World, indexed. routes: by host, with the paths that they claim there. models: documents by the model that they speak of.
+    """Indexes of one World.
 
-    sharing: by model, the others of its servers. attached: HTTPRoutes by the Gateway that they name. thin: the gates without their callers' keys and certificates, which no review but a Gate's needs.
+    routes: by host, with their paths. models: governance documents by the model that they name.
+    selecting: policies with a selector by namespace. sharing: models that share a server with a model.
+    attached: HTTPRoutes by Gateway. gates: without the callers' keys and certificates, which only the
+    review of a Gate needs. everywhere: HostGrants for all namespaces.
     """
 
     world: World
@@ -59,27 +60,29 @@ class WorldIndex:
     selecting: Mapping[str, tuple[AnyDoc, ...]]
     sharing: Mapping[Key, frozenset[Key]]
     attached: Mapping[Key, tuple[AnyDoc, ...]]
-    thin: Mapping[Key, GateDoc]
+    gates: Mapping[Key, GateDoc]
     everywhere: tuple[HostGrantDoc, ...]
 
 
 def index_world(world: World, tables: CompilerTables | None = None) -> WorldIndex:
-    """Index a World. tables: kept from World to World by the caller; without them it takes longer."""
+    """Index a World. tables: of the previous World, for speed."""
     tables = tables or CompilerTables()
     tables.begin()
     tables.update_documents(world)
     routes: defaultdict[str, list[tuple[str, AnyDoc]]] = defaultdict(list)
-    for claimed in tables.routes.documents():
-        for entry in claimed.entries:
-            routes[entry.host].append((entry.claim.path.value, entry.claim.doc))
+    for document in tables.routes.documents():
+        for host_route in document.entries:
+            request = host_route.claim
+            routes[host_route.host].append((request.path.value, request.doc))
     attached: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
     for route in world.http_routes.values():
         for parent in route.spec.parent_refs:
             attached[parent.namespace or route.ref.namespace, parent.name].append(route)
     models: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
     selecting: defaultdict[str, list[AnyDoc]] = defaultdict(list)
-    for doc in _about_models(world):
-        for name in spoken_of(doc, world):
+    for doc in (*world.model_versions.values(), *world.approvals.values(), *world.access_policies.values(),
+                *world.rollouts.values()):  # fmt: skip
+        for name in models_of(doc, world):
             models[doc.ref.namespace, name].append(doc)
         if isinstance(doc.spec, governance.AccessPolicySpec) and doc.spec.selector is not None:
             selecting[doc.ref.namespace].append(doc)
@@ -87,12 +90,12 @@ def index_world(world: World, tables: CompilerTables | None = None) -> WorldInde
         world=world,
         services=tables.backends.snapshot(),
         grants=tables.grants.index.value,
-        routes={host: tuple(claims) for host, claims in routes.items()},
+        routes={host: tuple(paths) for host, paths in routes.items()},
         models={key: tuple(docs) for key, docs in models.items()},
         selecting={name: tuple(docs) for name, docs in selecting.items()},
-        sharing=_sharing(tables.backends.versions.value.shared),
+        sharing=_index_sharing(tables.backends.versions.value.shared),
         attached={key: tuple(docs) for key, docs in attached.items()},
-        thin={key: _without_keys(doc) for key, doc in world.gates.items()},
+        gates={key: _without_keys(doc) for key, doc in world.gates.items()},
         everywhere=tuple(
             doc
             for doc in world.host_grants.values()
@@ -101,24 +104,17 @@ def index_world(world: World, tables: CompilerTables | None = None) -> WorldInde
     )
 
 
-def _sharing(shared: Shared) -> dict[Key, frozenset[Key]]:
-    found: defaultdict[Key, set[Key]] = defaultdict(set)
+def _index_sharing(shared: Shared) -> dict[Key, frozenset[Key]]:
+    sharing: defaultdict[Key, set[Key]] = defaultdict(set)
     for versions in shared.values():
         models = {(version.ref.namespace, version.spec.model) for version in versions}
         for model in models:
-            found[model] |= models - {model}
-    return {model: frozenset(others) for model, others in found.items()}
+            sharing[model] |= models - {model}
+    return {model: frozenset(others) for model, others in sharing.items()}
 
 
-def _about_models(world: World) -> Iterable[AnyDoc]:
-    for table in (
-        world.model_versions, world.approvals, world.access_policies, world.rollouts,
-    ):  # fmt: skip
-        yield from cast("Mapping[Key, AnyDoc]", table).values()
-
-
-def spoken_of(doc: AnyDoc, world: World) -> tuple[str, ...]:
-    """Names of the models that a document of governance speaks of by name."""
+def models_of(doc: AnyDoc, world: World) -> tuple[str, ...]:
+    """Return the names of the models that a governance document names."""
     spec = doc.spec
     if isinstance(spec, governance.ModelSpec):
         return (doc.ref.name,)
@@ -133,32 +129,32 @@ def spoken_of(doc: AnyDoc, world: World) -> tuple[str, ...]:
 
 
 def _without_keys(doc: GateDoc) -> GateDoc:
-    """The names of identity providers stay, because policies name them."""
+    """Return a Gate without keys and certificates; policies need only the names of its providers."""
     identity = doc.spec.identity
     keys, mtls = identity.api_keys, identity.mtls
-    nothing = gate.FileOrSecretKey(file="none")
-    thin = identity.model_copy(
+    empty = gate.FileOrSecretKey(file="none")
+    identity = identity.model_copy(
         update={
             "jwt": tuple(
                 p.model_copy(update={"jwks": gate.Jwks(inline='{"keys": []}')})
                 for p in identity.jwt
             ),
             "api_keys": keys and keys.model_copy(update={"keys": ()}),
-            "mtls": mtls and mtls.model_copy(update={"ca": nothing, "identities": ()}),
+            "mtls": mtls and mtls.model_copy(update={"ca": empty, "identities": ()}),
         }
     )
-    return dataclasses.replace(doc, spec=doc.spec.model_copy(update={"identity": thin}))
+    return dataclasses.replace(doc, spec=doc.spec.model_copy(update={"identity": identity}))
 
 
 @dataclass(slots=True)
 class _SubsetBuilder:
-    """A small World while it is put together: the documents of each kind, by key."""
+    """Collects the documents of a small World, by kind and key."""
 
-    seen: WorldIndex
+    index: WorldIndex
     tables: dict[str, dict[Key, AnyDoc]] = field(default_factory=dict)
 
     def add(self, doc: AnyDoc | None) -> bool:
-        """Whether it is new here."""
+        """Add a document. Returns whether it is new."""
         if doc is None:
             return False
         kind = registry.BY_KIND[doc.ref.group, doc.ref.kind]
@@ -174,108 +170,107 @@ class _SubsetBuilder:
         self.add(doc)
         return doc
 
-    def model(self, key: Key) -> None:
-        """A model with everything that decides about it, and those that share a server with it."""
-        for one in (key, *sorted(self.seen.sharing.get(key, ()))):
-            self._model(one)
+    def add_model(self, key: Key) -> None:
+        """Add a model, the models that share a server with it, and their governance documents."""
+        for model in (key, *sorted(self.index.sharing.get(key, ()))):
+            self._add_model(model)
 
-    def _model(self, key: Key) -> None:
-        """One model.
+    def _add_model(self, key: Key) -> None:
+        """Add one model with its documents.
 
-        With a policy come the other Models that it names, and a policy comes only with a Model that
-        it selects: else it would speak of none here, and that closes models (`compile.governance.unreadable`).
+        A policy is added only with the Models that it names or selects; a policy without a Model would
+        close other models (`compile.governance.unreadable`).
         """
-        world = self.seen.world
+        world = self.index.world
         self.find(world.models, key)
-        there = cast("ModelDoc | None", self.tables.get("models", {}).get(key))
-        for doc in (*self.seen.models.get(key, ()), *self.seen.selecting.get(key[0], ())):
+        model = cast("ModelDoc | None", self.tables.get("models", {}).get(key))
+        for doc in (*self.index.models.get(key, ()), *self.index.selecting.get(key[0], ())):
             policy = cast("AccessPolicyDoc", doc)
             if isinstance(doc.spec, governance.AccessPolicySpec):
-                if there is not None and not policies_for(there, (policy,)):
+                if model is not None and not policies_for(model, (policy,)):
                     continue
                 for name in doc.spec.models or ():
                     self.find(world.models, (key[0], name))
             if self.add(doc) and isinstance(doc.spec, governance.ModelVersionSpec):
-                self.version(doc.ref.namespace, doc.spec)
+                self.add_version(doc.ref.namespace, doc.spec)
 
-    def version(self, namespace: str, spec: governance.ModelVersionSpec) -> None:
+    def add_version(self, namespace: str, spec: governance.ModelVersionSpec) -> None:
         if spec.backend is not None:
-            self.service((namespace, spec.backend.service))
+            self.add_service((namespace, spec.backend.service))
 
-    def service(self, key: Key) -> None:
-        found = self.seen.services
-        self.namespace(key[0])
-        self.find(self.seen.world.services, key)
-        for doc in found.slices.get(key, ()):
+    def add_service(self, key: Key) -> None:
+        self.add_namespace(key[0])
+        self.find(self.index.world.services, key)
+        for doc in self.index.services.slices.get(key, ()):
             self.add(doc)
 
-    def namespace(self, name: str) -> None:
-        doc = self.find(self.seen.world.namespaces, ("", name))
+    def add_namespace(self, name: str) -> None:
+        doc = self.find(self.index.world.namespaces, ("", name))
         labels = host_grants.labels_of(name, doc)
         for label in labels.items():
-            for grant in self.seen.grants.by_label.get(label, ()):
+            for grant in self.index.grants.by_label.get(label, ()):
                 self.add(grant)
-        for grant in self.seen.everywhere:
+        for grant in self.index.everywhere:
             self.add(grant)
 
-    def references(self, namespace: str) -> None:
-        for (place, _), doc in self.seen.world.reference_grants.items():
-            if place == namespace:
+    def add_reference_grants(self, namespace: str) -> None:
+        for (owner, _), doc in self.index.world.reference_grants.items():
+            if owner == namespace:
                 self.add(doc)
 
 
-def subset_for(seen: WorldIndex, doc: AnyDoc) -> World:
-    """A World of `doc`, in the place of whatever has its name, and of what it touches."""
-    gathering = _SubsetBuilder(seen)
-    gathering.add(doc)
-    gathering.namespace(doc.ref.namespace)
-    _governance(gathering, doc)
-    _route(gathering, doc)
+def subset_for(index: WorldIndex, doc: AnyDoc) -> World:
+    """Return a World with `doc`, in place of the document of that name, and with what it affects."""
+    subset = _SubsetBuilder(index)
+    subset.add(doc)
+    subset.add_namespace(doc.ref.namespace)
+    _add_governance(subset, doc)
+    _add_route(subset, doc)
     if isinstance(doc.spec, kube.GatewaySpec):
-        _gateway(gathering, doc)
-    first = _world(gathering, doc)
+        _add_gateway(subset, doc)
+    world = _make_world(subset, doc)
     if doc.ref.kind not in ("Ingress", "HTTPRoute"):
-        return first
-    for other in _rivals(seen, first, doc):
-        if gathering.add(other):
-            gathering.namespace(other.ref.namespace)
-            _route(gathering, other)
-    return _world(gathering, doc)
+        return world
+    for other in _find_conflicting_routes(index, world, doc):
+        if subset.add(other):
+            subset.add_namespace(other.ref.namespace)
+            _add_route(subset, other)
+    return _make_world(subset, doc)
 
 
-def _rivals(seen: WorldIndex, first: World, doc: AnyDoc) -> list[AnyDoc]:
-    """Routes that claim a path of the same host above or beneath one of `doc`, oldest first."""
-    found: dict[Ref, AnyDoc] = {}
+def _find_conflicting_routes(index: WorldIndex, world: World, doc: AnyDoc) -> list[AnyDoc]:
+    """Return routes with a path above or below a path of `doc` on the same host, oldest first."""
+    routes: dict[Ref, AnyDoc] = {}
     tables = CompilerTables()
-    tables.update_documents(first)
-    for claimed in tables.routes.documents():
-        for entry in claimed.entries:
-            mine = entry.claim.path.value
-            for path, other in seen.routes.get(entry.host, ()):
-                if path == mine or is_under(path, mine) or is_under(mine, path):
-                    found.setdefault(other.ref, other)
-    found.pop(doc.ref, None)
-    return sorted(found.values(), key=age)[:MOST]
+    tables.update_documents(world)
+    for document in tables.routes.documents():
+        for host_route in document.entries:
+            own = host_route.claim.path.value
+            for path, other in index.routes.get(host_route.host, ()):
+                if path == own or is_under(path, own) or is_under(own, path):
+                    routes.setdefault(other.ref, other)
+    routes.pop(doc.ref, None)
+    return sorted(routes.values(), key=age)[:MAX_DOCUMENTS]
 
 
-def _world(gathering: _SubsetBuilder, doc: AnyDoc) -> World:
-    """The small World: classes as they are, gates thin unless one is reviewed."""
-    world = gathering.seen.world
-    whole = doc.ref.kind == "Gate"
-    gates = cast("Table", world.gates if whole else gathering.seen.thin)
+def _make_world(subset: _SubsetBuilder, doc: AnyDoc) -> World:
+    """Return the small World. Gates have no keys, unless a Gate is reviewed."""
+    world = subset.index.world
+    is_gate = doc.ref.kind == "Gate"
+    gates = cast("Table", world.gates if is_gate else subset.index.gates)
     always: dict[str, Table] = {
-        "gates": gates or {("", _STAND_IN.ref.name): _STAND_IN},
+        "gates": gates or {("", _DEFAULT_GATE.ref.name): _DEFAULT_GATE},
         "ingress_classes": cast("Table", world.ingress_classes),
         "gateway_classes": cast("Table", world.gateway_classes),
         "people": cast("Table", world.people),
     }
-    if whole or isinstance(doc.spec, kube.IngressSpec | kube.GatewaySpec | kube.HTTPRouteSpec):
+    if is_gate or isinstance(doc.spec, kube.IngressSpec | kube.GatewaySpec | kube.HTTPRouteSpec):
         always["secrets"] = cast("Table", world.secrets)
     tables: dict[tuple[str, str], Table] = {}
     for kind in registry.EVERY:
-        came, there = gathering.tables.get(kind.world), always.get(kind.world, {})
+        added, base = subset.tables.get(kind.world), always.get(kind.world, {})
         tables[kind.group, kind.kind] = (
-            there if came is None else dict(sorted({**there, **came}.items()))
+            base if added is None else dict(sorted({**base, **added}.items()))
         )
     small = world_of(
         tables, at=world.at, files=world.files, jwks=world.jwks, geo=world.geo, found=(), broken=()
@@ -283,95 +278,95 @@ def _world(gathering: _SubsetBuilder, doc: AnyDoc) -> World:
     return dataclasses.replace(small, memory=world.memory)
 
 
-_STAND_IN: GateDoc = Doc(
+_DEFAULT_GATE: GateDoc = Doc(
     ref=Ref(GATEREEVE_GROUP, "Gate", "", "any"),
     meta=Meta(),
     spec=gate.GateSpec(region="any", http=gate.Address(port=80)),
     digest="",
 )
-"""Where there is no Gate yet, versions are judged as on any."""
+"""Versions are reviewed with it while there is no Gate."""
 
 
-def _governance(gathering: _SubsetBuilder, doc: AnyDoc) -> None:
-    """What a document of governance speaks of."""
-    world, namespace = gathering.seen.world, doc.ref.namespace
+def _add_governance(subset: _SubsetBuilder, doc: AnyDoc) -> None:
+    """Add the models and versions that a governance document names or selects."""
+    world, namespace = subset.index.world, doc.ref.namespace
     spec = doc.spec
     if isinstance(spec, governance.ApprovalSpec):
-        gathering.find(world.model_versions, (namespace, spec.subject.name))
+        subset.find(world.model_versions, (namespace, spec.subject.name))
     if isinstance(spec, governance.ModelVersionSpec):
-        gathering.version(namespace, spec)
-    for name in spoken_of(doc, world):
-        gathering.model((namespace, name))
+        subset.add_version(namespace, spec)
+    for name in models_of(doc, world):
+        subset.add_model((namespace, name))
     if isinstance(spec, governance.AccessPolicySpec) and spec.selector is not None:
         policy = cast("AccessPolicyDoc", doc)
-        chosen = (
+        selected = (
             key
             for key, model in world.models.items()
             if key[0] == namespace and policies_for(model, (policy,))
         )
-        for key in itertools.islice(chosen, MOST):
-            gathering.model(key)
+        for key in itertools.islice(selected, MAX_DOCUMENTS):
+            subset.add_model(key)
 
 
-def _gateway(gathering: _SubsetBuilder, doc: AnyDoc) -> None:
-    """The routes of a Gateway: without one it shows no certificate."""
-    for route in gathering.seen.attached.get((doc.ref.namespace, doc.ref.name), ())[:MOST]:
-        if gathering.add(route):
-            gathering.namespace(route.ref.namespace)
-            _route(gathering, route)
-    _certificates(gathering, doc)
+def _add_gateway(subset: _SubsetBuilder, doc: AnyDoc) -> None:
+    """Add the routes of a Gateway; without routes the compiler does not check its certificates."""
+    for route in subset.index.attached.get((doc.ref.namespace, doc.ref.name), ())[:MAX_DOCUMENTS]:
+        if subset.add(route):
+            subset.add_namespace(route.ref.namespace)
+            _add_route(subset, route)
+    _add_certificates(subset, doc)
 
 
-def _certificates(gathering: _SubsetBuilder, doc: AnyDoc) -> None:
-    """Who lets a Gateway use their Secrets."""
+def _add_certificates(subset: _SubsetBuilder, doc: AnyDoc) -> None:
+    """Add the ReferenceGrants for the Secrets of a Gateway."""
     if isinstance(doc.spec, kube.GatewaySpec):
         for listener in doc.spec.listeners:
             for reference in listener.tls.certificate_refs if listener.tls else ():
                 if reference.namespace not in (None, doc.ref.namespace):
-                    gathering.references(reference.namespace)
+                    subset.add_reference_grants(reference.namespace)
 
 
-def _route(gathering: _SubsetBuilder, doc: AnyDoc) -> None:
-    """What a route names: Gateways, models, Services and the models behind those."""
-    seen, namespace = gathering.seen, doc.ref.namespace
+def _add_route(subset: _SubsetBuilder, doc: AnyDoc) -> None:
+    """Add what a route names: Gateways, models, Services and the models behind them."""
+    index, namespace = subset.index, doc.ref.namespace
     if isinstance(doc.spec, kube.HTTPRouteSpec):
         for parent in doc.spec.parent_refs:
             key = (parent.namespace or namespace, parent.name)
-            if (gateway := gathering.find(seen.world.gateways, key)) is not None:
-                gathering.namespace(gateway.ref.namespace)
-                _certificates(gathering, gateway)
-    for group, kind, place, name in _backends(doc):
-        if place != namespace:
-            gathering.references(place)
+            if (gateway := subset.find(index.world.gateways, key)) is not None:
+                subset.add_namespace(gateway.ref.namespace)
+                _add_certificates(subset, gateway)
+    for group, kind, owner, name in _list_backends(doc):
+        if owner != namespace:
+            subset.add_reference_grants(owner)
         if (group, kind) == (GATEREEVE_GROUP, "Model"):
-            gathering.model((place, name))
+            subset.add_model((owner, name))
         elif kind == "Service":
-            _service(gathering, (place, name))
+            _add_service(subset, (owner, name))
 
 
-def _service(gathering: _SubsetBuilder, key: Key) -> None:
-    """A Service, the versions it stands behind, and the models whose servers it reaches."""
-    found = gathering.seen.services
-    gathering.service(key)
-    for version in found.behind.get(key, ()):
-        gathering.model((key[0], version.spec.model))
-        gathering.add(version)
-    for doc in found.slices.get(key, ()):
+def _add_service(subset: _SubsetBuilder, key: Key) -> None:
+    """Add a Service, the versions that use it, and the models whose servers it reaches."""
+    known = subset.index.services
+    subset.add_service(key)
+    for version in known.behind.get(key, ()):
+        subset.add_model((key[0], version.spec.model))
+        subset.add(version)
+    for doc in known.slices.get(key, ()):
         for address in (a for e in doc.spec.endpoints for a in e.addresses):
             for port in doc.spec.ports:
                 server = addresses.server(address, port.port or 0)
-                hidden = found.versions[""].standing.of(key[0], (server,), ())
+                hidden = known.versions[""].standing.of(key[0], (server,), ())
                 if hidden is not None:
                     namespace, _, name = hidden[1].model.partition("/")
-                    gathering.model((namespace, name))
+                    subset.add_model((namespace, name))
 
 
-def _backends(doc: AnyDoc) -> Iterable[tuple[str, str, str, str]]:
-    """(group, kind, namespace, name) of everything that a route forwards to."""
+def _list_backends(doc: AnyDoc) -> Iterable[tuple[str, str, str, str]]:
+    """Yield (group, kind, namespace, name) of every backend of a route."""
     spec, own = doc.spec, doc.ref.namespace
     if isinstance(spec, kube.IngressSpec):
-        found = [path.backend for rule in spec.rules if rule.http for path in rule.http.paths]
-        for backend in (*found, *([spec.default_backend] if spec.default_backend else [])):
+        backends = [path.backend for rule in spec.rules if rule.http for path in rule.http.paths]
+        for backend in (*backends, *([spec.default_backend] if spec.default_backend else [])):
             if backend.service is not None:
                 yield "", "Service", own, backend.service.name
             if backend.resource is not None:

@@ -22,24 +22,27 @@ ROLES: tuple[Role, ...] = ("owner", "risk", "privacy", "security")
 EVERYBODY = ("system:authenticated", "system:serviceaccounts")
 """Groups that contain every authenticated user, or every ServiceAccount."""
 
-NOBODY = ("system:anonymous", "system:unauthenticated")
+ANONYMOUS_NAMES = ("system:anonymous", "system:unauthenticated")
 """The user and the group of callers that the API server could not authenticate."""
 
 
-def is_nobody(user: str, groups: Collection[str] = ()) -> bool:
+def is_anonymous(user: str, groups: Collection[str] = ()) -> bool:
     """Whether this is a caller that the API server could not authenticate.
 
     Spellings that only differ in case or in compatible characters of Unicode count as the same.
     """
-    return any(unicodedata.normalize("NFKC", name).casefold() in NOBODY for name in (user, *groups))
+    return any(
+        unicodedata.normalize("NFKC", name).casefold() in ANONYMOUS_NAMES
+        for name in (user, *groups)
+    )
 
 
 PersonName = Annotated[
     Identifier,
     text_rule(
-        f"!(self.lowerAscii() in {list(NOBODY)})",
+        f"!(self.lowerAscii() in {list(ANONYMOUS_NAMES)})",
         "callers without a credential have this name; name the person or the group that is meant",
-        lambda name: not is_nobody(name),
+        lambda name: not is_anonymous(name),
     ),
 ]
 """A user or a group as the API server authenticates them; not the name of those it could not."""

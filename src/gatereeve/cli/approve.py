@@ -17,9 +17,9 @@ from typing import Annotated, Literal, cast
 import typer
 import yaml
 
-from gatereeve.admission.approvals import decision
+from gatereeve.admission.approvals import make_approval
 from gatereeve.admission.guards.settings import Object
-from gatereeve.api.people import Role, is_nobody
+from gatereeve.api.people import Role, is_anonymous
 from gatereeve.api.world import ModelVersionDoc, World
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, OUT
@@ -137,13 +137,13 @@ class DecisionText:
     glass: timedelta | None = None
 
     def document(self, namespace: str, name: str, digest: str, approver: str) -> Object:
-        if is_nobody(approver):
+        if is_anonymous(approver):
             raise SettingsError(
                 f"{approver} is no person: callers without a credential have this name",
                 hint="--approver NAME of the person who decides",
             )
         now = SystemClock().now()
-        return decision(
+        return make_approval(
             namespace,
             name,
             digest,

@@ -108,9 +108,11 @@ def _inventory(
     """What there is to look at, and findings about what could not be read."""
     if access is not None:
         listed = asyncio.run(read_everything(access, ASKED))
-        return inventory.gather(listed.docs, listed=listed.kinds, refused=listed.refused), ()
+        return inventory.make_inventory(
+            listed.docs, listed=listed.kinds, refused=listed.refused
+        ), ()
     dump = dumps.read_dump(folder or Path())
-    return inventory.gather(dump.docs, listed=dump.empty), dump.findings
+    return inventory.make_inventory(dump.docs, listed=dump.empty), dump.findings
 
 
 def _looked(looked: inventory.Inventory) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """`gatereeve explain FOLDER REQUEST`: the decision path of one request, step by step.
 
-REQUEST is a YAML or JSON file (`-` for standard input); `decide.request` says what may stand in it.
-Exit code 0 when the request is served or redirected, 1 when it is refused.
+REQUEST is a YAML or JSON file (`-` for standard input); `decide.request` describes its keys.
+Exit code 0 if the request is served or redirected, 1 if it is refused.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def explain(
 
 
 def choose_gate(ir: Ir, name: str | None) -> Gate:
-    """The gate called `name`, or the only one. Raises SettingsError, naming those there are."""
-    found = [gate for gate in ir.gates if name is None or gate.name == name]
-    if len(found) == 1:
-        return found[0]
+    """Return the gate called `name`, or the only one. Raises SettingsError."""
+    gates = [gate for gate in ir.gates if name is None or gate.name == name]
+    if len(gates) == 1:
+        return gates[0]
     known = ", ".join(gate.name for gate in ir.gates) or "none"
     if name is not None:
         raise SettingsError(f"there is no Gate {name}", hint=f"Gates here: {known}")
-    raise SettingsError("which Gate is asked?", hint=f"say --gate NAME; Gates here: {known}")
+    raise SettingsError("there are several Gates", hint=f"add --gate NAME; Gates here: {known}")
 
 
 def _read(source: str) -> object:
@@ -77,7 +77,9 @@ def _read(source: str) -> object:
     except UnicodeDecodeError as error:
         raise RequestError(f"{source} is not UTF-8", hint="save it as UTF-8") from error
     except yaml.YAMLError as error:
-        raise RequestError(f"{source} is no YAML: {error}", hint="see the line it names") from error
+        raise RequestError(
+            f"{source} is not YAML: {error}", hint="see the line it names"
+        ) from error
     return data
 
 
@@ -105,7 +107,7 @@ def _print(asked: requests.Request, explanation: explaining.Explanation) -> None
             place = f", {line.where}" if line.where is not None else ""
             OUT.print(Text(f"{'':15}{step.origin}{place}", style="dim"))
     if decision.shadow:
-        OUT.print(Text(f"shadow policies would have said: {', '.join(decision.shadow)}"))
+        OUT.print(Text(f"policies in shadow mode would decide: {', '.join(decision.shadow)}"))
 
 
 def _verdict(explanation: explaining.Explanation) -> Text:

@@ -13,8 +13,8 @@ from typing import Annotated, cast
 import typer
 import yaml
 
-from gatereeve.admission.guard_drift import drift
-from gatereeve.admission.guards.generate import guards as generate
+from gatereeve.admission.guard_drift import find_drift
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings, Object, Stamps
 from gatereeve.cli.cluster import chosen
 from gatereeve.cli.terminal import ERR, print_findings, summary
@@ -133,7 +133,7 @@ def guards(
         bundle = "" if ca is None else base64.b64encode(ca.read_bytes()).decode()
     except OSError as error:
         raise SettingsError(f"{ca} cannot be read: {error.strerror}") from error
-    objects = generate(
+    objects = make_guards(
         world,
         GuardSettings(
             namespace=namespace,
@@ -149,7 +149,7 @@ def guards(
             there, broken = asyncio.run(read_guards(access)), tuple[Finding, ...]()
         else:
             there, broken = _of_dumps(Path(check))
-        found = order((*drift(objects, there), *broken, *world.findings))
+        found = order((*find_drift(objects, there), *broken, *world.findings))
         print_findings(found)
         ERR.print(f"{check}: {summary(found)}")
         raise typer.Exit(1 if any(one.severity is Severity.ERROR for one in found) else 0)

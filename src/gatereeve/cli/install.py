@@ -21,7 +21,7 @@ from gatereeve.runtime import manifests as plain
 from gatereeve.runtime.settings import kubeconfig_access
 
 _STYLES = {
-    Verdict.FINE: "green", Verdict.LESS: "yellow", Verdict.MISSING: "bold red", Verdict.UNKNOWN: "magenta",
+    Verdict.FINE: "green", Verdict.DEGRADED: "yellow", Verdict.MISSING: "bold red", Verdict.UNKNOWN: "magenta",
 }  # fmt: skip
 
 _NAMESPACE = typer.Option("--namespace", "-n", help="Of controllers and gates.")
@@ -79,26 +79,28 @@ def check(
 ) -> None:
     """Say what a cluster lacks for an installation, or for this version of one. Changes nothing.
 
-    Exit code 1 when something is missing, or cannot be determined.
+    Exit code 1 if something is missing or unknown.
     """
     access = kubeconfig_access(kubeconfig, context)
     checks = asyncio.run(installation_check.look(access, namespace=namespace))
     if output is Form.json:
-        typer.echo(json.dumps([_as_json(one) for one in checks], indent=2))
+        typer.echo(json.dumps([_to_plain(check) for check in checks], indent=2))
     else:
-        for one in checks:
-            _print(one)
-    bad = any(one.verdict in (Verdict.MISSING, Verdict.UNKNOWN) for one in checks)
-    raise typer.Exit(1 if bad else 0)
+        for check in checks:
+            _print(check)
+    is_bad = any(check.verdict in (Verdict.MISSING, Verdict.UNKNOWN) for check in checks)
+    raise typer.Exit(1 if is_bad else 0)
 
 
-def _print(one: Check) -> None:
+def _print(check: Check) -> None:
     OUT.print(
-        Text.assemble((f"{one.verdict.value:8}", _STYLES[one.verdict]), (one.about, "bold"), f": {one.said}")
+        Text.assemble((f"{check.verdict.value:9}", _STYLES[check.verdict]), (check.about, "bold"), f": {check.state}")
     )  # fmt: skip
-    if one.hint:
-        OUT.print(Text.assemble("        ", ("hint: ", "dim"), one.hint))
+    if check.hint:
+        OUT.print(Text.assemble("         ", ("hint: ", "dim"), check.hint))
 
 
-def _as_json(one: Check) -> dict[str, str]:
-    return {"about": one.about, "verdict": one.verdict.value, "said": one.said, "hint": one.hint}
+def _to_plain(check: Check) -> dict[str, str]:
+    return {
+        "about": check.about, "verdict": check.verdict.value, "said": check.state, "hint": check.hint,
+    }  # fmt: skip

@@ -1,6 +1,6 @@
 """`gatereeve who-can FOLDER MODEL`: the access matrix of one model.
 
-Exit code 0 when a caller can, 1 when none can.
+Exit code 0 if a version answers an allowed caller, else 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def who_can(
     gate: Annotated[str | None, typer.Option(help="Which Gate is asked.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Print who may use a model: operations, regions, purposes, limits, and the versions they meet."""
+    """Print who may use a model: operations, regions, purposes, limits, and the versions that answer."""
     world, compiled = folders.load(folder)
     name = _model(world, model)
     matrix = matrices.who_can(choose_gate(compiled.ir, gate), name)
@@ -43,30 +43,30 @@ def who_can(
 
 
 def _model(world: World, name: str) -> str:
-    """`namespace/name` of the one Model that is meant."""
-    every = [f"{namespace}/{key}" for namespace, key in world.models]
-    found = [one for one in every if name in (one, one.partition("/")[2])]
-    if len(found) == 1:
-        return found[0]
-    hint = f"Models here: {', '.join(found or every) or 'none'}"
-    if found:
-        raise SettingsError(f"{name} names {len(found)} Models", hint=hint)
+    """Return `namespace/name` of the Model called `name`."""
+    models = [f"{namespace}/{key}" for namespace, key in world.models]
+    matches = [model for model in models if name in (model, model.partition("/")[2])]
+    if len(matches) == 1:
+        return matches[0]
+    hint = f"Models here: {', '.join(matches or models) or 'none'}"
+    if matches:
+        raise SettingsError(f"{name} names {len(matches)} Models", hint=hint)
     raise SettingsError(f"there is no Model {name}", hint=hint)
 
 
 def _print(world: World, matrix: matrices.Matrix) -> None:
     """One block per subject of a rule, so that nothing has to be cut on a narrow terminal."""
     OUT.print(Text(f"{matrix.model} on gate {matrix.gate}", style="bold"))
-    for words in matrix.words:
-        OUT.print(Text(words, style="yellow"))
+    for note in matrix.notes:
+        OUT.print(Text(note, style="yellow"))
     for _, alike in groupby(matrix.cells, key=_all_but_operation):
         cells = list(alike)
         _print_cells(world, cells[0], [cell.operation for cell in cells])
     for denial in matrix.denials:
-        OUT.print(Text(f"{_any(denial.subjects, 'everybody')}: denied", style="bold red"))
-        _line("what", _any(denial.operations, "every operation"))
+        OUT.print(Text(f"{_any(denial.subjects, 'every caller')}: denied", style="bold red"))
+        _line("operations", _any(denial.operations, "all"))
         _where(denial.regions, denial.purposes)
-        _line("by", denial.rule + _place(world, denial.origin))
+        _line("rule", denial.rule + _place(world, denial.origin))
 
 
 def _all_but_operation(cell: matrices.Cell) -> matrices.Cell:
@@ -75,23 +75,23 @@ def _all_but_operation(cell: matrices.Cell) -> matrices.Cell:
 
 def _print_cells(world: World, cell: matrices.Cell, operations: Sequence[str]) -> None:
     OUT.print(Text(cell.subject, style="bold green" if cell.versions else "bold yellow"))
-    _line("may", ", ".join(operations))
+    _line("operations", ", ".join(operations))
     _where(cell.regions, cell.purposes)
     if cell.limit is not None:
         _line("limit", f"{cell.limit.count}/{cell.limit.seconds} s")
-    _line("meets", ", ".join(cell.versions) or "nothing: " + ", ".join(cell.refused))
-    _line("by", cell.rule + _place(world, cell.origin))
+    _line("versions", ", ".join(cell.versions) or f"none ({', '.join(cell.refused)})")
+    _line("rule", cell.rule + _place(world, cell.origin))
     if cell.except_by:
-        _line("unless", ", ".join(cell.except_by))
+        _line("except", ", ".join(cell.except_by))
 
 
 def _where(regions: tuple[str, ...] | None, purposes: tuple[str, ...] | None) -> None:
-    _line("from", _any(regions, "anywhere"))
-    _line("for", _any(purposes, "anything"))
+    _line("regions", _any(regions, "all"))
+    _line("purposes", _any(purposes, "all"))
 
 
-def _line(word: str, text: str) -> None:
-    OUT.print(Text.assemble((f"  {word:<7}", "dim"), text))
+def _line(label: str, text: str) -> None:
+    OUT.print(Text.assemble((f"  {label:<11}", "dim"), text))
 
 
 def _any(values: tuple[str, ...] | None, otherwise: str) -> str:

@@ -1,8 +1,6 @@
-"""What is wrong with a cluster before, and beside, governance: `gatereeve audit-cluster`.
+"""The audit of a cluster for `gatereeve audit-cluster`: objects in, findings out.
 
-Objects as a cluster has them in, findings out. Model servers that can be reached without a policy
-(`exposure`), settings of ingress-nginx that a migration would lose (`migration`), rights that
-undo what governance promises (`grants`). Pure: no network, no Kubernetes client, no clock, and no
-object is too odd to be looked at. Nothing here is enforced, and a finding never claims more than
-the evidence that it names.
+It finds model servers that are reachable without a policy (`exposure`), settings of ingress-nginx that a
+migration would lose (`migration`), and rights that bypass governance (`grants`). Pure; it accepts every
+object, however malformed, and enforces nothing.
 """

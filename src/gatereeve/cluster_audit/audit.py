@@ -1,26 +1,20 @@
-"""The whole audit: an inventory in, ordered findings out.
-
-Deterministic: the same objects give the same findings in the same order, however they were read.
-"""
+"""The whole audit: an inventory in, ordered findings out. Equal objects give equal findings."""
 
 from __future__ import annotations
 
-from gatereeve.cluster_audit.exposure import exposures
-from gatereeve.cluster_audit.governance import governed
-from gatereeve.cluster_audit.grants import risks
+from gatereeve.cluster_audit.exposure import find_exposures
+from gatereeve.cluster_audit.governance import collect_governed
+from gatereeve.cluster_audit.grants import find_risks
 from gatereeve.cluster_audit.inventory import Inventory
-from gatereeve.cluster_audit.migration import losses
+from gatereeve.cluster_audit.migration import find_losses
 from gatereeve.cluster_audit.models import Models
 from gatereeve.core.findings import Finding, order
 
 
 def audit(inventory: Inventory) -> tuple[Finding, ...]:
-    """Every finding about the objects of `inventory`.
-
-    See `exposure`, `migration` and `grants` for the codes.
-    """
-    covered = governed(inventory)
-    models = Models(inventory, covered)
+    """Return all findings about the objects of `inventory`."""
+    governed = collect_governed(inventory)
+    models = Models(inventory, governed)
     likely = frozenset(
         doc.ref.namespace
         for doc in inventory.of(("", "Service"))
@@ -28,8 +22,8 @@ def audit(inventory: Inventory) -> tuple[Finding, ...]:
     )
     return order(
         (
-            *exposures(inventory, covered, models),
-            *losses(inventory, covered, models),
-            *risks(inventory, covered.namespaces | likely),
+            *find_exposures(inventory, governed, models),
+            *find_losses(inventory, governed, models),
+            *find_risks(inventory, governed.namespaces | likely),
         )
     )

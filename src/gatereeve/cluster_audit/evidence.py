@@ -1,8 +1,8 @@
-"""What makes something look like a model server, said together with how sure that makes us.
+"""Evidence that a workload or Service is a model server, with its confidence.
 
-Tables of images, labels, ports and paths. `LIKELY`: made for serving models (an image, a label of a
-serving platform, a path of an inference API). `POSSIBLE`: also common elsewhere (a port, a word in
-a name). Certainty comes from governed documents only (`governed`), never from here.
+`LIKELY`: made for model serving (an image, a label of a serving platform, a path of an inference API).
+`POSSIBLE`: also used by other software (a port, a word in a name). Only governed documents are `CERTAIN`
+(`governance`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.cluster_audit.labels import pod_of
 
 
 class Confidence(IntEnum):
-    """How sure it is that a model is served."""
+    """How certain it is that a model is served."""
 
     POSSIBLE = 1
     LIKELY = 2
@@ -26,7 +26,7 @@ class Confidence(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Evidence:
-    """One observation. Several weak ones stay weak: they are not independent of each other."""
+    """One observation. Several weak ones stay weak, because they are not independent."""
 
     confidence: Confidence
     what: str
@@ -59,7 +59,7 @@ IMAGES: tuple[tuple[str, str], ...] = (
     (r"tabbyml/tabby", "Tabby"),
     (r"aibrix|llm-d", "llm-d or AIBrix"),
 )
-"""Patterns in an image's repository (without tag and digest), and the server it holds."""
+"""Patterns of image repositories (without tag and digest), and the server."""
 
 LABELS: tuple[tuple[str, str], ...] = (
     ("serving.kserve.io/", "KServe"),
@@ -92,7 +92,7 @@ PORTS: tuple[tuple[int, str], ...] = (
     (7070, "TorchServe (gRPC)"),
     (9081, "MLServer (gRPC)"),
 )
-"""Default ports that few others use. 8000, 8001, 8080 and 3000 say nothing."""
+"""Default ports that little other software uses; 8000, 8001, 8080 and 3000 are too common."""
 
 PATHS: tuple[tuple[str, str, Confidence], ...] = (
     (r"^/v1/(chat/)?completions", "OpenAI API", Confidence.LIKELY),
@@ -114,40 +114,40 @@ _NAMED = re.compile(rf"(?:^|[-._])(?:{NAMED})(?:$|[-._0-9])")
 _PORTS = dict(PORTS)
 
 
-def of_workload(doc: RawDoc) -> tuple[Evidence, ...]:
-    """Evidence in the pods of a workload: images, labels, annotations, port numbers."""
+def collect_from_workload(doc: RawDoc) -> tuple[Evidence, ...]:
+    """Return the evidence in the pods of a workload: images, labels, annotations and ports."""
     pod = pod_of(doc)
-    found = [*_of_metadata(plain_objects.get(pod, "metadata"), str(doc.ref))]
-    for container in plain_objects.sequence(plain_objects.get(pod, "spec", "containers")):
-        image = plain_objects.text(plain_objects.get(container, "image"))[:512]
-        server = server_of(image)
+    evidence = [*_check_metadata(plain.get(pod, "metadata"), str(doc.ref))]
+    for container in plain.sequence(plain.get(pod, "spec", "containers")):
+        image = plain.text(plain.get(container, "image"))[:512]
+        server = find_server(image)
         if server:
-            found.append(
+            evidence.append(
                 Evidence(Confidence.LIKELY, f"image {image[:120]} ({server}) of {doc.ref}")
             )
-        for port in plain_objects.sequence(plain_objects.get(container, "ports")):
-            found += _of_port(plain_objects.get(port, "containerPort"), str(doc.ref))
-    return tuple(found)
+        for port in plain.sequence(plain.get(container, "ports")):
+            evidence += _check_port(plain.get(port, "containerPort"), str(doc.ref))
+    return tuple(evidence)
 
 
-def of_service(doc: RawDoc) -> tuple[Evidence, ...]:
-    """Evidence on a Service itself: labels, annotations, ports, its name."""
-    found = [*_of_metadata(doc.spec.get("metadata"), str(doc.ref)), *of_name(doc.ref.name)]
-    for port in plain_objects.sequence(plain_objects.get(doc.spec, "spec", "ports")):
-        found += _of_port(plain_objects.get(port, "port"), str(doc.ref))
-        found += _of_port(plain_objects.get(port, "targetPort"), str(doc.ref))
-    return tuple(found)
+def collect_from_service(doc: RawDoc) -> tuple[Evidence, ...]:
+    """Return the evidence on a Service itself: labels, annotations, ports and name."""
+    evidence = [*_check_metadata(doc.spec.get("metadata"), str(doc.ref)), *check_name(doc.ref.name)]
+    for port in plain.sequence(plain.get(doc.spec, "spec", "ports")):
+        evidence += _check_port(plain.get(port, "port"), str(doc.ref))
+        evidence += _check_port(plain.get(port, "targetPort"), str(doc.ref))
+    return tuple(evidence)
 
 
-def of_name(name: str) -> tuple[Evidence, ...]:
-    """A word in a name; never more than possible."""
+def check_name(name: str) -> tuple[Evidence, ...]:
+    """Return the evidence in a name, which is at most possible."""
     if _NAMED.search(name):
         return (Evidence(Confidence.POSSIBLE, f"the name {name[:80]}"),)
     return ()
 
 
-def of_path(path: str) -> tuple[Evidence, ...]:
-    """What a routed path says about the API behind it."""
+def check_path(path: str) -> tuple[Evidence, ...]:
+    """Return the evidence in a routed path."""
     return tuple(
         Evidence(sure, f"the path {path[:80]} ({server})")
         for pattern, server, sure in _PATHS
@@ -155,32 +155,31 @@ def of_path(path: str) -> tuple[Evidence, ...]:
     )
 
 
-def server_of(image: str) -> str:
-    """The model server in an image, or "". Tag and digest are not looked at."""
+def find_server(image: str) -> str:
+    """Return the model server in an image, or ""; tag and digest are ignored."""
     repository = image.partition("@")[0]
     head, _, last = repository.rpartition("/")
     repository = f"{head}/{last.partition(':')[0]}".lower()
     return next((server for pattern, server in _IMAGES if pattern.search(repository)), "")
 
 
-def _of_metadata(metadata: object, whose: str) -> list[Evidence]:
-    found = []
+def _check_metadata(metadata: object, whose: str) -> list[Evidence]:
+    evidence = []
     body = metadata if isinstance(metadata, dict) else {}
-    labels = {
-        **plain_objects.texts(body.get("annotations")),
-        **plain_objects.texts(body.get("labels")),
-    }
+    labels = {**plain.texts(body.get("annotations")), **plain.texts(body.get("labels"))}
     for key in sorted(labels):
         for prefix, server in LABELS:
             if key.startswith(prefix):
-                sure = Confidence.POSSIBLE if server in _WEAK_LABELS else Confidence.LIKELY
-                found.append(Evidence(sure, f"{key[:80]} ({server}) on {whose}"))
+                confidence = Confidence.POSSIBLE if server in _WEAK_LABELS else Confidence.LIKELY
+                evidence.append(Evidence(confidence, f"{key[:80]} ({server}) on {whose}"))
     app = labels.get("app.kubernetes.io/name", "")
     if _NAMED.search(app):
-        found.append(Evidence(Confidence.POSSIBLE, f"app.kubernetes.io/name {app[:80]} on {whose}"))
-    return found
+        evidence.append(
+            Evidence(Confidence.POSSIBLE, f"app.kubernetes.io/name {app[:80]} on {whose}")
+        )
+    return evidence
 
 
-def _of_port(number: object, whose: str) -> list[Evidence]:
+def _check_port(number: object, whose: str) -> list[Evidence]:
     server = _PORTS.get(number) if isinstance(number, int) else None
     return [Evidence(Confidence.POSSIBLE, f"port {number} ({server}) of {whose}")] if server else []

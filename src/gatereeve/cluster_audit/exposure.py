@@ -1,10 +1,9 @@
-"""Model servers that can be reached without a policy: by a route, a port of a node, a load balancer.
+"""Model servers that are reachable without a policy: by a route, a node port or a load balancer.
 
-Ways in that are followed: Ingress, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, Services of type
-LoadBalancer and NodePort or with external addresses, host ports, the TCP table of ingress-nginx,
-KServe's own addresses. A way through a gate of ours to a governed version is none. Findings:
-exposed-model (certain), exposed-model-server (likely), exposed-possible-model, model-unfenced,
-exposure-not-examined.
+Examined: Ingress, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, Services of type LoadBalancer and NodePort or with
+external addresses, host ports, the TCP table of ingress-nginx, and addresses of KServe. A route through
+our gate to a governed version is not an exposure. Findings: exposed-model (certain),
+exposed-model-server (likely), exposed-possible-model, model-unfenced, exposure-not-examined.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.api.yaml import Plain
 from gatereeve.cluster_audit import labels, nginx_controllers
-from gatereeve.cluster_audit.evidence import Confidence, Evidence, of_path
+from gatereeve.cluster_audit.evidence import Confidence, Evidence, check_path
 from gatereeve.cluster_audit.governance import GovernedObjects, ServiceKey
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.kinds import ROUTES, WORKLOADS
-from gatereeve.cluster_audit.models import Models, Suspicion, suspicion
+from gatereeve.cluster_audit.models import Models, Suspicion, make_suspicion
 from gatereeve.core.findings import Finding
 from gatereeve.core.report import finding
 
@@ -37,10 +36,10 @@ _POOL = Evidence(Confidence.LIKELY, "an InferencePool holds model servers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way to a Service. at: what a caller names. path: of the document. routed: the URL path.
+    """One way to reach a Service. at: the address for callers. path: in the document. routed: the URL path.
 
-    ours: whether it leads through a Gate. pool: whether the backend is an InferencePool. doubt: what
-    was not there to be looked at, as the end of a sentence.
+    ours: whether it leads through a Gate. pool: whether the backend is an InferencePool. doubt: objects
+    that were not examined, as the end of a sentence.
     """
 
     doc: RawDoc
@@ -53,15 +52,17 @@ class Way:
     doubt: str = ""
 
 
-def exposures(inventory: Inventory, governed: GovernedObjects, models: Models) -> Iterator[Finding]:
-    """A finding for each way in by which one object leads to one Service."""
-    gathered: defaultdict[tuple[object, ServiceKey], list[Way]] = defaultdict(list)
-    for way in ways(inventory, governed):
-        gathered[way.doc.ref, way.key].append(way)
-    for found in gathered.values():
-        judged = _judge(found, models)
-        if judged is not None:
-            yield judged
+def find_exposures(
+    inventory: Inventory, governed: GovernedObjects, models: Models
+) -> Iterator[Finding]:
+    """Yield a finding for each object that exposes a Service."""
+    ways_by_target: defaultdict[tuple[object, ServiceKey], list[Way]] = defaultdict(list)
+    for way in find_ways(inventory, governed):
+        ways_by_target[way.doc.ref, way.key].append(way)
+    for ways in ways_by_target.values():
+        problem = _judge(ways, models)
+        if problem is not None:
+            yield problem
     yield from _host_ports(inventory, models)
     yield from _inference_services(inventory, governed)
     yield from _unfenced(inventory, governed, models)
@@ -69,34 +70,32 @@ def exposures(inventory: Inventory, governed: GovernedObjects, models: Models) -
         yield finding(doc, "exposure-not-examined", doc=doc.ref)
 
 
-def ways(inventory: Inventory, governed: GovernedObjects) -> Iterator[Way]:
-    """Every way in to a Service, in the order of kinds and documents."""
+def find_ways(inventory: Inventory, governed: GovernedObjects) -> Iterator[Way]:
+    """Yield all ways to reach Services, in the order of kinds and documents."""
     for doc in inventory.of(("networking.k8s.io", "Ingress")):
-        yield from ways_of_ingress(doc, governed)
+        yield from find_in_ingress(doc, governed)
     for doc in inventory.of(*ROUTES):
-        yield from _of_route(doc, governed)
+        yield from _find_in_route(doc, governed)
     for doc in inventory.of(("", "Service")):
-        yield from _of_service(doc)
-    for table in nginx_controllers.tcp_tables(inventory):
-        yield from _of_tcp_table(table)
+        yield from _find_in_service(doc)
+    for table in nginx_controllers.find_tcp_tables(inventory):
+        yield from _find_in_tcp_table(table)
 
 
-def ways_of_ingress(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
-    """Default backend and paths of one Ingress."""
+def find_in_ingress(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
+    """Yield the default backend and paths of one Ingress."""
     ours = governed.is_ours(doc)
-    spec = plain_objects.get(doc.spec, "spec")
+    spec = plain.get(doc.spec, "spec")
     for name in ("defaultBackend", "backend"):
-        service = _ingress_service(plain_objects.get(spec, name))
+        service = _ingress_service(plain.get(spec, name))
         if service:
             key = (doc.ref.namespace, service)
             yield Way(doc=doc, key=key, at="every host", path=f"spec.{name}", ours=ours)
-    for number, rule in enumerate(plain_objects.sequence(plain_objects.get(spec, "rules"))):
-        host = plain_objects.text(plain_objects.get(rule, "host")) or "every host"
-        for position, path in enumerate(
-            plain_objects.sequence(plain_objects.get(rule, "http", "paths"))
-        ):
-            service = _ingress_service(plain_objects.get(path, "backend"))
-            routed = plain_objects.text(plain_objects.get(path, "path")) or "/"
+    for number, rule in enumerate(plain.sequence(plain.get(spec, "rules"))):
+        host = plain.text(plain.get(rule, "host")) or "every host"
+        for position, path in enumerate(plain.sequence(plain.get(rule, "http", "paths"))):
+            service = _ingress_service(plain.get(path, "backend"))
+            routed = plain.text(plain.get(path, "path")) or "/"
             if service:
                 yield Way(
                     doc=doc,
@@ -109,47 +108,41 @@ def ways_of_ingress(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
 
 
 def _ingress_service(backend: Plain) -> str:
-    """The Service of a backend, also in the form that networking.k8s.io/v1beta1 had."""
-    return plain_objects.text(plain_objects.get(backend, "service", "name")) or plain_objects.text(
-        plain_objects.get(backend, "serviceName")
+    """Return the Service of a backend, also in the form of networking.k8s.io/v1beta1."""
+    return plain.text(plain.get(backend, "service", "name")) or plain.text(
+        plain.get(backend, "serviceName")
     )
 
 
-def _of_route(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
-    spec = plain_objects.get(doc.spec, "spec")
+def _find_in_route(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
+    spec = plain.get(doc.spec, "spec")
     parents = governed.parents_of(doc)
-    if plain_objects.sequence(plain_objects.get(spec, "parentRefs")) and not parents:
-        # A route of a service mesh: it lets nobody in.
+    if plain.sequence(plain.get(spec, "parentRefs")) and not parents:
+        # The route of a service mesh does not expose a Service.
         return
     ours = bool(parents) and all(governed.parents.get(parent) for parent in parents)
     unknown = next((parent for parent in parents if parent not in governed.parents), None)
-    doubt = f"; {unknown[0]} {unknown[1]}/{unknown[2]} was not looked at" if unknown else ""
-    hosts = plain_objects.words(plain_objects.get(spec, "hostnames")) or ("every host",)
-    for number, rule in enumerate(plain_objects.sequence(plain_objects.get(spec, "rules"))):
+    doubt = f"; {unknown[0]} {unknown[1]}/{unknown[2]} was not examined" if unknown else ""
+    hosts = plain.words(plain.get(spec, "hostnames")) or ("every host",)
+    for number, rule in enumerate(plain.sequence(plain.get(spec, "rules"))):
         routed = next(
             (
-                plain_objects.text(plain_objects.get(match, "path", "value"))
-                for match in plain_objects.sequence(plain_objects.get(rule, "matches"))
-                if plain_objects.get(match, "path", "value")
+                plain.text(plain.get(match, "path", "value"))
+                for match in plain.sequence(plain.get(rule, "matches"))
+                if plain.get(match, "path", "value")
             ),
             "",
         )
-        for position, backend in enumerate(
-            plain_objects.sequence(plain_objects.get(rule, "backendRefs"))
-        ):
-            kind = plain_objects.get(backend, "kind") or "Service"
-            group = plain_objects.text(plain_objects.get(backend, "group"))
+        for position, backend in enumerate(plain.sequence(plain.get(rule, "backendRefs"))):
+            kind = plain.get(backend, "kind") or "Service"
+            group = plain.text(plain.get(backend, "group"))
             pool = kind == "InferencePool" and group in _POOLS
-            name = plain_objects.text(plain_objects.get(backend, "name"))
+            name = plain.text(plain.get(backend, "name"))
             if not name or not (pool or (kind == "Service" and group == "")):
                 continue
             yield Way(
                 doc=doc,
-                key=(
-                    plain_objects.text(plain_objects.get(backend, "namespace"))
-                    or doc.ref.namespace,
-                    name,
-                ),
+                key=(plain.text(plain.get(backend, "namespace")) or doc.ref.namespace, name),
                 at=hosts[0] + routed + (f" (and {len(hosts) - 1} more)" if len(hosts) > 1 else ""),
                 path=f"spec.rules[{number}].backendRefs[{position}]",
                 routed=routed,
@@ -159,31 +152,29 @@ def _of_route(doc: RawDoc, governed: GovernedObjects) -> Iterator[Way]:
             )
 
 
-def _of_service(doc: RawDoc) -> Iterator[Way]:
+def _find_in_service(doc: RawDoc) -> Iterator[Way]:
     key = (doc.ref.namespace, doc.ref.name)
-    spec = plain_objects.get(doc.spec, "spec")
-    kind = plain_objects.get(spec, "type")
+    spec = plain.get(doc.spec, "spec")
+    kind = plain.get(spec, "type")
     ports = [
         str(port)
-        for one in plain_objects.sequence(plain_objects.get(spec, "ports"))
-        if isinstance(
-            port := plain_objects.get(one, "nodePort" if kind == "NodePort" else "port"), int
-        )
+        for item in plain.sequence(plain.get(spec, "ports"))
+        if isinstance(port := plain.get(item, "nodePort" if kind == "NodePort" else "port"), int)
     ]
     listed = ", ".join(ports[:_SHOWN]) or "?"
     if kind == "NodePort":
         yield Way(doc=doc, key=key, at=f"port {listed} of every node", path="spec.type")
     elif kind == "LoadBalancer":
         yield Way(doc=doc, key=key, at=f"port {listed} of a load balancer", path="spec.type")
-    external = plain_objects.words(plain_objects.get(spec, "externalIPs"))
+    external = plain.words(plain.get(spec, "externalIPs"))
     if external:
         at = f"port {listed} of {external[0]}"
         yield Way(doc=doc, key=key, at=at, path="spec.externalIPs")
 
 
-def _of_tcp_table(doc: RawDoc) -> Iterator[Way]:
-    """`"9000": namespace/service:port`, with PROXY after it or not."""
-    for port, value in sorted(plain_objects.texts(doc.spec.get("data")).items()):
+def _find_in_tcp_table(doc: RawDoc) -> Iterator[Way]:
+    """Read entries such as `"9000": namespace/service:port`, with or without `:PROXY`."""
+    for port, value in sorted(plain.texts(doc.spec.get("data")).items()):
         namespace, _, rest = value.partition("/")
         name = rest.partition(":")[0]
         if namespace and name:
@@ -191,14 +182,14 @@ def _of_tcp_table(doc: RawDoc) -> Iterator[Way]:
             yield Way(doc=doc, key=(namespace, name), at=at, path=f"data.{port}")
 
 
-def _judge(found: list[Way], models: Models) -> Finding | None:
+def _judge(ways: list[Way], models: Models) -> Finding | None:
     """One object and one Service, over all ways between them."""
-    first = found[0]
-    suspected = _suspected(found, models)
+    first = ways[0]
+    suspected = _find_suspicion(ways, models)
     if suspected is None or (first.ours and suspected.confidence is not Confidence.LIKELY):
         # Through a gate of ours a governed version is governed; mere possibilities are not raised.
         return None
-    places = list(dict.fromkeys(way.at for way in found))
+    places = list(dict.fromkeys(way.at for way in ways))
     more = len(places) - _SHOWN
     shown = ", ".join(places[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     what = "InferencePool" if first.pool else "Service"
@@ -206,40 +197,40 @@ def _judge(found: list[Way], models: Models) -> Finding | None:
     name = "exposed-model-server.gate" if first.ours else _CODES[suspected.confidence]
     return finding(
         first.doc, name, first.path,
-        ways=shown, target=target, evidence=suspected.told(), limit=first.doubt,
+        ways=shown, target=target, evidence=suspected.describe(), limit=first.doubt,
     )  # fmt: skip
 
 
-def _suspected(found: list[Way], models: Models) -> Suspicion | None:
-    first = found[0]
+def _find_suspicion(ways: list[Way], models: Models) -> Suspicion | None:
+    first = ways[0]
     if first.pool:
-        return suspicion(None, (_POOL,))
+        return make_suspicion(None, (_POOL,))
     known = models.of(first.key)
     best = known
-    for routed in dict.fromkeys(way.routed for way in found if way.routed):
-        seen = known.with_path(routed) if known else suspicion(None, of_path(routed))
-        if seen is not None and (best is None or seen.confidence > best.confidence):
-            best = seen
+    for routed in dict.fromkeys(way.routed for way in ways if way.routed):
+        new = known.with_path(routed) if known else make_suspicion(None, check_path(routed))
+        if new is not None and (best is None or new.confidence > best.confidence):
+            best = new
     return best
 
 
 def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
-    """Pods of model servers that answer on their node's own address."""
+    """Yield pods of model servers that listen on the address of their node."""
     for doc in inventory.of(*WORKLOADS):
-        spec = plain_objects.get(labels.pod_of(doc), "spec")
+        spec = plain.get(labels.pod_of(doc), "spec")
         ports = [
             str(port)
-            for container in plain_objects.sequence(plain_objects.get(spec, "containers"))
-            for one in plain_objects.sequence(plain_objects.get(container, "ports"))
-            if isinstance(port := plain_objects.get(one, "hostPort"), int)
+            for container in plain.sequence(plain.get(spec, "containers"))
+            for item in plain.sequence(plain.get(container, "ports"))
+            if isinstance(port := plain.get(item, "hostPort"), int)
         ]
-        network = plain_objects.get(spec, "hostNetwork") is True
-        owned = doc.ref.kind == "Pod" and plain_objects.sequence(
-            plain_objects.get(doc.spec, "metadata", "ownerReferences")
+        network = plain.get(spec, "hostNetwork") is True
+        owned = doc.ref.kind == "Pod" and plain.sequence(
+            plain.get(doc.spec, "metadata", "ownerReferences")
         )
         if not (ports or network) or owned:
             continue
-        suspected = suspicion(models.version_of(doc), models.workload(doc))
+        suspected = make_suspicion(models.version_of(doc), models.workload(doc))
         if suspected is not None and suspected.confidence >= Confidence.LIKELY:
             at = (
                 "on the node's network"
@@ -252,14 +243,14 @@ def _host_ports(inventory: Inventory, models: Models) -> Iterator[Finding]:
                 "spec",
                 doc=doc.ref,
                 at=at,
-                evidence=suspected.told(),
+                evidence=suspected.describe(),
             )
 
 
 def _inference_services(inventory: Inventory, governed: GovernedObjects) -> Iterator[Finding]:
-    """KServe gives an InferenceService an address of its own, unless it is kept in the cluster."""
+    """Yield InferenceServices with an address outside the cluster."""
     for doc in inventory.of(("serving.kserve.io", "InferenceService")):
-        url = plain_objects.text(plain_objects.get(doc.spec, "status", "url"))
+        url = plain.text(plain.get(doc.spec, "status", "url"))
         host = url.partition("://")[2].partition("/")[0].partition(":")[0]
         if not host or host.endswith((".svc", ".svc.cluster.local")):
             continue
@@ -276,14 +267,12 @@ def _inference_services(inventory: Inventory, governed: GovernedObjects) -> Iter
 
 
 def _unfenced(inventory: Inventory, governed: GovernedObjects, models: Models) -> Iterator[Finding]:
-    """Governed pods that no NetworkPolicy isolates; only said when all policies are known."""
+    """Yield governed pods without an isolating NetworkPolicy, if all NetworkPolicies are known."""
     if not inventory.is_listed("NetworkPolicy"):
         return
     policies: defaultdict[str, list[RawDoc]] = defaultdict(list)
     for doc in inventory.of(("networking.k8s.io", "NetworkPolicy")):
-        types = plain_objects.words(plain_objects.get(doc.spec, "spec", "policyTypes")) or (
-            "Ingress",
-        )
+        types = plain.words(plain.get(doc.spec, "spec", "policyTypes")) or ("Ingress",)
         if "Ingress" in types:
             policies[doc.ref.namespace].append(doc)
     for key, version in sorted(governed.versions.items()):
@@ -299,14 +288,14 @@ def _unfenced(inventory: Inventory, governed: GovernedObjects, models: Models) -
 
 
 def _is_fenced(pod: labels.Labels, policies: list[RawDoc]) -> bool:
-    """Whether policies isolate a pod, and none of them admits everybody again."""
+    """Whether policies isolate a pod and none of them allows all sources."""
     selecting = [
         policy
         for policy in policies
-        if labels.selects(plain_objects.get(policy.spec, "spec", "podSelector"), pod)
+        if labels.selects(plain.get(policy.spec, "spec", "podSelector"), pod)
     ]
     return bool(selecting) and all(
-        plain_objects.sequence(plain_objects.get(rule, "from"))
+        plain.sequence(plain.get(rule, "from"))
         for policy in selecting
-        for rule in plain_objects.sequence(plain_objects.get(policy.spec, "spec", "ingress"))
+        for rule in plain.sequence(plain.get(policy.spec, "spec", "ingress"))
     )

@@ -1,7 +1,6 @@
-"""What governance already covers, as far as the looked-at objects tell: our classes and our models.
+"""What is governed already: our classes and our models; and which controller serves an Ingress.
 
-Also who serves an Ingress: its class and that class's controller. Reads documents leniently: what
-`compile` makes of them is not repeated here.
+It reads documents leniently and does not repeat `compile`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.labels import Labels
@@ -32,11 +31,10 @@ _PARENT_KINDS = ("Gateway", "ListenerSet")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GovernedObjects:
-    """classes: names that a Gate serves. parents: Gateways and ListenerSets, and whether they are ours.
+    """classes: served by a Gate. parents: Gateways and ListenerSets, and whether a Gate serves them.
 
-    controllers: class name to controller, of every IngressClass. default: the default class.
-    versions: Services behind governed versions, and the name of one of them. namespaces: those with
-    a governed version. selectors: of these Services, by namespace.
+    controllers: by IngressClass. default: the default class. versions: a governed version by its Service.
+    selectors: of these Services, by namespace.
     """
 
     classes: frozenset[str]
@@ -51,24 +49,20 @@ class GovernedObjects:
         return frozenset(namespace for namespace, _ in self.versions)
 
     def class_of(self, ingress: RawDoc) -> str | None:
-        """The class that an Ingress is of; None when it names none and there is no default."""
-        named = plain_objects.text(plain_objects.get(ingress.spec, "spec", "ingressClassName"))
+        """Return the class of an Ingress, or None if it has none and there is no default."""
+        named = plain.text(plain.get(ingress.spec, "spec", "ingressClassName"))
         return named or ingress.meta.annotations.get(foreign_annotations.CLASS) or self.default
 
     def parents_of(self, route: RawDoc) -> tuple[Parent, ...]:
-        """The Gateways and ListenerSets that a route names; a mesh's Services are none."""
+        """Return the Gateways and ListenerSets that a route names, without Services of a mesh."""
         return tuple(
             (
                 kind,
-                plain_objects.text(plain_objects.get(one, "namespace")) or route.ref.namespace,
-                plain_objects.text(plain_objects.get(one, "name")),
+                plain.text(plain.get(parent, "namespace")) or route.ref.namespace,
+                plain.text(plain.get(parent, "name")),
             )
-            for one in plain_objects.sequence(plain_objects.get(route.spec, "spec", "parentRefs"))
-            if (
-                kind := (
-                    plain_objects.text(plain_objects.get(one, "kind")) or "Gateway"
-                ).removeprefix("X")
-            )
+            for parent in plain.sequence(plain.get(route.spec, "spec", "parentRefs"))
+            if (kind := (plain.text(plain.get(parent, "kind")) or "Gateway").removeprefix("X"))
             in _PARENT_KINDS
         )
 
@@ -77,14 +71,14 @@ class GovernedObjects:
         return self.class_of(ingress) in self.classes
 
     def may_be_nginx(self, ingress: RawDoc) -> bool:
-        """Whether ingress-nginx serves it, as far as is known: another controller is known not to."""
+        """Whether ingress-nginx may serve it: no other controller is known to serve it."""
         name = self.class_of(ingress)
         if name in self.classes:
             return False
         return name is None or self.controllers.get(name, NGINX) == NGINX
 
     def version_behind(self, key: ServiceKey, selector: Labels) -> str | None:
-        """The governed version that a Service reaches: it is its backend, or selects all its pods."""
+        """Return the governed version whose backend is the Service, or whose pods it selects."""
         if key in self.versions:
             return self.versions[key]
         for wanted, version in self.selectors.get(key[0], ()):
@@ -93,20 +87,19 @@ class GovernedObjects:
         return None
 
 
-def governed(inventory: Inventory) -> GovernedObjects:
-    """One pass over Gates, class documents, Gateways, ModelVersions and their Services."""
-    # The default class is ours when nothing is known of Gates: a false alarm would claim too much.
+def collect_governed(inventory: Inventory) -> GovernedObjects:
+    """Read Gates, classes, Gateways, ModelVersions and their Services."""
+    # Without knowledge of Gates the default class counts as ours, to avoid false alarms.
     ours = set() if inventory.is_listed("Gate") else {_DEFAULT_CLASS}
     ours |= {
         name
         for gate in inventory.of((GATEREEVE_GROUP, "Gate"))
-        for name in plain_objects.words(plain_objects.get(gate.spec, "spec", "classes"))
-        or (_DEFAULT_CLASS,)
+        for name in plain.words(plain.get(gate.spec, "spec", "classes")) or (_DEFAULT_CLASS,)
     }
     controllers: dict[str, str] = {}
     default = None
     for doc in inventory.of(("networking.k8s.io", "IngressClass")):
-        controller = plain_objects.text(plain_objects.get(doc.spec, "spec", "controller"))
+        controller = plain.text(plain.get(doc.spec, "spec", "controller"))
         controllers[doc.ref.name] = controller
         if controller == conditions.CONTROLLER:
             ours.add(doc.ref.name)
@@ -115,42 +108,41 @@ def governed(inventory: Inventory) -> GovernedObjects:
     gateway_classes = frozenset(
         doc.ref.name
         for doc in inventory.of(("gateway.networking.k8s.io", "GatewayClass"))
-        if plain_objects.get(doc.spec, "spec", "controllerName") == conditions.CONTROLLER
+        if plain.get(doc.spec, "spec", "controllerName") == conditions.CONTROLLER
     ) | (ours - controllers.keys())
     versions: dict[ServiceKey, str] = {}
     for doc in inventory.of((GATEREEVE_GROUP, "ModelVersion")):
-        service = plain_objects.text(plain_objects.get(doc.spec, "spec", "backend", "service"))
+        service = plain.text(plain.get(doc.spec, "spec", "backend", "service"))
         if service:
             versions.setdefault((doc.ref.namespace, service), str(doc.ref))
     selectors: defaultdict[str, list[tuple[Labels, str]]] = defaultdict(list)
     for doc in inventory.of(("", "Service")):
         key = (doc.ref.namespace, doc.ref.name)
-        selector = plain_objects.texts(plain_objects.get(doc.spec, "spec", "selector"))
+        selector = plain.texts(plain.get(doc.spec, "spec", "selector"))
         if key in versions and selector:
             selectors[key[0]].append((selector, versions[key]))
     return GovernedObjects(
         classes=frozenset(ours),
-        parents=_parents(inventory, gateway_classes),
+        parents=_read_parents(inventory, gateway_classes),
         controllers=controllers,
         default=default,
         versions=versions,
-        selectors={namespace: tuple(found) for namespace, found in selectors.items()},
+        selectors={namespace: tuple(values) for namespace, values in selectors.items()},
     )
 
 
-def _parents(inventory: Inventory, gateway_classes: frozenset[str]) -> Mapping[Parent, bool]:
+def _read_parents(inventory: Inventory, gateway_classes: frozenset[str]) -> Mapping[Parent, bool]:
     group = "gateway.networking.k8s.io"
-    found = {
+    parents = {
         ("Gateway", doc.ref.namespace, doc.ref.name): (
-            plain_objects.text(plain_objects.get(doc.spec, "spec", "gatewayClassName"))
-            in gateway_classes
+            plain.text(plain.get(doc.spec, "spec", "gatewayClassName")) in gateway_classes
         )
         for doc in inventory.of((group, "Gateway"))
     }
     for doc in inventory.of((group, "ListenerSet")):
-        parent = plain_objects.get(doc.spec, "spec", "parentRef")
-        namespace = plain_objects.text(plain_objects.get(parent, "namespace")) or doc.ref.namespace
-        gateway = ("Gateway", namespace, plain_objects.text(plain_objects.get(parent, "name")))
-        if gateway in found:
-            found["ListenerSet", doc.ref.namespace, doc.ref.name] = found[gateway]
-    return found
+        parent = plain.get(doc.spec, "spec", "parentRef")
+        namespace = plain.text(plain.get(parent, "namespace")) or doc.ref.namespace
+        gateway = ("Gateway", namespace, plain.text(plain.get(parent, "name")))
+        if gateway in parents:
+            parents["ListenerSet", doc.ref.namespace, doc.ref.name] = parents[gateway]
+    return parents

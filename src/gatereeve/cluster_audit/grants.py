@@ -1,9 +1,8 @@
-"""Rights that are given and would undo governance: who, what, by which binding, and why it matters.
+"""Bindings that give rights that bypass governance.
 
-Only bound rights are findings: a role that nobody has harms nobody. What the control plane itself
-has (`system:` users and groups, service accounts of kube-system) is left out, unless the group
-holds everybody. What our own controllers cannot do without is told apart, never left out. Findings:
-grant-….
+Only bound roles are reported. Subjects of the control plane (`system:` users and groups, service accounts
+of kube-system) are ignored, except for groups of all users. Rights that our controllers need have a finding
+of their own. Findings: grant-….
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.api.yaml import Plain
 from gatereeve.cluster_audit.dangers import DANGERS, Danger, is_everything
@@ -22,12 +21,7 @@ from gatereeve.core.report import finding
 
 _GROUP = "rbac.authorization.k8s.io"
 EVERYBODY = frozenset(
-    {
-        "system:authenticated",
-        "system:unauthenticated",
-        "system:anonymous",
-        "system:serviceaccounts",
-    }
+    {"system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts"}
 )
 _AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-"
 _BUILT_IN = "kubernetes.io/bootstrapping"
@@ -35,91 +29,85 @@ _SHOWN = 4
 
 _OUR_ACCOUNT, _OUR_DEPLOYMENT = "gatereeve-controller", "gatereeve-controllers"
 _OUR_ROLES = frozenset({"gatereeve-controller", "gatereeve-controller-documents"})
-"""As the chart names them; an installation has fixed names (decision 37)."""
+"""As in the chart; the names are fixed (decision 37)."""
 _OUR_RIGHTS = frozenset({"grant-status", "grant-secrets"})
-"""What the controllers need. Anything more that they are given is told like anybody's."""
+"""Rights that the controllers need. Other rights of theirs are reported as for every subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Role:
-    """The rules of a role, aggregated ones included, and what they give, in the table's order."""
+    """The dangerous rights of a role, including aggregated rules, in the order of the table."""
 
     everything: bool
     dangers: tuple[tuple[Danger, bool], ...]
-    """With each, whether it is limited to named objects."""
+    """Each with whether it is limited to named objects."""
 
 
-def risks(inventory: Inventory, model_namespaces: frozenset[str]) -> Iterator[Finding]:
-    """A finding for each binding and each dangerous right it gives.
+def find_risks(inventory: Inventory, model_namespaces: frozenset[str]) -> Iterator[Finding]:
+    """Yield a finding for each dangerous right of each binding.
 
-    model_namespaces: where models are, governed or likely.
+    model_namespaces: namespaces with governed or likely models.
     """
-    roles, accounts = _roles(inventory), _our_accounts(inventory)
+    roles, accounts = _read_roles(inventory), _find_our_accounts(inventory)
     for binding in inventory.of((_GROUP, "ClusterRoleBinding"), (_GROUP, "RoleBinding")):
-        yield from _of_binding(binding, roles, accounts, model_namespaces)
+        yield from _check_binding(binding, roles, accounts, model_namespaces)
     for doc in inventory.of((_GROUP, "ClusterRole")):
-        yield from _of_aggregation(doc)
+        yield from _check_aggregation(doc)
 
 
-def _our_accounts(inventory: Inventory) -> frozenset[str]:
-    """Subjects under which our controllers run: named so, and used so by their Deployment.
+def _find_our_accounts(inventory: Inventory) -> frozenset[str]:
+    """Return the service accounts of our controllers: by name, and used by their Deployment.
 
-    The name alone would let anybody's account pass for ours; where Deployments were not looked at,
-    none is ours.
+    The name alone is not enough, because other accounts may have it.
     """
     return frozenset(
         f"ServiceAccount {doc.ref.namespace}/{_OUR_ACCOUNT}"
         for doc in inventory.of(("apps", "Deployment"))
         if doc.ref.name == _OUR_DEPLOYMENT
-        and plain_objects.get(doc.spec, "spec", "template", "spec", "serviceAccountName")
-        == _OUR_ACCOUNT
+        and plain.get(doc.spec, "spec", "template", "spec", "serviceAccountName") == _OUR_ACCOUNT
     )
 
 
-def _roles(inventory: Inventory) -> Mapping[tuple[str, str, str], _Role]:
+def _read_roles(inventory: Inventory) -> Mapping[tuple[str, str, str], _Role]:
     cluster = inventory.of((_GROUP, "ClusterRole"))
     aggregated = [doc for doc in cluster if any(k.startswith(_AGGREGATES) for k in doc.meta.labels)]
-    found = {}
+    roles = {}
     for doc in (*cluster, *inventory.of((_GROUP, "Role"))):
-        rules = list(plain_objects.sequence(doc.spec.get("rules")))
-        selectors = plain_objects.sequence(
-            plain_objects.get(doc.spec, "aggregationRule", "clusterRoleSelectors")
-        )
-        # A cluster fills `rules` in; manifests leave that to it.
+        rules = list(plain.sequence(doc.spec.get("rules")))
+        selectors = plain.sequence(plain.get(doc.spec, "aggregationRule", "clusterRoleSelectors"))
+        # In a cluster `rules` has the aggregated rules; in manifests it is empty.
         if selectors and not rules:
             for other in aggregated:
                 if any(selects(selector, other.meta.labels) for selector in selectors):
-                    rules += plain_objects.sequence(other.spec.get("rules"))
-        found[doc.ref.kind, doc.ref.namespace, doc.ref.name] = _role(rules)
-    return found
+                    rules += plain.sequence(other.spec.get("rules"))
+        roles[doc.ref.kind, doc.ref.namespace, doc.ref.name] = _read_role(rules)
+    return roles
 
 
-def _role(rules: list[Plain]) -> _Role:
+def _read_role(rules: list[Plain]) -> _Role:
     if any(is_everything(rule) for rule in rules):
         return _Role(everything=True, dangers=())
     dangers = []
     for danger in DANGERS:
-        giving = [rule for rule in rules if danger.given_by(rule)]
-        if giving:
-            named = all(
-                plain_objects.words(plain_objects.get(rule, "resourceNames")) for rule in giving
-            )
+        matching = [rule for rule in rules if danger.given_by(rule)]
+        if matching:
+            named = all(plain.words(plain.get(rule, "resourceNames")) for rule in matching)
             dangers.append((danger, named))
     return _Role(everything=False, dangers=tuple(dangers))
 
 
-def _of_binding(
+def _check_binding(
     binding: RawDoc,
     roles: Mapping[tuple[str, str, str], _Role],
     accounts: frozenset[str],
     models: frozenset[str],
 ) -> Iterator[Finding]:
     namespace = binding.ref.namespace
-    subjects = _subjects(binding)
+    subjects = _read_subjects(binding)
     if not subjects:
         return
-    kind = plain_objects.text(plain_objects.get(binding.spec, "roleRef", "kind"))
-    name = plain_objects.text(plain_objects.get(binding.spec, "roleRef", "name"))
+    kind = plain.text(plain.get(binding.spec, "roleRef", "kind"))
+    name = plain.text(plain.get(binding.spec, "roleRef", "name"))
     role = roles.get((kind, namespace if kind == "Role" else "", name))
     by = f"{binding.ref} ({kind} {name[:80]})"
     if role is None:
@@ -127,24 +115,26 @@ def _of_binding(
             binding,
             "grant-unknown",
             "roleRef",
-            subjects=_told(subjects),
+            subjects=_join_subjects(subjects),
             role=f"{kind} {name[:80]}",
         )
         return
     where = f"in namespace {namespace}" if namespace else "in every namespace"
-    everybody = tuple(who for who in subjects if who.rpartition(" ")[2] in EVERYBODY)
+    everybody = tuple(subject for subject in subjects if subject.rpartition(" ")[2] in EVERYBODY)
     ours = name in _OUR_ROLES and set(subjects) <= accounts
-    for right in _rights(role, namespace, models):
+    for right in _list_rights(role, namespace, models):
         limit = ", for named objects only" if right.named else ""
         may = f"may {right.may} {where}{limit}, by {by}"
         if ours and right.code in _OUR_RIGHTS:
-            yield finding(binding, "grant-ours", "roleRef", subjects=_told(subjects), may=may)
+            yield finding(
+                binding, "grant-ours", "roleRef", subjects=_join_subjects(subjects), may=may
+            )
             continue
         yield finding(
             binding,
             "grant-to-everybody" if everybody else right.code,
             "roleRef",
-            subjects=_told(everybody or subjects),
+            subjects=_join_subjects(everybody or subjects),
             may=may,
             why=right.why,
             remedy=right.hint,
@@ -153,7 +143,7 @@ def _of_binding(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Right:
-    """What a binding gives. named: limited to named objects."""
+    """One right of a binding. named: whether it is limited to named objects."""
 
     code: str
     may: str
@@ -165,44 +155,42 @@ class _Right:
 _EVERYTHING = _Right(
     code="grant-everything",
     may="do everything",
-    why="that includes approving, routing and switching every guard off",
-    hint="name the few who administer the cluster, and give others what they need",
+    why="this includes approvals, routes and every guard",
+    hint="bind it only to cluster administrators, and give others the rights that they need",
 )
 
 
-def _rights(role: _Role, namespace: str, models: frozenset[str]) -> tuple[_Right, ...]:
+def _list_rights(role: _Role, namespace: str, models: frozenset[str]) -> tuple[_Right, ...]:
     if role.everything:
         return (_EVERYTHING,)
     return tuple(
         _Right(code=danger.code, may=danger.may, why=danger.why, hint=danger.hint, named=named)
         for danger, named in role.dangers
-        if _matters(danger, namespace, models)
+        if _is_relevant(danger, namespace, models)
     )
 
 
-def _matters(danger: Danger, namespace: str, models: frozenset[str]) -> bool:
+def _is_relevant(danger: Danger, namespace: str, models: frozenset[str]) -> bool:
     if not namespace:
         return True
-    return danger.place == "anywhere" or (danger.place == "models" and namespace in models)
+    return danger.scope == "anywhere" or (danger.scope == "models" and namespace in models)
 
 
-def _subjects(binding: RawDoc) -> tuple[str, ...]:
-    """`User x`, `Group y`, `ServiceAccount ns/z`, without those of the control plane."""
-    found = []
-    for subject in plain_objects.sequence(binding.spec.get("subjects")):
+def _read_subjects(binding: RawDoc) -> tuple[str, ...]:
+    """Return subjects such as `User x` or `ServiceAccount ns/z`, without those of the control plane."""
+    subjects = []
+    for subject in plain.sequence(binding.spec.get("subjects")):
         kind, name = (
-            plain_objects.text(plain_objects.get(subject, "kind")),
-            plain_objects.text(plain_objects.get(subject, "name")),
+            plain.text(plain.get(subject, "kind")),
+            plain.text(plain.get(subject, "name")),
         )
         if kind == "ServiceAccount":
-            namespace = (
-                plain_objects.text(plain_objects.get(subject, "namespace")) or binding.ref.namespace
-            )
+            namespace = plain.text(plain.get(subject, "namespace")) or binding.ref.namespace
             if namespace != "kube-system":
-                found.append(f"ServiceAccount {namespace}/{name}")
+                subjects.append(f"ServiceAccount {namespace}/{name}")
         elif name and not _is_control_plane(name):
-            found.append(f"{kind} {name}")
-    return tuple(dict.fromkeys(found))
+            subjects.append(f"{kind} {name}")
+    return tuple(dict.fromkeys(subjects))
 
 
 def _is_control_plane(name: str) -> bool:
@@ -211,14 +199,14 @@ def _is_control_plane(name: str) -> bool:
     return not name.startswith("system:serviceaccount") or ":kube-system" in name
 
 
-def _told(subjects: tuple[str, ...]) -> str:
+def _join_subjects(subjects: tuple[str, ...]) -> str:
     more = len(subjects) - _SHOWN
-    shown = ", ".join(who[:100] for who in subjects[:_SHOWN])
+    shown = ", ".join(subject[:100] for subject in subjects[:_SHOWN])
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def _of_aggregation(doc: RawDoc) -> Iterator[Finding]:
-    """Roles that widen edit, admin or view for everybody who has them."""
+def _check_aggregation(doc: RawDoc) -> Iterator[Finding]:
+    """Yield roles that add rights to edit, admin or view."""
     targets = sorted(
         key.removeprefix(_AGGREGATES)
         for key, value in doc.meta.labels.items()
@@ -226,7 +214,7 @@ def _of_aggregation(doc: RawDoc) -> Iterator[Finding]:
     )
     if not targets or _BUILT_IN in doc.meta.labels:
         return
-    role = _role(list(plain_objects.sequence(doc.spec.get("rules"))))
+    role = _read_role(list(plain.sequence(doc.spec.get("rules"))))
     rights = ["do everything"] if role.everything else [danger.may for danger, _ in role.dangers]
     if rights:
         yield finding(

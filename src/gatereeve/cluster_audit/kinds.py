@@ -1,8 +1,4 @@
-"""The kinds that an audit looks at, and kinds that expose things but are not looked at.
-
-One table: `inventory` sorts objects by it, the command's help and its summary name it, and whoever
-lists a cluster lists these.
-"""
+"""The kinds that an audit examines, and kinds that may expose Services but are not examined."""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ class AuditedKind:
 
     @property
     def resource(self) -> str:
-        """What `kubectl get` is asked for: `ingresses.networking.k8s.io`."""
+        """Return the name for `kubectl get`, such as `ingresses.networking.k8s.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
@@ -107,4 +103,4 @@ NOT_EXAMINED: frozenset[GroupKind] = frozenset(
         (_GATEWAY, "UDPRoute"),
     }
 )
-"""Kinds that can expose a model server in ways that are not followed; where one is met, that is said."""
+"""Kinds that can expose a model server in ways that are not examined; each object gives a finding."""

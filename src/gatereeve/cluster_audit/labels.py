@@ -1,6 +1,6 @@
-"""Label selectors of plain objects, and which workloads a Service or policy selects.
+"""Label selectors (meta/v1 LabelSelector), and the workloads that a Service or policy selects.
 
-Semantics of meta/v1 LabelSelector; an expression that cannot be read selects nothing.
+An invalid expression selects nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.api.yaml import Plain
 from gatereeve.cluster_audit.inventory import Inventory
@@ -20,21 +20,18 @@ Labels: TypeAlias = Mapping[str, str]
 
 def selects(selector: Plain, labels: Labels) -> bool:
     """Whether a LabelSelector selects these labels; an empty one selects everything."""
-    wanted = plain_objects.texts(plain_objects.get(selector, "matchLabels"))
+    wanted = plain.texts(plain.get(selector, "matchLabels"))
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
     return all(
-        _holds(one, labels)
-        for one in plain_objects.sequence(plain_objects.get(selector, "matchExpressions"))
+        _holds(expression, labels)
+        for expression in plain.sequence(plain.get(selector, "matchExpressions"))
     )
 
 
 def _holds(expression: Plain, labels: Labels) -> bool:
-    key, operator = (
-        plain_objects.text(plain_objects.get(expression, "key")),
-        plain_objects.get(expression, "operator"),
-    )
-    values = plain_objects.words(plain_objects.get(expression, "values"))
+    key, operator = (plain.text(plain.get(expression, "key")), plain.get(expression, "operator"))
+    values = plain.words(plain.get(expression, "values"))
     if operator == "In":
         return labels.get(key) in values
     if operator == "NotIn":
@@ -45,18 +42,18 @@ def _holds(expression: Plain, labels: Labels) -> bool:
 
 
 def pod_of(doc: RawDoc) -> Mapping[str, Plain]:
-    """The pod (template) of a workload: metadata and spec."""
+    """Return the pod template of a workload."""
     if doc.ref.kind == "Pod":
         return doc.spec
-    return plain_objects.mapping(plain_objects.get(doc.spec, "spec", "template"))
+    return plain.mapping(plain.get(doc.spec, "spec", "template"))
 
 
 def pod_labels(doc: RawDoc) -> Labels:
-    return plain_objects.texts(plain_objects.get(pod_of(doc), "metadata", "labels"))
+    return plain.texts(plain.get(pod_of(doc), "metadata", "labels"))
 
 
 class Workloads:
-    """Workloads by one of their pods' labels, so that thousands of Services find theirs quickly."""
+    """Workloads indexed by the labels of their pods."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._by_label: defaultdict[tuple[str, str, str], list[tuple[RawDoc, Labels]]] = (
@@ -68,9 +65,9 @@ class Workloads:
                 self._by_label[doc.ref.namespace, key, value].append((doc, labels))
 
     def selected(self, namespace: str, selector: Labels) -> Iterable[RawDoc]:
-        """Workloads whose pods a Service with this selector sends to; none for an empty one."""
+        """Return the workloads that the selector of a Service selects; none for an empty one."""
         if not selector:
             return ()
-        places = (self._by_label.get((namespace, k, v), []) for k, v in selector.items())
-        fewest = min(places, key=len)
+        candidates = (self._by_label.get((namespace, k, v), []) for k, v in selector.items())
+        fewest = min(candidates, key=len)
         return tuple(doc for doc, labels in fewest if selector.items() <= labels.items())

@@ -1,7 +1,6 @@
-"""Which Services hold a model, why that is thought, and how sure it is.
+"""Which Services are models, with the evidence and the confidence.
 
-Judged once for each Service, from governed documents (certain) and from evidence on the Service and
-on the workloads behind it.
+The evidence is from governed documents (certain), from the Service and from its workloads.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.cluster_audit import evidence
 from gatereeve.cluster_audit.evidence import Confidence, Evidence
@@ -21,41 +20,41 @@ from gatereeve.core.refs import Ref
 _INTERNAL = re.compile(
     r"(?P<name>[a-z0-9-]{1,63})\.(?P<namespace>[a-z0-9-]{1,63})\.svc(\.[a-z0-9.-]{1,200})?"
 )
-_TOLD = 3
-"""Observations that a sentence names; the strongest first."""
+_SHOWN = 3
+"""The number of observations in a message, the strongest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """What is known of one Service. version: the governed version behind it, if there is one."""
+    """The evidence about one Service. version: its governed version, if it has one."""
 
     confidence: Confidence
     evidence: tuple[Evidence, ...]
     version: str | None = None
 
-    def told(self) -> str:
-        """The evidence as part of a sentence."""
-        whats = [one.what for one in self.evidence]
-        more = len(whats) - _TOLD
-        return "; ".join(whats[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+    def describe(self) -> str:
+        """Return the evidence as a part of a sentence."""
+        texts = [observation.what for observation in self.evidence]
+        more = len(texts) - _SHOWN
+        return "; ".join(texts[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
     def with_path(self, path: str) -> Suspicion | None:
-        """The same with what a routed path says."""
-        return suspicion(self.version, (*self.evidence, *evidence.of_path(path)))
+        """Return the suspicion with the evidence of a routed path."""
+        return make_suspicion(self.version, (*self.evidence, *evidence.check_path(path)))
 
 
-def suspicion(version: str | None, found: tuple[Evidence, ...]) -> Suspicion | None:
-    """The strongest evidence decides; None without any."""
+def make_suspicion(version: str | None, observations: tuple[Evidence, ...]) -> Suspicion | None:
+    """Return the suspicion with the confidence of the strongest evidence; None without evidence."""
     if version is not None:
-        found = (Evidence(Confidence.CERTAIN, f"{version} is served from it"), *found)
-    if not found:
+        observations = (Evidence(Confidence.CERTAIN, f"{version} is served from it"), *observations)
+    if not observations:
         return None
-    ordered = tuple(sorted(set(found), key=lambda e: (-e.confidence, e.what)))
+    ordered = tuple(sorted(set(observations), key=lambda e: (-e.confidence, e.what)))
     return Suspicion(confidence=ordered[0].confidence, evidence=ordered, version=version)
 
 
 class Models:
-    """Suspicions by Service; each is worked out when it is first asked for."""
+    """Suspicions by Service, computed on first use."""
 
     def __init__(self, inventory: Inventory, governed: GovernedObjects) -> None:
         self._governed = governed
@@ -75,67 +74,67 @@ class Models:
                 self._versions.setdefault(workload.ref, version)
 
     def service(self, key: ServiceKey) -> RawDoc | None:
-        """The Service, if it was among what was looked at."""
+        """Return the Service if it was examined."""
         return self._services.get(key)
 
     def of(self, key: ServiceKey) -> Suspicion | None:
-        """What is thought of a Service; one that is not there still has a name."""
+        """Return the suspicion about a Service; for an unknown one, by its name."""
         if key not in self._known:
             self._known[key] = self._judge(key)
         return self._known[key]
 
     def is_model(self, key: ServiceKey) -> bool:
-        """Whether a Service is a model's, at least likely."""
-        found = self.of(key)
-        return found is not None and found.confidence >= Confidence.LIKELY
+        """Whether a Service is at least likely a model."""
+        suspicion = self.of(key)
+        return suspicion is not None and suspicion.confidence >= Confidence.LIKELY
 
     def workload(self, doc: RawDoc) -> tuple[Evidence, ...]:
-        """Evidence in one workload."""
+        """Return the evidence in one workload."""
         if doc.ref not in self._of_workload:
-            self._of_workload[doc.ref] = evidence.of_workload(doc)
+            self._of_workload[doc.ref] = evidence.collect_from_workload(doc)
         return self._of_workload[doc.ref]
 
     def version_of(self, doc: RawDoc) -> str | None:
-        """The governed version that a workload runs, if its Service is known to select it."""
+        """Return the governed version that a workload runs, if a known Service selects it."""
         return self._versions.get(doc.ref)
 
     def selected(self, key: ServiceKey) -> tuple[RawDoc, ...]:
-        """The workloads behind a Service."""
+        """Return the workloads of a Service."""
         return tuple(self._workloads.selected(key[0], self.selector(key)))
 
     def selector(self, key: ServiceKey) -> Labels:
-        """The Service's selector; empty when there is none or the Service is not there."""
+        """Return the selector of a Service; empty if it has none or is unknown."""
         doc = self._services.get(key)
-        return (
-            plain_objects.texts(plain_objects.get(doc.spec, "spec", "selector"))
-            if doc is not None
-            else {}
-        )
+        return plain.texts(plain.get(doc.spec, "spec", "selector")) if doc is not None else {}
 
     def _judge(self, key: ServiceKey) -> Suspicion | None:
         doc = self._services.get(key)
-        other = _other_name(doc)
-        if other is not None and other != key and _other_name(self._services.get(other)) is None:
-            # ExternalName carries a route across namespaces, whatever a ReferenceGrant says.
-            behind = self.of(other)
+        other = _resolve_external_name(doc)
+        if (
+            other is not None
+            and other != key
+            and _resolve_external_name(self._services.get(other)) is None
+        ):
+            # An ExternalName crosses namespaces without a ReferenceGrant.
+            target = self.of(other)
             note = Evidence(Confidence.POSSIBLE, f"{key[0]}/{key[1]} is another name of it")
-            return behind and suspicion(behind.version, (*behind.evidence, note))
-        found = list(evidence.of_service(doc) if doc is not None else evidence.of_name(key[1]))
-        # Many pods of one Deployment say the same; the first few are enough.
+            return target and make_suspicion(target.version, (*target.evidence, note))
+        observations = list(
+            evidence.collect_from_service(doc) if doc is not None else evidence.check_name(key[1])
+        )
+        # The pods of one Deployment are alike; the first few are enough.
         workloads = self.selected(key)
         for workload in workloads[:5]:
-            found += self.workload(workload)
+            observations += self.workload(workload)
         version = self._governed.version_behind(key, self.selector(key)) or next(
             (v for v in map(self.version_of, workloads) if v is not None), None
         )
-        return suspicion(version, tuple(found))
+        return make_suspicion(version, tuple(observations))
 
 
-def _other_name(doc: RawDoc | None) -> ServiceKey | None:
-    """The Service of the cluster that an ExternalName leads to; None when it is no such name."""
-    if doc is None or plain_objects.get(doc.spec, "spec", "type") != "ExternalName":
+def _resolve_external_name(doc: RawDoc | None) -> ServiceKey | None:
+    """Return the Service that an ExternalName names, or None."""
+    if doc is None or plain.get(doc.spec, "spec", "type") != "ExternalName":
         return None
-    match = _INTERNAL.fullmatch(
-        plain_objects.text(plain_objects.get(doc.spec, "spec", "externalName"))
-    )
+    match = _INTERNAL.fullmatch(plain.text(plain.get(doc.spec, "spec", "externalName")))
     return (match["namespace"], match["name"]) if match else None

@@ -1,7 +1,7 @@
 """The ingress-nginx controllers of a cluster: their images, arguments and ConfigMaps.
 
-Controllers are recognised by image, their ConfigMaps by argument, name, or the labels of the chart.
-Not the NGINX Inc. controller (`nginx.org`), which is another program.
+Controllers are found by image, their ConfigMaps by argument, name, or labels of the chart. The controller
+of NGINX Inc. (`nginx.org`) is another program.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatereeve.api import plain_objects
+from gatereeve.api import plain_objects as plain
 from gatereeve.api.plain_objects import RawDoc
 from gatereeve.cluster_audit.inventory import Inventory
 from gatereeve.cluster_audit.kinds import WORKLOADS
@@ -21,16 +21,16 @@ _NAMES = frozenset({"ingress-nginx-controller", "nginx-configuration", "nginx-in
 _IMAGE = re.compile(
     r"(?:ingress-nginx/|ingress-nginx-|nginx-ingress-)controller(?:-chroot)?(?=[:@]|$)"
 )
-"""The controller itself; its project publishes other images beside it."""
+"""The image of the controller; the project publishes other images, too."""
 
 _VERSION = re.compile(r":v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
-    """One workload that runs ingress-nginx. version: of its image's tag, None when it says none.
+    """One workload with ingress-nginx. version: from the image tag, or None.
 
-    prefix: of the annotations that it reads. arguments: by name, without the leading dashes.
+    prefix: of its annotations. arguments: by name, without dashes.
     """
 
     doc: RawDoc
@@ -43,35 +43,35 @@ class Controller:
         return self.arguments.get("annotations-prefix", PREFIX)
 
     def names(self, argument: str) -> tuple[str, str] | None:
-        """The ConfigMap that an argument names, `$(POD_NAMESPACE)` filled in."""
+        """Return namespace and name of the ConfigMap that an argument names."""
         namespace, slash, name = self.arguments.get(argument, "").partition("/")
         if not slash:
             return None
         return (self.doc.ref.namespace if namespace.startswith("$(") else namespace, name)
 
 
-def controllers(inventory: Inventory) -> tuple[Controller, ...]:
-    """Every controller; pods that belong to a workload are left to that workload."""
+def find_controllers(inventory: Inventory) -> tuple[Controller, ...]:
+    """Return all controllers, without pods that belong to another workload."""
     return tuple(
-        found
+        controller
         for doc in inventory.of(*WORKLOADS)
-        if not plain_objects.sequence(plain_objects.get(doc.spec, "metadata", "ownerReferences"))
-        and (found := _controller(doc)) is not None
+        if not plain.sequence(plain.get(doc.spec, "metadata", "ownerReferences"))
+        and (controller := _read_controller(doc)) is not None
     )
 
 
-def _controller(doc: RawDoc) -> Controller | None:
-    for container in plain_objects.sequence(plain_objects.get(pod_of(doc), "spec", "containers")):
-        image = plain_objects.text(plain_objects.get(container, "image"))[:512]
+def _read_controller(doc: RawDoc) -> Controller | None:
+    for container in plain.sequence(plain.get(pod_of(doc), "spec", "containers")):
+        image = plain.text(plain.get(container, "image"))[:512]
         if not _IMAGE.search(image):
             continue
         version = _VERSION.search(image)
         arguments = {}
-        for one in (
-            *plain_objects.words(plain_objects.get(container, "args")),
-            *plain_objects.words(plain_objects.get(container, "command")),
+        for argument in (
+            *plain.words(plain.get(container, "args")),
+            *plain.words(plain.get(container, "command")),
         ):
-            name, equals, value = one.lstrip("-").partition("=")
+            name, equals, value = argument.lstrip("-").partition("=")
             arguments[name] = value if equals else "true"
         return Controller(
             doc=doc,
@@ -82,22 +82,24 @@ def _controller(doc: RawDoc) -> Controller | None:
     return None
 
 
-def config_maps(inventory: Inventory) -> Iterator[RawDoc]:
-    """ConfigMaps that configure a controller: named by an argument, or as the chart names them."""
-    named = {found.names("configmap") for found in controllers(inventory)}
+def find_config_maps(inventory: Inventory) -> Iterator[RawDoc]:
+    """Yield ConfigMaps of controllers: named by an argument, or as in the chart."""
+    named = {c.names("configmap") for c in find_controllers(inventory)}
     for doc in inventory.of(("", "ConfigMap")):
-        charted = doc.ref.name in _NAMES or (
+        is_of_chart = doc.ref.name in _NAMES or (
             doc.meta.labels.get("app.kubernetes.io/name") == "ingress-nginx"
             and doc.meta.labels.get("app.kubernetes.io/component") == "controller"
         )
-        if (doc.ref.namespace, doc.ref.name) in named or charted:
+        if (doc.ref.namespace, doc.ref.name) in named or is_of_chart:
             yield doc
 
 
-def tcp_tables(inventory: Inventory) -> Iterator[RawDoc]:
-    """ConfigMaps that open TCP ports to Services."""
-    named = {found.names("tcp-services-configmap") for found in controllers(inventory)}
+def find_tcp_tables(inventory: Inventory) -> Iterator[RawDoc]:
+    """Yield ConfigMaps that open TCP ports to Services."""
+    named = {c.names("tcp-services-configmap") for c in find_controllers(inventory)}
     for doc in inventory.of(("", "ConfigMap")):
-        usual = doc.ref.name == "tcp-services" or doc.ref.name.endswith("ingress-nginx-tcp")
-        if (doc.ref.namespace, doc.ref.name) in named or usual:
+        has_usual_name = doc.ref.name == "tcp-services" or doc.ref.name.endswith(
+            "ingress-nginx-tcp"
+        )
+        if (doc.ref.namespace, doc.ref.name) in named or has_usual_name:
             yield doc

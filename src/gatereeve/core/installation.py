@@ -1,6 +1,6 @@
-"""What a cluster has of what an installation needs: facts that were read, and what they mean.
+"""Facts of a cluster that an installation depends on, and the checks of them.
 
-Values only. `sources.kube.installation_facts` reads the facts, `admission.installation` judges them.
+Values only. `sources.kube.installation_facts` reads the facts, `admission.installation` checks them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gatereeve.core.canonical import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
-    """Gateway API as it is installed. bundle: such as `v1.6.1`, "" when it does not say."""
+    """The installed Gateway API. bundle: its version, such as `v1.6.1`; "" if unknown."""
 
     bundle: str
     channel: str
@@ -22,13 +22,13 @@ class Gateways:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What was seen, and nothing about what it is good for.
+    """Facts as read.
 
-    version: as the server calls itself, `v1.36.3`. definitions: of the names asked for, each
-    CustomResourceDefinition as it is, or None. gateways: None when Gateway API is not there.
-    admission: resources of admissionregistration.k8s.io/v1. metrics: resource metrics are served.
-    refused: what the caller may not do of what an installation does, in words.
-    unknown: what could not be asked, with the reason; its facts above are empty and mean nothing.
+    version: of the API server, such as `v1.36.3`. definitions: our CustomResourceDefinitions by name; None
+    if absent. gateways: None if Gateway API is not installed. admission: the resources of
+    admissionregistration.k8s.io/v1. metrics: whether resource metrics are served.
+    refused: actions of an installation that the caller may not do.
+    unknown: facts that could not be read, with the reason; their fields above are empty.
     """
 
     version: str = ""
@@ -41,19 +41,19 @@ class ClusterFacts:
 
 
 class Verdict(Enum):
-    """fine · works, with less: look at it · missing: an installation would not work · unknown."""
+    """degraded: works with restrictions · missing: an installation would not work."""
 
     FINE = "fine"
-    LESS = "less"
+    DEGRADED = "degraded"
     MISSING = "missing"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at. said: how it is; hint: what helps, "" when nothing has to."""
+    """One check. state: what was found. hint: what to do, "" if nothing."""
 
     about: str
     verdict: Verdict
-    said: str
+    state: str
     hint: str = ""

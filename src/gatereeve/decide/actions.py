@@ -1,7 +1,7 @@
-"""What happens to an admitted request: the version it meets, or where it is sent instead.
+"""What happens to an admitted request: the version that answers it, or the redirect.
 
-Design section 5.5. The split is sticky: the first key that is there decides, and the same key falls
-into the same share on every gate. Health is not looked at; limits were.
+The split is sticky: the first sticky key with a value decides, and equal values select the same share
+on every gate. The health of servers is not considered.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenVersion:
-    """One share of a `Forward`. key: the 64-bit hash that chose it, None when nothing was hashed.
+    """One share of a `Forward`. key: the 64-bit hash that selected it, None without a hash.
 
-    sticky: which key it was, in words. possible: clusters that may answer when chance decides.
+    sticky: the name of the sticky key. possible: the clusters that may answer if the gate draws at random.
     """
 
     share: Share
@@ -42,8 +42,8 @@ class ChosenVersion:
 def choose_share(
     forward: Forward, entry: CanonicalRequest, principal: Principal | None
 ) -> ChosenVersion:
-    """The share that answers. Without a sticky key the gate draws, and the first share stands here;
-    a single share needs neither."""
+    """Return the share that answers. Without a sticky value the gate draws one at random; the first
+    share with weight is then returned as an example."""
     if len(forward.shares) == 1:
         only = forward.shares[0]
         return ChosenVersion(share=only, key=None, sticky="", possible=(only.cluster,))
@@ -53,11 +53,11 @@ def choose_share(
             key = sticky_hash.hash_values(values)
             share = sticky_hash.choose(forward.shares, key)
             return ChosenVersion(
-                share=share, key=key, sticky=_text(sticky), possible=(share.cluster,)
+                share=share, key=key, sticky=_describe(sticky), possible=(share.cluster,)
             )
     weighted = tuple(share for share in forward.shares if share.weight)
-    drawn = tuple(dict.fromkeys(share.cluster for share in weighted))
-    return ChosenVersion(share=weighted[0], key=None, sticky="chance", possible=drawn)
+    possible = tuple(dict.fromkeys(share.cluster for share in weighted))
+    return ChosenVersion(share=weighted[0], key=None, sticky="random choice", possible=possible)
 
 
 def _sticky_values(
@@ -70,21 +70,21 @@ def _sticky_values(
     return (entry.client,)
 
 
-def _text(sticky: StickyKey) -> str:
+def _describe(sticky: StickyKey) -> str:
     if isinstance(sticky, StickyHeader):
         return f"header {sticky.name}"
-    return "the principal" if isinstance(sticky, StickyPrincipal) else "the client's address"
+    return "principal" if isinstance(sticky, StickyPrincipal) else "client address"
 
 
-def tls_location(gate: Gate, listener: Listener, entry: CanonicalRequest) -> str:
-    """Where plain HTTP to a governed host is sent: the same place over TLS."""
+def make_tls_location(gate: Gate, listener: Listener, entry: CanonicalRequest) -> str:
+    """Return the URL of the same request over TLS."""
     return _url("https", entry.host, gate.tls_port(listener), entry.path, entry.query)
 
 
-def location(
+def make_location(
     redirect: Redirect, matched: PathMatch, listener: Listener, entry: CanonicalRequest
 ) -> str:
-    """The Location of a redirect: the request's address with the given parts replaced."""
+    """Return the Location of a redirect: the request's URL with parts replaced."""
     scheme = redirect.scheme or entry.scheme
     port = redirect.port
     if port is None:
@@ -94,11 +94,11 @@ def location(
 
 
 def rewrite_path(rewrite: PathRewrite, matched: PathMatch, path: str) -> str:
-    """`path` with the matched prefix, or all of it, replaced."""
+    """Return `path` with the matched prefix, or all of it, replaced."""
     if rewrite.kind == "full":
         return rewrite.value
-    taken = 0 if matched.value == "/" else len(matched.value)
-    rest = path[taken:]
+    prefix_size = 0 if matched.value == "/" else len(matched.value)
+    rest = path[prefix_size:]
     joined = rewrite.value.rstrip("/") + ("/" + rest.lstrip("/") if rest.strip("/") else rest)
     return joined or "/"
 

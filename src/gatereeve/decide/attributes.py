@@ -1,7 +1,7 @@
-"""Region and purpose of a request, from the sources that the gate trusts, in their order.
+"""Region and purpose of a request, in lower case, from the sources that the gate trusts.
 
-The first source that yields a value decides, even when no rule knows that value. Lower case.
-A claim that is no text makes the token invalid (`callers`), so no other source stands in for it.
+The first source with a value decides, even if no rule names that value. A claim that is not plain text
+makes the token invalid (`callers`), so no later source replaces it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from gatereeve.core.plain_values import is_plain_value
 from gatereeve.decide import tokens
-from gatereeve.decide.callers import IdentifiedCaller, is_odd
+from gatereeve.decide.callers import IdentifiedCaller, is_unusable_claim
 from gatereeve.decide.canonical_request import CanonicalRequest
 from gatereeve.ir.identity import CidrSource, ClaimSource, HeaderSource
 
@@ -21,11 +21,11 @@ def find_attribute(
     entry: CanonicalRequest,
     caller: IdentifiedCaller,
 ) -> str | None:
-    """The value of the first source that yields one; None when none does."""
+    """Return the value of the first source that has one, or None."""
     for source in sources:
         if isinstance(source, ClaimSource):
             claim = _from_claim(source, caller)
-            if is_odd(claim):
+            if is_unusable_claim(claim):
                 return None
             value = claim if isinstance(claim, str) else None
         elif isinstance(source, HeaderSource):
@@ -41,7 +41,7 @@ def _from_claim(source: ClaimSource, caller: IdentifiedCaller) -> object:
     principal = caller.principal
     if principal is None or principal.method != "jwt" or principal.provider != source.provider:
         return None
-    return tokens.claim(caller.claims, source.claim)
+    return tokens.read_claim(caller.claims, source.claim)
 
 
 def _from_header(source: HeaderSource, entry: CanonicalRequest) -> str | None:
@@ -52,7 +52,7 @@ def _from_header(source: HeaderSource, entry: CanonicalRequest) -> str | None:
 
 
 def _from_address(source: CidrSource, client: str) -> str | None:
-    """The region of the longest prefix that holds `client`."""
+    """Return the region of the longest prefix that contains `client`."""
     best: tuple[int, str] | None = None
     for cidr, region in source.entries:
         length = int(cidr.rpartition("/")[2])
@@ -62,7 +62,7 @@ def _from_address(source: CidrSource, client: str) -> str | None:
 
 
 def is_within(address: str, cidrs: Iterable[str]) -> bool:
-    """Whether an address lies in one of the networks; an IPv4 address never in an IPv6 network."""
+    """Whether an address is in one of the networks. An IPv4 address is in no IPv6 network."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

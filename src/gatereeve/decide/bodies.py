@@ -1,8 +1,8 @@
-"""What an OpenAI body says about itself: the model, and whether the answer is to be streamed.
+"""The model and the streaming flag in the body of an OpenAI request.
 
-Read as Envoy's json_to_metadata reads it (measured against Envoy 1.40), since the route is chosen by
-it: only `application/json` (a UTF-8 charset may be named), strict JSON in UTF-8, the last of two
-equal keys. Whatever is not plain says nothing, and then the host's refusing row decides.
+The rules are those of Envoy's json_to_metadata (measured with Envoy 1.40), because Envoy selects the
+route by these values: `application/json` with an optional UTF-8 charset, strict JSON in UTF-8, the last
+of two equal keys. A body that breaks a rule has no values; the host's refusing route then answers.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """model: None when the body names none that is text. stream: True; False when absent, null,
-    false, a list or an object; None for a number or a text, which some servers take for true."""
+    """model: None without a string value. stream: True for true; False for absent, null, false, list
+    and object; None for a number or a string, which some servers read as true."""
 
     model: str | None = None
     stream: bool | None = None
 
 
 def read_body(entry: CanonicalRequest) -> Body:
-    """What the body of `entry` says; `Body()` when it cannot be read."""
+    """Return the values in the body of `entry`, or `Body()` if it cannot be read."""
     content_type = entry.joined("content-type")
     if content_type is None or _CONTENT_TYPE.fullmatch(content_type) is None:
         return Body()
@@ -40,15 +40,15 @@ def read_body(entry: CanonicalRequest) -> Body:
     if not isinstance(value, dict):
         return Body()
     model, stream = value.get("model"), value.get("stream")
-    is_odd = isinstance(stream, int | float | str) and not isinstance(stream, bool)
+    is_ambiguous = isinstance(stream, int | float | str) and not isinstance(stream, bool)
     return Body(
         model=model if isinstance(model, str) else None,
-        stream=None if is_odd else stream is True,
+        stream=None if is_ambiguous else stream is True,
     )
 
 
 def _parse(body: bytes) -> object:
-    """The JSON value, None for what the gate does not take for JSON. A NUL ends it, as in Envoy."""
+    """Return the JSON value, or None. A NUL ends the text, as in Envoy."""
     body = body.removeprefix(_BOM).partition(b"\0")[0]
     if _depth(body) > _MAX_DEPTH:
         return None
@@ -71,7 +71,7 @@ def _depth(body: bytes) -> int:
 
 
 def _has_wide_integer(value: object) -> bool:
-    """Integers that need the 64th bit: Envoy takes larger ones for floats, and refuses these."""
+    """Whether an integer needs the 64th bit. Envoy refuses these and reads larger ones as floats."""
     pending = [value]
     while pending:
         item = pending.pop()

@@ -1,8 +1,8 @@
-"""Who calls: credentials of a request to one principal, or to nobody, or to a refusal.
+"""The caller of a request: one principal, an anonymous caller, or an invalid credential.
 
-Design section 5.2: any configured method may identify; a presented but invalid credential counts
-against the request even if another is valid; of several valid ones the JWT's principal counts, then
-the API key's, then the certificate's. Decides nothing about access.
+Every configured method may identify the caller. One invalid credential makes the gate refuse the
+request, even if another one is valid. Of several valid ones the JWT's principal is used, then the API
+key's, then the client certificate's. Access is decided in `rules`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gatereeve.core.plain_values import is_plain_claim
 from gatereeve.core.refs import Origin
 from gatereeve.decide import tokens
 from gatereeve.decide.canonical_request import CanonicalRequest
-from gatereeve.decide.principals import Assumed, Claims, Principal
+from gatereeve.decide.principals import AssumedIdentity, Claims, Principal
 from gatereeve.decide.tokens import Invalid
 from gatereeve.ir.identity import (
     ApiKeyProvider,
@@ -29,12 +29,11 @@ from gatereeve.ir.identity import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifiedCaller:
-    """principal: None for nobody. claims: of the verified token; empty without one.
+    """principal: None for an anonymous caller. claims: of the verified token; empty without one.
 
-    proved: who was proved, if rules hear of nobody since a credential above that one is invalid.
-    invalid: the credential that was presented and does not verify; the gate answers 401 for it.
-    bad_token: whether that is an Authorization header that holds no token that verifies: it is
-    refused before the body is read.
+    proved: the principal of a lower method, if a credential above it is invalid; rules do not see it.
+    invalid: the credential that does not verify; the gate answers 401. bad_token: whether it is the
+    Authorization header; such a request is refused before its body is read.
     """
 
     principal: Principal | None = None
@@ -48,32 +47,35 @@ class IdentifiedCaller:
 def identify(
     identity: Identity, attributes: Attributes, entry: CanonicalRequest, *, now: datetime
 ) -> IdentifiedCaller:
-    """The caller of `entry`. now: the instant at which tokens are judged."""
-    by_token = _by_token(identity.jwt, attributes, entry, now)
-    if by_token.bad_token:
-        return by_token
-    others = (_by_key(identity.api_keys, entry), _by_certificate(identity.mtls, entry))
+    """Return the caller of `entry`. now: the time at which tokens must be valid."""
+    token_caller = _identify_by_token(identity.jwt, attributes, entry, now)
+    if token_caller.bad_token:
+        return token_caller
+    others = (
+        _identify_by_key(identity.api_keys, entry),
+        _identify_by_certificate(identity.mtls, entry),
+    )
     proved = next((o.principal for o in others if o.principal is not None), None)
-    if by_token.invalid is not None:
-        return replace(by_token, proved=proved)
+    if token_caller.invalid is not None:
+        return replace(token_caller, proved=proved)
     for other in others:
         if other.invalid is not None:
             return IdentifiedCaller(
-                principal=by_token.principal,
+                principal=token_caller.principal,
                 proved=proved,
-                claims=by_token.claims,
+                claims=token_caller.claims,
                 invalid=other.invalid,
                 origin=other.origin,
             )
-    return next((c for c in (by_token, *others) if c.principal is not None), IdentifiedCaller())
+    return next((c for c in (token_caller, *others) if c.principal is not None), IdentifiedCaller())
 
 
-def assume_caller(identity: Identity, assumed: Assumed) -> IdentifiedCaller:
-    """The caller that `assumed` names, with the groups that the gate would know of."""
+def assume_caller(identity: Identity, assumed: AssumedIdentity) -> IdentifiedCaller:
+    """Return the caller that `assumed` names, with the groups that the gate knows."""
     method = identity.method(assumed.provider)
     if method == "jwt":
         provider = next(p for p in identity.jwt if p.name == assumed.provider)
-        groups = assumed.groups or _groups(provider, assumed.claims)
+        groups = assumed.groups or _read_groups(provider, assumed.claims)
         principal = Principal(
             provider=provider.name,
             id=assumed.id,
@@ -97,11 +99,11 @@ def assume_caller(identity: Identity, assumed: Assumed) -> IdentifiedCaller:
             )
             return IdentifiedCaller(principal=principal, origin=origin)
     return IdentifiedCaller(
-        invalid=Invalid(why=f"this gate knows no {assumed.provider}/{assumed.id}")
+        invalid=Invalid(why=f"this gate has no identity {assumed.provider}/{assumed.id}")
     )
 
 
-def _by_token(
+def _identify_by_token(
     providers: tuple[JwtProvider, ...],
     attributes: Attributes,
     entry: CanonicalRequest,
@@ -112,17 +114,19 @@ def _by_token(
     header = entry.joined("authorization")
     if header is None:
         return IdentifiedCaller()
-    token = tokens.bearer(header)
+    token = tokens.parse_bearer(header)
     if isinstance(token, Invalid):
         return IdentifiedCaller(invalid=token, bad_token=True)
     verified = tokens.verify(token, providers, now=now)
     if isinstance(verified, Invalid):
         return IdentifiedCaller(invalid=verified, bad_token=True)
     provider, claims = verified.provider, verified.claims
-    name = tokens.claim(claims, provider.id_claim)
+    name = tokens.read_claim(claims, provider.id_claim)
     if not isinstance(name, str) or not name:
         return IdentifiedCaller(
-            invalid=Invalid(why=f"the token has no text in {'.'.join(provider.id_claim)}"),
+            invalid=Invalid(
+                why=f"the token has no string in the claim {'.'.join(provider.id_claim)}"
+            ),
             origin=provider.origin,
         )
     principal = Principal(
@@ -130,15 +134,17 @@ def _by_token(
         id=name,
         method="jwt",
         issuer=provider.issuer,
-        groups=_groups(provider, claims),
+        groups=_read_groups(provider, claims),
     )
     why = ""
     if verified.extension is not None:
-        why = f"the token has the header {verified.extension!r}, which no gate knows"
+        why = f"the token has the header {verified.extension!r}, which gates do not support"
     elif not is_plain_claim(name):
-        why = f"{'.'.join(provider.id_claim)} holds control characters, or spaces at its ends"
-    elif (odd := _odd_claim(attributes, provider, claims)) is not None:
-        why = f"the claim {'.'.join(odd)}, which rules ask about, is no text, or one with control characters or spaces at its ends"
+        why = (
+            f"the claim {'.'.join(provider.id_claim)} has control characters, or spaces at its ends"
+        )
+    elif (path := _find_unusable_claim(attributes, provider, claims)) is not None:
+        why = f"the claim {'.'.join(path)}, which rules use, is not a string, or has control characters or spaces at its ends"
     return IdentifiedCaller(
         principal=principal,
         claims=claims,
@@ -147,43 +153,40 @@ def _by_token(
     )
 
 
-def _odd_claim(
+def _find_unusable_claim(
     attributes: Attributes, provider: JwtProvider, claims: Claims
 ) -> tuple[str, ...] | None:
-    """The first claim that rules ask about and that is no plain text. Groups may be a list."""
-    for path in _asked(attributes, provider):
-        if is_odd(tokens.claim(claims, path)):
+    """Return the first claim that rules use and that is not plain text. Groups may be a list."""
+    sources = (*attributes.region, *attributes.purpose)
+    for path in (
+        s.claim for s in sources if isinstance(s, ClaimSource) and s.provider == provider.name
+    ):
+        if is_unusable_claim(tokens.read_claim(claims, path)):
             return tuple(path)
     groups = provider.groups_claim
     if groups is None:
         return None
-    value = tokens.claim(claims, groups)
-    return tuple(groups) if isinstance(value, str) and is_odd(value) else None
+    value = tokens.read_claim(claims, groups)
+    return tuple(groups) if isinstance(value, str) and is_unusable_claim(value) else None
 
 
-def is_odd(value: object) -> bool:
-    """Whether a claim says something that is no plain text. Nothing, null and "" say nothing."""
+def is_unusable_claim(value: object) -> bool:
+    """Whether a claim has a value that is not plain text. Absent, null and "" are no value."""
     if isinstance(value, str):
         return value != "" and not is_plain_claim(value)
     return value is not None
 
 
-def _asked(attributes: Attributes, provider: JwtProvider) -> list[tuple[str, ...]]:
-    """The claims of a provider's tokens that tell region or purpose."""
-    sources = (*attributes.region, *attributes.purpose)
-    return [s.claim for s in sources if isinstance(s, ClaimSource) and s.provider == provider.name]
-
-
-def _groups(provider: JwtProvider, claims: Claims) -> tuple[str, ...]:
-    """A list of texts, or one text; anything else is no group. Order kept, doubles removed."""
+def _read_groups(provider: JwtProvider, claims: Claims) -> tuple[str, ...]:
+    """Return the strings of a list claim, or of a string claim, in order and without duplicates."""
     if provider.groups_claim is None:
         return ()
-    value = tokens.claim(claims, provider.groups_claim)
+    value = tokens.read_claim(claims, provider.groups_claim)
     values = value if isinstance(value, list | tuple) else [value]
     return tuple(dict.fromkeys(v for v in values if isinstance(v, str)))
 
 
-def _by_key(provider: ApiKeyProvider | None, entry: CanonicalRequest) -> IdentifiedCaller:
+def _identify_by_key(provider: ApiKeyProvider | None, entry: CanonicalRequest) -> IdentifiedCaller:
     if provider is None:
         return IdentifiedCaller()
     value = entry.joined(provider.header)
@@ -196,26 +199,28 @@ def _by_key(provider: ApiKeyProvider | None, entry: CanonicalRequest) -> Identif
             )
             return IdentifiedCaller(principal=principal, origin=key.origin)
     return IdentifiedCaller(
-        invalid=Invalid(why=f"{provider.header} holds no known key, or is sent twice"),
+        invalid=Invalid(why=f"the header {provider.header} has no known key, or is repeated"),
         origin=provider.origin,
     )
 
 
-def _by_certificate(provider: MtlsProvider | None, entry: CanonicalRequest) -> IdentifiedCaller:
-    """By its one URI name, else by its one DNS name. Several of a kind name nobody: which of them
-    was meant is not the gate's to guess."""
+def _identify_by_certificate(
+    provider: MtlsProvider | None, entry: CanonicalRequest
+) -> IdentifiedCaller:
+    """Identify by the single URI name, else by the single DNS name of the client certificate. Several
+    names of one type identify no caller, because the gate cannot know which one is meant."""
     certificate = entry.certificate
     if provider is None or certificate is None or entry.scheme != "https":
         return IdentifiedCaller()
     uri = certificate.uris[0] if len(certificate.uris) == 1 else None
     dns = certificate.dns[0] if len(certificate.dns) == 1 else None
-    named = [i for i in provider.identities if i.uri is not None and i.uri == uri]
-    named += [i for i in provider.identities if i.dns is not None and i.dns == dns]
-    if not named:
+    matches = [i for i in provider.identities if i.uri is not None and i.uri == uri]
+    matches += [i for i in provider.identities if i.dns is not None and i.dns == dns]
+    if not matches:
         return IdentifiedCaller(
-            invalid=Invalid(why="the client certificate holds no name that this gate knows"),
+            invalid=Invalid(why="the client certificate has no name that this gate knows"),
             origin=provider.origin,
         )
-    found = named[0]
-    principal = Principal(provider=provider.name, id=found.id, method="mtls", groups=found.groups)
-    return IdentifiedCaller(principal=principal, origin=found.origin)
+    match = matches[0]
+    principal = Principal(provider=provider.name, id=match.id, method="mtls", groups=match.groups)
+    return IdentifiedCaller(principal=principal, origin=match.origin)

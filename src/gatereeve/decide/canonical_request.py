@@ -1,9 +1,8 @@
-"""The edge: one canonical form for every request, or a refusal.
+"""The canonical form of a request, or its refusal.
 
-Does what the gate's connection manager does before any rule is read (`knowledge/envoy.md` 7 and 9),
-measured against Envoy 1.40: path normalisation, one spelling of a host, the client's address behind
-trusted hops, headers that only the gate may set. What has no canonical form is refused.
-Framing (lengths, chunks, line ends) is not here: a `Request` has none.
+Does what Envoy's connection manager does before it selects a route (measured with Envoy 1.40): it
+normalizes the path and the host, finds the client address behind trusted hops, and removes headers that
+only the gate may set. Framing (lengths, chunks, line ends) is not part of a `Request`.
 """
 
 from __future__ import annotations
@@ -17,78 +16,27 @@ from gatereeve.core.trusted_headers import DASH
 from gatereeve.decide.request import ClientCertificate, Request, Scheme
 
 MAX_HEADERS = 100
-"""Fields, Host among them."""
+"""Header fields, including Host."""
 
 MAX_HEADER_BYTES = 60 * 1024
 
-_METHODS = frozenset(
-    [
-        "DELETE",
-        "GET",
-        "HEAD",
-        "POST",
-        "PUT",
-        "OPTIONS",
-        "TRACE",
-        "COPY",
-        "LOCK",
-        "MKCOL",
-        "MOVE",
-        "PROPFIND",
-        "PROPPATCH",
-        "SEARCH",
-        "UNLOCK",
-        "BIND",
-        "REBIND",
-        "UNBIND",
-        "ACL",
-        "REPORT",
-        "MKACTIVITY",
-        "CHECKOUT",
-        "MERGE",
-        "NOTIFY",
-        "SUBSCRIBE",
-        "UNSUBSCRIBE",
-        "PATCH",
-        "PURGE",
-        "MKCALENDAR",
-        "LINK",
-        "UNLINK",
-        "SOURCE",
-    ]
-)
-"""What Envoy's HTTP/1 parser knows; anything else does not parse."""
+_METHODS = frozenset({
+    "DELETE", "GET", "HEAD", "POST", "PUT", "OPTIONS", "TRACE", "COPY", "LOCK", "MKCOL",
+    "MOVE", "PROPFIND", "PROPPATCH", "SEARCH", "UNLOCK", "BIND", "REBIND", "UNBIND", "ACL",
+    "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE",
+    "PATCH", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE",
+})  # fmt: skip
+"""The methods that Envoy's HTTP/1 parser accepts."""
 
-_JOINED = frozenset(
-    [
-        "accept",
-        "accept-encoding",
-        "access-control-request-headers",
-        "access-control-request-method",
-        "access-control-request-private-network",
-        "authorization",
-        "cache-control",
-        "content-encoding",
-        "content-type",
-        "expect",
-        "grpc-accept-encoding",
-        "grpc-timeout",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "origin",
-        "pragma",
-        "referer",
-        "user-agent",
-        "via",
-        "x-client-trace-id",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-port",
-    ]
-)
-"""Headers that Envoy keeps as one value joined by commas; of all others each value stands alone."""
+_JOINED = frozenset({
+    "accept", "accept-encoding", "access-control-request-headers",
+    "access-control-request-method", "access-control-request-private-network",
+    "authorization", "cache-control", "content-encoding", "content-type", "expect",
+    "grpc-accept-encoding", "grpc-timeout", "if-match", "if-modified-since",
+    "if-none-match", "if-range", "origin", "pragma", "referer", "user-agent", "via",
+    "x-client-trace-id", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+})  # fmt: skip
+"""Headers whose values Envoy joins with commas; the values of all others stay separate."""
 
 _GATE_ONLY = re.compile(f"x{DASH}gatereeve{DASH}|x-envoy-")
 _FORWARDED_FOR = "x-forwarded-for"
@@ -97,7 +45,7 @@ _REMOVED = frozenset({"x-original-url", "x-rewrite-url", "x-forwarded-client-cer
 _CONNECTION_OPTIONS = frozenset(
     {"close", "connection", "http2-settings", "keep-alive", "te", "upgrade"}
 )
-"""Members of `Connection` that name no header to be taken off."""
+"""Members of `Connection` that do not remove a header."""
 
 _MAX_CONNECTION_OPTIONS = 9
 
@@ -107,7 +55,7 @@ _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 _AUTHORITY = re.compile(r"[A-Za-z0-9!$%&'()*+,.:;=@\[\]_~-]+")
 _PORT = re.compile(r":[0-9]+$")
 _USER = r"(?:[A-Za-z0-9!$%&'()*+,.:;=_~-]*@)?"
-"""Before the host (RFC 3986 section 3.2.1); Envoy leaves it out."""
+"""Precedes the host (RFC 3986 section 3.2.1); Envoy ignores it."""
 _ABSOLUTE = re.compile(rf"(https?)://{_USER}([^/?#]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _SLASH_ESCAPE = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
@@ -121,7 +69,7 @@ _DOT_PARAMETERS = re.compile(r"(?:(?<=/)|^)(\.\.?);[^/]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRequest:
-    """A refusal: its code (`core.refusals`) and, for explaining only, why."""
+    """code: of `core.refusals`. why: for `explain` only."""
 
     code: str
     why: str
@@ -131,9 +79,9 @@ class RefusedRequest:
 class CanonicalRequest:
     """A request in canonical form.
 
-    host: in lower case, without port and trailing dot. path: canonical, without query; query: None for none.
-    headers: lower-case names, values trimmed, without what only the gate may set.
-    peer: the connection's address; client: that behind the trusted hops; both normalised.
+    host: in lower case, without port and trailing dot. path: without query. query: None without `?`.
+    headers: lower-case names, trimmed values, without headers that only the gate may set.
+    peer: the address of the connection. client: the address behind the trusted hops. Both normalized.
     """
 
     scheme: Scheme
@@ -149,67 +97,61 @@ class CanonicalRequest:
     certificate: ClientCertificate | None
 
     def values(self, name: str) -> tuple[str, ...]:
-        """The values of a header (lower-case name), each as the gate compares it."""
-        return tuple(value for given, value in self.headers if given == name)
+        """Return the values of a header (lower-case name), as the gate compares them."""
+        return tuple(value for header, value in self.headers if header == name)
 
     def joined(self, name: str) -> str | None:
-        """The values of a header joined by commas; None when it is not there."""
+        """Return the values of a header joined by commas, or None without the header."""
         values = self.values(name)
         return ",".join(values) if values else None
 
 
-def enter(request: Request, *, trusted_hops: int) -> CanonicalRequest | RefusedRequest:  # noqa: C901 - one guard a reason, in the gate's order
-    """The canonical form of `request`, or why there is none.
+def canonicalize(request: Request, *, trusted_hops: int) -> CanonicalRequest | RefusedRequest:  # noqa: C901 - one check a reason, in the order of the gate
+    """Return the canonical form of `request`, or its refusal.
 
-    trusted_hops: proxies in front of the gate whose X-Forwarded-For is believed.
+    trusted_hops: the number of proxies in front of the gate whose X-Forwarded-For is trusted.
     """
-    problem = _syntax(request)
-    if problem is not None:
-        return problem
-    named = _named_by_connection(request)
-    if isinstance(named, RefusedRequest):
-        return named
-    target, host = request.path, "" if "host" in named else request.host
+    refusal = _check_syntax(request)
+    if refusal is not None:
+        return refusal
+    hop_headers = _find_hop_headers(request)
+    if isinstance(hop_headers, RefusedRequest):
+        return hop_headers
+    target, host = request.path, "" if "host" in hop_headers else request.host
     if request.method == "CONNECT":
         if target.startswith("/"):
-            return RefusedRequest(
-                code="malformed-request", why="CONNECT names an authority, not a path"
-            )
-        return RefusedRequest(code="upgrade-refused", why="CONNECT would leave the governed path")
+            return _malformed("the target of CONNECT is a path and not an authority")
+        return RefusedRequest(code="upgrade-refused", why="CONNECT is not supported")
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
         if absolute[1].lower() == "https" and request.scheme == "http":
             return RefusedRequest(
-                code="upgrade-refused", why="an https target on a plain connection"
+                code="upgrade-refused", why="the target is https and the connection is plain HTTP"
             )
         host, target = absolute[2], absolute[3] or "/"
     if _AUTHORITY.fullmatch(host) is None:
-        return RefusedRequest(code="malformed-request", why=f"{host!r} holds what no host can hold")
+        return _malformed(f"the host {host!r} has an invalid character")
     path, mark, query = target.partition("?")
     canonical = canonical_path(path)
     if canonical is None or "#" in query:
-        return RefusedRequest(
-            code="malformed-request", why=f"the path {path!r} has no canonical form"
-        )
+        return _malformed(f"the path {path!r} has no canonical form")
     name = canonical_host(host)
     if name is None and canonical_host(host.lower()) is None:
-        return RefusedRequest(code="malformed-request", why=f"{host!r} is no host")
+        return _malformed(f"{host!r} is not a host")
     if _asks_upgrade(request):
-        return RefusedRequest(
-            code="upgrade-refused", why="no route here asks for a protocol upgrade"
-        )
+        return RefusedRequest(code="upgrade-refused", why="protocol upgrades are not supported")
     if name is None:
-        return RefusedRequest(code="malformed-request", why=f"{host!r} is not in lower case")
-    peer = normal_address(request.peer) or request.peer
-    headers = tuple(pair for pair in _headers(request) if pair[0] not in named)
-    client = _client(peer, headers, trusted_hops)
+        return _malformed(f"the host {host!r} is not in lower case")
+    peer = normalize_address(request.peer) or request.peer
+    headers = tuple(pair for pair in _read_headers(request) if pair[0] not in hop_headers)
+    client = _find_client(peer, headers, trusted_hops)
     return CanonicalRequest(
         scheme=request.scheme,
         host=name,
         method=request.method,
         path=canonical,
         query=query if mark else None,
-        headers=_forwarded_for(headers, peer, trusted_hops),
+        headers=_append_forwarded_for(headers, peer, trusted_hops),
         body=request.body,
         peer=peer,
         client=client,
@@ -218,25 +160,27 @@ def enter(request: Request, *, trusted_hops: int) -> CanonicalRequest | RefusedR
     )
 
 
-def _named_by_connection(request: Request) -> frozenset[str] | RefusedRequest:
-    """Headers that `Connection` says are for this hop only: they are as if not sent (RFC 9110 section 7.6.1)."""
-    if _asks_upgrade(request):  # refused later: Envoy does not look at the other members then
+def _malformed(why: str) -> RefusedRequest:
+    return RefusedRequest(code="malformed-request", why=why)
+
+
+def _find_hop_headers(request: Request) -> frozenset[str] | RefusedRequest:
+    """Return the headers that `Connection` names; they are removed (RFC 9110 section 7.6.1)."""
+    if _asks_upgrade(request):  # refused later; Envoy does not read the other members
         return frozenset()
     values = [value for name, value in request.headers if name.lower() == "connection"]
-    options = [one.strip().lower() for value in values for one in value.split(",") if one]
+    options = [part.strip().lower() for value in values for part in value.split(",") if part]
     if len(options) > _MAX_CONNECTION_OPTIONS:
-        return RefusedRequest(
-            code="malformed-request", why=f"Connection names {len(options)} headers"
-        )
-    named = frozenset(options) - _CONNECTION_OPTIONS
-    for name in sorted(named):
+        return _malformed(f"Connection names {len(options)} headers")
+    hop_headers = frozenset(options) - _CONNECTION_OPTIONS
+    for name in sorted(hop_headers):
         if name.startswith(":") or name in ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"):  # fmt: skip
-            return RefusedRequest(code="malformed-request", why=f"Connection names {name}")
-    return named
+            return _malformed(f"Connection names {name}")
+    return hop_headers
 
 
-def _syntax(request: Request) -> RefusedRequest | None:
-    """What does not parse as HTTP, or is beyond the bounds of a header section."""
+def _check_syntax(request: Request) -> RefusedRequest | None:
+    """Return the refusal of a request that is not valid HTTP or whose headers are too large."""
     size = sum(len(name) + len(value.encode()) for name, value in request.headers)
     size += len(request.path) + len(request.host)
     if len(request.headers) + 1 > MAX_HEADERS or size > MAX_HEADER_BYTES:
@@ -245,28 +189,28 @@ def _syntax(request: Request) -> RefusedRequest | None:
         )
     why = None
     if request.method not in _METHODS and request.method != "CONNECT":
-        why = f"{request.method!r} is no method"
+        why = f"{request.method!r} is not a known method"
     elif _TARGET.fullmatch(request.path) is None:
-        why = "the path holds a space, a control character or a byte beyond ASCII"
+        why = "the path has a space, a control character or a non-ASCII byte"
     elif not request.host:
-        why = "there is no Host"
+        why = "the Host header is missing"
     else:
         for name, value in request.headers:
             if name.lower() in ("host", ":authority"):
-                why = "Host is sent twice"
+                why = "the Host header is repeated"
             elif _HEADER_NAME.fullmatch(name) is None:
-                why = f"{name!r} is no header name; underscores are refused"
+                why = f"{name!r} is not a valid header name; underscores are refused"
             elif _CONTROL.search(value) is not None:
-                why = f"header {name} holds a control character"
-    return None if why is None else RefusedRequest(code="malformed-request", why=why)
+                why = f"the header {name} has a control character"
+    return None if why is None else _malformed(why)
 
 
 def canonical_path(path: str) -> str | None:
-    """The one spelling of a path, without query; None when it is refused.
+    """Return the canonical spelling of a path without query, or None if the path is refused.
 
-    Escaped slashes and NUL are refused, `#` too. A backslash is read as `/`. Escapes of unreserved characters
-    are undone (a `%` that was none before never becomes one), dot segments (`..;x` among them)
-    resolved, runs of slashes made one.
+    Escaped slashes, NUL and `#` are refused. A backslash becomes `/`. Escapes of unreserved characters
+    are decoded once (the result never forms a new escape). Dot segments, including `..;x`, are resolved
+    and repeated slashes merged.
     """
     if not path.startswith("/") or "#" in path or _SLASH_ESCAPE.search(path) is not None:
         return None
@@ -287,20 +231,20 @@ def _unescape(match: re.Match[str]) -> str:
 def _resolve_dots(path: str) -> str:
     """RFC 3986 section 5.2.4; empty segments count as segments."""
     segments = path.split("/")[1:]
-    kept: list[str] = []
+    resolved: list[str] = []
     for segment in segments:
         if segment == "..":
-            if kept:
-                kept.pop()
+            if resolved:
+                resolved.pop()
         elif segment != ".":
-            kept.append(segment)
+            resolved.append(segment)
     if segments[-1] in (".", ".."):
-        kept.append("")
-    return "/" + "/".join(kept)
+        resolved.append("")
+    return "/" + "/".join(resolved)
 
 
 def _merge_slashes(path: str) -> str:
-    """Runs of slashes as one. A path of slashes only keeps two: that is what Envoy makes of it."""
+    """Merge repeated slashes. A path of slashes only becomes `//`, as in Envoy."""
     if "//" not in path:
         return path
     ending = "/" if path.endswith("/") else ""
@@ -308,14 +252,14 @@ def _merge_slashes(path: str) -> str:
 
 
 def canonical_host(host: str) -> str | None:
-    """Without port and trailing dot; None for what is no host, or not in lower case: the gate finds
-    exact hosts by their one spelling, and no other spelling may fall to a wildcard."""
+    """Return the host without port and trailing dot; None if it is invalid or not in lower case. The gate
+    matches hosts by exact text, so another spelling could match a wildcard instead."""
     name = _PORT.sub("", host).removesuffix(".")
     return name if _HOST.fullmatch(name) else None
 
 
 def _asks_upgrade(request: Request) -> bool:
-    """`Connection: upgrade` with an Upgrade. `h2c` is ignored, as RFC 9113 allows."""
+    """`Connection: upgrade` with an Upgrade. `h2c` is ignored (RFC 9113)."""
     values: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in request.headers:
         values[name.lower()].append(value)
@@ -324,45 +268,45 @@ def _asks_upgrade(request: Request) -> bool:
     return "upgrade" in tokens and bool(wanted) and wanted != "h2c"
 
 
-def _headers(request: Request) -> tuple[tuple[str, str], ...]:
-    """Lower-case names, trimmed values; joined where Envoy joins; without the gate's own."""
-    found: list[tuple[str, str]] = []
-    place: dict[str, int] = {}
-    for name, given in request.headers:
-        lower, value = name.lower(), given.strip(" \t")
+def _read_headers(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return lower-case names with trimmed values, joined as Envoy joins, without gate-only headers."""
+    headers: list[tuple[str, str]] = []
+    position: dict[str, int] = {}
+    for name, raw in request.headers:
+        lower, value = name.lower(), raw.strip(" \t")
         if _GATE_ONLY.match(lower) is not None or lower in _REMOVED:
             continue
-        if lower in place:
-            before = found[place[lower]][1]
-            found[place[lower]] = (lower, ",".join(part for part in (before, value) if part))
+        if lower in position:
+            before = headers[position[lower]][1]
+            headers[position[lower]] = (lower, ",".join(part for part in (before, value) if part))
             continue
         if lower in _JOINED:
-            place[lower] = len(found)
-        found.append((lower, value))
-    return tuple(found)
+            position[lower] = len(headers)
+        headers.append((lower, value))
+    return tuple(headers)
 
 
-def _client(peer: str, headers: tuple[tuple[str, str], ...], hops: int) -> str:
-    """The client's address: the entry of X-Forwarded-For that the last trusted hop wrote."""
+def _find_client(peer: str, headers: tuple[tuple[str, str], ...], hops: int) -> str:
+    """Return the address in X-Forwarded-For that the outermost trusted hop wrote."""
     if not hops:
         return peer
     entries = next((value for name, value in headers if name == _FORWARDED_FOR), "").split(",")
     if len(entries) < hops:
         return peer
-    return normal_address(entries[-hops].strip()) or peer
+    return normalize_address(entries[-hops].strip()) or peer
 
 
-def _forwarded_for(
+def _append_forwarded_for(
     headers: tuple[tuple[str, str], ...], peer: str, hops: int
 ) -> tuple[tuple[str, str], ...]:
-    """The peer is appended to X-Forwarded-For, to what trusted hops wrote or else to nothing."""
+    """Append the peer to X-Forwarded-For. The value sent by an untrusted peer is removed."""
     sent = [value for name, value in headers if name == _FORWARDED_FOR and value and hops]
     others = tuple(pair for pair in headers if pair[0] != _FORWARDED_FOR)
     return (*others, (_FORWARDED_FOR, ",".join((*sent, peer))))
 
 
-def normal_address(text: str) -> str | None:
-    """An address in the spelling that Envoy uses (inet_ntop); None for what is none."""
+def normalize_address(text: str) -> str | None:
+    """Return an address in the spelling of Envoy (inet_ntop), or None if it is invalid."""
     if "%" in text:
         return None
     try:

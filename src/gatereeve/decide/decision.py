@@ -1,6 +1,6 @@
-"""What a decision is: the answer, every attribute it depended on, and the steps that led to it.
+"""The decision about one request: the answer, the values it depends on, and the steps that led to it.
 
-Values, and the `Trail` that collects them during one call of `decide`. Decides nothing itself.
+`DecisionBuilder` collects them during one call of `decide`. No rule is applied here.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ STEPS = (
     "removal",
     "answer",
 )
-"""Names of the steps of `decide`, in order; a step's number is its place, from 1."""
+"""The steps of `decide` in order, numbered from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: what came out in a word or two, why in a sentence, and what in the documents
-    decided it (None: nothing in particular)."""
+    """One step. outcome: the result. detail: what was checked, as a sentence. origin: the document that
+    decided it, if one did."""
 
     number: int
     name: str
@@ -46,12 +46,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How it ends.
+    """The answer of the gate.
 
-    status: the gate's own answer; 200 when forwarded. code: of a refusal. version, cluster: the
-    first choice ("" version for a Service); possible: all clusters that may be drawn when no sticky
-    key decides, else that one. split_key: the sticky hash, 16 hexadecimal digits. location: of a
-    redirect.
+    status: of the gate's own answer; 200 for a forwarded request. code: of a refusal. version, cluster:
+    the first choice; version is "" for a Service. possible: the clusters that a random draw may select,
+    else that one. split_key: the sticky hash, 16 hexadecimal digits. location: of a redirect.
     """
 
     status: int
@@ -67,11 +66,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the gate does. The first nine fields are those of `Answer`.
+    """What the gate does with a request. The first nine fields are those of `Answer`.
 
-    route: the row's name; route_rule: of the rollout. rule: the deny or allow rule that matched;
-    limit: that rule's. shadow: what shadow policies would have done, in the words of the record
-    (`ir.record_fields.shadow_of`). principal: as far as proved, heard by the rules or not.
+    route: its name. route_rule: the rule of the rollout. rule: the deny or allow rule that matched.
+    limit: of that rule. shadow: what shadow policies would do, as in records
+    (`ir.record_fields.shadow_of`). principal: the proved one, even if no rule saw it.
     """
 
     status: int
@@ -98,8 +97,8 @@ class Decision:
     steps: tuple[Step, ...]
 
 
-class Trail:
-    """What is known so far on the way to a Decision. Lives within one call of `decide`."""
+class DecisionBuilder:
+    """Collects what becomes a Decision, within one call of `decide`."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -110,20 +109,20 @@ class Trail:
         self.region: str | None = None
         self.purpose: str | None = None
 
-    def say(self, name: str, outcome: str, detail: str, origin: Origin | None = None) -> None:
-        """Note what step `name` found."""
+    def add(self, name: str, outcome: str, detail: str, origin: Origin | None = None) -> None:
+        """Add the result of step `name`."""
         number = STEPS.index(name) + 1
         self.steps.append(
             Step(number=number, name=name, outcome=outcome, detail=detail, origin=origin)
         )
 
     def refuse(self, name: str, code: str, why: str, origin: Origin | None = None) -> Decision:
-        """Step `name` ends it with the refusal `code`."""
-        self.say(name, code, why, origin)
-        return self.end(Answer(status=refusals.lookup(code).status, code=code))
+        """Return the refusal `code`, with step `name` as its last."""
+        self.add(name, code, why, origin)
+        return self.finish(Answer(status=refusals.lookup(code).status, code=code))
 
-    def end(self, answer: Answer) -> Decision:
-        """The Decision, from the answer and what was noted."""
+    def finish(self, answer: Answer) -> Decision:
+        """Return the Decision with this answer."""
         governance = self.route.governance if self.route is not None else None
         return Decision(
             status=answer.status,

@@ -1,6 +1,6 @@
-"""A decision told to people: every step with the document and line that decided it, as data.
+"""The explanation of a decision: every step with the file and line that decided it, as data.
 
-Formats nothing for a terminal; the command line and the console print what stands here.
+The command line and the console format it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from gatereeve.decide.request import Request
 from gatereeve.ir.gates import Gate
 
 _CLOSED = "policy-broken"
-"""The code, of the refusal and of the finding, of models for which something is not understood."""
-
+"""The code of the refusal, and of the finding, for a model with an unreadable document."""
 
 _NO_RULE = "no-allow-rule"
-"""What callers are answered first whom no rule admits; the rule may stand in what is not understood."""
+"""The code for callers that no rule allows; the missing rule may be in an unreadable document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One step, and where a person can read what decided it (None: no document, or no file)."""
+    """One step and the file and line that decided it; None without a document or a file."""
 
     step: Step
     where: Where | None
@@ -46,14 +45,14 @@ class Explanation:
 def explain(
     gate: Gate, request: Request, *, now: datetime, world: World, findings: Iterable[Finding]
 ) -> Explanation:
-    """What `gate` answers to `request` at `now`, with the places in `world` that decided it.
+    """Return what `gate` answers to `request` at `now`, with the documents that decided it.
 
-    findings: of the compilation; they name the document for which a model is closed.
+    findings: of the compilation; they name the document that closes a model.
     Raises RequestError as `decide` does.
     """
     decision = decide(gate, request, now=now)
     if decision.code in (_CLOSED, _NO_RULE):
-        decision = _with_reason(decision, findings)
+        decision = _add_reason(decision, findings)
     return Explanation(
         decision=decision,
         lines=tuple(
@@ -63,8 +62,8 @@ def explain(
     )
 
 
-def _with_reason(decision: Decision, findings: Iterable[Finding]) -> Decision:
-    """The decision, with the document that is not understood, if there is one, in its last step."""
+def _add_reason(decision: Decision, findings: Iterable[Finding]) -> Decision:
+    """Add the unreadable document, if there is one, to the last step."""
     *steps, last = decision.steps
     why = next(
         (f.message for f in findings
@@ -79,7 +78,7 @@ def _with_reason(decision: Decision, findings: Iterable[Finding]) -> Decision:
 
 
 def to_plain(explanation: Explanation) -> dict[str, Json]:
-    """The explanation as JSON values. Absent values are null; field names are those of records."""
+    """Return the explanation as JSON values, with the field names of records. Absent values are null."""
     decision = explanation.decision
     principal, limit = decision.principal, decision.limit
     return {
@@ -112,11 +111,11 @@ def to_plain(explanation: Explanation) -> dict[str, Json]:
         "possible": list(decision.possible),
         "mirrors": list(decision.mirrors),
         "location": decision.location,
-        "steps": [_line(line) for line in explanation.lines],
+        "steps": [_line_to_plain(line) for line in explanation.lines],
     }
 
 
-def _line(line: Line) -> dict[str, Json]:
+def _line_to_plain(line: Line) -> dict[str, Json]:
     step, where = line.step, line.where
     return {
         "number": step.number,

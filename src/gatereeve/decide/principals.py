@@ -1,7 +1,4 @@
-"""Who calls, as far as proved: the principal, and the claims that came with it.
-
-Values only. How a request proves it stands in `callers`; what it may do, in `rules`.
-"""
+"""Types for callers: the principal and its claims. `callers` identifies them, `rules` applies rules."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Claims: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A caller with a proved name. issuer: the token's `iss`, None for the other methods."""
+    """An authenticated caller. issuer: `iss` of the token, None for other methods."""
 
     provider: str
     id: str
@@ -27,13 +24,13 @@ class Principal:
     groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """`provider/id`, the way rules name it."""
+        """Return `provider/id`, as in access rules."""
         return f"{self.provider}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumed:
-    """An identity taken for granted, to ask what somebody could do without holding their token."""
+class AssumedIdentity:
+    """An identity for `explain`, used instead of credentials."""
 
     provider: str
     id: str

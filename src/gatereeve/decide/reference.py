@@ -1,24 +1,24 @@
 """The reference decision: what the gate answers to one request, and why, step by step.
 
-Design section 5 over the IR, in the order in which the gate's filters run, so that `explain` and
-Envoy agree on every request (P4). Pure: no I/O, no clock. The steps, numbered alike in every `Step`:
+The steps run in the order of the gate's filters, so `explain` and Envoy agree on every request. Pure: no
+I/O, no clock. The steps, numbered as in `Step`:
 
- 1 entry       the request has a canonical form                        5.1
- 2 host        a virtual host; TLS where it is asked for               5.1
- 3 route       a row by what is known before identity                  5.1
- 4 identity    the credentials, all of them                            5.2
+ 1 entry       the request has a canonical form
+ 2 host        a virtual host matches; TLS is used where it is required
+ 3 route       a route matches, without identity and body
+ 4 identity    all credentials are verified
  5 attributes  region and purpose
- 6 body        the model and streaming in an OpenAI body
- 7 row         the row by all that is known now; groups, regions       5.5
- 8 headers     headers and query parameters that rules read say one thing 5.8
- 9 admission   somebody is there, or nobody is admitted                5.2
-10 deny        no deny rule matches                                    5.3
-11 allow       an allow rule matches                                   5.3
-12 limit       its limit; the bucket is taken to be full               5.4
-13 removal     headers that a model does not get are taken off, the gate adds its own
-14 answer      a version by the sticky split, a redirect, a refusal    5.5
+ 6 body        model and streaming flag of an OpenAI body
+ 7 row         a route matches, with groups, region and body
+ 8 headers     headers and query parameters that rules read are unambiguous
+ 9 admission   a credential is present, or anonymous callers are allowed
+10 deny        no deny rule matches
+11 allow       an allow rule matches
+12 limit       the limit of that rule; assumed to be unused
+13 removal     headers that the gate removes and adds
+14 answer      a version by the sticky split, a redirect or a refusal
 
-Ordinary routes take 1, 2, 3 and 14: they ask for nothing. Health is taken to be good.
+Ungoverned routes have steps 1, 2, 3 and 14 only. All servers are assumed to be healthy.
 """
 
 from __future__ import annotations
@@ -38,61 +38,66 @@ from gatereeve.decide import actions, rules
 from gatereeve.decide.attributes import find_attribute
 from gatereeve.decide.bodies import Body, read_body
 from gatereeve.decide.callers import IdentifiedCaller, assume_caller, identify
-from gatereeve.decide.canonical_request import CanonicalRequest, RefusedRequest, enter
-from gatereeve.decide.decision import STEPS, Answer, Decision, Step, Trail
-from gatereeve.decide.principals import Assumed, Principal
+from gatereeve.decide.canonical_request import CanonicalRequest, RefusedRequest, canonicalize
+from gatereeve.decide.decision import STEPS, Answer, Decision, DecisionBuilder, Step
+from gatereeve.decide.principals import AssumedIdentity, Principal
 from gatereeve.decide.request import Request
-from gatereeve.decide.route_matching import Known, find_host, find_route
+from gatereeve.decide.route_matching import KnownValues, find_host, find_route
 from gatereeve.ir.access import Access
 from gatereeve.ir.gates import Gate, Listener
 from gatereeve.ir.header_access import CALLER_HEADERS, read_headers, read_parameters
 from gatereeve.ir.routes import Forward, Governance, Redirect, Refuse, Route, VirtualHost
 
-__all__ = ["STEPS", "Assumed", "Decision", "Principal", "Step", "decide"]
+__all__ = ["STEPS", "AssumedIdentity", "Decision", "Principal", "Step", "decide"]
 
 
 def decide(
-    gate: Gate, request: Request, *, now: datetime, assume: Assumed | None = None
+    gate: Gate, request: Request, *, now: datetime, assume: AssumedIdentity | None = None
 ) -> Decision:
-    """What `gate` answers to `request` at `now`.
+    """Return what `gate` answers to `request` at `now`.
 
-    assume: an identity taken for granted (before `request.assume`); credentials are not looked at.
-    Raises RequestError when the request names a listener that the gate does not have.
+    assume: an identity to use instead of credentials; it wins over `request.assume`.
+    Raises RequestError if the gate does not have the request's listener.
     """
-    trail = Trail()
-    listener = _listener(gate, request)
+    decision = DecisionBuilder()
+    listener = _find_listener(gate, request)
     # 1 entry
-    entry = enter(request, trusted_hops=gate.trusted_hops)
+    entry = canonicalize(request, trusted_hops=gate.trusted_hops)
     if isinstance(entry, RefusedRequest):
-        return trail.refuse("entry", entry.code, entry.why, gate.origin)
-    trail.say("entry", "canonical", f"{entry.method} {entry.host}{entry.path}")
+        return decision.refuse("entry", entry.code, entry.why, gate.origin)
+    decision.add("entry", "canonical form", f"{entry.method} {entry.host}{entry.path}")
     # 2 host
     host = find_host(listener.hosts, entry.host)
     if host is None:
         why = f"no route on listener {listener.name} has the host {entry.host}"
-        return trail.refuse("host", "unknown-host", why, listener.origin)
-    stop = _transport(trail, gate, listener, host, entry)
-    if stop is not None:
-        return stop
+        return decision.refuse("host", "unknown-host", why, listener.origin)
+    answer = _check_transport(decision, gate, listener, host, entry)
+    if answer is not None:
+        return answer
     # 3 route
-    route = find_route(host.routes, entry, Known())
+    route = find_route(host.routes, entry, KnownValues())
     if route is None:
-        why = f"no row of {host.host} has this path, method, headers and query"
-        return trail.refuse("route", "unknown-path", why, host.origin)
-    trail.route = route
-    trail.say("route", route.name, _route_detail(host, route), route.origin)
-    if _is_odd_path(gate, route, entry.path):
-        why = f"a server may read {entry.path} otherwise than the gate does"
-        return trail.refuse("route", "ambiguous-path", why, route.origin)
+        why = f"no route of {host.host} matches this path, method, headers and query"
+        return decision.refuse("route", "unknown-path", why, host.origin)
+    decision.route = route
+    decision.add("route", route.name, _describe_route(host, route), route.origin)
+    if _is_ambiguous_path(gate, route, entry.path):
+        why = f"servers may interpret {entry.path} differently from the gate"
+        return decision.refuse("route", "ambiguous-path", why, route.origin)
     if not asks_identity(route):
-        return _answer(trail, gate, listener, route, entry)
-    caller = _caller(gate, entry, now=now, assumed=assume or request.assume)
-    return _governed(trail, _Place(gate, listener, host, route), entry, caller)
+        return _answer(decision, gate, listener, route, entry)
+    assume = assume or request.assume
+    caller = (
+        identify(gate.identity, gate.attributes, entry, now=now)
+        if assume is None
+        else assume_caller(gate.identity, assume)
+    )
+    return _decide_governed(decision, _RouteContext(gate, listener, host, route), entry, caller)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a request stands after step 3."""
+class _RouteContext:
+    """What step 3 selected."""
 
     gate: Gate
     listener: Listener
@@ -101,276 +106,300 @@ class _Place:
 
 
 def asks_identity(route: Route) -> bool:
-    """Whether credentials are looked at before this row answers: every governed row, and the row
-    that refuses unknown models, for before the body is read it stands for all models of its path."""
+    """Whether credentials are verified before this route answers. True for governed routes and for the
+    route that refuses unknown models: until the body is read, it represents all models of its path."""
     return route.governance is not None or _reads_body(route)
 
 
-def _is_odd_path(gate: Gate, route: Route, path: str) -> bool:
-    """Whether the path may not be that of this row (`core.plain_values`)."""
+def _is_ambiguous_path(gate: Gate, route: Route, path: str) -> bool:
+    """Whether the path has more than one reading (`core.plain_values`)."""
     if route.governance is not None:
         return not is_governed_path(path)
-    asked = gate.requests.plain_ordinary_paths and isinstance(route.action, Forward)
-    return asked and not is_ordinary_path(path)
+    is_checked = gate.requests.plain_ordinary_paths and isinstance(route.action, Forward)
+    return is_checked and not is_ordinary_path(path)
 
 
-def _governed(
-    trail: Trail, place: _Place, entry: CanonicalRequest, caller: IdentifiedCaller
+def _decide_governed(
+    decision: DecisionBuilder,
+    context: _RouteContext,
+    entry: CanonicalRequest,
+    caller: IdentifiedCaller,
 ) -> Decision:
     """Steps 4 to 14."""
-    gate = place.gate
+    gate = context.gate
     # 4 identity
     if caller.invalid is not None and caller.bad_token:
-        return trail.refuse("identity", "invalid-credential", caller.invalid.why, caller.origin)
-    trail.principal = caller.principal or caller.proved
-    _say_caller(trail, caller)
+        return decision.refuse("identity", "invalid-credential", caller.invalid.why, caller.origin)
+    decision.principal = caller.principal or caller.proved
+    _add_caller(decision, caller)
     # 5 attributes
-    trail.region = find_attribute(gate.attributes.region, entry, caller)
-    trail.purpose = find_attribute(gate.attributes.purpose, entry, caller)
-    found = f"region {trail.region or 'unknown'}, purpose {trail.purpose or 'unknown'}"
-    trail.say("attributes", found, "by the Gate's sources; the first that says one counts")
+    decision.region = find_attribute(gate.attributes.region, entry, caller)
+    decision.purpose = find_attribute(gate.attributes.purpose, entry, caller)
+    values = f"region {decision.region or 'unknown'}, purpose {decision.purpose or 'unknown'}"
+    decision.add(
+        "attributes", values, "from the first source in Gate spec.attributes that has a value"
+    )
     # 6 body
     body = None
-    if _reads_body(place.route):
+    if _reads_body(context.route):
         if len(entry.body) > gate.max_body_bytes:
-            why = f"{len(entry.body)} bytes, and {gate.max_body_bytes} may be inspected"
-            return trail.refuse("body", "payload-too-large", why, gate.origin)
+            why = f"the body has {len(entry.body)} bytes; the gate reads at most {gate.max_body_bytes}"
+            return decision.refuse("body", "payload-too-large", why, gate.origin)
         body = read_body(entry)
-        trail.say("body", f"model {body.model or 'unknown'}", _body_detail(body))
+        decision.add("body", f"model {body.model or 'unknown'}", _describe_body(body))
     # 7 row
-    known = Known(principal=caller.principal, region=trail.region, body=body)
-    row = find_route(place.host.routes, entry, known) or place.route
-    trail.route = row
-    trail.say("row", row.name, _row_detail(row), row.origin)
+    known = KnownValues(principal=caller.principal, region=decision.region, body=body)
+    route = find_route(context.host.routes, entry, known) or context.route
+    decision.route = route
+    decision.add("row", route.name, _describe_governance(route), route.origin)
     # 8 headers
-    stop = _header_stop(trail, place, row, entry)
-    if stop is not None:
-        return stop
+    refusal = _check_headers(decision, context, route, entry)
+    if refusal is not None:
+        return refusal
     # 9 admission
     if caller.invalid is not None:
-        return trail.refuse("admission", "invalid-credential", caller.invalid.why, caller.origin)
-    if row.governance is not None:
-        stop = _access_stop(trail, gate, row, row.governance)
-        if stop is not None:
-            return stop
-    return _answer(trail, gate, place.listener, row, entry)
+        return decision.refuse("admission", "invalid-credential", caller.invalid.why, caller.origin)
+    if route.governance is not None:
+        refusal = _check_access(decision, gate, route, route.governance)
+        if refusal is not None:
+            return refusal
+    return _answer(decision, gate, context.listener, route, entry)
 
 
-def _header_stop(
-    trail: Trail, place: _Place, row: Route, entry: CanonicalRequest
+def _check_headers(
+    decision: DecisionBuilder, context: _RouteContext, route: Route, entry: CanonicalRequest
 ) -> Decision | None:
-    """Step 8: the refusal of a header or query parameter that may be read in two ways, or None."""
-    if row.governance is None:
+    """Step 8: return the refusal of an ambiguous header or query parameter, or None."""
+    if route.governance is None:
         return None
     target = entry.path if entry.query is None else f"{entry.path}?{entry.query}"
-    for name in read_parameters(place.host.routes):
+    for name in read_parameters(context.host.routes):
         if not is_plain_query(name, target):
-            why = f"the query parameter {name} is repeated or written in another way, and a rule reads it"
-            return trail.refuse("headers", "ambiguous-path", why, row.origin)
-    names = read_headers(place.gate.attributes, place.host.routes)
+            why = f"a rule reads the query parameter {name}, which is repeated or has escapes"
+            return decision.refuse("headers", "ambiguous-path", why, route.origin)
+    names = read_headers(context.gate.attributes, context.host.routes)
     for name in names:
         if not is_plain_value(entry.values(name)):
-            why = f"{name} is repeated, empty, holds a comma, or is not visible ASCII, and a rule reads it"
-            return trail.refuse("headers", "ambiguous-header", why, row.origin)
-    trail.say("headers", "plain", f"read by rules: {', '.join(names) or 'none'}", row.origin)
+            why = f"a rule reads the header {name}, which is repeated, empty, has a comma or non-ASCII characters"
+            return decision.refuse("headers", "ambiguous-header", why, route.origin)
+    decision.add(
+        "headers",
+        "unambiguous",
+        f"headers that rules read: {', '.join(names) or 'none'}",
+        route.origin,
+    )
     return None
 
 
-def _access_stop(trail: Trail, gate: Gate, row: Route, governance: Governance) -> Decision | None:
-    """Steps 9 to 12: the refusal, or None when the request is admitted."""
+def _check_access(
+    decision: DecisionBuilder, gate: Gate, route: Route, governance: Governance
+) -> Decision | None:
+    """Steps 9 to 12: return the refusal, or None if the request is allowed."""
     access = next((a for a in gate.access if a.model == governance.model), None)
-    if access is None:  # no rules at all: nobody (P3)
+    if access is None:  # without rules, no caller is allowed
         access = Access(model=governance.model, deny=(), allow=())
     # 9 admission
-    if trail.principal is None and not access.admits_anonymous:
-        why = "no credential was presented, and no rule admits anonymous callers"
-        return trail.refuse("admission", "credential-required", why, row.origin)
-    trail.say("admission", "heard", "the rules decide", row.origin)
-    asked = rules.RuleInput(
-        principal=trail.principal,
-        region=trail.region,
-        purpose=trail.purpose,
+    if decision.principal is None and not access.admits_anonymous:
+        why = "the request has no credential, and no rule allows anonymous callers"
+        return decision.refuse("admission", "credential-required", why, route.origin)
+    detail = "the caller has a credential, or a rule allows anonymous callers"
+    decision.add("admission", "passed", detail, route.origin)
+    rule_input = rules.RuleInput(
+        principal=decision.principal,
+        region=decision.region,
+        purpose=decision.purpose,
         operation=governance.operation,
     )
     # 10 deny
-    shadow = rules.first_match(access.shadow_deny, asked)
+    shadow = rules.find_first_match(access.shadow_deny, rule_input)
     if shadow is not None:
-        trail.shadow.append(f"deny {shadow.name}")
-    trail.rule = rules.first_match(access.deny, asked)
-    if trail.rule is not None:
-        why = f"{trail.rule.name} denies it"
-        return trail.refuse("deny", "denied-by-rule", why, trail.rule.origin)
-    trail.say("deny", "none", f"{len(access.deny)} deny rules, none fits")
+        decision.shadow.append(f"deny {shadow.name}")
+    decision.rule = rules.find_first_match(access.deny, rule_input)
+    if decision.rule is not None:
+        why = f"the deny rule {decision.rule.name} matches"
+        return decision.refuse("deny", "denied-by-rule", why, decision.rule.origin)
+    decision.add("deny", "none", f"checked {len(access.deny)} deny rules; none matches")
     # 11 allow
-    shadow = rules.first_match(access.shadow_allow, asked)
+    shadow = rules.find_first_match(access.shadow_allow, rule_input)
     if access.shadow_allow:
-        trail.shadow.append("no-allow-rule" if shadow is None else f"allow {shadow.name}")
-    trail.rule = rules.first_match(access.allow, asked)
-    if trail.rule is None:
-        return trail.refuse("allow", "no-allow-rule", _misfits(access, asked), row.origin)
-    trail.say("allow", trail.rule.name, "the first allow rule that fits", trail.rule.origin)
+        decision.shadow.append("no-allow-rule" if shadow is None else f"allow {shadow.name}")
+    decision.rule = rules.find_first_match(access.allow, rule_input)
+    if decision.rule is None:
+        return decision.refuse(
+            "allow", "no-allow-rule", _describe_mismatches(access, rule_input), route.origin
+        )
+    decision.add(
+        "allow", decision.rule.name, "the first allow rule that matches", decision.rule.origin
+    )
     # 12 limit
-    limit = trail.rule.limit
+    limit = decision.rule.limit
     if limit is None:
-        trail.say("limit", "none", "the rule sets no limit", trail.rule.origin)
+        decision.add("limit", "none", "the rule sets no limit", decision.rule.origin)
     else:
         text = f"{limit.count} requests in {limit.seconds} s"
-        trail.say("limit", text, "for each principal; taken to be unused", trail.rule.origin)
+        decision.add(
+            "limit", text, "for each principal; assumed to be unused", decision.rule.origin
+        )
     return None
 
 
 def _answer(
-    trail: Trail, gate: Gate, listener: Listener, row: Route, entry: CanonicalRequest
+    decision: DecisionBuilder, gate: Gate, listener: Listener, route: Route, entry: CanonicalRequest
 ) -> Decision:
     """Steps 13 and 14."""
-    action = row.action
+    action = route.action
     if isinstance(action, Refuse):
-        return trail.refuse("answer", action.code, refusals.lookup(action.code).about, row.origin)
+        return decision.refuse(
+            "answer", action.code, refusals.lookup(action.code).about, route.origin
+        )
     if isinstance(action, Redirect):
-        target = actions.location(action, row.match.path, listener, entry)
-        trail.say("answer", "redirect", target, row.origin)
-        return trail.end(Answer(status=action.status, location=target))
+        target = actions.make_location(action, route.match.path, listener, entry)
+        decision.add("answer", "redirect", target, route.origin)
+        return decision.finish(Answer(status=action.status, location=target))
     # 13 removal
-    if row.governance is not None:
-        _say_removed(trail, gate, row, entry)
+    if route.governance is not None:
+        _add_header_changes(decision, gate, route, entry)
     # 14 answer
-    return _forward(trail, action, row, entry)
+    return _answer_forward(decision, action, route, entry)
 
 
-def _say_removed(trail: Trail, gate: Gate, row: Route, entry: CanonicalRequest) -> None:
-    """Step 13: headers that the model does not get (`core.trusted_headers`), and those that the gate adds."""
+def _add_header_changes(
+    decision: DecisionBuilder, gate: Gate, route: Route, entry: CanonicalRequest
+) -> None:
+    """Step 13: headers that the gate removes (`core.trusted_headers`) and adds."""
     sent = (name for name, _ in entry.headers)
     removed = trusted_headers.removed(gate.requests.identity_headers, sent)
-    detail = f"headers that the model does not get: {', '.join(removed) or 'none was sent'}"
-    said = _said_headers(trail, row)
-    if said:
-        detail += f"; headers that the gate adds: {', '.join(said)}"
-    trail.say("removal", f"{len(removed)} removed, {len(said)} added", detail, gate.origin)
+    added = _list_added_headers(decision, route)
+    detail = f"removed: {', '.join(removed) or 'none'}; added: {', '.join(added) or 'none'}"
+    decision.add("removal", f"{len(removed)} removed, {len(added)} added", detail, gate.origin)
 
 
-def _said_headers(trail: Trail, row: Route) -> list[str]:
-    """Names of the headers in which the gate says what it knows of this request."""
+def _list_added_headers(decision: DecisionBuilder, route: Route) -> list[str]:
+    """Return the names of the headers that describe the caller to the model."""
     known = {
-        "principal": trail.principal is not None,
-        "groups": trail.principal is not None,
-        "region": trail.region is not None,
-        "purpose": trail.purpose is not None,
+        "principal": decision.principal is not None,
+        "groups": decision.principal is not None,
+        "region": decision.region is not None,
+        "purpose": decision.purpose is not None,
         "record": True,
     }
-    asked = () if row.governance is None else row.governance.caller_headers
-    return sorted(header for what in asked if known[what] for header in CALLER_HEADERS[what])
+    wanted = () if route.governance is None else route.governance.caller_headers
+    return sorted(header for what in wanted if known[what] for header in CALLER_HEADERS[what])
 
 
-def _forward(trail: Trail, action: Forward, row: Route, entry: CanonicalRequest) -> Decision:
-    chosen = actions.choose_share(action, entry, trail.principal)
-    share = chosen.share
+def _answer_forward(
+    decision: DecisionBuilder, action: Forward, route: Route, entry: CanonicalRequest
+) -> Decision:
+    choice = actions.choose_share(action, entry, decision.principal)
+    share = choice.share
     if not share.cluster:
-        why = "this share of the traffic has no valid backend"
-        return trail.refuse("answer", "no-backend", why, row.origin)
+        why = "the selected share has no valid backend"
+        return decision.refuse("answer", "no-backend", why, route.origin)
     shares = ", ".join(f"{s.version or s.cluster} {s.weight}" for s in action.shares)
-    detail = f"of {shares}; by {chosen.sticky}" if len(action.shares) > 1 else share.cluster
-    what = f"version {share.version}" if share.version else "forwarded"
-    trail.say("answer", what, detail, row.origin)
-    return trail.end(
+    detail = (
+        f"selected from {shares}, by {choice.sticky}" if len(action.shares) > 1 else share.cluster
+    )
+    outcome = f"version {share.version}" if share.version else "forwarded"
+    decision.add("answer", outcome, detail, route.origin)
+    return decision.finish(
         Answer(
             status=200,
             forwarded=True,
             version=share.version,
             cluster=share.cluster,
-            possible=chosen.possible,
-            split_key=None if chosen.key is None else f"{chosen.key:016x}",
+            possible=choice.possible,
+            split_key=None if choice.key is None else f"{choice.key:016x}",
             mirrors=tuple(mirror.cluster for mirror in action.mirrors),
         )
     )
 
 
-def _transport(
-    trail: Trail, gate: Gate, listener: Listener, host: VirtualHost, entry: CanonicalRequest
+def _check_transport(
+    decision: DecisionBuilder,
+    gate: Gate,
+    listener: Listener,
+    host: VirtualHost,
+    entry: CanonicalRequest,
 ) -> Decision | None:
-    """Step 2, after the host is known: TLS name and plain HTTP."""
-    if listener.protocol == "https" and entry.sni is not None:
-        named = find_host(listener.hosts, entry.sni)
-        if named is not host:
-            why = f"the TLS connection is for {entry.sni}, the request for {entry.host}"
-            return trail.refuse("host", "misdirected-request", why, host.origin)
+    """Step 2, after the host is known: return the answer to a wrong TLS name or plain HTTP, or None."""
+    is_named = listener.protocol == "https" and entry.sni is not None
+    if is_named and find_host(listener.hosts, entry.sni or "") is not host:
+        why = f"the TLS server name is {entry.sni} and the host is {entry.host}"
+        return decision.refuse("host", "misdirected-request", why, host.origin)
     if entry.method == "TRACE":
-        why = "TRACE would show the caller what the gate added"
-        return trail.refuse("host", "malformed-request", why, host.origin)
+        why = "TRACE is refused, because its answer shows headers that the gate adds"
+        return decision.refuse("host", "malformed-request", why, host.origin)
     if listener.protocol == "http" and host.tls == "refuse":
-        why = f"{host.host} is governed and served over TLS only"
-        return trail.refuse("host", "tls-required", why, host.origin)
+        why = f"{host.host} is governed and requires TLS"
+        return decision.refuse("host", "tls-required", why, host.origin)
     if listener.protocol == "http" and host.tls == "redirect":
-        target = actions.tls_location(gate, listener, entry)
-        trail.say("host", "redirect", f"to TLS: {target}", host.origin)
-        return trail.end(Answer(status=308, location=target))
-    trail.say("host", host.host, f"on listener {listener.name}", host.origin)
+        target = actions.make_tls_location(gate, listener, entry)
+        decision.add("host", "redirect", f"plain HTTP is redirected to {target}", host.origin)
+        return decision.finish(Answer(status=308, location=target))
+    decision.add("host", host.host, f"the virtual host on listener {listener.name}", host.origin)
     return None
 
 
-def _listener(gate: Gate, request: Request) -> Listener:
+def _find_listener(gate: Gate, request: Request) -> Listener:
     for listener in gate.listeners:
         if request.listener is None and listener.protocol == request.scheme:
             return listener
         if request.listener == listener.name:
             if listener.protocol != request.scheme:
                 raise RequestError(
-                    f"listener {listener.name} speaks {listener.protocol}, not {request.scheme}",
-                    hint="leave the listener out, or change the scheme",
+                    f"listener {listener.name} serves {listener.protocol}, not {request.scheme}",
+                    hint="omit the listener, or change the scheme",
                 )
             return listener
     raise RequestError(
         f"gate {gate.name} has no listener {request.listener or f'for {request.scheme}'}",
-        hint="it has: " + (", ".join(f"{x.name} ({x.protocol})" for x in gate.listeners) or "none"),
+        hint="listeners: "
+        + (", ".join(f"{x.name} ({x.protocol})" for x in gate.listeners) or "none"),
     )
-
-
-def _caller(
-    gate: Gate, entry: CanonicalRequest, *, now: datetime, assumed: Assumed | None
-) -> IdentifiedCaller:
-    if assumed is not None:
-        return assume_caller(gate.identity, assumed)
-    return identify(gate.identity, gate.attributes, entry, now=now)
 
 
 def _reads_body(route: Route) -> bool:
     return isinstance(route.action, Refuse) and route.action.code == "unknown-model"
 
 
-def _say_caller(trail: Trail, caller: IdentifiedCaller) -> None:
-    principal = trail.principal
+def _add_caller(decision: DecisionBuilder, caller: IdentifiedCaller) -> None:
+    principal = decision.principal
     if principal is None:
-        trail.say("identity", "nobody", "no valid credential was presented")
+        decision.add("identity", "anonymous", "the request has no valid credential")
         return
     groups = ", ".join(principal.groups) or "none"
-    trail.say("identity", str(principal), f"by {principal.method}; groups: {groups}", caller.origin)
+    decision.add(
+        "identity",
+        str(principal),
+        f"verified by {principal.method}; groups: {groups}",
+        caller.origin,
+    )
 
 
-def _route_detail(host: VirtualHost, route: Route) -> str:
-    place = host.routes.index(route) + 1
+def _describe_route(host: VirtualHost, route: Route) -> str:
+    number = host.routes.index(route) + 1
     path = route.match.path
-    kind = "ordinary" if route.governance is None else f"governed by {route.governance.model}"
-    return f"row {place} of {len(host.routes)}: {path.kind} {path.value}; {kind}"
+    model = "not governed" if route.governance is None else f"model {route.governance.model}"
+    return f"route {number} of {len(host.routes)}: {path.kind} {path.value}; {model}"
 
 
-def _row_detail(row: Route) -> str:
-    if row.governance is None:
-        return "no model is named that is served here"
-    return f"{row.governance.model}, {row.governance.operation}; by {row.governance.route_rule}"
+def _describe_governance(route: Route) -> str:
+    if route.governance is None:
+        return "the request names no model that this host serves"
+    return f"model {route.governance.model}, operation {route.governance.operation}, rule {route.governance.route_rule}"
 
 
-def _body_detail(body: Body) -> str:
+def _describe_body(body: Body) -> str:
     if body.model is None:
-        return "the body is not plain JSON that names a model"
-    words = {
-        True: "to be streamed",
-        False: "not streamed",
-        None: "`stream` is neither true nor false",
-    }
-    return words[body.stream]
+        return "the body is not JSON with a model"
+    texts = {True: "streamed", False: "not streamed", None: "`stream` is not a boolean"}
+    return texts[body.stream]
 
 
-def _misfits(access: Access, asked: rules.RuleInput) -> str:
-    """Why no allow rule fits, rule by rule."""
+def _describe_mismatches(access: Access, rule_input: rules.RuleInput) -> str:
+    """Return why each allow rule does not match."""
     if not access.allow:
-        return f"no enforced rule allows anything on {access.model}"
-    return "; ".join(f"{rule.name}: {rules.misfit(rule, asked)}" for rule in access.allow)
+        return f"{access.model} has no enforced allow rule"
+    return "; ".join(
+        f"{rule.name}: {rules.find_mismatch(rule, rule_input)}" for rule in access.allow
+    )

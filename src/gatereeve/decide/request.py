@@ -1,7 +1,6 @@
-"""One request, as a client sends it: the input of the reference decision.
+"""One request as a client sends it: the input of the reference decision.
 
-`Request` is what goes over the wire, not yet cleaned: `entry` gives it its canonical form.
-`parse_request` reads the small documents that `gatereeve explain` is asked about. No I/O.
+`canonical_request` normalizes it. `parse_request` reads the documents of `gatereeve explain`. No I/O.
 """
 
 from __future__ import annotations
@@ -13,26 +12,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gatereeve.core.errors import RequestError
-from gatereeve.decide.principals import Assumed
+from gatereeve.decide.principals import AssumedIdentity
 
 Scheme: TypeAlias = Literal["http", "https"]
 
-_KNOWN = frozenset(
-    {
-        "url",
-        "scheme",
-        "host",
-        "method",
-        "path",
-        "headers",
-        "body",
-        "peer",
-        "sni",
-        "certificate",
-        "listener",
-        "as",
-    }
-)
+_KEYS = frozenset({
+    "url", "scheme", "host", "method", "path", "headers", "body", "peer", "sni", "certificate",
+    "listener", "as",
+})  # fmt: skip
 _URL = re.compile(r"(https?)://([^/?#]+)(.*)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EXAMPLE = "a request looks like {url: https://host/path, method: POST, headers: {…}, body: …}"
@@ -40,7 +27,7 @@ _EXAMPLE = "a request looks like {url: https://host/path, method: POST, headers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCertificate:
-    """The names in a client certificate that TLS has verified against the gate's CA."""
+    """The names in a client certificate that the gate has verified."""
 
     uris: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
@@ -48,12 +35,11 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """scheme: of the connection. host: the Host header (or `:authority`), as sent; "" for none.
+    """scheme: of the connection. host: the Host header (or `:authority`) as sent; "" without one.
 
-    path: the request target with its query, as sent. headers: as sent, in order, names in any case,
-    without Host. peer: the direct address of the connection. sni: the TLS server name.
-    listener: its name; None is the gate's listener for the scheme. assume: an identity taken for
-    granted; credentials in the headers are then not looked at.
+    path: the request target with its query, as sent. headers: as sent, in order, without Host. peer: the
+    address of the connection. sni: the TLS server name. listener: its name; None for the gate's listener
+    of this scheme. assume: an identity that is used instead of credentials.
     """
 
     host: str
@@ -66,86 +52,87 @@ class Request:
     sni: str | None = None
     certificate: ClientCertificate | None = None
     listener: str | None = None
-    assume: Assumed | None = None
+    assume: AssumedIdentity | None = None
 
 
 def parse_request(data: object) -> Request:
-    """A request from YAML or JSON values.
+    """Read a request from YAML or JSON values.
 
-    Keys: url, or scheme, host and path; method (POST when there is a body); headers (name to text
-    or list of texts); body (text, or a value that is sent as JSON); peer; sni (the host, for
-    https); certificate {uris, dns}; listener; as {principal: provider/id, groups, claims}.
-    Raises RequestError, which says what was expected.
+    Keys: url, or scheme, host and path; method (default POST with a body, else GET); headers (name to
+    string or list of strings); body (string, or a value that is sent as JSON); peer; sni (default the
+    host, for https); certificate {uris, dns}; listener; as {principal: provider/id, groups, claims}.
+    Raises RequestError.
     """
     _refuse_surrogates(data)
-    given = _mapping(data, "the request")
-    unknown = sorted(set(given) - _KNOWN)
+    fields = _read_mapping(data, "the request")
+    unknown = sorted(set(fields) - _KEYS)
     if unknown:
         raise RequestError(
-            f"a request has no {', '.join(unknown)}", hint=f"it has: {', '.join(sorted(_KNOWN))}"
+            f"unknown keys in the request: {', '.join(unknown)}",
+            hint=f"the keys are: {', '.join(sorted(_KEYS))}",
         )
-    scheme, host, path = _target(given)
-    headers = _headers(given.get("headers"))
-    body, is_json = _body(given.get("body"))
+    scheme, host, path = _read_target(fields)
+    headers = _read_headers(fields.get("headers"))
+    body, is_json = _read_body(fields.get("body"))
     if is_json and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("content-type", "application/json"))
-    sni = _text(given, "sni")
-    if "sni" not in given and scheme == "https":
+    sni = _read_string(fields, "sni")
+    if "sni" not in fields and scheme == "https":
         sni = re.sub(r":[0-9]*$", "", host).rstrip(".").lower()
     return Request(
         scheme=scheme,
         host=host,
-        method=_text(given, "method") or ("POST" if body else "GET"),
+        method=_read_string(fields, "method") or ("POST" if body else "GET"),
         path=path,
         headers=headers,
         body=body,
-        peer=_text(given, "peer") or "127.0.0.1",
+        peer=_read_string(fields, "peer") or "127.0.0.1",
         sni=sni,
-        certificate=_certificate(given.get("certificate")),
-        listener=_text(given, "listener"),
-        assume=_assumed(given.get("as")),
+        certificate=_read_certificate(fields.get("certificate")),
+        listener=_read_string(fields, "listener"),
+        assume=_read_identity(fields.get("as")),
     )
 
 
-def _target(given: Mapping[str, object]) -> tuple[Scheme, str, str]:
-    url = _text(given, "url")
+def _read_target(data: Mapping[str, object]) -> tuple[Scheme, str, str]:
+    url = _read_string(data, "url")
     if url is None:
-        host = _text(given, "host")
-        scheme = _text(given, "scheme") or "https"
+        host = _read_string(data, "host")
+        scheme = _read_string(data, "scheme") or "https"
         if host is None:
             raise RequestError("a request needs a url or a host", hint=_EXAMPLE)
         if scheme not in ("http", "https"):
-            raise RequestError(f"scheme {scheme} is not served", hint="write http or https")
-        return "http" if scheme == "http" else "https", host, _text(given, "path") or "/"
-    if {"scheme", "host", "path"} & set(given):
+            raise RequestError(f"scheme {scheme} is not supported", hint="write http or https")
+        return "http" if scheme == "http" else "https", host, _read_string(data, "path") or "/"
+    if {"scheme", "host", "path"} & set(data):
         raise RequestError(
-            "url already says scheme, host and path", hint="write url, or the three, not both"
+            "url already contains scheme, host and path", hint="write either url or the other three"
         )
     match = _URL.fullmatch(url)
     if match is None:
-        raise RequestError(f"{url} is no http or https address", hint=_EXAMPLE)
+        raise RequestError(f"{url} is not an http or https URL", hint=_EXAMPLE)
     path = match[3] if match[3].startswith("/") else "/" + match[3]
     return "http" if match[1] == "http" else "https", match[2], path
 
 
-def _headers(data: object) -> tuple[tuple[str, str], ...]:
+def _read_headers(data: object) -> tuple[tuple[str, str], ...]:
     if data is None:
         return ()
-    found: list[tuple[str, str]] = []
-    for name, value in _mapping(data, "headers").items():
+    headers: list[tuple[str, str]] = []
+    for name, value in _read_mapping(data, "headers").items():
         values = value if isinstance(value, list | tuple) else [value]
-        for one in values:
-            if isinstance(one, bool) or not isinstance(one, str | int | float):
+        for item in values:
+            if isinstance(item, bool) or not isinstance(item, str | int | float):
                 raise RequestError(
-                    f"header {name} is neither text nor a list of texts",
+                    f"header {name} is neither a string nor a list of strings",
                     hint="write headers as {name: value}, a repeated one as {name: [value, value]}",
                 )
-            found.append((name, str(one)))
-    return tuple(found)
+            headers.append((name, str(item)))
+    return tuple(headers)
 
 
-def _body(data: object) -> tuple[bytes, bool]:
-    """The bytes, and whether they were given as a value to be sent as JSON."""
+def _read_body(data: object) -> tuple[bytes, bool]:
+    """Return the bytes, and whether they are a value written as JSON."""
     if data is None:
         return b"", False
     if isinstance(data, bytes):
@@ -157,73 +144,73 @@ def _body(data: object) -> tuple[bytes, bool]:
     except (TypeError, ValueError, RecursionError) as error:
         raise RequestError(
             f"the body cannot be written as JSON: {error}",
-            hint="write it as text, or as objects, lists, texts, numbers and booleans",
+            hint="write a string, or objects, lists, strings, numbers and booleans",
         ) from error
 
 
-def _certificate(data: object) -> ClientCertificate | None:
+def _read_certificate(data: object) -> ClientCertificate | None:
     if data is None:
         return None
-    given = _mapping(data, "certificate")
+    fields = _read_mapping(data, "certificate")
     return ClientCertificate(
-        uris=_texts(given.get("uris"), "certificate.uris"),
-        dns=_texts(given.get("dns"), "certificate.dns"),
+        uris=_read_strings(fields.get("uris"), "certificate.uris"),
+        dns=_read_strings(fields.get("dns"), "certificate.dns"),
     )
 
 
-def _assumed(data: object) -> Assumed | None:
+def _read_identity(data: object) -> AssumedIdentity | None:
     if data is None:
         return None
-    given = _mapping(data, "as")
-    principal = _text(given, "principal") or ""
+    fields = _read_mapping(data, "as")
+    principal = _read_string(fields, "principal") or ""
     provider, slash, name = principal.partition("/")
     if not slash or not provider or not name:
         raise RequestError(
-            "`as` needs a principal", hint="write principal: provider/id, as access rules do"
+            "`as` needs a principal", hint="write principal: provider/id, as in access rules"
         )
-    return Assumed(
+    return AssumedIdentity(
         provider=provider,
         id=name,
-        groups=_texts(given.get("groups"), "as.groups"),
-        claims=_mapping(given.get("claims") or {}, "as.claims"),
+        groups=_read_strings(fields.get("groups"), "as.groups"),
+        claims=_read_mapping(fields.get("claims") or {}, "as.claims"),
     )
 
 
 def _refuse_surrogates(data: object) -> None:
-    """Half a pair of UTF-16 is no character: no text with one can be sent as bytes (RFC 3629, 3)."""
-    left, seen = [data], set[int]()
-    while left:
-        value = left.pop()
+    """Raise RequestError for a lone UTF-16 surrogate: it has no encoding in UTF-8 (RFC 3629 section 3)."""
+    pending, visited = [data], set[int]()
+    while pending:
+        value = pending.pop()
         if isinstance(value, str):
             if _SURROGATE.search(value) is not None:
                 raise RequestError(
-                    f"{ascii(value)[:80]} holds a lone surrogate, which is no character",
-                    hint="write the whole pair, or the character itself; bytes as YAML's !!binary",
+                    f"{ascii(value)[:80]} has a lone surrogate",
+                    hint="write the surrogate pair or the character; write bytes as YAML !!binary",
                 )
-        elif isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
-            seen.add(id(value))
-            left += value
+        elif isinstance(value, Mapping | list | tuple | set) and id(value) not in visited:
+            visited.add(id(value))
+            pending += value
             if isinstance(value, Mapping):
-                left += value.values()
+                pending += value.values()
 
 
-def _mapping(data: object, what: str) -> Mapping[str, object]:
+def _read_mapping(data: object, what: str) -> Mapping[str, object]:
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-        raise RequestError(f"{what} is not an object with text keys", hint=_EXAMPLE)
+        raise RequestError(f"{what} is not an object with string keys", hint=_EXAMPLE)
     return {str(key): value for key, value in data.items()}
 
 
-def _text(given: Mapping[str, object], key: str) -> str | None:
-    value = given.get(key)
+def _read_string(data: Mapping[str, object], key: str) -> str | None:
+    value = data.get(key)
     if value is not None and not isinstance(value, str):
-        raise RequestError(f"{key} is not text", hint=_EXAMPLE)
+        raise RequestError(f"{key} is not a string", hint=_EXAMPLE)
     return value
 
 
-def _texts(data: object, what: str) -> tuple[str, ...]:
+def _read_strings(data: object, what: str) -> tuple[str, ...]:
     if data is None:
         return ()
     values = [data] if isinstance(data, str) else data
     if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
-        raise RequestError(f"{what} is not a list of texts", hint=_EXAMPLE)
+        raise RequestError(f"{what} is not a list of strings", hint=_EXAMPLE)
     return tuple(str(v) for v in values)

@@ -1,7 +1,7 @@
-"""Which virtual host and which of its rows a request falls to, as Envoy's router chooses.
+"""The virtual host and the route that match a request, as Envoy's router selects them.
 
-Hosts: the exact name, else the longest `*.suffix`, else `*`. Rows: in order, the first match decides.
-What is not known yet (identity, region, body) matches no row that asks for it.
+Hosts: the exact name, else the longest `*.suffix`, else `*`. Routes: the first that matches. A condition
+on a value that is not known yet (identity, region, body) does not match.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from gatereeve.ir.routes import Match, PathMatch, Route, ValueMatch, VirtualHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the gate knows when it looks for a row. body None: not read."""
+class KnownValues:
+    """What the gate knows about a request besides its head. body: None if it was not read."""
 
     principal: Principal | None = None
     region: str | None = None
@@ -27,45 +27,47 @@ class Known:
 
 
 def find_host(hosts: Iterable[VirtualHost], name: str) -> VirtualHost | None:
-    """The virtual host for `name` (canonical). A `single_label` wildcard that is the best match but
-    would have to stand for several labels serves nothing: a shorter wildcard does not step in."""
+    """Return the virtual host for `name` (canonical). If the best match is a `single_label` wildcard and
+    `name` has several labels in its place, the result is None: a shorter wildcard is not used."""
     best: VirtualHost | None = None
     for host in hosts:
         if host.host == name:
             return host
-        if _covers(host.host, name) and (best is None or len(host.host) > len(best.host)):
+        if _is_covered(host.host, name) and (best is None or len(host.host) > len(best.host)):
             best = host
     if best is not None and best.single_label and best.host != "*":
-        first = name[: -len(best.host) + 1]
-        return None if "." in first else best
+        labels = name[: -len(best.host) + 1]
+        return None if "." in labels else best
     return best
 
 
-def _covers(wildcard: str, name: str) -> bool:
+def _is_covered(wildcard: str, name: str) -> bool:
     if wildcard == "*":
         return True
     return wildcard.startswith("*.") and name.endswith(wildcard[1:]) and len(name) >= len(wildcard)
 
 
-def find_route(routes: Sequence[Route], entry: CanonicalRequest, known: Known) -> Route | None:
-    """The first row that matches."""
+def find_route(
+    routes: Sequence[Route], entry: CanonicalRequest, known: KnownValues
+) -> Route | None:
+    """Return the first route that matches, or None."""
     return next((route for route in routes if is_match(route.match, entry, known)), None)
 
 
-def is_match(match: Match, entry: CanonicalRequest, known: Known) -> bool:
+def is_match(match: Match, entry: CanonicalRequest, known: KnownValues) -> bool:
     """Whether every part of `match` holds."""
     return (
-        _is_path(match.path, entry.path)
+        _is_path_match(match.path, entry.path)
         and (not match.methods or entry.method in match.methods)
         and all(_has_value(header, entry.values(header.name)) for header in match.headers)
-        and all(_has_value(wanted, _query_values(entry, wanted.name)) for wanted in match.query)
-        and _is_body(match, known.body)
+        and all(_has_value(wanted, _read_query(entry, wanted.name)) for wanted in match.query)
+        and _is_body_match(match, known.body)
         and (not match.groups or any(is_subject(g, known.principal) for g in match.groups))
         and (not match.regions or known.region in match.regions)
     )
 
 
-def _is_path(wanted: PathMatch, path: str) -> bool:
+def _is_path_match(wanted: PathMatch, path: str) -> bool:
     if wanted.kind == "regex":
         return re.fullmatch(wanted.value, path, re.ASCII) is not None
     if wanted.kind == "prefix" and wanted.value != "/":
@@ -74,14 +76,14 @@ def _is_path(wanted: PathMatch, path: str) -> bool:
 
 
 def _has_value(wanted: ValueMatch, values: Iterable[str]) -> bool:
-    """Any value that fits is enough: of a header sent several times each stands for itself."""
+    """Whether one of the values matches; each value of a repeated header counts by itself."""
     if wanted.kind == "exact":
         return wanted.value in values
     return any(re.fullmatch(wanted.value, value, re.ASCII) is not None for value in values)
 
 
-def _query_values(entry: CanonicalRequest, name: str) -> tuple[str, ...]:
-    """The first value of a query parameter, as sent: nothing is decoded, as in Envoy."""
+def _read_query(entry: CanonicalRequest, name: str) -> tuple[str, ...]:
+    """Return the first value of a query parameter, not decoded, as in Envoy."""
     for part in (entry.query or "").split("&"):
         key, _, value = part.partition("=")
         if key == name and part:
@@ -89,7 +91,7 @@ def _query_values(entry: CanonicalRequest, name: str) -> tuple[str, ...]:
     return ()
 
 
-def _is_body(match: Match, body: Body | None) -> bool:
+def _is_body_match(match: Match, body: Body | None) -> bool:
     if match.body_model is None and match.body_stream is None:
         return True
     if body is None or (match.body_model is not None and body.model not in match.body_model):

@@ -1,7 +1,7 @@
-"""Whether an access rule fits a caller, and if not, the first condition that does not.
+"""Whether an access rule matches a request, and if not, which condition fails.
 
-Deny rules, allow rules and shadow rules are matched alike: every condition that a rule states must
-hold, any entry of a condition satisfies it.
+Deny, allow and shadow rules match alike: all conditions of a rule must hold, and one entry of a
+condition is enough.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gatereeve.ir.access import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleInput:
-    """What rules are asked about. principal None: a caller without a credential. Lower case."""
+    """What rules match on, in lower case. principal: None for an anonymous caller."""
 
     principal: Principal | None
     region: str | None
@@ -31,26 +31,28 @@ class RuleInput:
     operation: Operation
 
 
-def first_match(rules: Iterable[Rule], asked: RuleInput) -> Rule | None:
-    """The first rule that fits."""
-    return next((rule for rule in rules if misfit(rule, asked) is None), None)
+def find_first_match(rules: Iterable[Rule], rule_input: RuleInput) -> Rule | None:
+    """Return the first rule that matches, or None."""
+    return next((rule for rule in rules if find_mismatch(rule, rule_input) is None), None)
 
 
-def misfit(rule: Rule, asked: RuleInput) -> str | None:
-    """Why `rule` does not fit, in words; None when it does."""
-    if rule.subjects is not None and not any(is_subject(s, asked.principal) for s in rule.subjects):
-        return f"{asked.principal or 'nobody'} is not {_any_of(map(subject_text, rule.subjects))}"
-    if rule.regions is not None and asked.region not in rule.regions:
-        return f"{_known('region', asked.region)} is not {_any_of(rule.regions)}"
-    if rule.purposes is not None and asked.purpose not in rule.purposes:
-        return f"{_known('purpose', asked.purpose)} is not {_any_of(rule.purposes)}"
-    if rule.operations is not None and asked.operation not in rule.operations:
-        return f"{asked.operation} is not {_any_of(rule.operations)}"
+def find_mismatch(rule: Rule, rule_input: RuleInput) -> str | None:
+    """Return why `rule` does not match, or None if it matches."""
+    if rule.subjects is not None and not any(
+        is_subject(s, rule_input.principal) for s in rule.subjects
+    ):
+        return f"{rule_input.principal or 'an anonymous caller'} is not {_any_of(map(format_subject, rule.subjects))}"
+    if rule.regions is not None and rule_input.region not in rule.regions:
+        return f"{_known('region', rule_input.region)} is not {_any_of(rule.regions)}"
+    if rule.purposes is not None and rule_input.purpose not in rule.purposes:
+        return f"{_known('purpose', rule_input.purpose)} is not {_any_of(rule.purposes)}"
+    if rule.operations is not None and rule_input.operation not in rule.operations:
+        return f"{rule_input.operation} is not {_any_of(rule.operations)}"
     return None
 
 
 def is_subject(subject: SubjectMatch, principal: Principal | None) -> bool:
-    """Whether `principal` (None: nobody) is whom `subject` means."""
+    """Whether `subject` matches `principal` (None: an anonymous caller)."""
     if principal is None:
         return isinstance(subject, IsAnonymous)
     if isinstance(subject, IsAnonymous) or subject.provider != principal.provider:
@@ -60,8 +62,8 @@ def is_subject(subject: SubjectMatch, principal: Principal | None) -> bool:
     return isinstance(subject, FromProvider) or subject.group in principal.groups
 
 
-def subject_text(subject: SubjectMatch) -> str:
-    """The way a document would name it."""
+def format_subject(subject: SubjectMatch) -> str:
+    """Return the subject as documents write it."""
     if isinstance(subject, IsPrincipal):
         return f"principal {subject.provider}/{subject.id}"
     if isinstance(subject, InGroup):
@@ -72,10 +74,10 @@ def subject_text(subject: SubjectMatch) -> str:
 
 
 def _known(what: str, value: str | None) -> str:
-    return f"no known {what}" if value is None else f"{what} {value}"
+    return f"unknown {what}" if value is None else f"{what} {value}"
 
 
 def _any_of(values: Iterable[str]) -> str:
-    found = tuple(values)
-    shown = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
-    return shown if len(found) == 1 else f"one of {shown}"
+    texts = tuple(values)
+    shown = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
+    return shown if len(texts) == 1 else f"one of {shown}"

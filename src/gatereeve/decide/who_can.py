@@ -1,8 +1,8 @@
-"""The access matrix of one model: who may do what, from where, within which limit, meeting what.
+"""The access matrix of one model: which subject may use which operation, and which version answers.
 
-Read from the compiled rules, so it says what the gate does, not what somebody meant. A cell is one
-subject of one allow rule with one operation. A deny rule that covers a cell removes it; one that may
-touch it stands beside it, since who is in a group is known to the identity provider alone.
+It is read from the compiled rules, so it shows what the gate does. A cell is one subject of one allow
+rule with one operation. A deny rule that covers a cell removes it. A deny rule that may apply to it is
+listed in the cell, because only the identity provider knows the members of a group.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gatereeve.core.canonical import Json
 from gatereeve.core.refs import Origin
-from gatereeve.decide.rules import subject_text
+from gatereeve.decide.rules import format_subject
 from gatereeve.ir.access import (
     Access,
     FromProvider,
@@ -33,10 +33,10 @@ OPERATIONS: tuple[Operation, ...] = ("infer", "stream", "embeddings", "metadata"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """subject may do operation. regions, purposes: None asks nothing; otherwise any of them.
+    """subject may use operation. regions, purposes: one of them is required; None for any.
 
-    versions: those that may answer, fallbacks included, sorted; empty: every request is refused.
-    refused: codes with which rows of this operation refuse. except_by: deny rules that may apply.
+    versions: those that may answer, including fallbacks, sorted; if empty, every request is refused.
+    refused: the codes of refusing routes of this operation. except_by: deny rules that may apply.
     """
 
     subject: str
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """One deny rule. None asks nothing: everybody, everywhere, everything."""
+    """One deny rule. None matches every value."""
 
     rule: str
     subjects: tuple[str, ...] | None
@@ -65,36 +65,35 @@ class Denial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """cells in the order of rules, subjects and operations; denials in order.
+    """cells: in the order of rules, subjects and operations. denials: in the order of rules.
 
-    words: what a reader must know before the table, above all when nobody can.
+    notes: sentences to show before the table, above all if no caller is allowed.
     """
 
     gate: str
     model: str
     cells: tuple[Cell, ...]
     denials: tuple[Denial, ...]
-    words: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def who_can(gate: Gate, model: str) -> Matrix:
-    """The matrix of `model` (`namespace/name`) on `gate`; one without cells for a model that the
-    gate does not route."""
-    rows = tuple(
+    """Return the matrix of `model` (`namespace/name`) on `gate`; without cells if no route leads to it."""
+    routes = tuple(
         dict.fromkeys(
-            row
+            route
             for listener in gate.listeners
             for host in listener.hosts
-            for row in host.routes
-            if row.governance is not None and row.governance.model == model
+            for route in host.routes
+            if route.governance is not None and route.governance.model == model
         )
     )
     access = next((a for a in gate.access if a.model == model), None)
     if access is None:
         access = Access(model=model, deny=(), allow=())
-    routed = {row.governance.operation for row in rows if row.governance is not None}
+    routed = {route.governance.operation for route in routes if route.governance is not None}
     cells = tuple(
-        _cell(gate, access, rule, subject, operation, rows)
+        _make_cell(gate, access, rule, subject, operation, routes)
         for rule in access.allow
         for subject in rule.subjects or ()
         for operation in OPERATIONS
@@ -106,41 +105,41 @@ def who_can(gate: Gate, model: str) -> Matrix:
         gate=gate.name,
         model=model,
         cells=cells,
-        denials=tuple(_denial(rule) for rule in access.deny),
-        words=_words(access, rows, cells),
+        denials=tuple(_make_denial(rule) for rule in access.deny),
+        notes=_make_notes(access, routes, cells),
     )
 
 
-def _cell(
+def _make_cell(
     gate: Gate,
     access: Access,
     rule: Rule,
     subject: SubjectMatch,
     operation: Operation,
-    rows: tuple[Route, ...],
+    routes: tuple[Route, ...],
 ) -> Cell:
-    met = tuple(row for row in rows if _may_meet(gate.identity, row, rule, subject, operation))
-    refused = {row.action.code for row in met if isinstance(row.action, Refuse)}
-    touching = (deny.name for deny in access.deny if _touches(deny, rule, subject, operation))
+    reached = tuple(r for r in routes if _may_reach(gate.identity, r, rule, subject, operation))
+    refused = {route.action.code for route in reached if isinstance(route.action, Refuse)}
+    exceptions = (deny.name for deny in access.deny if _may_apply(deny, rule, subject, operation))
     return Cell(
-        subject=subject_text(subject),
+        subject=format_subject(subject),
         operation=operation,
         regions=rule.regions,
         purposes=rule.purposes,
         limit=rule.limit,
         rule=rule.name,
-        versions=_versions(gate, met),
+        versions=_find_versions(gate, reached),
         refused=tuple(sorted(refused)),
-        except_by=tuple(touching),
+        except_by=tuple(exceptions),
         origin=rule.origin,
     )
 
 
-def _may_meet(
-    identity: Identity, row: Route, rule: Rule, subject: SubjectMatch, operation: Operation
+def _may_reach(
+    identity: Identity, route: Route, rule: Rule, subject: SubjectMatch, operation: Operation
 ) -> bool:
-    """Whether some request of `subject` under `rule` can fall to `row`."""
-    governance, match = row.governance, row.match
+    """Whether a request of `subject` under `rule` can match `route`."""
+    governance, match = route.governance, route.match
     if governance is None or governance.operation != operation:
         return False
     if match.regions and rule.regions is not None and set(match.regions).isdisjoint(rule.regions):
@@ -157,33 +156,32 @@ def _may_be_in(identity: Identity, subject: SubjectMatch, group: InGroup) -> boo
 
 
 def _known_groups(identity: Identity, subject: IsPrincipal) -> tuple[str, ...]:
-    """The groups that the Gate itself gives to a key or a certificate."""
+    """Return the groups that the Gate gives to an API key or a certificate."""
     keys, mtls = identity.api_keys, identity.mtls
-    known = list(keys.keys) if keys is not None and keys.name == subject.provider else []
-    for key in known:
-        if key.id == subject.id:
-            return key.groups
-    names = mtls.identities if mtls is not None and mtls.name == subject.provider else ()
-    return next((one.groups for one in names if one.id == subject.id), ())
+    groups: dict[str, tuple[str, ...]] = {}
+    if mtls is not None and mtls.name == subject.provider:
+        groups |= {entry.id: entry.groups for entry in reversed(mtls.identities)}
+    if keys is not None and keys.name == subject.provider:
+        groups |= {key.id: key.groups for key in reversed(keys.keys)}
+    return groups.get(subject.id, ())
 
 
-def _versions(gate: Gate, rows: Iterable[Route]) -> tuple[str, ...]:
-    """Versions in the shares of `rows` and in their clusters' fallback chains."""
+def _find_versions(gate: Gate, routes: Iterable[Route]) -> tuple[str, ...]:
+    """Return the versions in the shares of `routes` and in the fallbacks of their clusters."""
     chains = {
         cluster.name: tuple(group.version for group in cluster.endpoints.groups)
         for cluster in gate.clusters
     }
-    found: set[str] = set()
-    for row in rows:
-        if isinstance(row.action, Forward):
-            for share in row.action.shares:
-                found.add(share.version)
-                found.update(chains.get(share.cluster, ()))
-    return tuple(sorted(found - {""}))
+    versions: set[str] = set()
+    for route in routes:
+        if isinstance(route.action, Forward):
+            for share in route.action.shares:
+                versions |= {share.version, *chains.get(share.cluster, ())}
+    return tuple(sorted(versions - {""}))
 
 
 def _covers(deny: Rule, allow: Rule, subject: SubjectMatch, operation: Operation) -> bool:
-    """Whether `deny` takes everything that `allow` gives to `subject` for `operation`."""
+    """Whether `deny` denies everything that `allow` allows `subject` for `operation`."""
     return (
         (deny.subjects is None or any(_is_within(subject, other) for other in deny.subjects))
         and _is_part(allow.regions, deny.regions)
@@ -192,10 +190,10 @@ def _covers(deny: Rule, allow: Rule, subject: SubjectMatch, operation: Operation
     )
 
 
-def _touches(deny: Rule, allow: Rule, subject: SubjectMatch, operation: Operation) -> bool:
-    """Whether `deny` can take something of it."""
+def _may_apply(deny: Rule, allow: Rule, subject: SubjectMatch, operation: Operation) -> bool:
+    """Whether `deny` can deny a part of it."""
     return (
-        (deny.subjects is None or any(_may_share(subject, other) for other in deny.subjects))
+        (deny.subjects is None or any(_may_overlap(subject, other) for other in deny.subjects))
         and _overlaps(allow.regions, deny.regions)
         and _overlaps(allow.purposes, deny.purposes)
         and (deny.operations is None or operation in deny.operations)
@@ -212,27 +210,27 @@ def _is_within(inner: SubjectMatch, outer: SubjectMatch) -> bool:
     )
 
 
-def _may_share(one: SubjectMatch, other: SubjectMatch) -> bool:
-    if isinstance(one, IsAnonymous) or isinstance(other, IsAnonymous):
-        return one == other
-    if one.provider != other.provider:
+def _may_overlap(left: SubjectMatch, right: SubjectMatch) -> bool:
+    if isinstance(left, IsAnonymous) or isinstance(right, IsAnonymous):
+        return left == right
+    if left.provider != right.provider:
         return False
-    both_principals = isinstance(one, IsPrincipal) and isinstance(other, IsPrincipal)
-    return one == other or not both_principals
+    both_principals = isinstance(left, IsPrincipal) and isinstance(right, IsPrincipal)
+    return left == right or not both_principals
 
 
 def _is_part(inner: tuple[str, ...] | None, outer: tuple[str, ...] | None) -> bool:
     return outer is None or (inner is not None and set(inner) <= set(outer))
 
 
-def _overlaps(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> bool:
-    return one is None or other is None or not set(one).isdisjoint(other)
+def _overlaps(left: tuple[str, ...] | None, right: tuple[str, ...] | None) -> bool:
+    return left is None or right is None or not set(left).isdisjoint(right)
 
 
-def _denial(rule: Rule) -> Denial:
+def _make_denial(rule: Rule) -> Denial:
     return Denial(
         rule=rule.name,
-        subjects=None if rule.subjects is None else tuple(map(subject_text, rule.subjects)),
+        subjects=None if rule.subjects is None else tuple(map(format_subject, rule.subjects)),
         regions=rule.regions,
         purposes=rule.purposes,
         operations=rule.operations,
@@ -240,30 +238,32 @@ def _denial(rule: Rule) -> Denial:
     )
 
 
-def _words(access: Access, rows: tuple[Route, ...], cells: tuple[Cell, ...]) -> tuple[str, ...]:
-    if not rows:
-        return (f"Nobody can reach {access.model}: no route of this gate leads to it.",)
+def _make_notes(
+    access: Access, routes: tuple[Route, ...], cells: tuple[Cell, ...]
+) -> tuple[str, ...]:
+    if not routes:
+        return (f"No caller can reach {access.model}: no route of this gate leads to it.",)
     if not access.allow:
-        return (f"Nobody can use {access.model}: no enforced rule allows anything.",)
+        return (f"No caller can use {access.model}: it has no enforced allow rule.",)
     if not cells:
-        return (f"Nobody can use {access.model}: deny rules take all that allow rules give.",)
-    found: list[str] = []
+        return (f"No caller can use {access.model}: deny rules cover all allow rules.",)
+    notes: list[str] = []
     if not any(cell.versions for cell in cells):
         codes = ", ".join(sorted({code for cell in cells for code in cell.refused}))
-        found.append(f"Nobody is served: every request that is allowed is refused ({codes}).")
+        notes.append(f"No request is served: every allowed request is refused ({codes}).")
     if any(cell.subject == "anonymous" for cell in cells):
-        found.append("Callers without any credential are admitted.")
+        notes.append("Callers without a credential are allowed.")
     if access.shadow_deny or access.shadow_allow:
-        found.append("Policies in shadow mode are left out: they change no answer.")
-    return tuple(found)
+        notes.append("Policies in shadow mode are not shown: they change no answer.")
+    return tuple(notes)
 
 
 def to_plain(matrix: Matrix) -> dict[str, Json]:
-    """The matrix as JSON values. A condition that asks nothing is null."""
+    """Return the matrix as JSON values. A condition that matches every value is null."""
     return {
         "gate": matrix.gate,
         "model": matrix.model,
-        "words": list(matrix.words),
+        "words": list(matrix.notes),
         "allowed": [
             {
                 "subject": cell.subject,

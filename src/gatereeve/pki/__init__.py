@@ -1,1 +1,1 @@
-"""Certificates of controllers and gates: which there must be, how they are signed, where they are stored."""
+"""Certificates of controllers and gates: plan, signing and storage."""

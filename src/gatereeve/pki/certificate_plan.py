@@ -1,19 +1,18 @@
-"""Which certificates there must be, and what to do about those that are there. Pure.
+"""Which certificates are required, and the actions that create them. Pure.
 
-Controllers and gates know each other by certificates of an authority that the controllers keep. A
-`Bundle` is what one holder gets: certificate, key, and every authority to trust. `plan` says, from
-the time and what is kept, what is to be done; it draws nothing at random, so two replicas that see
-the same conclude the same. Keys are made in `signing`, and only the leader does so (`issuer`).
+Controllers and gates authenticate each other by certificates of an authority that the controllers own. A
+`Bundle` has the certificate, the key and all trusted authorities of one holder. `plan` returns the actions
+that are due; it is deterministic, so all replicas agree. `signing` creates keys; only the leader of the
+controllers calls it (`issuer`).
 
-Rotation, without a moment in which one side does not trust the other:
+The rotation never interrupts trust between two holders:
 
-    1. a leaf is renewed when two thirds of its life are over
-    2. so is the authority: a new one takes the free slot, is trusted by all at once, signs nothing
-    3. after `spread`, when every holder has read that, the new one signs; all leaves are renewed
-    4. the old one stays trusted until it expires, so a holder that has not yet read its new leaf
-       is still known
+    1. a leaf certificate is renewed after two thirds of its lifetime
+    2. an authority, too: the new one uses the free slot and is trusted at once, but does not sign yet
+    3. after `spread`, when every holder has read it, the new authority signs and renews all leaves
+    4. the old authority is trusted until it expires, for holders that still use an old leaf
 
-A holder may be as far as `skew` behind our clock: certificates are valid that much earlier.
+The clock of a holder may be `skew` behind ours: certificates are valid that much earlier.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from typing import Final
 from gatereeve.proxy.xds.peers import CONTROLLER_URI, GATE_URI, agent_name
 
 SLOTS: Final = ("authority-a", "authority-b")
-"""Where authorities are kept. Two are enough: the oldest is gone before a third is due."""
+"""Names of stored authorities. Two are enough: the first expires before a third is due."""
 
 CONTROLLER: Final = "controller"
 WEBHOOK: Final = "webhook"
@@ -35,7 +34,7 @@ _OF_GATE: Final = "gate-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificatePolicy:
-    """How long things live. spread: until every holder has surely read what was written."""
+    """Lifetimes. spread: the time after which every holder has read a stored bundle."""
 
     authority_life: timedelta = timedelta(days=730)
     leaf_life: timedelta = timedelta(days=30)
@@ -45,7 +44,7 @@ class CertificatePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What one holder has, all PEM. trust: the authorities, empty in an authority's own bundle."""
+    """The files of one holder, as PEM. trust: the authorities; empty for the bundle of an authority."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -54,10 +53,10 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateFacts:
-    """What a bundle's certificate says. issuer: key id of its authority. own: its own key id.
+    """The content of a bundle. own: the key id. issuer: the key id of the authority.
 
-    names: DNS and URI names, sorted. fits: the key is the certificate's.
-    trust: the authorities of the bundle, as their key ids, in order.
+    names: DNS and URI names, sorted. fits: whether the key belongs to the certificate.
+    trust: the key ids of the authorities, in order.
     """
 
     own: str
@@ -71,7 +70,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedCertificate:
-    """A bundle there must be, under `name`."""
+    """A required bundle."""
 
     name: str
     dns: tuple[str, ...] = ()
@@ -79,20 +78,20 @@ class WantedCertificate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """As in `CertificateFacts`."""
+        """Return the names as in `CertificateFacts`."""
         return tuple(sorted((*self.dns, *self.uris)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAuthority:
-    """Make an authority in this slot, in place of whatever expired there."""
+    """Create an authority in this slot; an expired one is replaced."""
 
     slot: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Make a key and a certificate, signed by the authority in slot `by`; trust: slots, in order."""
+    """Create a key and a certificate. by: the slot of the signing authority. trust: slots, in order."""
 
     wanted: WantedCertificate
     by: str
@@ -102,7 +101,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Give the bundle `name` these authorities, and leave its certificate as it is."""
+    """Change only the trusted authorities of the bundle `name`."""
 
     name: str
     trust: tuple[str, ...]
@@ -110,7 +109,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """The bundle `name` has no holder any more."""
+    """Delete the bundle `name`; it has no holder."""
 
     name: str
 
@@ -119,103 +118,105 @@ Action = NewAuthority | Issue | Trust | Remove
 
 
 def of_gate(gate: str) -> WantedCertificate:
-    """The bundle of the gates of one Gate: their client certificate, and their agent's."""
+    """Return the bundle of the gates of one Gate, for their client and their agent."""
     return WantedCertificate(
         name=f"{_OF_GATE}{gate}", dns=(agent_name(gate),), uris=(f"{GATE_URI}{gate}",)
     )
 
 
 def of_controller(dns: Collection[str]) -> WantedCertificate:
-    """The bundle of the controllers: they serve xDS under `dns`, and ask gates as controllers."""
+    """Return the bundle of the controllers: server of xDS under `dns`, and client of gates."""
     return WantedCertificate(name=CONTROLLER, dns=tuple(dns), uris=(CONTROLLER_URI,))
 
 
 def of_webhook(dns: Collection[str]) -> WantedCertificate:
-    """The bundle under which the admission webhook is served."""
+    """Return the bundle of the admission webhook."""
     return WantedCertificate(name=WEBHOOK, dns=tuple(dns))
 
 
 def plan(
     now: datetime,
-    kept: Mapping[str, CertificateFacts],
+    stored: Mapping[str, CertificateFacts],
     wanted: Collection[WantedCertificate],
     policy: CertificatePolicy,
     *,
     complete: bool,
 ) -> tuple[Action, ...]:
-    """What is to be done now; nothing when all is well. A new authority comes alone: plan again.
+    """Return the actions that are due now. A new authority is a single action; then plan again.
 
-    kept: by name, authorities among them. complete: `wanted` is all there must be, so that other
-    bundles of gates have no holder any more.
+    stored: the stored bundles by name, including authorities. complete: whether `wanted` is complete, so that
+    other bundles of gates are deleted.
     """
-    living = {slot: kept[slot] for slot in trusted(now, kept)}
+    living = {slot: stored[slot] for slot in list_trusted(now, stored)}
     free = next((slot for slot in SLOTS if slot not in living), None)
     newest = max(living.values(), key=lambda facts: facts.not_before, default=None)
     if free is not None and (newest is None or is_due(now, newest)):  # 2
         return (NewAuthority(slot=free),)
-    by = signing(now, kept, policy)
+    by = choose_signer(now, stored, policy)
     if by is None:
         return ()
-    found: list[Action] = [
+    actions: list[Action] = [
         action
-        for one in sorted(wanted, key=lambda one: one.name)
-        for action in _leaf(now, one, kept.get(one.name), by, kept[by], living)
+        for leaf in sorted(wanted, key=lambda leaf: leaf.name)
+        for action in _plan_leaf(now, leaf, stored.get(leaf.name), by, stored[by], living)
     ]
     if complete:
-        names = {one.name for one in wanted}
-        found += [Remove(name=name) for name in sorted(kept)
+        names = {leaf.name for leaf in wanted}
+        actions += [Remove(name=name) for name in sorted(stored)
                   if name.startswith(_OF_GATE) and name not in names]  # fmt: skip
-    return tuple(found)
+    return tuple(actions)
 
 
-def _leaf(
+def _plan_leaf(
     now: datetime, wanted: WantedCertificate, facts: CertificateFacts | None, by: str, authority: CertificateFacts,
     living: Mapping[str, CertificateFacts],
 ) -> Iterator[Action]:  # fmt: skip
     trust = tuple(living)
-    if why := _why_not(now, wanted, facts, authority):
+    if why := _explain_renewal(now, wanted, facts, authority):
         yield Issue(wanted=wanted, by=by, trust=trust, why=why)
-    elif facts is not None and facts.trust != tuple(one.own for one in living.values()):
+    elif facts is not None and facts.trust != tuple(authority.own for authority in living.values()):
         yield Trust(name=wanted.name, trust=trust)
 
 
-def _why_not(
+def _explain_renewal(
     now: datetime,
     wanted: WantedCertificate,
     facts: CertificateFacts | None,
     authority: CertificateFacts,
 ) -> str:
-    """Why a leaf must be issued anew, or ""."""
+    """Return why a leaf must be issued, or ""."""
     if facts is None:
-        return "there is none"
+        return "it does not exist"
     if not facts.fits:
-        return "its key is another's"
+        return "its key belongs to another certificate"
     if facts.names != wanted.names:
         return "its names changed"
     if facts.issuer != authority.own:  # 3
         return "its authority is replaced"
     if now < facts.not_before:
         return "it is not valid yet"
-    return "two thirds of its life are over" if is_due(now, facts) else ""  # 1
+    return "two thirds of its lifetime are over" if is_due(now, facts) else ""  # 1
 
 
-def trusted(now: datetime, kept: Mapping[str, CertificateFacts]) -> tuple[str, ...]:
-    """The slots whose authorities count: until they expire (4), oldest first."""
-    living = [slot for slot in SLOTS if slot in kept and now < kept[slot].not_after]
-    return tuple(sorted(living, key=lambda slot: (kept[slot].not_before, slot)))
+def list_trusted(now: datetime, stored: Mapping[str, CertificateFacts]) -> tuple[str, ...]:
+    """Return the slots of authorities that have not expired (4), oldest first."""
+    living = [slot for slot in SLOTS if slot in stored and now < stored[slot].not_after]
+    return tuple(sorted(living, key=lambda slot: (stored[slot].not_before, slot)))
 
 
-def signing(
-    now: datetime, kept: Mapping[str, CertificateFacts], policy: CertificatePolicy
+def choose_signer(
+    now: datetime, stored: Mapping[str, CertificateFacts], policy: CertificatePolicy
 ) -> str | None:
-    """The slot whose authority signs: the newest that all have read of (3), else the oldest."""
-    living = trusted(now, kept)
-    read = [slot for slot in living if kept[slot].not_before + policy.skew + policy.spread <= now]
-    if read:
-        return read[-1]
+    """Return the slot of the signing authority: the newest that every holder trusts (3), else the oldest."""
+    living = list_trusted(now, stored)
+    known = [
+        slot for slot in living if stored[slot].not_before + policy.skew + policy.spread <= now
+    ]
+    if known:
+        return known[-1]
     return living[0] if living else None
 
 
 def is_due(now: datetime, facts: CertificateFacts) -> bool:
-    """Whether two thirds of a life are over."""
+    """Whether two thirds of the lifetime are over."""
     return now >= facts.not_before + (facts.not_after - facts.not_before) * 2 / 3

@@ -1,8 +1,7 @@
-"""Keeps certificates as `certificate_plan.plan` wants them, and hands out our own. An edge: it holds keys.
+"""Creates and renews certificates as `certificate_plan.plan` requires, and returns our own.
 
-Every replica reads the store now and then and uses what it finds; the leader alone writes. Nothing
-here ends a stream: a connection lives on with the certificates it began with, the next handshake
-meets those of now.
+Every replica reads the store regularly; only the leader writes to it. Open connections keep their
+certificates; new handshakes use the newest.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.pki import certificate_plan, signing
 from gatereeve.pki.certificate_plan import Bundle, CertificateFacts
+from gatereeve.pki.mounted import make_tls
 from gatereeve.pki.stores import KeyStore
 from gatereeve.proxy.xds.server import MutualTls
 
@@ -25,27 +25,26 @@ _LOG = EventLog(__name__)
 
 EVERY_S: Final = 10.0
 _MAX_ROUNDS: Final = 4
-"""An authority, then what it signs; the rest is for a store that another writes meanwhile."""
+"""One for an authority, one for its certificates; two more for concurrent writes to the store."""
 
 
 class Leadership(Protocol):
-    """Whether this replica may write: asked before every write, answered at once, never raises."""
+    """Whether this replica may write. Called before every write; returns at once, never raises."""
 
     def is_leading(self) -> bool: ...
 
 
 class Alone:
-    """The leadership of a controller without others: always ours."""
+    """The leadership of a single controller."""
 
     def is_leading(self) -> bool:
         return True
 
 
 class Issuer:
-    """See the module. `step` does what is due; `run` does so for ever.
+    """See the module. `run` repeats `step`.
 
-    own: our bundle and those beside it that follow from settings (xDS, webhook). on_change: called
-    when anything we hand out is another.
+    own: the bundles that follow from settings (controller, webhook). on_change: called if a bundle changed.
     """
 
     def __init__(
@@ -66,49 +65,43 @@ class Issuer:
         self._on_change = on_change
         self._gates: frozenset[str] = frozenset()
         self._complete = False
-        self._kept: Mapping[str, Bundle] = {}
+        self._stored: Mapping[str, Bundle] = {}
         self._facts: dict[str, tuple[Bundle, CertificateFacts | None]] = {}
         self._ready = asyncio.Event()
         self._wake = asyncio.Event()
 
     def want(self, gates: Collection[str]) -> None:
-        """There are these Gates and no others: each has a bundle, soon."""
+        """Set the names of all Gates; each gets a bundle."""
         if not self._complete or self._gates != frozenset(gates):
             self._gates, self._complete = frozenset(gates), True
             self._wake.set()
 
     def wake(self) -> None:
-        """Look now: this replica may have begun to lead."""
+        """Run a step now, for example after a change of leadership."""
         self._wake.set()
 
     async def wait_ready(self) -> None:
-        """Return once we have a certificate of our own."""
+        """Return once the controller has a certificate."""
         await self._ready.wait()
 
     def tls(self) -> MutualTls:
-        """Our certificate, key and whom we trust, now. Raises RuntimeError before `wait_ready`."""
-        found = self.bundle(certificate_plan.CONTROLLER)
-        if found is None:
-            raise RuntimeError("there is no certificate of ours yet")
-        return found
+        """Return the current certificate of the controller. Raises RuntimeError before `wait_ready`."""
+        tls = self.bundle(certificate_plan.CONTROLLER)
+        if tls is None:
+            raise RuntimeError("the controller has no certificate yet")
+        return tls
 
     def bundle(self, name: str) -> MutualTls | None:
-        """The same for another bundle, as the webhook's; None before there is one."""
-        bundle = self._kept.get(name)
-        if bundle is None:
-            return None
-        return MutualTls(
-            certificate_chain=bundle.certificate,
-            private_key=bundle.key,
-            client_authority=bundle.trust,
-        )
+        """Return the current certificate of a bundle, or None if it does not exist."""
+        bundle = self._stored.get(name)
+        return None if bundle is None else make_tls(bundle)
 
     def expiries(self) -> Mapping[str, datetime]:
-        """When each bundle's certificate ends."""
-        return {name: facts.not_after for name, facts in self._known().items()}
+        """Return the expiry of each certificate."""
+        return {name: facts.not_after for name, facts in self._read_facts().items()}
 
     async def run(self) -> None:
-        """Until cancelled. A store that fails is tried again; what we have stays in use."""
+        """Run until cancelled. After an error of the store, it is read again later."""
         failing = False
         while True:
             self._wake.clear()
@@ -124,14 +117,18 @@ class Issuer:
                     await self._wake.wait()
 
     async def step(self) -> None:
-        """Read the store and, leading, do what is due. Raises PublishError."""
-        self._take(await self._store.load())
+        """Read the store and, as the leader, carry out the due actions. Raises PublishError."""
+        self._update(await self._store.load())
         for _ in range(_MAX_ROUNDS):
             if not self._leadership.is_leading():
                 return
             wanted = (*self._own, *map(certificate_plan.of_gate, self._gates))
             actions = certificate_plan.plan(
-                self._clock.now(), self._readable(), wanted, self._policy, complete=self._complete
+                self._clock.now(),
+                self._check_authorities(),
+                wanted,
+                self._policy,
+                complete=self._complete,
             )
             if not actions:
                 return
@@ -139,27 +136,32 @@ class Issuer:
                 if not self._leadership.is_leading():
                     return
                 await self._carry_out(action)
-            self._take(await self._store.load())
+            self._update(await self._store.load())
 
     async def _carry_out(self, action: certificate_plan.Action) -> None:
-        now, kept = self._clock.now(), self._kept
+        now, stored = self._clock.now(), self._stored
         match action:
             case certificate_plan.NewAuthority(slot=slot):
-                bundle = await asyncio.to_thread(signing.new_authority, now, self._policy)
+                bundle = await asyncio.to_thread(signing.create_authority, now, self._policy)
                 await self._store.save(slot, bundle)
                 _LOG.info("authority_created", slot=slot)
             case certificate_plan.Issue(wanted=wanted, by=by, trust=trust, why=why):
                 bundle = await asyncio.to_thread(
-                    signing.issue, now, wanted, kept[by], [kept[one] for one in trust], self._policy
+                    signing.issue,
+                    now,
+                    wanted,
+                    stored[by],
+                    [stored[slot] for slot in trust],
+                    self._policy,
                 )
                 await self._store.save(wanted.name, bundle)
                 _LOG.info("certificate_issued", name=wanted.name, reason=why)
             case certificate_plan.Trust(name=name, trust=trust):
-                known = kept[name]
+                known = stored[name]
                 bundle = Bundle(
                     certificate=known.certificate,
                     key=known.key,
-                    trust=signing.joined(kept[one] for one in trust),
+                    trust=signing.join_certificates(stored[slot] for slot in trust),
                 )
                 await self._store.save(name, bundle)
                 _LOG.info("certificate_trust_changed", name=name)
@@ -167,29 +169,31 @@ class Issuer:
                 await self._store.remove(name)
                 _LOG.info("certificate_removed", name=name, reason="its Gate is gone")
 
-    def _take(self, kept: Mapping[str, Bundle]) -> None:
-        if kept == self._kept:
+    def _update(self, stored: Mapping[str, Bundle]) -> None:
+        if stored == self._stored:
             return
-        self._kept = kept
-        if (facts := self._known().get(certificate_plan.CONTROLLER)) is not None and facts.fits:
+        self._stored = stored
+        if (
+            facts := self._read_facts().get(certificate_plan.CONTROLLER)
+        ) is not None and facts.fits:
             self._ready.set()
         self._on_change()
 
-    def _known(self) -> dict[str, CertificateFacts]:
-        """What can be read of what is kept; read once."""
-        for name, bundle in self._kept.items():
+    def _read_facts(self) -> dict[str, CertificateFacts]:
+        """Return the facts of all readable bundles; each bundle is parsed once."""
+        for name, bundle in self._stored.items():
             if name not in self._facts or self._facts[name][0] != bundle:
-                self._facts[name] = (bundle, signing.facts_of(bundle))
-        self._facts = {name: self._facts[name] for name in self._kept}
+                self._facts[name] = (bundle, signing.read_facts(bundle))
+        self._facts = {name: self._facts[name] for name in self._stored}
         return {name: facts for name, (_, facts) in self._facts.items() if facts is not None}
 
-    def _readable(self) -> dict[str, CertificateFacts]:
-        """As `_known`. An authority that cannot be read is never replaced by us: all would break."""
-        known = self._known()
+    def _check_authorities(self) -> dict[str, CertificateFacts]:
+        """Return the facts. Raises PublishError for a damaged authority, which must not be replaced."""
+        known = self._read_facts()
         for slot in certificate_plan.SLOTS:
-            if slot in self._kept and (slot not in known or not known[slot].fits):
+            if slot in self._stored and (slot not in known or not known[slot].fits):
                 raise PublishError(
-                    f"the authority {slot} is damaged; nothing is issued",
-                    hint=f"restore it, or delete {slot} to begin with another authority",
+                    f"the authority {slot} is damaged; no certificate is issued",
+                    hint=f"restore it, or delete {slot} to create another authority",
                 )
         return known

@@ -1,7 +1,7 @@
-"""Certificates that somebody else keeps in a directory: a mounted Secret, or a bundle of `key_store`.
+"""Certificates in a directory that another program writes: a mounted Secret or a bundle of `stores`.
 
-Read anew at each handshake, because a rotation swaps them at any time. What cannot be read for a
-moment changes nothing: the last that could stay in use.
+They are read at each handshake, because a rotation can replace them at any time. If they cannot be read,
+the last ones stay in use.
 """
 
 from __future__ import annotations
@@ -22,8 +22,15 @@ from gatereeve.proxy.xds.server import MutualTls
 _LOOK_S: Final = 0.5
 
 
+def make_tls(bundle: Bundle) -> MutualTls:
+    """Return the bundle in the form of the xDS server."""
+    return MutualTls(
+        certificate_chain=bundle.certificate, private_key=bundle.key, client_authority=bundle.trust
+    )
+
+
 class MountedCertificates:
-    """One directory with `tls.crt`, `tls.key` and `ca.crt`. May be asked from any thread."""
+    """A directory with `tls.crt`, `tls.key` and `ca.crt`. Safe to use from any thread."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -31,33 +38,29 @@ class MountedCertificates:
         self._last: Bundle | None = None
 
     def tls(self) -> MutualTls:
-        """Certificate, key and whom to trust, now. Raises SettingsError before there were any."""
+        """Return the current certificates. Raises SettingsError before there are any."""
         bundle = self._read()
         if bundle is None:
             raise SettingsError(f"there are no certificates in {self.directory}")
-        return MutualTls(
-            certificate_chain=bundle.certificate,
-            private_key=bundle.key,
-            client_authority=bundle.trust,
-        )
+        return make_tls(bundle)
 
     async def wait_ready(self) -> None:
-        """Return once there are certificates."""
-        while self._read() is None:  # noqa: ASYNC110  # a directory that is not there cannot tell us
+        """Return once the certificates exist."""
+        while self._read() is None:  # noqa: ASYNC110  # a missing directory cannot be watched
             await asyncio.sleep(_LOOK_S)
 
     def expiries(self) -> Mapping[str, datetime]:
-        """When our certificate ends; empty while there is none."""
+        """Return the expiry of the certificate; empty without one."""
         bundle = self._read()
-        end = signing.expiry_of(bundle.certificate) if bundle else None
+        end = signing.read_expiry(bundle.certificate) if bundle else None
         return {} if end is None else {self.directory.name: end}
 
     def _read(self) -> Bundle | None:
         with self._lock:
             try:
-                found = read_bundle(self.directory)
+                bundle = read_bundle(self.directory)
             except OSError:
                 return self._last
-            if signing.is_whole(found):
-                self._last = found
+            if signing.is_whole(bundle):
+                self._last = bundle
             return self._last

@@ -1,4 +1,4 @@
-"""A file of ours that nobody else may read, replaced whole or not at all. Knows no contents."""
+"""Atomic replacement of a file that only its owner may read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def replace(path: Path, content: Iterable[bytes]) -> int:
-    """Mode 0600; on disk when this returns, and a kill leaves the old one. How many bytes it has.
+    """Replace a file with mode 0600 and sync it to disk. Returns its size in bytes.
 
-    Raises OSError when it cannot be written; the old one then stays.
+    Raises OSError if it cannot be written; the old file then stays.
     """
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

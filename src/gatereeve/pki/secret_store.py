@@ -1,8 +1,7 @@
-"""Certificates and keys as Secrets of the controllers' namespace: the `KeyStore` of a cluster.
+"""The `KeyStore` of a cluster: certificates and keys as Secrets of the controllers' namespace.
 
-A bundle `x` is the Secret `gatereeve-x` of type kubernetes.io/tls, with `ca.crt` beside certificate
-and key, so that a pod can mount it as it is. The API server replaces a Secret whole. A Secret of
-that name that is not labelled as ours is never read and never written over.
+A bundle `x` is the Secret `gatereeve-x` of type kubernetes.io/tls with `ca.crt`, so that pods can mount it.
+A Secret of that name without our label is neither read nor written.
 """
 
 from __future__ import annotations
@@ -21,58 +20,58 @@ from gatereeve.sources.kube import list_all, resources
 
 PREFIX: Final = "gatereeve-"
 LABEL: Final = "gatereeve.dev/bundle"
-"""Label of our Secrets: the bundle's name."""
+"""Label of our Secrets: the name of the bundle."""
 
 _NO_TRUST: Final = b"\n"
-"""In `ca.crt` of an authority's own Secret: an entry without content is left out by some tools."""
+"""`ca.crt` of an authority; some tools omit entries without content."""
 
 
 class SecretStore:
-    """See the module and `key_store.KeyStore`."""
+    """See the module and `stores.KeyStore`."""
 
     def __init__(self, client: kube.ApiClient, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
 
     async def load(self) -> Mapping[str, Bundle]:
-        found: dict[str, Bundle] = {}
-        with _translated(self._namespace):
+        bundles: dict[str, Bundle] = {}
+        with _translate_errors(self._namespace):
             scope = kube.ListScope(resource=resources.SECRETS, namespace=self._namespace)
             for item in await list_all.everything(self._client, scope):
                 name, bundle = _read(item)
                 if name:
-                    found[name] = bundle
-        return found
+                    bundles[name] = bundle
+        return bundles
 
     async def save(self, name: str, bundle: Bundle) -> None:
-        with _translated(self._namespace):
+        with _translate_errors(self._namespace):
             await self._refuse_foreign(name)
             await self._client.apply(
-                resources.SECRETS, self._namespace, PREFIX + name, self._secret(name, bundle)
+                resources.SECRETS, self._namespace, PREFIX + name, self._make_secret(name, bundle)
             )
 
     async def remove(self, name: str) -> None:
-        with _translated(self._namespace), contextlib.suppress(errors.ApiMissingError):
+        with _translate_errors(self._namespace), contextlib.suppress(errors.ApiMissingError):
             await self._refuse_foreign(name)
             await self._client.delete(resources.SECRETS, self._namespace, PREFIX + name)
 
     async def _refuse_foreign(self, name: str) -> None:
-        """Raises PublishError for somebody else's Secret; returns when there is none, or ours."""
+        """Raise PublishError for an existing Secret without our label."""
         try:
             body = await self._client.get(resources.SECRETS, self._namespace, PREFIX + name)
         except errors.ApiMissingError:
             return
-        if _label(kube.decode(body, "get Secret")) != name:
+        if _read_label(kube.decode(body, "get Secret")) != name:
             raise errors.PublishError(
-                f"Secret {self._namespace}/{PREFIX}{name} is not ours: it lacks the label {LABEL}",
+                f"Secret {self._namespace}/{PREFIX}{name} does not have the label {LABEL}",
                 hint="rename or delete it; until then this certificate is not issued",
             )
 
-    def _secret(self, name: str, bundle: Bundle) -> kube.Object:
+    def _make_secret(self, name: str, bundle: Bundle) -> kube.Object:
         data: kube.Object = {
-            CERTIFICATE: _encoded(bundle.certificate),
-            KEY: _encoded(bundle.key),
-            TRUST: _encoded(bundle.trust or _NO_TRUST),
+            CERTIFICATE: _encode(bundle.certificate),
+            KEY: _encode(bundle.key),
+            TRUST: _encode(bundle.trust or _NO_TRUST),
         }
         return {
             "apiVersion": resources.SECRETS.api_version,
@@ -87,7 +86,7 @@ class SecretStore:
         }
 
 
-def _label(item: kube.Object) -> str:
+def _read_label(item: kube.Object) -> str:
     metadata = item.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     label = labels.get(LABEL) if isinstance(labels, dict) else None
@@ -95,22 +94,22 @@ def _label(item: kube.Object) -> str:
 
 
 def _read(item: kube.Object) -> tuple[str, Bundle]:
-    """Name and content; name "" for what is not ours or has lost a part."""
-    name, metadata, data = _label(item), item.get("metadata"), item.get("data")
+    """Return name and content; the name is "" without our label."""
+    name, metadata, data = _read_label(item), item.get("metadata"), item.get("data")
     if not isinstance(metadata, dict) or metadata.get("name") != PREFIX + name:
         name = ""
-    parts = [_decoded(data.get(part)) if isinstance(data, dict) else b"" for part in
+    parts = [_decode(data.get(part)) if isinstance(data, dict) else b"" for part in
              (CERTIFICATE, KEY, TRUST)]  # fmt: skip
     trust = b"" if parts[2] == _NO_TRUST else parts[2]
     return name, Bundle(certificate=parts[0], key=parts[1], trust=trust)
 
 
-def _encoded(data: bytes) -> str:
+def _encode(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _decoded(value: kube.Json) -> bytes:
-    """What cannot be decoded is empty, and so no certificate."""
+def _decode(value: kube.Json) -> bytes:
+    """Return the bytes; empty if they cannot be decoded."""
     try:
         return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     except binascii.Error:
@@ -118,11 +117,11 @@ def _decoded(value: kube.Json) -> bytes:
 
 
 @contextlib.contextmanager
-def _translated(namespace: str) -> Iterator[None]:
+def _translate_errors(namespace: str) -> Iterator[None]:
     try:
         yield
     except errors.ApiError as error:
         raise errors.PublishError(
-            f"certificates cannot be kept in namespace {namespace}: {error}",
-            hint=error.hint or "what was issued stays in use until it expires",
+            f"certificates cannot be stored in namespace {namespace}: {error}",
+            hint=error.hint or "issued certificates stay in use until they expire",
         ) from error

@@ -1,7 +1,6 @@
-"""Keys and certificates: made, and read. The only place of the runtime that makes keys.
+"""Creates and parses keys and certificates: ECDSA over P-256 (RFC 5480), X.509 (RFC 5280).
 
-ECDSA over P-256 throughout (RFC 5480), certificates by RFC 5280. Certificates of holders serve and
-call: a controller serves xDS and asks gates, a gate reads xDS and answers controllers.
+Leaf certificates are for servers and clients: a controller serves xDS and calls the agents of gates.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ _PEM: Final = serialization.Encoding.PEM
 _SPKI: Final = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
-def new_authority(now: datetime, policy: CertificatePolicy) -> Bundle:
-    """A self-signed authority that may sign leaves and nothing else."""
+def create_authority(now: datetime, policy: CertificatePolicy) -> Bundle:
+    """Return a self-signed authority that may sign only leaf certificates."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("Gatereeve authority", now)
+    name = _make_name("Gatereeve authority", now)
     certificate = (
         x509.CertificateBuilder(
             issuer_name=name,
@@ -43,11 +42,11 @@ def new_authority(now: datetime, policy: CertificatePolicy) -> Bundle:
             not_valid_after=now + policy.authority_life,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(make_key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Bundle(certificate=certificate.public_bytes(_PEM), key=_private(key))
+    return Bundle(certificate=certificate.public_bytes(_PEM), key=_write_key(key))
 
 
 def issue(
@@ -57,24 +56,24 @@ def issue(
     trust: Iterable[Bundle],
     policy: CertificatePolicy,
 ) -> Bundle:
-    """A fresh key with its certificate; it does not outlive the authority."""
+    """Return a new key and its certificate, which expires no later than the authority."""
     signer = x509.load_pem_x509_certificate(authority.certificate)
     signing_key = serialization.load_pem_private_key(authority.key, None)
     if not isinstance(signing_key, ec.EllipticCurvePrivateKey):
-        raise PublishError("the authority's key is not of the kind that is made here")
+        raise PublishError("the key of the authority is not an ECDSA key")
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         x509.CertificateBuilder(
             issuer_name=signer.subject,
-            subject_name=_name(wanted.name, now),
+            subject_name=_make_name(wanted.name, now),
             public_key=key.public_key(),
             serial_number=x509.random_serial_number(),
             not_valid_before=now - policy.skew,
             not_valid_after=min(now + policy.leaf_life, signer.not_valid_after_utc),
         )
-        .add_extension(x509.SubjectAlternativeName(list(_san(wanted))), critical=False)
+        .add_extension(x509.SubjectAlternativeName(list(_make_san(wanted))), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(make_key_usage(signs_certificates=False), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage(
                 [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -89,28 +88,28 @@ def issue(
         .sign(signing_key, hashes.SHA256())
     )
     pem = certificate.public_bytes(_PEM)
-    return Bundle(certificate=pem, key=_private(key), trust=joined(trust))
+    return Bundle(certificate=pem, key=_write_key(key), trust=join_certificates(trust))
 
 
-def joined(authorities: Iterable[Bundle]) -> bytes:
-    """The certificates of authorities as one PEM text."""
-    return b"".join(one.certificate for one in authorities)
+def join_certificates(authorities: Iterable[Bundle]) -> bytes:
+    """Return the certificates of authorities as one PEM text."""
+    return b"".join(authority.certificate for authority in authorities)
 
 
-def facts_of(bundle: Bundle) -> CertificateFacts | None:
-    """What a bundle says; None when it cannot be read."""
+def read_facts(bundle: Bundle) -> CertificateFacts | None:
+    """Return the facts of a bundle, or None if it cannot be parsed."""
     try:
         certificate = x509.load_pem_x509_certificate(bundle.certificate)
         key = serialization.load_pem_private_key(bundle.key, None)
         trust = x509.load_pem_x509_certificates(bundle.trust) if bundle.trust.strip() else []
         return CertificateFacts(
-            own=_own_id(certificate),
-            issuer=_issuer_id(certificate),
-            names=_names(certificate),
+            own=_read_own_id(certificate),
+            issuer=_read_issuer_id(certificate),
+            names=_read_names(certificate),
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
-            fits=_public(key.public_key()) == _public(certificate.public_key()),
-            trust=tuple(_own_id(one) for one in trust),
+            fits=_write_public_key(key.public_key()) == _write_public_key(certificate.public_key()),
+            trust=tuple(_read_own_id(authority) for authority in trust),
         )
     except (ValueError, TypeError, InvalidKey, UnsupportedAlgorithm, x509.ExtensionNotFound,
             x509.DuplicateExtension):  # fmt: skip
@@ -118,7 +117,7 @@ def facts_of(bundle: Bundle) -> CertificateFacts | None:
 
 
 def is_whole(bundle: Bundle) -> bool:
-    """Whether a bundle, of whoever issued it, can be used: all parts there, the key its own."""
+    """Whether a bundle of any issuer is complete and its key belongs to the certificate."""
     try:
         certificate = x509.load_pem_x509_certificate(bundle.certificate)
         key = serialization.load_pem_private_key(bundle.key, None)
@@ -129,44 +128,41 @@ def is_whole(bundle: Bundle) -> bool:
         return False
 
 
-def expiry_of(certificate: bytes) -> datetime | None:
-    """When the first certificate of a PEM text ends; None when it cannot be read."""
+def read_expiry(certificate: bytes) -> datetime | None:
+    """Return the expiry of the first certificate of a PEM text, or None if it cannot be parsed."""
     try:
         return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
     except ValueError:
         return None
 
 
-def _own_id(certificate: x509.Certificate) -> str:
-    found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    return found.value.digest.hex()
+def _read_own_id(certificate: x509.Certificate) -> str:
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return extension.value.digest.hex()
 
 
-def _issuer_id(certificate: x509.Certificate) -> str:
+def _read_issuer_id(certificate: x509.Certificate) -> str:
     try:
-        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+        extension = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
     except x509.ExtensionNotFound:
-        return _own_id(certificate)
-    return (found.value.key_identifier or b"").hex()
+        return _read_own_id(certificate)
+    return (extension.value.key_identifier or b"").hex()
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _read_names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    return tuple(
-        sorted(
-            (
-                *found.get_values_for_type(x509.DNSName),
-                *found.get_values_for_type(x509.UniformResourceIdentifier),
-                *map(str, found.get_values_for_type(x509.IPAddress)),
-            )
-        )
+    names = (
+        *san.get_values_for_type(x509.DNSName),
+        *san.get_values_for_type(x509.UniformResourceIdentifier),
+        *map(str, san.get_values_for_type(x509.IPAddress)),
     )
+    return tuple(sorted(names))
 
 
-def _san(wanted: WantedCertificate) -> Iterable[x509.GeneralName]:
+def _make_san(wanted: WantedCertificate) -> Iterable[x509.GeneralName]:
     for name in wanted.dns:
         try:
             yield x509.IPAddress(ipaddress.ip_address(name))
@@ -176,23 +172,24 @@ def _san(wanted: WantedCertificate) -> Iterable[x509.GeneralName]:
         yield x509.UniformResourceIdentifier(uri)
 
 
-def _name(common: str, now: datetime) -> x509.Name:
-    """Two authorities differ in name too, by the day; OpenSSL looks issuers up by name."""
+def _make_name(common: str, now: datetime) -> x509.Name:
+    """Return a name with the date, so that OpenSSL finds the right one of two authorities by name."""
     text = f"{common[:48]} {now:%Y-%m-%d}"
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _public(key: object) -> bytes:
+def _write_public_key(key: object) -> bytes:
     if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise TypeError("not a key of the kind that is made here")
+        raise TypeError("not an ECDSA key")
     return key.public_bytes(_PEM, _SPKI)
 
 
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _write_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def make_key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return the key usage of an authority or of a leaf."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

@@ -1,9 +1,8 @@
-"""Where certificates and keys are kept between processes: a Protocol, and a directory.
+"""The store of certificates and keys: a Protocol, and its implementation by a directory.
 
-In a cluster a bundle is a Secret (kubernetes.io/tls: `tls.crt`, `tls.key`, `ca.crt`). A directory
-holds the same, laid out as a mounted Secret is: the files are links into `..data`, itself a link
-that is swapped whole. So a reader never sees a certificate with another's key, and a gate cannot
-tell the two apart.
+A directory has the layout of a mounted Secret of type kubernetes.io/tls: `tls.crt`, `tls.key` and `ca.crt` are
+links into `..data`, which is a link that is replaced atomically. A reader never sees a certificate with the
+key of another.
 """
 
 from __future__ import annotations
@@ -26,64 +25,63 @@ _DATA: Final = "..data"
 
 
 class KeyStore(Protocol):
-    """Bundles by name. One writer at a time (the leader), any number of readers.
+    """Bundles by name, with one writer (the leader) and any number of readers.
 
-    `save` replaces a bundle whole: a reader sees the old or the new one, never parts of both. When
-    it returns, later reads see it. All raise PublishError when the store cannot be used, and the
-    store is then as it was, or as it was to be.
+    `save` replaces a bundle atomically, and later reads see it. Methods raise PublishError if the store
+    cannot be used; the write then has happened completely or not at all.
     """
 
     async def load(self) -> Mapping[str, Bundle]:
-        """Everything that is kept."""
+        """Return all bundles."""
         ...
 
     async def save(self, name: str, bundle: Bundle) -> None: ...
 
     async def remove(self, name: str) -> None:
-        """Also when there is none."""
+        """Delete a bundle if it exists."""
         ...
 
 
 class DirectoryStore:
-    """Bundles as directories of one directory, private to this user. See the module."""
+    """Bundles as subdirectories of one directory that only this user may read. See the module."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     async def load(self) -> Mapping[str, Bundle]:
-        found: dict[str, Bundle] = {}
-        with _translated(self.directory):
+        bundles: dict[str, Bundle] = {}
+        with _translate_errors(self.directory):
             if not self.directory.exists():
-                return found
+                return bundles
             for entry in sorted(self.directory.iterdir()):
                 if (entry / _DATA).exists():
-                    found[entry.name] = read_bundle(entry)
-        return found
+                    bundles[entry.name] = read_bundle(entry)
+        return bundles
 
     async def save(self, name: str, bundle: Bundle) -> None:
-        with _translated(self.directory):
+        with _translate_errors(self.directory):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_bundle(self.directory / name, bundle)
 
     async def remove(self, name: str) -> None:
-        with _translated(self.directory), contextlib.suppress(FileNotFoundError):
+        with _translate_errors(self.directory), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.directory / name)
 
 
 def read_bundle(directory: Path) -> Bundle:
-    """The bundle in a directory or mounted Secret, of one moment. Raises OSError."""
-    # Through one link, followed once: what it leads to is never changed, only replaced.
+    """Return the bundle in a directory or mounted Secret. Raises OSError."""
+    # The link is resolved once: its target is replaced, but never changed.
     data = directory / _DATA
-    at = data.resolve(strict=True) if data.is_symlink() else directory
+    folder = data.resolve(strict=True) if data.is_symlink() else directory
     return Bundle(
-        certificate=(at / CERTIFICATE).read_bytes(),
-        key=(at / KEY).read_bytes(),
-        trust=(at / TRUST).read_bytes(),
+        certificate=(folder / CERTIFICATE).read_bytes(),
+        key=(folder / KEY).read_bytes(),
+        trust=(folder / TRUST).read_bytes(),
     )
 
 
 def write_bundle(directory: Path, bundle: Bundle) -> None:
-    """Replace the bundle in a directory, as a Secret's volume is replaced. Raises OSError."""
+    """Replace the bundle in a directory, as Kubernetes updates a mounted Secret. Raises OSError."""
     directory.mkdir(mode=0o700, exist_ok=True)
     fresh = directory / f"..{uuid.uuid4().hex}"
     fresh.mkdir(mode=0o700)
@@ -107,11 +105,11 @@ def write_bundle(directory: Path, bundle: Bundle) -> None:
 
 
 @contextlib.contextmanager
-def _translated(directory: Path) -> Iterator[None]:
+def _translate_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise PublishError(
-            f"certificates cannot be kept in {directory}: {error.strerror or error}",
-            hint="what was issued stays in use until it expires",
+            f"certificates cannot be stored in {directory}: {error.strerror or error}",
+            hint="issued certificates stay in use until they expire",
         ) from error

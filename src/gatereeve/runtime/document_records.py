@@ -12,7 +12,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import uuid4
 
-from gatereeve.admission.change_authors import DeletionLog, DocumentChange, changes, returned
+from gatereeve.admission.change_authors import (
+    DeletionLog,
+    DocumentChange,
+    find_changes,
+    find_changes_since,
+)
 from gatereeve.api.world import World
 from gatereeve.core import records
 from gatereeve.core.protocols import Clock
@@ -40,9 +45,9 @@ class DocumentRecords:
     def changed(self, world: World) -> tuple[DocumentChange, ...]:
         """What differs from the World that was noted last, or from what an earlier process noted."""
         if self._noted is not None:
-            return changes(self._noted, world, self._departures)
+            return find_changes(self._noted, world, self._departures)
         known = {ref: self._digests.get(ref) or "" for ref in self._digests}
-        return returned(known or None, world)
+        return find_changes_since(known or None, world)
 
     def note(
         self, found: Iterable[DocumentChange], world: World, configs: Mapping[str, str]

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, cast
 from uuid import uuid4
 
-from gatereeve.admission.guard_drift import drift, is_guard, ref_of
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guard_drift import find_drift, is_guard, ref_of
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.api.world import World
 from gatereeve.core import errors, records
@@ -131,7 +131,7 @@ class GuardReconciler:
         wanted = await self._asked()
         if wanted is None:
             return
-        self._plane.of_guards = await asyncio.to_thread(drift, wanted, found)
+        self._plane.of_guards = await asyncio.to_thread(find_drift, wanted, found)
         if any(_is_of(finding, _PARAMETERS) for finding in self._plane.of_guards):
             self._writer.forget()
         await self._show_authority(ours.values())
@@ -160,7 +160,7 @@ class GuardReconciler:
         if world is None:
             return None
         if self._wanted is None or self._wanted[0] is not world:
-            self._wanted = (world, await asyncio.to_thread(guards, world, self._settings))
+            self._wanted = (world, await asyncio.to_thread(make_guards, world, self._settings))
         return self._wanted[1]
 
     async def _show_authority(self, ours: Iterable[Object]) -> None:

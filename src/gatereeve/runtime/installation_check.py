@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from gatereeve.admission.installation import judge
+from gatereeve.admission.installation import check_installation
 from gatereeve.api import crd
 from gatereeve.core.canonical import Json
 from gatereeve.core.installation import Check
@@ -29,4 +29,4 @@ async def look(access: Access, *, namespace: str) -> tuple[Check, ...]:
         facts = await survey(client, namespace=namespace, definitions=ours)
     finally:
         await client.aclose()
-    return judge(facts, ours)
+    return check_installation(facts, ours)

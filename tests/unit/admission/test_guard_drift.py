@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from gatereeve.admission.guard_drift import drift
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guard_drift import find_drift
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.core.findings import Finding
 from tests.support.guarded import DOCUMENTS
 from tests.support.worlds import world_of
 
-WANTED = guards(world_of(DOCUMENTS), GuardSettings())
+WANTED = make_guards(world_of(DOCUMENTS), GuardSettings())
 
 
 def installed() -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def found(objects: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
         assert finding.origin is not None
         return finding.code, str(finding.origin.ref), finding.origin.path
 
-    return [told(finding) for finding in drift(WANTED, objects)]
+    return [told(finding) for finding in find_drift(WANTED, objects)]
 
 
 def test_what_is_installed_as_generated_has_no_drift() -> None:
@@ -176,13 +176,13 @@ def test_what_nobody_asked_for_is_found() -> None:
     ]
 
 
-LATER = guards(
+LATER = make_guards(
     world_of(DOCUMENTS, "{apiVersion: v1, kind: Namespace, metadata: {name: new}}"), GuardSettings()
 )
 
 
 def codes(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(f.code, str(f.origin.ref) if f.origin else "") for f in drift(LATER, objects)]
+    return [(f.code, str(f.origin.ref) if f.origin else "") for f in find_drift(LATER, objects)]
 
 
 def test_a_namespace_that_came_since_is_one_finding() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.api import registry
 from tests.support.guarded import DOCUMENTS
@@ -20,7 +20,7 @@ SETTINGS = GuardSettings()
 
 
 def made(text: str = DOCUMENTS, settings: GuardSettings = SETTINGS) -> list[dict[str, Any]]:
-    return [dict(one) for one in guards(world_of(text), settings)]
+    return [dict(one) for one in make_guards(world_of(text), settings)]
 
 
 def of_kind(kind: str, objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

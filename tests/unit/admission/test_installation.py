@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatereeve.admission.installation import carries, judge
+from gatereeve.admission.installation import check_installation, contains
 from gatereeve.core.installation import ClusterFacts, Gateways, Verdict
 from gatereeve.runtime.installation_check import our_definitions
 
@@ -24,7 +24,11 @@ WHOLE = ClusterFacts(
 
 def verdicts(facts: ClusterFacts) -> dict[str, Verdict]:
     """What is not fine."""
-    return {one.about: one.verdict for one in judge(facts, OURS) if one.verdict is not Verdict.FINE}
+    return {
+        one.about: one.verdict
+        for one in check_installation(facts, OURS)
+        if one.verdict is not Verdict.FINE
+    }
 
 
 def test_nothing_is_missing_where_everything_is() -> None:
@@ -54,10 +58,12 @@ def test_no_kinds_yet_is_fine_and_some_is_not() -> None:
     assert "kinds" not in verdicts(replace(WHOLE, definitions={}))
     some = dict(OURS) | {"models.gatereeve.dev": None}
     (kinds,) = [
-        one for one in judge(replace(WHOLE, definitions=some), OURS) if one.about == "kinds"
+        one
+        for one in check_installation(replace(WHOLE, definitions=some), OURS)
+        if one.about == "kinds"
     ]
     assert kinds.verdict is Verdict.MISSING
-    assert kinds.said == "not there: models.gatereeve.dev"
+    assert kinds.state == "missing: models.gatereeve.dev"
     assert "gatereeve install crds" in kinds.hint
 
 
@@ -99,19 +105,19 @@ def test_a_definition_is_ours_or_another(edit: str) -> None:
 
 
 def test_what_carries_what() -> None:
-    assert carries({"a": 1, "b": 2}, {"a": 1})
-    assert not carries({"a": 1}, {"a": 1, "b": None})
-    assert not carries([1, 2], [1])
-    assert not carries({"properties": {"a": 1, "b": 1}}, {"properties": {"a": 1}})
-    assert not carries("x", {"a": 1})
-    assert not carries(None, [])
+    assert contains({"a": 1, "b": 2}, {"a": 1})
+    assert not contains({"a": 1}, {"a": 1, "b": None})
+    assert not contains([1, 2], [1])
+    assert not contains({"properties": {"a": 1, "b": 1}}, {"properties": {"a": 1}})
+    assert not contains("x", {"a": 1})
+    assert not contains(None, [])
 
 
 @pytest.mark.parametrize(
     ("admission", "verdict"),
     [
         (frozenset[str](), Verdict.MISSING),
-        (frozenset({"validatingadmissionpolicies"}), Verdict.LESS),
+        (frozenset({"validatingadmissionpolicies"}), Verdict.DEGRADED),
         (frozenset({"mutatingadmissionpolicies"}), Verdict.MISSING),
     ],
 )
@@ -124,15 +130,15 @@ def test_admission_policies(admission: frozenset[str], verdict: Verdict) -> None
     [None, Gateways(bundle="v1.4.0", channel="standard"), Gateways(bundle="", channel="")],
 )
 def test_gateway_api_may_be_absent_or_old(gateways: Gateways | None) -> None:
-    assert verdicts(replace(WHOLE, gateways=gateways)) == {"Gateway API": Verdict.LESS}
+    assert verdicts(replace(WHOLE, gateways=gateways)) == {"Gateway API": Verdict.DEGRADED}
 
 
 def test_rights_and_metrics() -> None:
-    assert verdicts(replace(WHOLE, metrics=False)) == {"metrics": Verdict.LESS}
+    assert verdicts(replace(WHOLE, metrics=False)) == {"metrics": Verdict.DEGRADED}
     refused = replace(WHOLE, refused=("create services in x", "create roles in x"))
-    (rights,) = [one for one in judge(refused, OURS) if one.about == "rights"]
+    (rights,) = [one for one in check_installation(refused, OURS) if one.about == "rights"]
     assert rights.verdict is Verdict.MISSING
-    assert rights.said == "you may not create services in x; create roles in x"
+    assert rights.state == "you may not create services in x; create roles in x"
 
 
 def test_what_could_not_be_asked_is_never_fine() -> None:

@@ -143,7 +143,7 @@ def test_the_author_does_not_approve() -> None:
     refused = judge(approval("mia"), *ALL)
 
     assert codes(refused) == {"approval-self"}
-    assert judge(approval("olga"), *ALL).answer.allowed
+    assert judge(approval("olga"), *ALL).response.allowed
 
 
 def test_the_author_does_not_approve_in_another_spelling() -> None:
@@ -156,20 +156,20 @@ def test_an_approval_is_of_the_version_as_it_is_now() -> None:
     refused = judge(approval(digest="sha256:" + "b" * 64), *ALL)
 
     assert codes(refused) == {"version-changed"}
-    assert DIGEST in admission_review.answer(refused.answer).decode()
+    assert DIGEST in admission_review.write_review(refused.response).decode()
 
 
 def test_an_approval_may_come_before_its_version() -> None:
     early = judge(approval(), GATE, MODEL)
 
-    assert early.answer.allowed
+    assert early.response.allowed
     assert warned(early) == {"version-not-found"}
 
 
 def test_an_approval_that_was_right_once_is_not_refused_for_being_applied_again() -> None:
     stale = approval(digest="sha256:" + "b" * 64)
 
-    assert judge(stale, *ALL, stale, old=stale).answer.allowed
+    assert judge(stale, *ALL, stale, old=stale).response.allowed
 
 
 def test_approvals_are_judged_where_there_is_no_gate_yet() -> None:
@@ -180,7 +180,7 @@ def test_breaking_the_glass() -> None:
     glass = "breakGlass: {until: '2026-11-01T02:00:00Z'}"
 
     counts = judge(approval("otto", more=glass), *ALL)
-    assert counts.answer.allowed
+    assert counts.response.allowed
     assert "break-glass-active" in warned(counts)
     assert codes(judge(approval("mallory", more=glass), *ALL)) == {"break-glass-refused"}
     long = "breakGlass: {until: '2026-11-01T05:00:00Z'}"
@@ -193,7 +193,7 @@ def test_breaking_the_glass() -> None:
 def test_a_new_version_is_told_what_it_lacks() -> None:
     verdict = judge(VERSION.replace("offers-1", "offers-2").replace('"1"', '"2"'), *ALL)
 
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert "version-unapproved" in warned(verdict)
 
 
@@ -226,7 +226,7 @@ def test_a_second_version_of_the_same_name_is_refused() -> None:
 def test_references_that_lead_nowhere_warn(document: str, code: str) -> None:
     verdict = judge(document, *ALL)
 
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert code in warned(verdict)
 
 
@@ -242,7 +242,7 @@ def test_unknown_fields_are_refused_with_their_place() -> None:
     verdict = judge(MODEL.replace("owner: olga", "owner: olga, onwer: x"), *ALL)
 
     assert codes(verdict) == {"unknown-field"}
-    assert verdict.answer.causes[0].field == "spec.onwer"
+    assert verdict.response.causes[0].field == "spec.onwer"
 
 
 # routes
@@ -256,13 +256,13 @@ def test_a_route_to_the_service_behind_a_model_is_governed_like_one_to_the_model
     """It is admitted, because it changes nothing: the policy of the model holds there, too."""
     verdict = judge(ingress("offers"), *ALL)
 
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert "tls-unavailable" in warned(verdict)
 
 
 def test_a_host_without_a_grant_is_refused() -> None:
     assert codes(judge(ingress(host="bank.example"), *ALL)) == {"host-not-granted"}
-    assert judge(ingress(host="bank.example", cls="nginx"), *ALL).answer.allowed
+    assert judge(ingress(host="bank.example", cls="nginx"), *ALL).response.allowed
 
 
 def test_who_comes_second_is_warned_and_told_who_was_first() -> None:
@@ -270,9 +270,9 @@ def test_who_comes_second_is_warned_and_told_who_was_first() -> None:
     late = ingress(host="api.example", name="late", namespace="other", service="plain")
 
     verdict = judge(late, *ALL, first)
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert "route-conflict" in warned(verdict)
-    assert any("Ingress shop/web" in text for text in verdict.answer.warnings)
+    assert any("Ingress shop/web" in text for text in verdict.response.warnings)
 
 
 @pytest.mark.parametrize("path", ["/y", "/x/deeper"])
@@ -290,7 +290,7 @@ def test_an_older_route_that_takes_something_over_says_so() -> None:
     took = ingress(host="api.example", created="2026-10-01T00:00:00Z", path="/x")
 
     verdict = judge(took, *ALL, mine, theirs, old=mine)
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert "route-conflict" in warned(verdict)
 
 
@@ -321,7 +321,7 @@ spec:
   to: [{group: gatereeve.dev, kind: Model}]
 """
     lacking = judge(route, *ALL, gateway)
-    assert lacking.answer.allowed
+    assert lacking.response.allowed
     assert "backend-not-granted" in warned(lacking)
     assert "backend-not-granted" not in warned(judge(route, *ALL, gateway, grant))
     beta = route.replace("/v1\n", "/v1beta1\n")
@@ -339,7 +339,7 @@ def test_old_faults_do_not_refuse_new_edits() -> None:
         "host-not-granted"
     }  # another path, not granted
     same_place = old.replace("plain", "offers")
-    assert judge(same_place, *ALL, old, old=old).answer.allowed
+    assert judge(same_place, *ALL, old, old=old).response.allowed
 
 
 def test_a_finalizer_can_always_be_removed_from_what_goes() -> None:
@@ -348,9 +348,9 @@ def test_a_finalizer_can_always_be_removed_from_what_goes() -> None:
     new = plain(ingress("hidden"))
     new["metadata"] |= {"deletionTimestamp": "2026-11-01T00:00:00Z", "labels": {"a": "b"}}
 
-    assert judge(new, *ALL, old=old).answer.allowed
+    assert judge(new, *ALL, old=old).response.allowed
     new["spec"]["rules"][0]["host"] = "bank.example"
-    assert not judge(new, *ALL, old=old).answer.allowed
+    assert not judge(new, *ALL, old=old).response.allowed
 
 
 def test_statuses_and_managed_fields_are_nobodys_business() -> None:
@@ -359,12 +359,12 @@ def test_statuses_and_managed_fields_are_nobodys_business() -> None:
     new["metadata"]["managedFields"] = [{"manager": "x"}]
     new["status"] = {"loadBalancer": {}}
 
-    assert judge(new, *ALL, old=old).answer.allowed
+    assert judge(new, *ALL, old=old).response.allowed
 
 
 def test_a_deletion_is_allowed_and_witnessed_but_not_in_a_dry_run() -> None:
     verdict = judge(None, *ALL, old=approval(), operation="DELETE")
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert verdict.deleted == Ref("gatereeve.dev", "Approval", "shop", "a")
     assert judge(None, *ALL, old=approval(), operation="DELETE", dry_run=True).deleted is None
 
@@ -399,9 +399,9 @@ def with_metadata(**changes: object) -> dict[str, Any]:
 def test_a_review_that_contradicts_itself_is_refused(
     changes: dict[str, Any], field: str, operation: str
 ) -> None:
-    asked = admission_review.question(body(MODEL, operation=operation, **changes))
+    asked = admission_review.read_review(body(MODEL, operation=operation, **changes))
     seen = world_subset.index_world(world_of(*ALL))
-    for answer in (review(asked, seen).answer, stamp(asked)):
+    for answer in (review(asked, seen).response, stamp(asked)):
         assert not answer.allowed
         assert [cause.code for cause in answer.causes] == ["not-an-object"]
         assert f"the {field} of " in answer.causes[0].message
@@ -414,14 +414,14 @@ def test_a_deletion_that_contradicts_itself_is_refused_and_not_witnessed(
     changes: dict[str, Any],
 ) -> None:
     verdict = judge(None, *ALL, old=MODEL, operation="DELETE", **changes)
-    assert not verdict.answer.allowed
+    assert not verdict.response.allowed
     assert verdict.deleted is None
 
 
 def test_a_kind_without_namespaces_has_none_in_the_object() -> None:
     grant = "---".join(GATE.split("---")[1:2])
-    assert judge(grant, *ALL, operation="UPDATE").answer.allowed
-    assert not judge(grant, *ALL, operation="UPDATE", namespace="shop").answer.allowed
+    assert judge(grant, *ALL, operation="UPDATE").response.allowed
+    assert not judge(grant, *ALL, operation="UPDATE", namespace="shop").response.allowed
 
 
 @pytest.mark.parametrize(
@@ -442,25 +442,25 @@ def test_callers_without_a_credential_change_nothing_and_are_no_witnessed_person
     for verdict in (created, deleted):
         assert codes(verdict) == {"not-authenticated"}
         assert verdict.deleted is None
-    assert not stamp(admission_review.question(body(MODEL, user=user, groups=groups))).allowed
+    assert not stamp(admission_review.read_review(body(MODEL, user=user, groups=groups))).allowed
 
 
 def test_a_name_that_is_yet_to_be_made_is_no_fault() -> None:
     document = plain(approval())
     document["metadata"] = {"generateName": "a-", "namespace": "shop"}
 
-    assert judge(document, *ALL).answer.allowed
+    assert judge(document, *ALL).response.allowed
 
 
 # closed on doubt
 
 
 def test_nothing_comes_in_before_a_world_was_read() -> None:
-    verdict = review(admission_review.question(body(MODEL)), None)
+    verdict = review(admission_review.read_review(body(MODEL)), None)
 
-    assert (verdict.answer.allowed, verdict.answer.status) == (False, 503)
-    gone = review(admission_review.question(body(None, old=MODEL, operation="DELETE")), None)
-    assert gone.answer.allowed
+    assert (verdict.response.allowed, verdict.response.status) == (False, 503)
+    gone = review(admission_review.read_review(body(None, old=MODEL, operation="DELETE")), None)
+    assert gone.response.allowed
 
 
 @pytest.mark.parametrize(
@@ -489,9 +489,9 @@ def test_nothing_comes_in_before_a_world_was_read() -> None:
 def test_what_cannot_be_judged_is_refused_in_good_form(given: dict[str, object]) -> None:
     verdict = judge(MODEL, *ALL, **given)
 
-    assert not verdict.answer.allowed
-    assert verdict.answer.causes
-    assert b'"allowed":false' in admission_review.answer(verdict.answer)
+    assert not verdict.response.allowed
+    assert verdict.response.causes
+    assert b'"allowed":false' in admission_review.write_review(verdict.response)
 
 
 # stamps
@@ -501,12 +501,12 @@ def test_the_webhook_stamps_who_asks_whatever_the_document_says() -> None:
     document = plain(MODEL)
     document["metadata"]["annotations"] = {"gatereeve.dev/changed-by": "somebody", "a": "b"}
 
-    [patch] = stamp(admission_review.question(body(document, user="mia"))).patch
+    [patch] = stamp(admission_review.read_review(body(document, user="mia"))).patch
     assert (patch.op, patch.path) == ("add", "/metadata/annotations")
     assert patch.value == {"gatereeve.dev/changed-by": "mia", "a": "b"}
-    [fresh] = stamp(admission_review.question(body(MODEL, user="mia"))).patch
+    [fresh] = stamp(admission_review.read_review(body(MODEL, user="mia"))).patch
     assert fresh.value == {"gatereeve.dev/changed-by": "mia"}
-    assert not stamp(admission_review.question(body(None, old=MODEL, operation="DELETE"))).patch
+    assert not stamp(admission_review.read_review(body(None, old=MODEL, operation="DELETE"))).patch
 
 
 def test_a_selector_over_a_whole_namespace_is_judged_by_some_of_it() -> None:
@@ -573,5 +573,5 @@ data: {}
 """
     verdict = judge(document, *ALL, more)
 
-    assert verdict.answer.allowed
+    assert verdict.response.allowed
     assert code in warned(verdict)

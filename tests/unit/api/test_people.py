@@ -83,7 +83,7 @@ def renamed(place: str, name: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("place", PLACES)
 def test_nobody_is_no_person_of_any_document(place: str) -> None:
     assert world_of(DOCUMENTS).findings == ()
-    for name in (*people.NOBODY, "System:Anonymous", "system\uff1aanonymous"):
+    for name in (*people.ANONYMOUS_NAMES, "System:Anonymous", "system\uff1aanonymous"):
         world = world_of(*renamed(place, name))
         assert {finding.code for finding in world.findings} == {"invalid-field"}, name
         told = [finding.message + finding.hint for finding in world.findings]

@@ -173,4 +173,4 @@ def test_who_can_when_nobody_can(folder: Path) -> None:
     (folder / "documents.yaml").write_text(text.replace("models: [offers]", "models: [other]"))
     result = run("who-can", folder, "offers")
     assert result.exit_code == 1
-    assert "Nobody can use shop/offers" in result.output
+    assert "No caller can use shop/offers" in result.output

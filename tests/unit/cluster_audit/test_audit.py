@@ -42,11 +42,11 @@ def test_findings_are_the_same_in_any_order_of_objects() -> None:
         *(path.read_text() for path in sorted(CASES.glob("*/in.yaml")))
     )  # fmt: skip
     docs = [doc for there in looked.docs.values() for doc in there]
-    expected = audit.audit(inventory.gather(docs))
+    expected = audit.audit(inventory.make_inventory(docs))
     assert len(expected) > 60
     for seed in range(3):
         random.Random(seed).shuffle(docs)
-        assert audit.audit(inventory.gather(docs)) == expected
+        assert audit.audit(inventory.make_inventory(docs)) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_nothing_is_claimed_about_policies_that_were_not_listed() -> None:
 
 
 def test_what_was_not_seen_is_said() -> None:
-    looked = inventory.gather((), listed=["pods"], refused={"Role": "forbidden"})
+    looked = inventory.make_inventory((), listed=["pods"], refused={"Role": "forbidden"})
     assert looked.seen == {"Pod": 0}
     assert looked.unseen["Role"] == "forbidden"
     assert set(looked.seen) | set(looked.unseen) == {kind.kind for kind in kinds.KINDS}

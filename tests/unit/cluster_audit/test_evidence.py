@@ -27,7 +27,7 @@ from tests.support.audits import codes_of, findings_of
     ],
 )
 def test_images(image: str, server: str) -> None:
-    assert evidence.server_of(image) == server
+    assert evidence.find_server(image) == server
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def test_images(image: str, server: str) -> None:
     ],
 )
 def test_paths(path: str, sure: Confidence | None) -> None:
-    found = evidence.of_path(path)
+    found = evidence.check_path(path)
     assert [one.confidence for one in found[:1]] == ([] if sure is None else [sure])
 
 
 @pytest.mark.parametrize("name", ["vllm", "my-vllm-2", "chat-llm", "ollama.web", "iris-predictor"])
 def test_words_in_names_are_possible_only(name: str) -> None:
-    assert [one.confidence for one in evidence.of_name(name)] == [Confidence.POSSIBLE]
+    assert [one.confidence for one in evidence.check_name(name)] == [Confidence.POSSIBLE]
 
 
 @pytest.mark.parametrize("name", ["shop", "nimble", "vllmish", "alarm-bell", "inferences-of-x"])
 def test_words_must_stand_alone(name: str) -> None:
-    assert evidence.of_name(name) == ()
+    assert evidence.check_name(name) == ()
 
 
 SERVICE = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from gatereeve.api import crd
-from gatereeve.cluster_audit import nginx_annotations, nginx_configuration
+from gatereeve.cluster_audit import nginx_settings
 from gatereeve.cluster_audit.nginx_controllers import PREFIX
 from gatereeve.compile.routes import foreign_annotations
 from gatereeve.core.findings import registry
@@ -16,25 +16,26 @@ from gatereeve.core.findings import registry
 PUBLISHED = Path(__file__).parent / "published_annotations.txt"
 """Names of the user guide's pages "Annotations" and "Annotations Scope and Risk", controller 1.15."""
 
-TABLES = (nginx_annotations.ANNOTATIONS, nginx_configuration.KEYS)
+TABLES = (nginx_settings.ANNOTATIONS.values(), nginx_settings.KEYS.values())
 
 
 def test_every_published_annotation_has_a_row() -> None:
     published = set(PUBLISHED.read_text().split())
     assert len(published) == 138
-    assert published <= set(nginx_annotations.BY_NAME)
+    assert published <= set(nginx_settings.ANNOTATIONS)
 
 
 def test_what_is_beyond_the_list_says_that_it_is_older() -> None:
-    beyond = set(nginx_annotations.BY_NAME) - set(PUBLISHED.read_text().split())
-    older = {name for name in beyond if "earlier" in nginx_annotations.BY_NAME[name].does}
+    beyond = set(nginx_settings.ANNOTATIONS) - set(PUBLISHED.read_text().split())
+    older = {name for name in beyond if "earlier" in nginx_settings.ANNOTATIONS[name].does}
     companions = {n for n in beyond if n.startswith("global-rate-limit-")}
     assert beyond == older | companions
 
 
 def test_no_name_stands_twice() -> None:
-    for table in TABLES:
-        names = [setting.name for setting in table]
+    data = yaml.safe_load((Path(nginx_settings.__file__).with_suffix(".yaml")).read_text())
+    for table in ("annotations", "keys"):
+        names = [name for group in data[table] for name in group["settings"]]
         assert len(names) == len(set(names))
 
 
@@ -42,7 +43,7 @@ def test_the_compiler_overlooks_nothing_that_is_lost_or_must_move() -> None:
     """A gate refuses an Ingress whose protection it does not keep, rather than serve it without."""
     overlooked = {
         setting.name
-        for setting in nginx_annotations.ANNOTATIONS
+        for setting in nginx_settings.ANNOTATIONS.values()
         if setting.worth == "protection"
         and foreign_annotations.judge(f"{PREFIX}/{setting.name}", "something") == "ignored"
     }
@@ -65,7 +66,7 @@ def test_only_what_moves_is_spared_for_models() -> None:
 
 
 def test_what_a_controller_does_by_default_is_in_the_table() -> None:
-    assert set(nginx_configuration.DEFAULTS) <= set(nginx_configuration.BY_NAME)
+    assert set(nginx_settings.DEFAULTS) <= set(nginx_settings.KEYS)
 
 
 FIELD = re.compile(r"\b(Gate|AccessPolicy|Rollout|ModelVersion|Model) (spec(?:\.[A-Za-z]+)+)")

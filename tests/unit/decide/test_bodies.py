@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatereeve.decide.bodies import Body, read_body
-from gatereeve.decide.canonical_request import CanonicalRequest, enter
+from gatereeve.decide.canonical_request import CanonicalRequest, canonicalize
 from gatereeve.decide.request import Request
 
 JSON = ("content-type", "application/json")
@@ -13,7 +13,9 @@ JSON = ("content-type", "application/json")
 
 def read(body: bytes | str, *headers: tuple[str, str]) -> Body:
     data = body if isinstance(body, bytes) else body.encode()
-    entry = enter(Request(host="a.test", headers=headers or (JSON,), body=data), trusted_hops=0)
+    entry = canonicalize(
+        Request(host="a.test", headers=headers or (JSON,), body=data), trusted_hops=0
+    )
     assert isinstance(entry, CanonicalRequest)
     return read_body(entry)
 

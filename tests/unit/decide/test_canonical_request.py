@@ -9,8 +9,8 @@ from gatereeve.decide.canonical_request import (
     RefusedRequest,
     canonical_host,
     canonical_path,
-    enter,
-    normal_address,
+    canonicalize,
+    normalize_address,
 )
 from gatereeve.decide.request import Request
 
@@ -81,19 +81,19 @@ def test_hosts(sent: str, canonical: str | None) -> None:
     ],
 )
 def test_addresses(sent: str, normal: str | None) -> None:
-    assert normal_address(sent) == normal
+    assert normalize_address(sent) == normal
 
 
 def entered(*headers: tuple[str, str], hops: int = 0, **changes: str) -> CanonicalRequest:
     request = Request(**({"host": "a.test", "headers": headers} | changes))  # type: ignore[arg-type]
-    entry = enter(request, trusted_hops=hops)
+    entry = canonicalize(request, trusted_hops=hops)
     assert isinstance(entry, CanonicalRequest), entry
     return entry
 
 
 def code(*headers: tuple[str, str], **changes: str) -> str:
     request = Request(**({"host": "a.test", "headers": headers} | changes))  # type: ignore[arg-type]
-    refused = enter(request, trusted_hops=0)
+    refused = canonicalize(request, trusted_hops=0)
     assert isinstance(refused, RefusedRequest), refused
     return refused.code
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from gatereeve.core.errors import RequestError
-from gatereeve.decide.reference import Assumed, Decision, Principal, decide
+from gatereeve.decide.reference import AssumedIdentity, Decision, Principal, decide
 from gatereeve.decide.request import ClientCertificate, Request
 from gatereeve.ir.access import (
     FromProvider,
@@ -264,7 +264,9 @@ class TestIdentity:
 
     def test_assumed(self) -> None:
         request = Request(host=ir.HOST, path=ir.INFER, headers=(("x-api-key", "wrong"),))
-        assumed = Assumed(provider="corp", id="alice", claims={"groups": ["a"], "region": "DE"})
+        assumed = AssumedIdentity(
+            provider="corp", id="alice", claims={"groups": ["a"], "region": "DE"}
+        )
         decision = decide(gate(), request, now=ir.NOW, assume=assumed)
         assert decision.forwarded
         assert decision.principal is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatereeve.core.errors import RequestError
-from gatereeve.decide.principals import Assumed
+from gatereeve.decide.principals import AssumedIdentity
 from gatereeve.decide.request import ClientCertificate, Request, parse_request
 
 
@@ -37,7 +37,9 @@ def test_everything() -> None:
         sni="models.test",
         certificate=ClientCertificate(uris=("spiffe://corp/a",), dns=("a.test",)),
         listener="https",
-        assume=Assumed(provider="corp", id="alice/x", groups=("g",), claims={"region": "de"}),
+        assume=AssumedIdentity(
+            provider="corp", id="alice/x", groups=("g",), claims={"region": "de"}
+        ),
     )
 
 

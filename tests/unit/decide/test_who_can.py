@@ -75,7 +75,7 @@ def test_a_cell_for_each_subject_and_routed_operation() -> None:
         origin=rule.origin,
     )
     assert [c.subject for c in found.cells] == ["group corp/staff", "principal corp/alice"]
-    assert found.words == ()
+    assert found.notes == ()
 
 
 def test_versions_follow_known_groups() -> None:
@@ -115,24 +115,24 @@ def test_two_principals_do_not_touch() -> None:
     assert cells(allow, deny=(deny,)) == [("principal corp/alice", "infer", ())]
 
 
-def test_nobody_is_said_in_words() -> None:
-    assert "no enforced rule" in matrix().words[0]
+def test_a_note_says_that_no_caller_is_allowed() -> None:
+    assert "no enforced allow rule" in matrix().notes[0]
     allow = ir.rule(subjects=(STAFF,))
-    assert "deny rules" in matrix(allow, deny=(ir.rule("d", regions=None),)).words[0]
+    assert "deny rules" in matrix(allow, deny=(ir.rule("d", regions=None),)).notes[0]
     unrouted = who_can(ir.gate(), ir.MODEL)
-    assert "no route" in unrouted.words[0]
+    assert "no route" in unrouted.notes[0]
     refusing = ir.route(action=Refuse(code="no-eligible-version"))
     nowhere = who_can(ir.gate(refusing, access=(ir.access(allow=(allow,)),)), ir.MODEL)
     assert nowhere.cells[0].refused == ("no-eligible-version",)
-    assert "no-eligible-version" in nowhere.words[0]
+    assert "no-eligible-version" in nowhere.notes[0]
 
 
 def test_anonymous_and_shadow_are_said() -> None:
     rule = ir.rule(subjects=(IsAnonymous(),))
-    assert matrix(rule).words == ("Callers without any credential are admitted.",)
+    assert matrix(rule).notes == ("Callers without a credential are allowed.",)
     shadow = replace(ir.access(allow=(ir.rule(subjects=(STAFF,)),)), shadow_deny=(rule,))
     found = who_can(ir.gate(ir.route(), access=(shadow,)), ir.MODEL)
-    assert "shadow" in found.words[0]
+    assert "shadow" in found.notes[0]
 
 
 def test_json() -> None:

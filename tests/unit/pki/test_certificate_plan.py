@@ -40,7 +40,7 @@ class Store:
 
     def facts(self) -> dict[str, CertificateFacts]:
         return {name: found for name, bundle in self.kept.items()
-                if (found := signing.facts_of(bundle)) is not None}  # fmt: skip
+                if (found := signing.read_facts(bundle)) is not None}  # fmt: skip
 
     def plan(
         self, now: datetime, wanted: tuple[certificate_plan.WantedCertificate, ...] = WANTED
@@ -59,14 +59,14 @@ class Store:
     def carry_out(self, now: datetime, action: certificate_plan.Action) -> None:
         match action:
             case NewAuthority(slot=slot):
-                self.kept[slot] = signing.new_authority(now, self.policy)
+                self.kept[slot] = signing.create_authority(now, self.policy)
             case Issue(wanted=wanted, by=by, trust=trust):
                 authorities = [self.kept[one] for one in trust]
                 self.kept[wanted.name] = signing.issue(
                     now, wanted, self.kept[by], authorities, self.policy
                 )
             case Trust(name=name, trust=trust):
-                joined = signing.joined(self.kept[one] for one in trust)
+                joined = signing.join_certificates(self.kept[one] for one in trust)
                 self.kept[name] = replace(self.kept[name], trust=joined)
             case Remove(name=name):
                 del self.kept[name]
@@ -173,11 +173,11 @@ def test_a_new_authority_signs_nothing_before_all_have_read_of_it() -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (lambda kept: kept.pop("gate-public"), "there is none"),
+        (lambda kept: kept.pop("gate-public"), "it does not exist"),
         (lambda kept: kept.update({"gate-public": replace(kept["gate-public"], key=kept["controller"].key)}),
-         "its key is another's"),
+         "its key belongs to another certificate"),
         (lambda kept: kept.update({"gate-public": replace(kept["gate-public"], certificate=b"?")}),
-         "there is none"),
+         "it does not exist"),
         (lambda kept: kept.update({"gate-public": kept["controller"]}), "its names changed"),
         (lambda kept: kept.update({"gate-public": _foreign()}), "its authority is replaced"),
     ],
@@ -193,7 +193,7 @@ def test_a_damaged_leaf_is_issued_anew(damage: object, why: str) -> None:
 
 
 def _foreign() -> Bundle:
-    authority = signing.new_authority(START, POLICY)
+    authority = signing.create_authority(START, POLICY)
     return signing.issue(START, certificate_plan.of_gate("public"), authority, [authority], POLICY)
 
 
@@ -228,9 +228,9 @@ def test_gates_come_and_go() -> None:
 
 def test_a_leaf_does_not_outlive_its_authority() -> None:
     policy = replace(POLICY, leaf_life=timedelta(days=900))
-    authority = signing.new_authority(START, policy)
+    authority = signing.create_authority(START, policy)
     leaf = signing.issue(START, WANTED[1], authority, [authority], policy)
-    facts, of_authority = signing.facts_of(leaf), signing.facts_of(authority)
+    facts, of_authority = signing.read_facts(leaf), signing.read_facts(authority)
     assert facts is not None
     assert of_authority is not None
     assert facts.not_after == of_authority.not_after
@@ -240,7 +240,7 @@ def test_an_expired_authority_is_trusted_no_more() -> None:
     store = Store()
     store.work(START)
     late = START + timedelta(days=91)  # nobody was there for months
-    assert certificate_plan.trusted(late, store.facts()) == ()
+    assert certificate_plan.list_trusted(late, store.facts()) == ()
     store.work(late)
     assert store.facts()["controller"].trust == (store.facts()["authority-a"].own,)
     assert trusts(store.kept["controller"], store.kept["gate-public"], late)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from gatereeve.admission.guards.generate import guards
+from gatereeve.admission.guards.generate import make_guards
 from gatereeve.admission.guards.settings import GuardSettings
 from gatereeve.core import records
 from gatereeve.core.errors import ApiRefusedError
@@ -29,7 +29,7 @@ from tests.support.worlds import world_of
 from tests.unit.sources.kube.harness import client_of
 
 SETTINGS = GuardSettings()
-OBJECTS = guards(world_of(guarded.DOCUMENTS), SETTINGS)
+OBJECTS = make_guards(world_of(guarded.DOCUMENTS), SETTINGS)
 POLICY = "gatereeve-approvals"
 
 

@@ -1,7 +1,6 @@
-"""Guards: Kubernetes objects that keep the documents' rules inside the API server, made from a World.
+"""Guards: Kubernetes objects that enforce the documents' rules in the API server. Pure.
 
-Pure: documents and settings in, plain objects out, in one order; nothing is applied here.
-`generate.guards` is the front; one module per policy, and ORDER there names them all.
-RBAC is the outer wall, because admission policies cannot guard themselves: see `roles`, and `drift`
-beside this package. What CEL repeats here is the compiler's, which stays the judge.
+`generate.make_guards` returns all of them; there is one module per policy. Nothing is applied here.
+RBAC protects the guards themselves, because admission policies cannot (`roles`, `guard_drift`). The CEL
+rules repeat rules of the compiler, which checks every document again.
 """

@@ -1,8 +1,7 @@
-"""CEL text: literals that documents cannot break out of, and the pieces that policies share.
+"""CEL expressions: literals with safe escapes, and expressions that several policies share.
 
-Everything is an expression of the Kubernetes CEL environment (1.30 and later). What is written here
-says once more what a module of `compile` says, which is named; generated tests compare the two on a
-real API server.
+They use the CEL environment of Kubernetes 1.30. Some repeat a rule of `compile`, which is named; generated
+tests compare both on a real API server.
 """
 
 from __future__ import annotations
@@ -14,43 +13,42 @@ from gatereeve.api import people
 
 
 def text(value: str) -> str:
-    """A string literal, in ASCII. JSON's escapes are CEL's, but for pairs of surrogates: CEL writes
-    one character as one escape."""
+    """Return a string literal in ASCII. Escapes are those of JSON, except for characters beyond U+FFFF."""
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def texts(values: Iterable[str]) -> str:
-    """A list of strings."""
+    """Return a list of strings."""
     return "[" + ", ".join(text(value) for value in values) + "]"
 
 
 def maps(values: Iterable[Mapping[str, str]]) -> str:
-    """A list of maps of strings."""
+    """Return a list of maps of strings."""
     inner = ("{" + ", ".join(f"{text(k)}: {text(v)}" for k, v in m.items()) + "}" for m in values)
     return "[" + ", ".join(inner) + "]"
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """One of them holds; nothing holds of nothing."""
+    """Return a disjunction; `false` without conditions."""
     return " || ".join(f"({condition})" for condition in conditions) or "false"
 
 
 ANNOTATIONS = "(has(object.metadata.annotations) ? object.metadata.annotations : {})"
 
-NOT_LEAVING = (
+IS_NOT_DELETION = (
     "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"
     " || object.spec != oldObject.spec"
 )
-"""Whoever removes a finalizer must not be held up: the object would never go."""
+"""False when only metadata of an object in deletion changes, so that finalizers can be removed."""
 
-SAYS_SOMETHING_NEW = "request.operation == 'CREATE' || object.spec != oldObject.spec"
-"""Metadata alone says nothing about what is asked for."""
+IS_SPEC_CHANGED = "request.operation == 'CREATE' || object.spec != oldObject.spec"
+"""False when only metadata changes."""
 
 MAY_CHANGE_GRANTS = (
     "authorizer.group('gatereeve.dev').resource('hostgrants').check('update').allowed()"
 )
-"""Whoever may change HostGrants may change what they select, and no one else."""
+"""Whether the caller may change HostGrants, and so the labels that they select."""
 
 MAY_CHANGE_GUARDS = (
     "authorizer.group('admissionregistration.k8s.io')"
@@ -58,18 +56,18 @@ MAY_CHANGE_GUARDS = (
 )
 
 KUBERNETES_ITSELF = "request.userInfo.username.startsWith('system:serviceaccount:kube-system:')"
-"""Controllers of Kubernetes: they empty a namespace that goes."""
+"""Whether the caller is a controller of Kubernetes, which deletes the objects of a namespace."""
 
 
 AUTHENTICATED = (
-    f"!(request.userInfo.username in {texts(people.NOBODY)})"
-    f" && (!has(request.userInfo.groups) || !request.userInfo.groups.exists(group, group in {texts(people.NOBODY)}))"
+    f"!(request.userInfo.username in {texts(people.ANONYMOUS_NAMES)})"
+    f" && (!has(request.userInfo.groups) || !request.userInfo.groups.exists(group, group in {texts(people.ANONYMOUS_NAMES)}))"
 )
-"""The API server knows the caller: `api.people.is_nobody` as exact names, which are all it gives."""
+"""Whether the API server has authenticated the caller (`api.people.is_anonymous`)."""
 
 
 def is_among(who: str) -> str:
-    """Whether the caller is in `who.users` or one of their groups in `who.groups`."""
+    """Return whether the caller is in `who.users` or in a group in `who.groups`."""
     return (
         f"({AUTHENTICATED} && (request.userInfo.username in {who}.users || (has(request.userInfo.groups)"
         f" && request.userInfo.groups.exists(group, group in {who}.groups))))"
@@ -77,7 +75,7 @@ def is_among(who: str) -> str:
 
 
 def _host_is_granted(grant: str, host: str) -> str:
-    """`compile.hosts.Granted.on`."""
+    """As `compile.routes.host_grants`, for one grant."""
     return (
         f"({grant}.host == '*' || {grant}.host == {host} ||"
         f" ({grant}.host.startsWith('*.') && {host}.endsWith({grant}.host.substring(1))))"
@@ -85,12 +83,12 @@ def _host_is_granted(grant: str, host: str) -> str:
 
 
 def has_host(host: str) -> str:
-    """`compile.hosts.Grants.has_host`, of the namespace's parameters."""
+    """As `compile.routes.host_grants`: whether a grant of the namespace has the host."""
     return f"params.spec.grants.exists(grant, {_host_is_granted('grant', host)})"
 
 
 def covers(host: str, path: str) -> str:
-    """`compile.hosts.Grants.covering` of a canonical literal path, exact or prefix."""
+    """As `compile.routes.host_grants`: whether a grant covers a canonical literal path."""
     return (
         f"params.spec.grants.exists(grant, {_host_is_granted('grant', host)} && grant.paths.exists("
         f"prefix, prefix == '/' || {path} == prefix || {path}.startsWith(prefix + '/')))"
@@ -98,20 +96,20 @@ def covers(host: str, path: str) -> str:
 
 
 def covers_everything(host: str) -> str:
-    """`compile.hosts.Grants.covering` of a pattern: only a grant of every path does."""
+    """As `compile.routes.host_grants`: whether a grant covers every path, as patterns need."""
     return (
         f"params.spec.grants.exists(grant, {_host_is_granted('grant', host)}"
         " && grant.paths.exists(prefix, prefix == '/'))"
     )
 
 
-_SEGMENT = "([A-Za-z0-9._~!$&'()*+,=:@-]|%(2[02]|3[CE]|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))"  # percent-encoded: only what cannot stand itself and is no separator
+_SEGMENT = "([A-Za-z0-9._~!$&'()*+,=:@-]|%(2[02]|3[CE]|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))"  # escapes only of characters that need one and are not separators
 _CANONICAL = text(f"^(/{_SEGMENT}+)*/?$")
 _DOTS = text(r"(^|/)\.{1,2}(/|$)")
 
 
 def is_canonical(path: str) -> str:
-    """`compile.routes.grammar.canonical_path` gives something."""
+    """Return whether `compile.routes.grammar.canonical_path` accepts the path."""
     return (
         f"({path}.startsWith('/') && {path}.size() <= 1024 && {path}.matches({_CANONICAL})"
         f" && !{path}.matches({_DOTS}))"
@@ -119,11 +117,11 @@ def is_canonical(path: str) -> str:
 
 
 def common_host(listener: str, route: str) -> str:
-    """`compile.routes.gateways.common_host`; "" where it gives None."""
-    beneath = "{0}.startsWith('*.') && {1}.endsWith({0}.substring(1)) && {1} != {0}.substring(2)"
+    """As `compile.routes.gateways.common_host`; "" for None."""
+    is_below = "{0}.startsWith('*.') && {1}.endsWith({0}.substring(1)) && {1} != {0}.substring(2)"
     return (
         f"({listener} == '*' || {listener} == {route} ? {route}"
         f" : ({route} == '*' ? {listener}"
-        f" : ({beneath.format(listener, route)} ? {route}"
-        f" : ({beneath.format(route, listener)} ? {listener} : ''))))"
+        f" : ({is_below.format(listener, route)} ? {route}"
+        f" : ({is_below.format(route, listener)} ? {listener} : ''))))"
     )

@@ -1,7 +1,7 @@
-"""Who changed a document: an annotation that the API server writes, whatever the document said.
+"""The policy by which the API server writes the author of a change into an annotation.
 
-A MutatingAdmissionPolicy (stable in Kubernetes 1.36); in older clusters a mutating webhook does the
-same. A policy of `keeping` then refuses whatever came past it.
+A MutatingAdmissionPolicy (stable in Kubernetes 1.36); older clusters use a mutating webhook.
+`integrity_policies` refuses documents with another author.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from gatereeve.admission.guards.settings import CHANGED_BY, Object
 NAME = "gatereeve-changers"
 
 
-def stamps(known: GuardFacts) -> tuple[Object, ...]:
-    """The policy and its binding."""
+def make_stamp_policy(facts: GuardFacts) -> tuple[Object, ...]:
+    """Return the policy and its binding."""
     annotation = f"{{{cel.text(CHANGED_BY)}: request.userInfo.username}}"
     return (
         {
@@ -28,7 +28,7 @@ def stamps(known: GuardFacts) -> tuple[Object, ...]:
                 "reinvocationPolicy": "IfNeeded",
                 "matchConstraints": matching(DOCUMENTS),
                 "matchConditions": conditions(
-                    {"governed": is_governed(known), "changed": is_changed()}
+                    {"governed": is_governed(facts), "changed": is_changed()}
                 ),
                 "mutations": [
                     {

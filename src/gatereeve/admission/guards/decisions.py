@@ -1,6 +1,6 @@
-"""Approvals: decided by whoever is authenticated, in a role that is theirs, withdrawn by nobody else.
+"""Policies for Approvals: the approver is the caller, has the role, and is the only one to delete it.
 
-What needs the version (its author, its digest) is the webhook's and the compiler's.
+The webhook and the compiler check what depends on the version: its author and its digest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from gatereeve.admission.guards.objects import PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 from gatereeve.core.refs import GATEREEVE_GROUP
 
-NAME, WITHDRAWN = "approvals", "approvals-withdrawn"
+NAME, DELETIONS = "approvals", "approvals-withdrawn"
 RULES = (rule(GATEREEVE_GROUP, ("approvals",), ("CREATE", "UPDATE")),)
 
 _IN_TIME = (
@@ -19,17 +19,17 @@ _IN_TIME = (
 )
 
 
-def approvals() -> Object:
-    """Who decides; it reads the namespace's parameters."""
+def make_policy() -> Object:
+    """Return the policy for creations and updates; it reads GuardParameters."""
     return policy(
         NAME,
         RULES,
         (
             PolicyCheck(
                 holds=f"object.spec.approver == request.userInfo.username && {cel.AUTHENTICATED}",
-                message="approver-not-you: spec.approver must be your own name at the API server",
+                message="approver-not-you: spec.approver must be your user name at the API server",
                 message_expression="'approver-not-you: spec.approver must be ' + request.userInfo.username"
-                " + ', as whom the API server knows you'",
+                " + ', your user name at the API server'",
             ),
             PolicyCheck(
                 holds="has(object.spec.breakGlass) || params.spec.approvers.exists(role,"
@@ -45,24 +45,24 @@ def approvals() -> Object:
             ),
             PolicyCheck(
                 holds=f"!has(object.spec.breakGlass) || {_IN_TIME}",
-                message="break-glass-refused: it lasts longer than governance.breakGlass.maxHours of the Gate",
+                message="break-glass-refused: the approval is longer than governance.breakGlass.maxHours of the Gate",
             ),
         ),
-        when={"says-something": cel.SAYS_SOMETHING_NEW},
+        when={"says-something": cel.IS_SPEC_CHANGED},
         parameters=True,
     )
 
 
-def withdrawn() -> Object:
-    """A decision is withdrawn by who made it: a rejection that others can delete is none."""
+def make_deletion_policy() -> Object:
+    """Return the policy for deletions: only the approver or the platform team may delete an Approval."""
     return policy(
-        WITHDRAWN,
+        DELETIONS,
         (rule(GATEREEVE_GROUP, ("approvals",), ("DELETE",)),),
         (
             PolicyCheck(
                 holds=f"oldObject.spec.approver == request.userInfo.username"
                 f" || {cel.KUBERNETES_ITSELF} || {cel.MAY_CHANGE_GRANTS}",
-                message="approver-not-you: a decision is withdrawn by who made it, or by the platform team",
+                message="approver-not-you: only the approver or the platform team may delete an Approval",
             ),
         ),
     )

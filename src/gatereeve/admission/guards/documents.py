@@ -1,4 +1,4 @@
-"""Models and versions: who may name another author, and who may lower a risk class."""
+"""Policies for Models and ModelVersions: the author of a version, and lower risk classes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MAY_RECLASSIFY = (
 )
 
 
-def versions() -> Object:
-    """A person signs with their own name; so nobody approves what they made under another's.
+def make_version_policy() -> Object:
+    """Return the policy for versions: the author is the caller, so authors cannot approve their versions.
 
-    A version cannot be changed: that stands in its CRD. Reads the namespace's parameters.
+    The CRD makes versions immutable. The policy reads GuardParameters.
     """
     return policy(
         VERSIONS,
@@ -30,15 +30,15 @@ def versions() -> Object:
             PolicyCheck(
                 holds=f"(object.spec.author == request.userInfo.username && {cel.AUTHENTICATED})"
                 f" || {cel.is_among('params.spec.pipelines')}",
-                message="author-not-you: spec.author must be your own name; only a pipeline that a HostGrant names may say who the author is",
+                message="author-not-you: spec.author must be your user name; only a pipeline that a HostGrant names may set another author",
             ),
         ),
         parameters=True,
     )
 
 
-def models() -> Object:
-    """A lower risk class needs fewer approvals, so it is not for developers to choose."""
+def make_model_policy() -> Object:
+    """Return the policy for risk classes: developers cannot lower them, because lower ones need fewer approvals."""
     return policy(
         MODELS,
         (rule(GATEREEVE_GROUP, ("models",), ("UPDATE",)),),
@@ -46,7 +46,7 @@ def models() -> Object:
             PolicyCheck(
                 holds=f"{_RANK}[object.spec.riskClass] >= {_RANK}[oldObject.spec.riskClass]"
                 f" || {_MAY_RECLASSIFY}",
-                message="risk-lowered: lowering riskClass takes the verb `reclassify` on the model, which approvers in the role risk have",
+                message="risk-lowered: a lower riskClass requires the verb `reclassify` on the model; approvers in the role risk have it",
             ),
         ),
         when={"says-something": "object.spec != oldObject.spec"},

@@ -1,6 +1,6 @@
-"""What the policies must know of a World: classes, Gateways, labels, namespaces. As plain words.
+"""The facts of a World in the text of policies: classes, Gateways, labels and namespaces.
 
-Everything else that they compare with stands in the namespaces' parameters.
+All other values are in the GuardParameters of a namespace.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.named_people import Named
+from gatereeve.admission.guards.named_people import NamedPeople
 from gatereeve.api.world import World
 from gatereeve.compile.routes.classes import classes_of
 from gatereeve.compile.routes.host_grants import NAME_LABEL
-from gatereeve.core import conditions
+from gatereeve.core.conditions import CLASS_ANNOTATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFacts:
-    """ingress_classes, gateway_classes: names of ours. default: Ingresses without a class are ours.
+    """ingress_classes, gateway_classes: our classes. default: whether Ingresses without a class are ours.
 
-    certified: ingress classes whose Gate has a certificate for every host. listeners: of our
-    Gateways. labels: by which HostGrants select namespaces. namespaces: those with parameters.
+    certified: ingress classes whose Gate has a default certificate. listeners: of our Gateways.
+    labels: by which HostGrants select namespaces. namespaces: those with GuardParameters.
     """
 
     ingress_classes: tuple[str, ...]
@@ -33,11 +33,11 @@ class GuardFacts:
 
     @property
     def gateways(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one["gateway"] for one in self.listeners))
+        return tuple(dict.fromkeys(listener["gateway"] for listener in self.listeners))
 
 
-def facts(world: World, people: Named) -> GuardFacts:
-    """As of this World; sorted, so that equal documents give equal policies."""
+def collect_facts(world: World, people: NamedPeople) -> GuardFacts:
+    """Return the facts, sorted, so that equal documents give equal policies."""
     classes = classes_of(world)
     certified = {
         gate.ref.name for gate in world.gates.values() if gate.spec.tls.default_certificate
@@ -65,40 +65,37 @@ def facts(world: World, people: Named) -> GuardFacts:
                     for grant in world.host_grants.values()
                     for label in grant.spec.namespace_selector.match_labels
                 }
-                - {NAME_LABEL}  # Kubernetes keeps it
+                - {NAME_LABEL}  # Kubernetes protects it
             )
         ),
         namespaces=tuple(team.namespace for team in people.teams),
     )
 
 
-CLASS_ANNOTATION = conditions.CLASS_ANNOTATION
-
-
-def is_our_ingress(known: GuardFacts) -> str:
-    """`compile.routes.classes.gate_of_ingress` finds a gate, or finds the class ambiguous."""
-    ours = cel.texts(known.ingress_classes)
+def is_our_ingress(facts: GuardFacts) -> str:
+    """As `compile.routes.classes.gate_of_ingress`, including ambiguous classes."""
+    ours = cel.texts(facts.ingress_classes)
     named = "has(object.spec.ingressClassName)"
     annotated = f"{cel.text(CLASS_ANNOTATION)} in {cel.ANNOTATIONS}"
     annotation = f"{cel.ANNOTATIONS}[{cel.text(CLASS_ANNOTATION)}]"
-    found = [
+    conditions = [
         f"{named} && object.spec.ingressClassName in {ours}",
         f"{annotated} && {annotation} in {ours}",
     ]
-    if known.default:
-        found.append(f"!{named} && !({annotated})")
-    return cel.any_of(found)
+    if facts.default:
+        conditions.append(f"!{named} && !({annotated})")
+    return cel.any_of(conditions)
 
 
-def is_our_gateway(known: GuardFacts) -> str:
-    return f"object.spec.gatewayClassName in {cel.texts(known.gateway_classes)}"
+def is_our_gateway(facts: GuardFacts) -> str:
+    return f"object.spec.gatewayClassName in {cel.texts(facts.gateway_classes)}"
 
 
-def names_our_gateway(known: GuardFacts) -> str:
-    """Some parentRef names a Gateway of ours."""
+def names_our_gateway(facts: GuardFacts) -> str:
+    """Return whether a parentRef names one of our Gateways."""
     return (
         "has(object.spec.parentRefs) && object.spec.parentRefs.exists(parent,"
-        f" {GATEWAY_OF_PARENT} in {cel.texts(known.gateways)})"
+        f" {GATEWAY_OF_PARENT} in {cel.texts(facts.gateways)})"
     )
 
 

@@ -1,8 +1,7 @@
-"""Gateways of our classes: listeners under a grant.
+"""The policy for Gateways of our classes: the host of each listener must be granted to its namespace.
 
-A listener's host must be granted to the Gateway's own namespace: the compiler asks that only before
-it shows a certificate, here it is asked of everyone, so that nobody reserves a name. What else may be
-wrong with a listener is told by its status, as Gateway API wants it.
+The compiler requires this only for listeners with a certificate; here it holds for all, so that no team
+reserves the host of another. Other problems of listeners are reported in their status.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ NAME = "gateways"
 RULES = (rule(GATEWAY_GROUP, ("gateways",), ("CREATE", "UPDATE")),)
 
 
-def gateways(known: GuardFacts) -> Object:
-    """The policy; it reads the namespace's parameters."""
+def make_policy(facts: GuardFacts) -> Object:
+    """Return the policy; it reads GuardParameters."""
     return policy(
         NAME,
         RULES,
         _CHECKS,
-        when={"ours": is_our_gateway(known), "not-leaving": cel.NOT_LEAVING},
+        when={"ours": is_our_gateway(facts), "not-leaving": cel.IS_NOT_DELETION},
         variables={"listeners": "has(object.spec.listeners) ? object.spec.listeners : []"},
         parameters=True,
     )
@@ -32,6 +31,6 @@ _CHECKS = (
     PolicyCheck(
         holds="variables.listeners.all(one, !has(one.hostname) || one.hostname == ''"
         f" ? params.spec.grants.size() > 0 : {cel.has_host('one.hostname')})",
-        message="host-not-granted: no HostGrant gives the Gateway's namespace a listener's host",
+        message="host-not-granted: no HostGrant gives this namespace the host of a listener",
     ),
 )

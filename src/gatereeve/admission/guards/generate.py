@@ -1,12 +1,12 @@
-"""`guards(world, settings)`: every object that guards a cluster, in the order to apply them.
+"""Makes all guards of a cluster, in the order in which to apply them.
 
-Roles first, then parameters, then the policies that read them, then the webhook. Equal documents
-give equal objects, whatever their order was.
+The order: roles, parameters, policies, webhook. Equal documents give equal objects in any order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from gatereeve.admission.guards import (
     change_stamps,
@@ -20,8 +20,8 @@ from gatereeve.admission.guards import (
     roles,
     webhook,
 )
-from gatereeve.admission.guards.facts import GuardFacts, facts
-from gatereeve.admission.guards.named_people import named
+from gatereeve.admission.guards.facts import GuardFacts, collect_facts
+from gatereeve.admission.guards.named_people import collect_people
 from gatereeve.admission.guards.objects import binding
 from gatereeve.admission.guards.settings import GuardSettings, Object
 from gatereeve.api.world import World
@@ -31,79 +31,73 @@ from gatereeve.core.canonical import Json
 WITH_PARAMETERS: tuple[
     tuple[str, tuple[dict[str, Json], ...], Callable[[GuardFacts], Object]], ...
 ] = (
-    (ingresses.NAME, ingresses.RULES, ingresses.ingresses),
-    (http_routes.NAME, http_routes.RULES, http_routes.http_routes),
-    (gateways.NAME, gateways.RULES, gateways.gateways),
-    (decisions.NAME, decisions.RULES, lambda _: decisions.approvals()),
-    (documents.VERSIONS, documents.VERSION_RULES, lambda _: documents.versions()),
+    (ingresses.NAME, ingresses.RULES, ingresses.make_policy),
+    (http_routes.NAME, http_routes.RULES, http_routes.make_policy),
+    (gateways.NAME, gateways.RULES, gateways.make_policy),
+    (decisions.NAME, decisions.RULES, lambda _: decisions.make_policy()),
+    (documents.VERSIONS, documents.VERSION_RULES, lambda _: documents.make_version_policy()),
 )
-"""Policies that read the parameters of a namespace: name, what they look at, how they are made."""
+"""Policies that read the GuardParameters of a namespace: name, resources, function that makes it."""
 
 
-def guards(world: World, settings: GuardSettings) -> tuple[Object, ...]:
-    """Everything, as plain objects."""
-    people = named(world, settings)
-    known = facts(world, people)
-    found: list[Object] = [
-        *roles.roles(),
-        *roles.bindings(people, settings),
-        *parameters.parameters(people),
+def make_guards(world: World, settings: GuardSettings) -> tuple[Object, ...]:
+    """Return all guards as plain objects."""
+    people = collect_people(world, settings)
+    facts = collect_facts(world, people)
+    guards: list[Object] = [
+        *roles.make_roles(),
+        *roles.make_bindings(people, settings),
+        *parameters.make_parameters(people),
     ]
-    for name, rules, make in WITH_PARAMETERS:
-        found += [make(known), *_in_namespaces(name, rules, known)]
+    for name, rules, make_policy in WITH_PARAMETERS:
+        guards += [make_policy(facts), *_bind_in_namespaces(name, rules, facts)]
     for policy in (
-        decisions.withdrawn(),
-        documents.models(),
-        integrity_policies.statuses(settings),
-        integrity_policies.namespaces(known),
-        integrity_policies.guard_parameters(settings),
-        integrity_policies.aggregation(),
+        decisions.make_deletion_policy(),
+        documents.make_model_policy(),
+        integrity_policies.make_status_policy(settings),
+        integrity_policies.make_label_policy(facts),
+        integrity_policies.make_parameter_policy(settings),
+        integrity_policies.make_aggregation_policy(),
     ):
-        found += [policy, binding(_name(policy))]
-    found += [
-        integrity_policies.unguarded(known),
-        binding("unguarded", namespaces=_elsewhere(known, settings)),
+        name = str(cast("Object", policy["metadata"])["name"]).removeprefix("gatereeve-")
+        guards += [policy, binding(name)]
+    # The namespace of the controllers has no guards, so that they can always start.
+    elsewhere = _select_namespaces("NotIn", (*facts.namespaces, settings.namespace))
+    guards += [
+        integrity_policies.make_unguarded_policy(facts),
+        binding("unguarded", namespaces=elsewhere),
     ]
     if settings.stamps != "nobody":
-        found += [integrity_policies.stamped(known), binding("changers")]
+        guards += [integrity_policies.make_author_policy(facts), binding("changers")]
     if settings.stamps == "policy":
-        found += change_stamps.stamps(known)
-    found += webhook.webhooks(known, settings)
-    return tuple(found)
+        guards += change_stamps.make_stamp_policy(facts)
+    guards += webhook.make_webhooks(facts, settings)
+    return tuple(guards)
 
 
-def _name(policy: Object) -> str:
-    metadata = policy["metadata"]
-    return str(metadata["name"]).removeprefix("gatereeve-") if isinstance(metadata, dict) else ""
-
-
-def _in_namespaces(
-    name: str, rules: tuple[dict[str, Json], ...], known: GuardFacts
+def _bind_in_namespaces(
+    name: str, rules: tuple[dict[str, Json], ...], facts: GuardFacts
 ) -> tuple[Object, ...]:
-    """In force where parameters are known. Created without them: refused. Changed without them:
-    let through, because a namespace that is emptied loses them first and could otherwise never
-    remove its finalizers (decision 19); nobody else can take them away.
+    """Return bindings for the namespaces with GuardParameters.
+
+    A creation requires the parameters. An update without them is allowed, because a namespace in deletion
+    loses them first and must still remove finalizers (decision 19). Only controllers can delete them.
     """
-    where = _selector("In", known.namespaces)
+    namespaces = _select_namespaces("In", facts.namespaces)
 
     def only(operation: str) -> list[dict[str, Json]]:
-        return [{**one, "operations": [operation]} for one in rules]
+        return [{**rule, "operations": [operation]} for rule in rules]
 
-    created = binding(name, namespaces=where, rules=only("CREATE"), missing="Deny")
-    if all(one["operations"] == ["CREATE"] for one in rules):
+    created = binding(name, namespaces=namespaces, rules=only("CREATE"), missing="Deny")
+    if all(rule["operations"] == ["CREATE"] for rule in rules):
         return (created,)
     changed = binding(
-        name, name=f"{name}-changed", namespaces=where, rules=only("UPDATE"), missing="Allow"
+        name, name=f"{name}-changed", namespaces=namespaces, rules=only("UPDATE"), missing="Allow"
     )
     return (created, changed)
 
 
-def _elsewhere(known: GuardFacts, settings: GuardSettings) -> dict[str, Json]:
-    """Every namespace without parameters; ours is left alone so that we can always start."""
-    return _selector("NotIn", (*known.namespaces, settings.namespace))
-
-
-def _selector(operator: str, names: tuple[str, ...]) -> dict[str, Json]:
-    """By the label that Kubernetes itself keeps. `In` nothing is not allowed, and means nowhere."""
+def _select_namespaces(operator: str, names: tuple[str, ...]) -> dict[str, Json]:
+    """Return a selector by the name label of Kubernetes. `In` requires a value; "" selects none."""
     values: list[Json] = list(names) or [""]
     return {"matchExpressions": [{"key": NAME_LABEL, "operator": operator, "values": values}]}

@@ -1,8 +1,7 @@
-"""HTTPRoutes that name a Gateway of ours: paths, hosts under a grant, and who may route.
+"""The policy for HTTPRoutes of our Gateways: paths, granted hosts, and who may route to models.
 
-Says what `compile.routes.http_routes` says. The hosts of a route are those that it has in common with the
-listeners it names; one that names none takes the listeners' own, and an empty list is no exception.
-v1beta1 comes along by `matchPolicy: Equivalent`.
+It repeats `compile.routes.http_routes`. The hosts of a route are those that it shares with its listeners; a
+route without hostnames has the hosts of the listeners. `matchPolicy: Equivalent` includes v1beta1.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ _TYPE = "(has(match.path) && has(match.path.type) ? match.path.type : 'PathPrefi
 _PATH = "(has(match.path) && has(match.path.value) ? match.path.value : '/')"
 
 
-def http_routes(known: GuardFacts) -> Object:
-    """The policy; it reads the namespace's parameters."""
+def make_policy(facts: GuardFacts) -> Object:
+    """Return the policy; it reads GuardParameters."""
     named = (
         f"listener.gateway == {GATEWAY_OF_PARENT}"
         " && (!has(parent.sectionName) || parent.sectionName == listener.name)"
@@ -33,12 +32,12 @@ def http_routes(known: GuardFacts) -> Object:
         NAME,
         RULES,
         _CHECKS,
-        when={"ours": names_our_gateway(known), "not-leaving": cel.NOT_LEAVING},
+        when={"ours": names_our_gateway(facts), "not-leaving": cel.IS_NOT_DELETION},
         variables={
             "rules": "has(object.spec.rules) ? object.spec.rules : []",
             "wanted": "has(object.spec.hostnames) && object.spec.hostnames.size() > 0"
             " ? object.spec.hostnames : ['*']",
-            "listeners": f"{cel.maps(known.listeners)}.filter(listener,"
+            "listeners": f"{cel.maps(facts.listeners)}.filter(listener,"
             f" object.spec.parentRefs.exists(parent, {named})).map(listener, listener.host)",
             "hosts": "variables.listeners.map(listener, variables.wanted.map(wanted, "
             + cel.common_host("listener", "wanted")
@@ -64,17 +63,17 @@ _CHECKS = (
     PolicyCheck(
         holds=f"variables.rules.all(one, {_MATCHES}.all(match,"
         f" {_TYPE} == 'RegularExpression' || {cel.is_canonical(_PATH)}))",
-        message="path-refused: write paths without empty or dot segments, `;`, backslashes and needless escapes",
+        message="path-refused: write paths without empty segments, dot segments, `;`, backslashes and unnecessary escapes",
     ),
     PolicyCheck(
         holds="variables.hosts.all(some, some.all(host, host == ''"
         f" || {cel.covers_everything('host')} || (variables.rules.size() > 0 && {_GRANTED})))",
-        message="host-not-granted: no HostGrant gives this namespace a host and path of the route",
+        message="host-not-granted: no HostGrant gives this namespace the hosts and paths of the route",
         message_expression="'host-not-granted: no HostGrant gives namespace ' + request.namespace + ' all of '"
         " + variables.wanted.join(', ') + ' with these paths'",
     ),
     PolicyCheck(
-        holds=f"!variables.governed || !({cel.SAYS_SOMETHING_NEW}) || {MAY_ROUTE}",
-        message="not-permitted: this route reaches a model, and you may not make routes to the models of this namespace; it takes the verb `route` on models.gatereeve.dev",
+        holds=f"!variables.governed || !({cel.IS_SPEC_CHANGED}) || {MAY_ROUTE}",
+        message="not-permitted: a route to a model requires the verb `route` on models.gatereeve.dev in this namespace",
     ),
 )

@@ -1,21 +1,21 @@
-"""Ingresses of our classes: class, annotations, paths, hosts under a grant, TLS, and who may route.
+"""The policy for Ingresses of our classes: class, annotations, paths, granted hosts, TLS, and who may route.
 
-Says what `compile.routes.ingresses` and `compile.foreign_annotations` say, at the door; and two things more, that only
-the API server knows or that are better said early: who may make routes to models, and that a route
-to a model brings its TLS along.
+It repeats `compile.routes.ingresses` and `compile.routes.foreign_annotations`, with two more checks: the
+caller may route to models, and a route to a model has a certificate.
 """
 
 from __future__ import annotations
 
 from gatereeve.admission.guards import cel
-from gatereeve.admission.guards.facts import CLASS_ANNOTATION, GuardFacts, is_our_ingress
+from gatereeve.admission.guards.facts import GuardFacts, is_our_ingress
 from gatereeve.admission.guards.objects import NETWORKING_GROUP, PolicyCheck, policy, rule
 from gatereeve.admission.guards.settings import Object
 from gatereeve.compile.routes import foreign_annotations
+from gatereeve.core.conditions import CLASS_ANNOTATION
 
 NAME = "ingresses"
 RULES = (rule(NETWORKING_GROUP, ("ingresses", "ingresses/status"), ("CREATE", "UPDATE")),)
-"""The status resource too: through it anybody who may write it changes annotations."""
+"""Also the status, because a write to it can change annotations."""
 
 _ANNOTATION = cel.text(CLASS_ANNOTATION)
 _PATHS = "(has(one.http) && has(one.http.paths) ? one.http.paths : [])"
@@ -23,13 +23,13 @@ _PATH = "(has(path.path) && path.path != '' ? path.path : '/')"
 _HOST = "(has(one.host) && one.host != '' ? one.host : '*')"
 
 
-def ingresses(known: GuardFacts) -> Object:
-    """The policy; it reads the namespace's parameters."""
+def make_policy(facts: GuardFacts) -> Object:
+    """Return the policy; it reads GuardParameters."""
     return policy(
         NAME,
         RULES,
-        (*_CLASS, *_annotations(), *_PATH_CHECKS, *_HOSTS, _tls(known), _ROUTERS),
-        when={"ours": is_our_ingress(known), "not-leaving": cel.NOT_LEAVING},
+        (_CLASS, _check_annotations(), _PATH_CHECK, *_HOSTS, _check_tls(facts), _ROUTERS),
+        when={"ours": is_our_ingress(facts), "not-leaving": cel.IS_NOT_DELETION},
         variables={
             "annotations": cel.ANNOTATIONS,
             "rules": "has(object.spec.rules) ? object.spec.rules : []",
@@ -48,58 +48,45 @@ def ingresses(known: GuardFacts) -> Object:
     )
 
 
-_CLASS = (
-    PolicyCheck(
-        holds=f"!has(object.spec.ingressClassName) || !({_ANNOTATION} in variables.annotations)"
-        f" || variables.annotations[{_ANNOTATION}] == object.spec.ingressClassName",
-        message="class-ambiguous: ingressClassName and the class annotation disagree; remove the annotation",
-    ),
+_CLASS = PolicyCheck(
+    holds=f"!has(object.spec.ingressClassName) || !({_ANNOTATION} in variables.annotations)"
+    f" || variables.annotations[{_ANNOTATION}] == object.spec.ingressClassName",
+    message="class-ambiguous: ingressClassName and the class annotation differ; remove the annotation",
 )
 
 
-def _annotations() -> tuple[PolicyCheck, ...]:
-    """`compile.foreign_annotations.judge` refuses none of them."""
-    controllers, harmless = (
-        cel.texts(foreign_annotations.CONTROLLERS),
-        cel.texts(foreign_annotations.HARMLESS),
-    )
-    off, zero = (
-        cel.texts(foreign_annotations.OFF_IS_HARMLESS),
-        cel.texts(foreign_annotations.ZERO_IS_HARMLESS),
-    )
+def _check_annotations() -> PolicyCheck:
+    """As `compile.routes.foreign_annotations.judge`."""
+    controllers = cel.texts(foreign_annotations.CONTROLLERS)
+    harmless = cel.texts(foreign_annotations.HARMLESS)
+    off = cel.texts(foreign_annotations.OFF_IS_HARMLESS)
+    zero = cel.texts(foreign_annotations.ZERO_IS_HARMLESS)
     value = "variables.annotations[name]"
-    said = f"{value}.trim().lowerAscii()"
+    normalized = f"{value}.trim().lowerAscii()"
     refused = (
         f"{controllers}.exists(prefix, name.startsWith(prefix)) && ("
         f"{value}.matches({cel.text(_CONTROL)}) || !("
         f"{harmless}.exists(prefix, name.startsWith(prefix))"
-        f" || (name in {off} && {said} == 'false')"
-        f" || (name in {zero} && {said} == '0')"
-        f" || (name.endsWith('/backend-protocol') && {said} in ['http', 'h1'])"
-        f" || (name == 'kubernetes.io/ingress.allow-http' && {said} == 'true')))"
+        f" || (name in {off} && {normalized} == 'false')"
+        f" || (name in {zero} && {normalized} == '0')"
+        f" || (name.endsWith('/backend-protocol') && {normalized} in ['http', 'h1'])"
+        f" || (name == 'kubernetes.io/ingress.allow-http' && {normalized} == 'true')))"
     )
-    return (
-        PolicyCheck(
-            holds=f"!variables.annotations.exists(name, {refused})",
-            message="annotation-refused: an annotation asks another controller for something that is not done here; say it with Model, AccessPolicy or Gate",
-            message_expression="'annotation-refused: these annotations ask another controller for something that is not done here: '"
-            f" + variables.annotations.filter(name, {refused}).join(', ')",
-        ),
+    return PolicyCheck(
+        holds=f"!variables.annotations.exists(name, {refused})",
+        message="annotation-refused: an annotation of another controller has no effect here; use Model, AccessPolicy or Gate",
+        message_expression="'annotation-refused: these annotations of another controller have no effect here: '"
+        f" + variables.annotations.filter(name, {refused}).join(', ')",
     )
 
 
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f]"
 
-_PATH_CHECKS = (
-    PolicyCheck(
-        holds=f"variables.rules.all(one, {_PATHS}.all(path, {cel.is_canonical(_PATH)}"
-        " && (path.pathType != 'ImplementationSpecific' || !"
-        + _PATH
-        + ".matches("
-        + cel.text(r"[*()$!+]")
-        + "))))",
-        message="path-refused: write paths without empty or dot segments, `;`, backslashes and needless escapes; patterns need an HTTPRoute",
-    ),
+_PATTERN = cel.text(r"[*()$!+]")
+_PATH_CHECK = PolicyCheck(
+    holds=f"variables.rules.all(one, {_PATHS}.all(path, {cel.is_canonical(_PATH)}"
+    f" && (path.pathType != 'ImplementationSpecific' || !{_PATH}.matches({_PATTERN}))))",
+    message="path-refused: write paths without empty segments, dot segments, `;`, backslashes and unnecessary escapes; patterns require an HTTPRoute",
 )
 
 _TLS_HOST = "(host == '' ? '*' : host)"
@@ -107,27 +94,27 @@ _TLS_HOST = "(host == '' ? '*' : host)"
 _HOSTS = (
     PolicyCheck(
         holds=f"variables.rules.all(one, {_PATHS}.all(path, {cel.covers(_HOST, _PATH)}))",
-        message="host-not-granted: no HostGrant gives this namespace a host and path of the Ingress",
+        message="host-not-granted: no HostGrant gives this namespace the hosts and paths of the Ingress",
         message_expression="'host-not-granted: no HostGrant gives namespace ' + request.namespace + ' all of '"
         f" + variables.rules.map(one, {_HOST}).join(', ') + ' with these paths'",
     ),
     PolicyCheck(
         holds=f"!has(object.spec.defaultBackend) || {cel.covers(cel.text('*'), cel.text('/'))}",
-        message="host-not-granted: a default backend answers every host, and no HostGrant gives this namespace `*`",
+        message="host-not-granted: a default backend requires a HostGrant for `*`",
     ),
     PolicyCheck(
         holds="variables.tls.all(one, !has(one.secretName) || one.secretName == '' ||"
         " (has(one.hosts) && one.hosts.size() > 0"
         f" ? one.hosts.all(host, {cel.has_host(_TLS_HOST)})"
         f" : variables.rules.all(one, {cel.has_host(_HOST)})))",
-        message="host-not-granted: spec.tls names a host that no HostGrant gives this namespace",
+        message="host-not-granted: no HostGrant gives this namespace a host of spec.tls",
     ),
 )
 
 
-def _tls(known: GuardFacts) -> PolicyCheck:
-    """A route to a model names its certificate, unless its Gate has one for every host."""
-    certified = cel.texts(known.certified)
+def _check_tls(facts: GuardFacts) -> PolicyCheck:
+    """Return the check that a route to a model names a certificate, or its Gate has a default one."""
+    certified = cel.texts(facts.certified)
     covered = (
         "variables.tls.exists(tls, has(tls.secretName) && tls.secretName != '' &&"
         " (!has(tls.hosts) || tls.hosts.size() == 0 || tls.hosts.exists(host,"
@@ -138,7 +125,7 @@ def _tls(known: GuardFacts) -> PolicyCheck:
         f" object.spec.ingressClassName in {certified}) || ({_ANNOTATION} in variables.annotations"
         f" && variables.annotations[{_ANNOTATION}] in {certified})"
         f" || variables.rules.all(one, {covered})",
-        message="tls-unavailable: a route to a model is served over TLS only; name a certificate for its host in spec.tls, or give the Gate tls.defaultCertificate",
+        message="tls-unavailable: a route to a model requires TLS; name a certificate for its host in spec.tls, or set tls.defaultCertificate of the Gate",
     )
 
 
@@ -148,6 +135,6 @@ MAY_ROUTE = (
 )
 
 _ROUTERS = PolicyCheck(
-    holds=f"!variables.governed || !({cel.SAYS_SOMETHING_NEW}) || {MAY_ROUTE}",
-    message="not-permitted: this route reaches a model, and you may not make routes to the models of this namespace; it takes the verb `route` on models.gatereeve.dev",
+    holds=f"!variables.governed || !({cel.IS_SPEC_CHANGED}) || {MAY_ROUTE}",
+    message="not-permitted: a route to a model requires the verb `route` on models.gatereeve.dev in this namespace",
 )

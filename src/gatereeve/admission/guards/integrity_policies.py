@@ -1,6 +1,6 @@
-"""What protects the guards' own footing: statuses, labels, parameters, roles, names of changers.
+"""Policies that protect what the guards depend on: statuses, labels, parameters, roles and authors.
 
-Admission policies cannot look at admission objects; RBAC and `drift` stand for those.
+Admission policies cannot check admission objects; RBAC and `guard_drift` protect those.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ CHANGES = ("CREATE", "UPDATE")
 OURS = tuple(k.plural for k in registry.KINDS if k.ours)
 
 
-def statuses(settings: GuardSettings) -> Object:
-    """What came of a document is said by the controllers only."""
+def make_status_policy(settings: GuardSettings) -> Object:
+    """Return the policy that only controllers write statuses of our documents."""
     return policy(
         "statuses",
         (rule(GATEREEVE_GROUP, tuple(f"{plural}/status" for plural in OURS), CHANGES),),
@@ -44,13 +44,13 @@ def statuses(settings: GuardSettings) -> Object:
     )
 
 
-def namespaces(known: GuardFacts) -> Object:
-    """Labels that HostGrants select by. By every way in: status and finalize change labels too."""
+def make_label_policy(facts: GuardFacts) -> Object:
+    """Return the policy for labels that HostGrants select by; writes to status and finalize count, too."""
     labels = "(has({0}.metadata.labels) ? {0}.metadata.labels : {{}})"
     old = "(request.operation == 'CREATE' ? {} : " + labels.format("oldObject") + ")"
     new = labels.format("object")
     same = (
-        f"{cel.texts(known.labels)}.all(label, (label in variables.old) == (label in variables.new)"
+        f"{cel.texts(facts.labels)}.all(label, (label in variables.old) == (label in variables.new)"
         " && (!(label in variables.new) || variables.old[label] == variables.new[label]))"
     )
     return policy(
@@ -59,17 +59,17 @@ def namespaces(known: GuardFacts) -> Object:
         (
             PolicyCheck(
                 holds=f"{same} || {cel.MAY_CHANGE_GRANTS}",
-                message="label-guarded: HostGrants select namespaces by this label; whoever may change HostGrants may change it",
-                message_expression="'label-guarded: HostGrants select namespaces by these labels, and only who may change HostGrants may change them: '"
-                f" + {cel.texts(known.labels)}.join(', ')",
+                message="label-guarded: HostGrants select namespaces by this label; changing it requires the right to change HostGrants",
+                message_expression="'label-guarded: HostGrants select namespaces by these labels; changing them requires the right to change HostGrants: '"
+                f" + {cel.texts(facts.labels)}.join(', ')",
             ),
         ),
         variables={"old": old, "new": new},
     )
 
 
-def guard_parameters(settings: GuardSettings) -> Object:
-    """The parameters belong to the controllers and to whoever may change the guards anyway."""
+def make_parameter_policy(settings: GuardSettings) -> Object:
+    """Return the policy that only controllers and users who may change guards change GuardParameters."""
     return policy(
         "guardparameters",
         (rule(GATEREEVE_GROUP, ("guardparameters",), (*CHANGES, "DELETE")),),
@@ -77,14 +77,14 @@ def guard_parameters(settings: GuardSettings) -> Object:
             PolicyCheck(
                 holds=f"request.userInfo.username == {cel.text(settings.controller)}"
                 f" || {cel.KUBERNETES_ITSELF} || {cel.MAY_CHANGE_GUARDS}",
-                message="guard-parameters: generated from the documents; change HostGrants and Gates instead",
+                message="guard-parameters: these are generated from documents; change HostGrants and Gates instead",
             ),
         ),
     )
 
 
-def aggregation() -> Object:
-    """Rights on our documents do not slip into `edit`, `admin` or `view` by a label."""
+def make_aggregation_policy() -> Object:
+    """Return the policy that no label adds rights on our documents to `edit`, `admin` or `view`."""
     return policy(
         "aggregation",
         (rule("rbac.authorization.k8s.io", ("clusterroles",), CHANGES),),
@@ -114,41 +114,32 @@ DOCUMENTS: tuple[Mapping[str, Json], ...] = (
 )
 
 
-def is_governed(known: GuardFacts) -> str:
-    """Of any kind in DOCUMENTS: a route only when it is of ours."""
+def is_governed(facts: GuardFacts) -> str:
+    """Return whether a document of DOCUMENTS is governed; a route only if it is one of ours."""
     resource = "request.resource.resource"
     routes = {
-        "ingresses": is_our_ingress(known),
-        "gateways": is_our_gateway(known),
-        "httproutes": names_our_gateway(known),
+        "ingresses": is_our_ingress(facts),
+        "gateways": is_our_gateway(facts),
+        "httproutes": names_our_gateway(facts),
     }
-    found = [
+    conditions = [
         f"!({resource} in {cel.texts(routes)})",
         *(f"{resource} == {cel.text(name)} && ({ours})" for name, ours in routes.items()),
     ]
-    return cel.any_of(found)
-
-
-def _differs(part: str) -> str:
-    both = [f"(has({o}.{part}) ? {o}.{part} : {{}})" for o in ("object", "oldObject")]
-    return " != ".join(both)
+    return cel.any_of(conditions)
 
 
 def is_changed() -> str:
-    """Something that a person says is new; finalizers, owners and managed fields are not."""
-    spec = " != ".join(f"(has({o}.spec) ? {o}.spec : {{}})" for o in ("object", "oldObject"))
-    return cel.any_of(
-        (
-            "request.operation == 'CREATE'",
-            spec,
-            _differs("metadata.annotations"),
-            _differs("metadata.labels"),
-        )
+    """Return whether spec, annotations or labels change; finalizers and managed fields do not count."""
+    differences = (
+        " != ".join(f"(has({o}.{part}) ? {o}.{part} : {{}})" for o in ("object", "oldObject"))
+        for part in ("spec", "metadata.annotations", "metadata.labels")
     )
+    return cel.any_of(("request.operation == 'CREATE'", *differences))
 
 
-def stamped(known: GuardFacts) -> Object:
-    """Who changed a document is who the API server knows: nobody signs for somebody else."""
+def make_author_policy(facts: GuardFacts) -> Object:
+    """Return the policy that the annotation CHANGED_BY names the caller."""
     return policy(
         "changers",
         DOCUMENTS,
@@ -156,32 +147,29 @@ def stamped(known: GuardFacts) -> Object:
             PolicyCheck(
                 holds=f"{cel.text(CHANGED_BY)} in {cel.ANNOTATIONS} &&"
                 f" {cel.ANNOTATIONS}[{cel.text(CHANGED_BY)}] == request.userInfo.username",
-                message=f"changer-forged: {CHANGED_BY} is written by the API server, with the name of who makes the change",
+                message=f"changer-forged: {CHANGED_BY} must be the user name of the caller; the API server writes it",
             ),
         ),
-        when={"governed": is_governed(known), "changed": is_changed()},
+        when={"governed": is_governed(facts), "changed": is_changed()},
     )
 
 
-def unguarded(known: GuardFacts) -> Object:
-    """Where no parameters are known yet, nothing that is governed comes in."""
+def make_unguarded_policy(facts: GuardFacts) -> Object:
+    """Return the policy that refuses governed documents in namespaces without GuardParameters."""
     resource = "request.resource.resource"
     return policy(
         "unguarded",
-        (
-            *ROUTES,
-            rule(GATEREEVE_GROUP, ("approvals", "modelversions"), CHANGES),
-        ),
+        (*ROUTES, rule(GATEREEVE_GROUP, ("approvals", "modelversions"), CHANGES)),
         (
             PolicyCheck(
                 holds="false",
-                message="namespace-unguarded: the guards do not know this namespace yet; it needs a HostGrant, or a moment",
+                message="namespace-unguarded: this namespace has no GuardParameters yet; add a HostGrant for it, or wait a few seconds",
             ),
         ),
         when={
-            "governed": is_governed(known),
-            "not-leaving": cel.NOT_LEAVING,
+            "governed": is_governed(facts),
+            "not-leaving": cel.IS_NOT_DELETION,
             "says-something": f"{resource} in ['ingresses', 'gateways', 'httproutes']"
-            f" || {cel.SAYS_SOMETHING_NEW}",
+            f" || {cel.IS_SPEC_CHANGED}",
         },
     )

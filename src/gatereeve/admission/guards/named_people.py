@@ -1,7 +1,6 @@
-"""Who the documents name, and in which namespaces: plain sets of names, before any Kubernetes object.
+"""The people that documents name, by role and namespace.
 
-A HostGrant speaks for the namespaces that it selects, a Gate for all of them. Whoever is named
-twice has both rights.
+A HostGrant names people for the namespaces that it selects, a Gate for all namespaces. Rights add up.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from gatereeve.api.world import HostGrantDoc, World
 from gatereeve.compile.routes import host_grants
 
 UNTOUCHED = "kube-system"
-"""Kubernetes' own namespace: guards stay out of it, so that nothing of its own can wait for us."""
+"""A namespace without guards, so that Kubernetes never depends on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """As the API server knows them, sorted."""
+    """User and group names at the API server, sorted."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -32,7 +31,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Who does what in one namespace. approvers: by role, those of the Gates among them."""
+    """The people of one namespace. approvers: by role, including those of the Gates."""
 
     namespace: str
     grants: Mapping[str, tuple[str, ...]]
@@ -44,8 +43,8 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """Everybody. teams: by namespace, in order of names. approving: everywhere."""
+class NamedPeople:
+    """All people. teams: sorted by namespace. approving: for all namespaces."""
 
     platform: tuple[Person, ...]
     auditors: tuple[Person, ...]
@@ -55,8 +54,8 @@ class Named:
     teams: tuple[Team, ...]
 
 
-def names(people: Iterable[Person]) -> Names:
-    """The users (service accounts are users) and the groups among them."""
+def split_names(people: Iterable[Person]) -> Names:
+    """Return users (including service accounts) and groups."""
     people = tuple(people)
     return Names(
         users=tuple(sorted({p.username for p in people if p.username is not None})),
@@ -64,39 +63,37 @@ def names(people: Iterable[Person]) -> Names:
     )
 
 
-def named(world: World, settings: GuardSettings) -> Named:
-    """Everybody whom the documents of `world` name, for every namespace but our own and UNTOUCHED."""
+def collect_people(world: World, settings: GuardSettings) -> NamedPeople:
+    """Return the people that documents name, without our own namespace and UNTOUCHED."""
     gates = [world.gates[key].spec.governance for key in sorted(world.gates)]
-    approving = tuple(one for gate in gates for one in gate.approvers)
+    approving = tuple(approvers for gate in gates for approvers in gate.approvers)
     rules = [gate.break_glass for gate in gates if gate.break_glass.users]
     index = host_grants.index_grants(tuple(world.host_grants.values()))
-    behind: defaultdict[str, set[str]] = defaultdict(set)
+    services: defaultdict[str, set[str]] = defaultdict(set)
     for (namespace, _), doc in world.model_versions.items():
         if doc.spec.backend is not None:
-            behind[namespace].add(doc.spec.backend.service)
-    found = []
-    for namespace in sorted(_namespaces(world) - {UNTOUCHED, settings.namespace}):
-        selecting = tuple(_selecting(world, index, namespace))
-        found.append(
-            _team(
-                namespace,
-                selecting,
-                approving,
-                _grants(world, index, namespace),
-                behind.get(namespace, ()),
-            )
+            services[namespace].add(doc.spec.backend.service)
+    teams = tuple(
+        _make_team(
+            namespace,
+            tuple(_find_grants(world, index, namespace)),
+            approving,
+            _list_paths(world, index, namespace),
+            services.get(namespace, ()),
         )
-    return Named(
-        platform=_people(gate.platform for gate in gates),
-        auditors=_people(gate.auditors for gate in gates),
+        for namespace in sorted(_list_namespaces(world) - {UNTOUCHED, settings.namespace})
+    )
+    return NamedPeople(
+        platform=_merge_people(gate.platform for gate in gates),
+        auditors=_merge_people(gate.auditors for gate in gates),
         approving=approving,
         emergency_users=tuple(sorted({user for rule in rules for user in rule.users})),
         emergency_hours=max((rule.max_hours for rule in rules), default=0),
-        teams=tuple(found),
+        teams=teams,
     )
 
 
-def _team(
+def _make_team(
     namespace: str,
     selecting: tuple[HostGrantDoc, ...],
     everywhere: tuple[Approvers, ...],
@@ -104,63 +101,64 @@ def _team(
     services: Iterable[str],
 ) -> Team:
     governance = [grant.spec.governance for grant in selecting]
-    own = tuple(dict.fromkeys(one for part in governance for one in part.approvers))
+    own = tuple(dict.fromkeys(entry for part in governance for entry in part.approvers))
     return Team(
         namespace=namespace,
         grants=grants,
         services=tuple(sorted(services)),
-        developers=_people(part.developers for part in governance),
-        pipelines=_people(part.pipelines for part in governance),
+        developers=_merge_people(part.developers for part in governance),
+        pipelines=_merge_people(part.pipelines for part in governance),
         approving=own,
         approvers={
-            role: names(p for one in (*everywhere, *own) if role in one.roles for p in one.people)
+            role: split_names(p for e in (*everywhere, *own) if role in e.roles for p in e.people)
             for role in ROLES
         },
     )
 
 
-def _people(given: Iterable[tuple[Person, ...]]) -> tuple[Person, ...]:
-    return tuple(dict.fromkeys(person for part in given for person in part))
+def _merge_people(lists: Iterable[tuple[Person, ...]]) -> tuple[Person, ...]:
+    return tuple(dict.fromkeys(person for people in lists for person in people))
 
 
-def _namespaces(world: World) -> set[str]:
-    """Every namespace that there is, or that a document stands in."""
-    known = {name for _, name in world.namespaces}
+def _list_namespaces(world: World) -> set[str]:
+    """Return all namespaces, including those of documents."""
+    names = {name for _, name in world.namespaces}
     for table in (
         world.models, world.model_versions, world.approvals, world.access_policies, world.rollouts,
         world.ingresses, world.gateways, world.http_routes,
     ):  # fmt: skip
-        known |= {namespace for namespace, _ in table}
-    return known
+        names |= {namespace for namespace, _ in table}
+    return names
 
 
-def _selecting(
+def _find_grants(
     world: World, index: host_grants.GrantIndex, namespace: str
 ) -> Iterator[HostGrantDoc]:
-    """The HostGrants that select the namespace, by name."""
+    """Yield the HostGrants that select the namespace, by name."""
     labels = host_grants.labels_of(namespace, world.namespaces.get(("", namespace)))
-    found = {grant for label in labels.items() for grant in index.by_label.get(label, ())}
+    candidates = {grant for label in labels.items() for grant in index.by_label.get(label, ())}
     for key in sorted(world.host_grants):
         grant = world.host_grants[key]
         selector = grant.spec.namespace_selector
         if (
-            grant in found and all(labels.get(k) == v for k, v in selector.match_labels.items())
+            grant in candidates
+            and all(labels.get(k) == v for k, v in selector.match_labels.items())
         ) or (not selector.match_labels and selector.all):
             yield grant
 
 
-def _grants(
+def _list_paths(
     world: World, index: host_grants.GrantIndex, namespace: str
 ) -> dict[str, tuple[str, ...]]:
-    """Path prefixes by host (`*`, `*.suffix` or a name), all in order."""
-    found: dict[str, set[str]] = {}
+    """Return path prefixes by host (`*`, `*.suffix` or a name), sorted."""
+    paths_by_host: dict[str, set[str]] = {}
     doc = world.namespaces.get(("", namespace))
     grants = host_grants.grants_of(index, namespace, doc)
-    for given in (grants.own, grants.everybody):
-        for host, paths in given.exact.items():
-            found.setdefault(host, set()).update(one.path for one in paths)
-        for suffix, paths in given.suffixes.items():
-            found.setdefault(f"*.{suffix}", set()).update(one.path for one in paths)
-        if given.any:
-            found.setdefault("*", set()).update(one.path for one in given.any)
-    return {host: tuple(sorted(found[host])) for host in sorted(found)}
+    for grant in (grants.own, grants.everybody):
+        hosts = {
+            **grant.exact,
+            **{f"*.{suffix}": paths for suffix, paths in grant.suffixes.items()},
+        }
+        for host, paths in (*hosts.items(), *((("*", grant.any),) if grant.any else ())):
+            paths_by_host.setdefault(host, set()).update(path.path for path in paths)
+    return {host: tuple(sorted(paths_by_host[host])) for host in sorted(paths_by_host)}

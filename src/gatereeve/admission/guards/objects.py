@@ -1,7 +1,6 @@
-"""The shapes of admission objects: policies and bindings with everything said that has a default.
+"""Makes policies and bindings of admissionregistration.k8s.io/v1.
 
-admissionregistration.k8s.io/v1. `failurePolicy: Fail`, `matchPolicy: Equivalent`, and selectors are
-always written out, so that `drift` can tell what somebody added.
+Fields with a default, such as selectors, are always set, so that `guard_drift` finds additions.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ API = "admissionregistration.k8s.io/v1"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 NETWORKING_GROUP = "networking.k8s.io"
 VERSIONS = {GATEREEVE_GROUP: "v1alpha1"}
-"""Other groups are matched at v1; Equivalent brings their other versions along."""
+"""Other groups match at v1; `matchPolicy: Equivalent` includes their other versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCheck:
-    """One validation: what must hold, and what is said where it does not. reason: an HTTP one."""
+    """One validation. holds: a CEL condition. message: for the caller if it is false."""
 
     holds: str
     message: str
@@ -38,7 +37,7 @@ def meta(name: str, namespace: str = "") -> dict[str, Json]:
 
 
 def rule(group: str, resources: Sequence[str], operations: Sequence[str]) -> dict[str, Json]:
-    """What a policy or webhook looks at."""
+    """Return the resources that a policy or webhook checks."""
     return {
         "apiGroups": [group],
         "apiVersions": [VERSIONS.get(group, "v1")],
@@ -53,13 +52,13 @@ def matching(rules: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
         "matchPolicy": "Equivalent",
         "namespaceSelector": {},
         "objectSelector": {},
-        "resourceRules": [dict(one) for one in rules],
+        "resourceRules": [dict(rule) for rule in rules],
     }
 
 
-def conditions(given: Mapping[str, str]) -> list[Json]:
-    """MatchConditions by name, in their order."""
-    return [{"name": name, "expression": expression} for name, expression in given.items()]
+def conditions(expressions: Mapping[str, str]) -> list[Json]:
+    """Return matchConditions or variables, from expressions by name."""
+    return [{"name": name, "expression": expression} for name, expression in expressions.items()]
 
 
 def policy(
@@ -71,7 +70,7 @@ def policy(
     variables: Mapping[str, str] | None = None,
     parameters: bool = False,
 ) -> Object:
-    """One ValidatingAdmissionPolicy. when: matchConditions. parameters: it reads GuardParameters."""
+    """Return a ValidatingAdmissionPolicy. when: matchConditions. parameters: it reads GuardParameters."""
     spec: dict[str, Json] = {
         "failurePolicy": "Fail",
         "matchConstraints": matching(rules),
@@ -79,30 +78,19 @@ def policy(
             {
                 "expression": check.holds,
                 "message": check.message,
-                **(
-                    {"messageExpression": check.message_expression}
-                    if check.message_expression
-                    else {}
-                ),
+                **({"messageExpression": e} if (e := check.message_expression) else {}),
                 "reason": "Forbidden",
             }
             for check in checks
         ],
-        "auditAnnotations": [
-            {"key": "by", "valueExpression": "request.userInfo.username"},
-        ],
+        "auditAnnotations": [{"key": "by", "valueExpression": "request.userInfo.username"}],
     }
     if parameters:
-        spec["paramKind"] = {
-            "apiVersion": f"{GATEREEVE_GROUP}/v1alpha1",
-            "kind": "GuardParameters",
-        }
+        spec["paramKind"] = {"apiVersion": f"{GATEREEVE_GROUP}/v1alpha1", "kind": "GuardParameters"}
     if when:
         spec["matchConditions"] = conditions(when)
     if variables:
-        spec["variables"] = [
-            {"name": name, "expression": expression} for name, expression in variables.items()
-        ]
+        spec["variables"] = conditions(variables)
     return {
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicy",
@@ -119,16 +107,13 @@ def binding(
     rules: Sequence[Mapping[str, Json]] = (),
     missing: str = "",
 ) -> Object:
-    """A policy in force. namespaces: a selector. missing: what happens without parameters."""
+    """Return a binding of a policy. namespaces: a selector. missing: the action without parameters."""
     spec: dict[str, Json] = {
         "policyName": f"gatereeve-{of}",
         "validationActions": ["Deny", "Audit"],
     }
     if namespaces is not None:
-        spec["matchResources"] = {
-            **matching(rules),
-            "namespaceSelector": dict(namespaces),
-        }
+        spec["matchResources"] = {**matching(rules), "namespaceSelector": dict(namespaces)}
     if missing:
         spec["paramRef"] = {"name": PARAMETERS, "parameterNotFoundAction": missing}
     return {

@@ -1,16 +1,15 @@
-"""Least-privilege roles for the people and pipelines that the documents name.
+"""Makes least-privilege roles for the people and pipelines that documents name.
 
-Every verb is written out: no `*`, no `bind`, `escalate` or `impersonate`, nothing that aggregates
-into `edit`. Two verbs are ours: `route` on models (may make routes to the models of a namespace)
-and `reclassify` (may lower a model's risk class); policies ask for them.
-Nobody gets rights on the guards themselves: whoever may change those is the cluster's administrator.
+Roles have no `*`, `bind`, `escalate` or `impersonate` and do not aggregate. Policies check two verbs of
+ours: `route` on models (create routes to the models of a namespace) and `reclassify` (lower the risk
+class of a model). No role has rights on the guards; only a cluster administrator can change them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gatereeve.admission.guards.named_people import Named
+from gatereeve.admission.guards.named_people import NamedPeople
 from gatereeve.admission.guards.objects import GATEWAY_GROUP, NETWORKING_GROUP, meta
 from gatereeve.admission.guards.settings import WEBHOOK, GuardSettings, Object
 from gatereeve.api import registry
@@ -43,7 +42,7 @@ _READ_ROUTES = (
 
 ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
     "platform": (
-        "Runs the gates, grants hosts, and writes the labels that grants select by.",
+        "Manages gates, grants hosts, and writes the labels that grants select by.",
         (
             _ours(_CLUSTER, WRITE),
             _ours(_NAMESPACED, READ),
@@ -54,7 +53,7 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
         ),
     ),
     "auditor": (
-        "Reads every document of governance, every route, and the guards.",
+        "Reads all governance documents, all routes, and the guards.",
         (
             _ours((*_CLUSTER, *_NAMESPACED, "guardparameters"), READ),
             *_READ_ROUTES,
@@ -77,7 +76,7 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
         ),
     ),
     "developer": (
-        "Describes models, says who may call them, and makes routes to them.",
+        "Manages models, their access policies, and routes to them.",
         (
             _ours(("models", "accesspolicies", "rollouts"), WRITE),
             _ours(("models",), ("route",)),
@@ -88,7 +87,7 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
         ),
     ),
     "pipeline": (
-        "Brings versions in and moves traffic between them; cannot approve.",
+        "Creates versions and moves traffic between them; cannot approve.",
         (
             _ours(("modelversions",), (*READ, "create", "patch", "delete")),
             _ours(("rollouts",), WRITE),
@@ -96,25 +95,25 @@ ROLES: dict[str, tuple[str, tuple[Json, ...]]] = {
         ),
     ),
     "approver": (
-        "Decides on versions: in which roles is said by the guards' parameters.",
+        "Approves or rejects versions, in the roles that GuardParameters name.",
         (
             _ours(("approvals",), (*READ, "create", "patch", "delete")),
             _ours(("models", "modelversions", "accesspolicies", "rollouts"), READ),
         ),
     ),
     "risk-approver": (
-        "May also lower a model's risk class.",
+        "May lower the risk class of a model.",
         (_ours(("models",), (*READ, "patch", "update", "reclassify")),),
     ),
 }
-"""Name (without `gatereeve-`) to what it is for and its rules."""
+"""Description and rules by name (without `gatereeve-`)."""
 
 KEEPER = "gatereeve-guard-keeper"
-"""What controllers may do to guards."""
+"""The role of the controllers on guards."""
 
 
-def roles() -> tuple[Object, ...]:
-    """The ClusterRoles: the same in every cluster."""
+def make_roles() -> tuple[Object, ...]:
+    """Return the ClusterRoles, which are the same in every cluster."""
     return tuple(
         {
             "apiVersion": API,
@@ -129,53 +128,44 @@ def roles() -> tuple[Object, ...]:
     )
 
 
-def bindings(people: Named, settings: GuardSettings) -> tuple[Object, ...]:
-    """Who has which role: cluster-wide for those whom Gates name, by namespace for the others."""
-    found = [
-        _everywhere("platform", people.platform),
-        _everywhere("auditor", people.auditors),
-        _everywhere("approver", _approving(people.approving)),
-        _everywhere("risk-approver", _approving(people.approving, "risk")),
+def make_bindings(people: NamedPeople, settings: GuardSettings) -> tuple[Object, ...]:
+    """Return the bindings: cluster-wide for people in Gates, by namespace for the others."""
+    bindings = [
+        _bind("", "platform", people.platform),
+        _bind("", "auditor", people.auditors),
+        _bind("", "approver", _list_approvers(people.approving)),
+        _bind("", "risk-approver", _list_approvers(people.approving, "risk")),
     ]
     for team in people.teams:
-        found += [
-            _within(team.namespace, "developer", team.developers),
-            _within(team.namespace, "pipeline", team.pipelines),
-            _within(team.namespace, "approver", _approving(team.approving)),
-            _within(team.namespace, "risk-approver", _approving(team.approving, "risk")),
+        bindings += [
+            _bind(team.namespace, "developer", team.developers),
+            _bind(team.namespace, "pipeline", team.pipelines),
+            _bind(team.namespace, "approver", _list_approvers(team.approving)),
+            _bind(team.namespace, "risk-approver", _list_approvers(team.approving, "risk")),
         ]
-    return (*_of_the_controller(settings), *(one for one in found if one is not None))
+    return (*_make_controller_role(settings), *filter(None, bindings))
 
 
-def _approving(given: Iterable[Approvers], role: Role | None = None) -> tuple[Person, ...]:
-    people = (person for one in given if role is None or role in one.roles for person in one.people)
+def _list_approvers(approvers: Iterable[Approvers], role: Role | None = None) -> tuple[Person, ...]:
+    people = (p for entry in approvers if role is None or role in entry.roles for p in entry.people)
     return tuple(dict.fromkeys(people))
 
 
-def _everywhere(role: str, people: Sequence[Person]) -> Object | None:
-    return _binding("ClusterRoleBinding", meta(f"gatereeve-{role}"), role, people)
-
-
-def _within(namespace: str, role: str, people: Sequence[Person]) -> Object | None:
-    return _binding("RoleBinding", meta(f"gatereeve-{role}", namespace), role, people)
-
-
-def _binding(
-    kind: str, metadata: dict[str, Json], role: str, people: Sequence[Person]
-) -> Object | None:
+def _bind(namespace: str, role: str, people: Sequence[Person]) -> Object | None:
+    """Return a binding in a namespace, or cluster-wide for ""; None without people."""
     if not people:
         return None
-    subjects = sorted((_subject(p) for p in people), key=lambda s: tuple(s.values()))
+    subjects = sorted((_make_subject(p) for p in people), key=lambda s: tuple(s.values()))
     return {
         "apiVersion": API,
-        "kind": kind,
-        "metadata": metadata,
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": meta(f"gatereeve-{role}", namespace),
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": f"gatereeve-{role}"},
         "subjects": [dict(subject) for subject in subjects],
     }
 
 
-def _subject(person: Person) -> dict[str, str]:
+def _make_subject(person: Person) -> dict[str, str]:
     if person.service_account is not None:
         account = person.service_account
         return {"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}
@@ -184,9 +174,9 @@ def _subject(person: Person) -> dict[str, str]:
     return {"apiGroup": RBAC, "kind": "User", "name": person.user or ""}
 
 
-def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
-    """The controllers keep the parameters, and the authority in the webhook's own registrations;
-    policies and roles they only compare."""
+def _make_controller_role(settings: GuardSettings) -> tuple[Object, ...]:
+    """Return role and binding of the controllers: they write GuardParameters and the authority of the
+    webhook, and read policies and roles."""
     account = {
         "kind": "ServiceAccount",
         "name": settings.service_account,
@@ -200,7 +190,7 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
             "metadata": {
                 **meta(KEEPER),
                 "annotations": {
-                    "gatereeve.dev/about": "Keeps the guards' parameters and the webhook's authority, and looks at the guards."
+                    "gatereeve.dev/about": "Writes GuardParameters and the authority of the webhook, and reads the guards."
                 },
             },
             "rules": [
@@ -221,11 +211,7 @@ def _of_the_controller(settings: GuardSettings) -> tuple[Object, ...]:
             "apiVersion": API,
             "kind": "ClusterRoleBinding",
             "metadata": meta(KEEPER),
-            "roleRef": {
-                "apiGroup": RBAC,
-                "kind": "ClusterRole",
-                "name": KEEPER,
-            },
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": KEEPER},
             "subjects": [dict(account)],
         },
     )

@@ -1,4 +1,4 @@
-"""How the guards of one cluster are cut: names that the installation chose, not the documents."""
+"""Settings of the guards of one cluster, and names that guards share."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ Object = dict[str, Json]
 """One Kubernetes object as plain values."""
 
 MANAGED = {"app.kubernetes.io/managed-by": "gatereeve", "app.kubernetes.io/component": "guards"}
-"""Labels of every guard; `drift` finds what is ours, and superfluous, by them."""
+"""Labels of every guard."""
 
 CHANGED_BY = "gatereeve.dev/changed-by"
-"""Annotation: who changed a document last, as the API server authenticated them."""
+"""Annotation: the user name of the last author of a document at the API server."""
 
 Stamps = Literal["policy", "webhook", "nobody"]
-"""Who writes CHANGED_BY: a MutatingAdmissionPolicy (Kubernetes 1.36), the webhook, nobody."""
+"""What writes CHANGED_BY: a MutatingAdmissionPolicy (Kubernetes 1.36), the webhook, or nothing."""
 
 WEBHOOK = "gatereeve"
-"""Name of the webhook's registrations, validating and mutating."""
+"""Name of the webhook configurations, validating and mutating."""
 
 PARAMETERS = "gatereeve"
-"""Name of the GuardParameters in every namespace."""
+"""Name of the GuardParameters object in every namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardSettings:
-    """namespace, service_account: of the controllers. service: through which the API server reaches
-    their webhook; url: in its place, where there is no Service. ca_bundle: base64 of the PEM that
-    signed the webhook's certificate; without it whoever installs the guards fills it in.
+    """namespace, service_account: of the controllers. service: of their webhook. url: of the webhook
+    without a Service. ca_bundle: base64 of the PEM that signed the webhook's certificate; without it the
+    controllers fill it in.
     """
 
     namespace: str = "gatereeve-system"
@@ -43,5 +43,5 @@ class GuardSettings:
 
     @property
     def controller(self) -> str:
-        """The controllers' name at the API server."""
+        """Return the user name of the controllers at the API server."""
         return f"system:serviceaccount:{self.namespace}:{self.service_account}"

@@ -1,8 +1,8 @@
-"""The webhook's registration: narrow, quick to give up, and out of its own way.
+"""Makes the webhook configurations: only governed kinds, with a short time-out.
 
-`Fail` for governed kinds only, never for Kubernetes' own namespace nor ours, so that neither the
-cluster nor our own start can wait for it. Deletions are only witnessed: without a witness they go
-on, or a namespace could not be emptied while we are away.
+`failurePolicy: Fail` applies to governed kinds outside kube-system and our own namespace, so that neither
+the cluster nor the controllers depend on the webhook. Deletions are only reported (`Ignore`), so that a
+namespace can be deleted while the webhook is not available.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ TIMEOUT_S = 3
 REVIEW_PATH, STAMP_PATH = "/review", "/stamp"
 
 
-def webhooks(known: GuardFacts, settings: GuardSettings) -> tuple[Object, ...]:
-    """The ValidatingWebhookConfiguration and, where the webhook stamps, the mutating one."""
+def make_webhooks(facts: GuardFacts, settings: GuardSettings) -> tuple[Object, ...]:
+    """Return the validating configuration and, if the webhook writes authors, the mutating one."""
     if not settings.webhook:
         return ()
-    review = _webhook(
+    review = _make_webhook(
         "review.gatereeve.dev",
         settings,
         REVIEW_PATH,
         [rule(GATEREEVE_GROUP, OURS, CHANGES), *ROUTES],
         {
-            "governed": is_governed(known),
+            "governed": is_governed(facts),
             "changed": is_changed(),
-            "not-leaving": cel.NOT_LEAVING,
+            "not-leaving": cel.IS_NOT_DELETION,
         },
         failure="Fail",
     )
-    witness = _webhook(
+    deletions = _make_webhook(
         "deletions.gatereeve.dev",
         settings,
         REVIEW_PATH,
@@ -52,21 +52,23 @@ def webhooks(known: GuardFacts, settings: GuardSettings) -> tuple[Object, ...]:
         {},
         failure="Ignore",
     )
-    found: list[Object] = [_configuration("Validating", [review, witness])]
+    configurations: list[Object] = [_make_configuration("Validating", [review, deletions])]
     if settings.stamps == "webhook":
-        stamp = _webhook(
+        stamp = _make_webhook(
             "stamp.gatereeve.dev",
             settings,
             STAMP_PATH,
             list(DOCUMENTS),
-            {"governed": is_governed(known), "changed": is_changed()},
+            {"governed": is_governed(facts), "changed": is_changed()},
             failure="Fail",
         )
-        found.append(_configuration("Mutating", [{**stamp, "reinvocationPolicy": "IfNeeded"}]))
-    return tuple(found)
+        configurations.append(
+            _make_configuration("Mutating", [{**stamp, "reinvocationPolicy": "IfNeeded"}])
+        )
+    return tuple(configurations)
 
 
-def _configuration(kind: str, hooks: list[dict[str, Json]]) -> Object:
+def _make_configuration(kind: str, hooks: list[dict[str, Json]]) -> Object:
     return {
         "apiVersion": API,
         "kind": f"{kind}WebhookConfiguration",
@@ -75,7 +77,7 @@ def _configuration(kind: str, hooks: list[dict[str, Json]]) -> Object:
     }
 
 
-def _webhook(
+def _make_webhook(
     name: str,
     settings: GuardSettings,
     path: str,
@@ -108,11 +110,7 @@ def _webhook(
         "timeoutSeconds": TIMEOUT_S,
         "namespaceSelector": {
             "matchExpressions": [
-                {
-                    "key": NAME_LABEL,
-                    "operator": "NotIn",
-                    "values": [UNTOUCHED, settings.namespace],
-                }
+                {"key": NAME_LABEL, "operator": "NotIn", "values": [UNTOUCHED, settings.namespace]}
             ]
         },
         "objectSelector": {},

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gatereeve.api.people import EVERYBODY, NOBODY
+from gatereeve.api.people import ANONYMOUS_NAMES, EVERYBODY
 
-ANYBODY: Final = frozenset((*EVERYBODY, *NOBODY))
+ANYBODY: Final = frozenset((*EVERYBODY, *ANONYMOUS_NAMES))
 """Names of the API server's that stand for no one person."""
 
 _ACCOUNT: Final = re.compile(

@@ -19,7 +19,7 @@ import msgspec
 from lightkube.core.exceptions import ConfigError
 
 from gatereeve.api import registry
-from gatereeve.api.people import is_nobody
+from gatereeve.api.people import is_anonymous
 from gatereeve.core import errors
 from gatereeve.sources.kube import api_json, resources
 from gatereeve.sources.kube.access import Access
@@ -251,7 +251,7 @@ class ApiClient:
         name = user.get("username") if isinstance(user, dict) else None
         if not isinstance(name, str) or not name:
             raise errors.ApiError("the API server does not say who we are")
-        if is_nobody(name):
+        if is_anonymous(name):
             raise errors.ApiError(
                 f"the API server does not know who we are (it says {name}); log in"
             )
