@@ -119,7 +119,7 @@ class AccessPolicySpec(Spec, rules=(exactly_one_of("models", "selector"),)):
     )
     deny: Annotated[tuple[DenyRule, ...], Field(max_length=128)] = Field(
         default=(),
-        description="Requests that are refused, whatever any policy allows. Absent: none.",
+        description="Requests that are refused, even if a policy allows them. Absent: none.",
     )
     allow: Annotated[tuple[AllowRule, ...], Field(max_length=128)] = Field(
         default=(), description="Requests that are allowed. Absent: this policy allows nothing."

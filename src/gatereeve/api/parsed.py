@@ -58,7 +58,7 @@ class Parsed:
 def unreadable(file: str, problem: findings.Finding, *, line: int = 0) -> Parsed:
     """A file that cannot be read at all, so that it may hold any document of ours.
 
-    Whatever it held before may be kept by `keep_last_good`.
+    What it held before may be kept by `keep_last_good`.
     """
     where = refs.Where(file, line)
     finding = dataclasses.replace(problem, where=where)
@@ -75,7 +75,7 @@ def unreadable(file: str, problem: findings.Finding, *, line: int = 0) -> Parsed
 def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
     """`parsed` with the documents of `previous` that an unreadable stretch may still hold.
 
-    Documents that can be told apart are not kept here: those that became invalid are replaced by
+    Documents that can be identified are not kept here: those that became invalid are replaced by
     `assemble`, those that are gone are gone.
     """
     if previous is None or not any(part.unreadable for part in parsed.parts):
@@ -116,7 +116,7 @@ def _first_hurt(parsed: Parsed) -> int:
 
 
 def _is_kept(ref: refs.Ref, kinds: set[str], names: set[tuple[str, str]]) -> bool:
-    """Whether a document that cannot be told apart is, as far as it can be, one that is kept."""
+    """Whether a document that cannot be identified is, as far as it can be, one that is kept."""
     if not ref.kind:
         return True
     if not ref.name:

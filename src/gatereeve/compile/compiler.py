@@ -85,7 +85,7 @@ class Outcome:
 
 
 def compile(world: World) -> Compiled:  # noqa: A001 - the field's word
-    """Compile a World. Deterministic: equal documents give equal bytes, whatever their order was."""
+    """Compile a World. Deterministic: equal documents in any order give equal bytes."""
     return Compiler().compile(world)
 
 

@@ -88,7 +88,7 @@ def _by_prefix(number: int) -> tuple[ipaddress.IPv4Address, ...]:
 
 
 def is_forbidden(address: Ip) -> bool:
-    """Whether nothing may be reached there, whoever asks.
+    """Whether nothing may be reached there, for any document.
 
     Unspecified, link-local, site-local, multicast, broadcast, and metadata services.
     """

@@ -23,7 +23,7 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 """Of an IngressClass, when `true`: Ingresses that name no class are of this one."""
 
-"""Condition type, reserved: an emergency access is in force. Written by whoever grants it."""
+"""Condition type, reserved: an emergency access is in force. Written by the component that grants it."""
 
 MAX_MESSAGE = 2000
 """Characters of a condition's message; Kubernetes admits 32768, people read fewer."""

@@ -146,7 +146,7 @@ class Reader:
         return table.rows[""]
 
     def all(self, table: Table[K, V]) -> Mapping[K, V]:
-        """Every row: whatever changes in the table counts as a change."""
+        """Every row: any change of the table counts as a change."""
         self.reads.append((table, _EVERY_ROW))
         return table.rows
 

@@ -7,7 +7,7 @@
     │       ├── ApiUnavailableError   no usable answer (also 429, 5xx)  again will help
     │       ├── ApiRefusedError       401 or 403                        grant the right
     │       ├── ApiMissingError       404: no such object or kind       create it, or wait
-    │       ├── ApiConflictError      409: somebody else was first      read again, then again
+    │       ├── ApiConflictError      409: another writer was first      read again, then again
     │       └── ApiExpiredError       410: that version is forgotten    list again
     ├── PublishError         a configuration could not be handed out   again may help
     ├── ProxyError           the gate's process cannot do its work     see its log
@@ -74,7 +74,7 @@ class ApiUnavailableError(ApiError):
 
 
 class ApiRefusedError(ApiError):
-    """401 or 403. Trying again helps once somebody grants the right."""
+    """401 or 403. Trying again helps once the right is granted."""
 
     retry = True
 

@@ -36,7 +36,7 @@ class Finding:
     """One diagnosis. `message` says what is wrong, `hint` what would be right.
 
     Both quote what users wrote, and are shown on terminals and in logs: they are one printable line
-    of at most MAX_TEXT characters, whatever they are made of.
+    of at most MAX_TEXT characters.
     origin: the document and place; None when a file holds no readable document.
     where: file and line; filled by the source, so equal documents give equal findings but for it.
     cause: another document because of which this one is not served.

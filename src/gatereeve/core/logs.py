@@ -2,7 +2,7 @@
 
 `_LOG.warning("status_write_failed", object=ref, error=error)` is the line
 `status_write_failed object=lending/credit error="no answer"`, or a JSON object with the same fields.
-Where lines go and how they look is decided by whoever starts the process (`cli.running`).
+Where lines go and how they look is decided where the process starts (`cli.running`).
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Recorder(Protocol):
 
 
 class Witness(Protocol):
-    """Is told who lets a document go, before it is gone: afterwards nobody could say.
+    """Learns who deletes a document, before it is gone: afterwards that is not known.
 
     Called on the event loop, for requests that the API server may still refuse for other reasons;
     it keeps what it hears until the World lacks the document, at most as long as it likes. Returns

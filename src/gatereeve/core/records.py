@@ -33,7 +33,7 @@ MAX_REASON = 500
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who called, as far as proved. Nothing is there for nobody (anonymous).
+    """Who called, as far as proved. All fields are empty for an anonymous caller.
 
     provider: name of the identity provider in the Gate document.
     id: the caller's name there; `provider/id` is unambiguous over a gate.
@@ -57,7 +57,7 @@ class RequestRecord(
     record_id: the id that the caller was given (UUID), in `x-request-id` and in every refusal.
     gate: name of the Gate document.
     node: which of the gate's processes, as `gate/<name>-<replica>`.
-    sequence: per process of a gate, rises by one; a hole is a loss, told by a loss record.
+    sequence: per process of a gate, rises by one; a gap is a loss, which a loss record reports.
     started_at: RFC 3339, UTC, microseconds: when the request's first byte came.
     outcome: `served`: the model, service or redirect of the route answered; `refused`: the gate answered in its stead; `reset`: the caller went away before the end; `broken`: the model failed, or its answer did not end.
     status: the HTTP status that the caller got; 0 when none was sent.
@@ -176,7 +176,7 @@ class DocumentRecord(
     document: which, as `ModelVersion lending/credit-v2`.
     at: RFC 3339, UTC, microseconds: when the change was compiled.
     what: `created`, `changed`, `deleted`, or `found`: it was there when this store of records began.
-    by: who made the change, as the API server authenticated them; absent when nobody can say, as of a folder, or of a deletion that another replica witnessed.
+    by: who made the change, as the API server authenticated them; absent when it is not known: in a folder, and for a deletion that another replica witnessed.
     before: digest of its content before; equal to `after` when only labels or annotations changed.
     after: digest of its content after.
     approvals: of a version: the approvals of this digest that were there, as `role decision approver`.

@@ -36,7 +36,7 @@ _Document = dict[str, Json]
 def document(status: ObjectStatus, existing: Json, now: datetime) -> _Document:
     """The `.status` to write.
 
-    existing: the `.status` of the object as it was read last; whatever is unreadable in it counts as
+    existing: the `.status` of the object as it was read last; what is unreadable in it counts as
     absent. now: the time of a change, in UTC.
     """
     there = existing if isinstance(existing, dict) else {}

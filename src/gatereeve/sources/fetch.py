@@ -1,4 +1,4 @@
-"""One guarded HTTPS GET of a small document whose address somebody wrote into a Gate.
+"""One guarded HTTPS GET of a small document whose address stands in a Gate.
 
 The name is resolved here, every address is judged, and the connection goes to a judged address, so
 a name cannot lead elsewhere after it was looked at. No redirects, no proxies of the environment, no

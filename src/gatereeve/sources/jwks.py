@@ -1,7 +1,7 @@
 """Remote key sets: retrieved beside the compile path, refreshed, and kept for a time when that fails.
 
 The compiler never waits for a network: it reads what `retrieved` says at that moment, and a key set
-that is not there admits nobody. Which keys are good enough is judged there, too; here a body only has
+that is not there admits no caller. Which keys are good enough is judged there, too; here a body only has
 to be a JSON object with a list `keys`. An empty list is an answer like any other: it takes effect.
 Everything else (404, HTML, too much, no connection) leaves the keys retrieved last in force, at most
 until `refreshSeconds` and `keepSeconds` after they were retrieved, across restarts too (`CachedKeySet`).
@@ -63,7 +63,7 @@ class CachedKeySet:
 
 
 Remember = Callable[[Mapping[str, CachedKeySet]], None]
-"""Told in a thread, one call at a time, what is kept by URI. Never raises."""
+"""Called in a thread, one call at a time, with what is kept by URI. Never raises."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class KeySets:
     """Keeps the key sets that were wanted last. Used from one event loop, but for `retrieved`.
 
     on_change: called on that loop whenever `retrieved` would say something new. remembered: what an
-    earlier process kept, by URI; remember: told whenever that changes.
+    earlier process kept, by URI; remember: called whenever that changes.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class KeySets:
 
     def want(self, world: World) -> World:
         """From now on, the key sets that this World's Gates name; the same World with those of them
-        that count now. The others are remembered for a Gate that comes back, and told no more."""
+        that count now. The others are remembered for a Gate that comes back, and not handed out."""
         new = wanted(world)
         now = asyncio.get_running_loop().time()
         held: dict[str, _Held] = {}

@@ -47,7 +47,7 @@ class Watch:
     async def run(self, apply: Callable[[World], Awaitable[None]]) -> None:
         """Gives every World to `apply`, one after the other, the first one at once. Never returns.
 
-        Raises SourceError when the folder is not there at the start, and whatever `apply` raises.
+        Raises SourceError when the folder is not there at the start, and what `apply` raises.
         """
         async with contextlib.aclosing(self.worlds()) as worlds:
             async for world in worlds:
@@ -87,7 +87,7 @@ class Watch:
             await asyncio.sleep(_GATHER_S)
 
     async def _next(self) -> World | None:
-        """Reads what is due; None when that changed nothing and nobody asked."""
+        """Reads what is due; None when that changed nothing and no World was asked for."""
         changed = None if self._everything else frozenset(self._changed)
         woken, before = self._woken, self._source.revision
         self._changed.clear()

@@ -2,10 +2,10 @@
 
 Three things prove that an address belongs to a namespace: its pods answer there (an EndpointSlice
 that the cluster's own controller made of pods that a Service selects), the API server gave it to a
-Service of the namespace, or the platform says so (`HostGrant.spec.addresses`). Whatever else a
+Service of the namespace, or the platform says so (`HostGrant.spec.addresses`). What else a
 document names, in `endpoints` of a ModelVersion or in an EndpointSlice written by hand, is refused.
 Of two namespaces that name one server, the one with pods there has it; else the one with the
-narrower grant. What cannot be read counts for whoever it may speak of. With equal grants, as soon as a model is behind it for one of them, the one whose
+narrower grant. What cannot be read counts for every namespace that it may mean. With equal grants, as soon as a model is behind it for one of them, the one whose
 model was there before has it, and neither when that is not remembered.
 """
 

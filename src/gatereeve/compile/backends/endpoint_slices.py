@@ -1,4 +1,4 @@
-"""What an EndpointSlice says, and who made it: the cluster's own controller, or somebody by hand."""
+"""What an EndpointSlice says, and who made it: the cluster's own controller, or a user by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What stands behind models: every address by which a model's servers could be reached.
 
 Not only where requests are sent: every port of its pods, the addresses of its Service, its node ports,
-and slices that belong to no Service, of which nobody can tell what they meant. An ordinary route
+and slices that belong to no Service, of which it is not known what they meant. An ordinary route
 that reaches one of them is refused (P1). Ready or not, usable or not: it may be so the next moment.
 """
 

@@ -141,7 +141,7 @@ def _addresses(
 ) -> Iterator[_Address]:
     """The addresses of one slice. Findings: the first of each kind that is refused."""
     produced = endpoint_slices.is_produced(doc, service)
-    told: set[str] = set()
+    reported: set[str] = set()
     for position, endpoint in enumerate(doc.spec.endpoints):
         takes = _is_ready(endpoint) or (still_serving and _is_serving(endpoint))
         by_hand = not (produced and endpoint_slices.is_pod(doc, endpoint))
@@ -149,8 +149,8 @@ def _addresses(
             address = addresses.normal(text) if _is_of_type(doc, text) else None
             objection = rights.objection(text, port) if by_hand and address is not None else None
             why = _forbidden(text) if address is None else objection
-            if why is not None and why.code not in told:
-                told.add(why.code)
+            if why is not None and why.code not in reported:
+                reported.add(why.code)
                 findings.append(place(doc, f"endpoints[{position}]", why))
             usable = address if takes and why is None else None
             yield _Address(addresses.server(text, port), by_hand, usable, objection)

@@ -3,7 +3,7 @@
 The gate reads the model's name in a body as strict JSON, the last of two equal keys. A server may
 read the first, or `Model`, and then another of its models answers than the one that was governed
 (docs/decisions/0058). So models that share a server with an OpenAI model are held to one policy.
-Models of other protocols are told apart by the path, which has one meaning (`core.plain_values`).
+Models of other protocols are distinguished by the path, which has one meaning (`core.plain_values`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Gate documents to identity and attributes: providers, vetted keys, region and purpose sources.
 
-A provider whose keys cannot be used stays configured and admits nobody: its tokens are refused
+A provider whose keys cannot be used stays configured and admits no caller: its tokens are refused
 rather than ignored. Pure; key material arrives through the World.
 """
 
@@ -142,7 +142,7 @@ def _api_key_problem(secret: str, owner_of: dict[str, str]) -> str:
     if not all("!" <= char <= "~" for char in secret):
         return "holds a character that no client can send: a space, a control character or one beyond ASCII"
     if "," in secret:
-        return "holds a comma: it could not be told from two keys in two headers"
+        return "holds a comma: it would look like two keys in two headers"
     if not _MIN_API_KEY_CHARS <= len(secret) <= 512:
         return f"has {len(secret)} characters"
     if secret in owner_of:

@@ -1,8 +1,8 @@
-"""The people that documents name: who is who for four eyes, and names that are nobody's.
+"""The people that documents name: who is who for four eyes, and names that are no person's.
 
 People documents list them, if there are any. Names stand in Gate and HostGrant (`governance`), too, and
 in ModelVersion (author) and Approval (approver); these two are judged where they count, in `versions`.
-A name that is listed for two people is nobody's; a People document that cannot be read lists nobody
+A name that is listed for two people is no person's; a People document that cannot be read lists no one
 more, so those whom only it names are unknown. Pure.
 """
 
@@ -71,7 +71,7 @@ class _Listing:
                     self._claim(doc, place, spelled, owner)
 
     def persons(self) -> dict[str, person_names.Person]:
-        """Everybody, by each of their names that is nobody else's."""
+        """Every person, by each name that no other person has."""
         return {
             name: person_names.Person(id=owner, roles=self._roles[owner])
             for name, owner in self._owners.items()

@@ -1,4 +1,4 @@
-"""People in documents: when two names are one person, and which names are nobody's.
+"""People in documents: when two names are one person, and which names are no person's.
 
 Authors and approvers are compared by `read_name`, never by their letters, or `Mia` could approve what
 `mia` made. A name is refused when a reader could take it for another one: with characters that cannot
@@ -58,7 +58,7 @@ _LIKE_LATIN: Final = frozenset("авекмнорстухіјѕһԁԛԝьѵαβε
 
 
 class UnclearError(Exception):
-    """A name that is nobody's; the text says why."""
+    """A name that is no person's; the text says why."""
 
 
 def read_name(name: str) -> str:
@@ -81,7 +81,7 @@ def read_name(name: str) -> str:
 
 
 def _check_character(character: str) -> None:
-    """Raises UnclearError for what is no letter, mark or digit that can be seen and told apart."""
+    """Raises UnclearError for what is no letter, mark or digit that can be seen and distinguished."""
     known = unicodedata.name(character, f"U+{ord(character):04X}")
     category = unicodedata.category(character)
     if category[0] in "CZ" or character in _UNSEEN:
@@ -127,7 +127,7 @@ class Directory:
     listed: Mapping[str, Person] | None = None
 
     def find(self, name: str, role: str | None = None) -> Person:
-        """The person of this name. Raises UnclearError for a name that is nobody's or unknown, and
+        """The person of this name. Raises UnclearError for a name that is no person's or unknown, and
         for a person who may not decide in `role`."""
         spelled = read_name(name)
         if self.listed is None:

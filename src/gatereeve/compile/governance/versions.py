@@ -4,7 +4,7 @@ Region and rollout come later; here a version is a candidate or it is not. An ap
 its digest is the version's digest, it has not expired at `World.at`, and its approver is a person
 (`person_names`) who did not author the version. A version whose author is no person is not served. One rejection is enough to keep a version out, and so is one that cannot be
 ruled out because an approval cannot be read. A broken glass (`Approval.spec.breakGlass`) stands in
-for approvals that are missing, for hours, by somebody whom the Gate names; never for a rejection.
+for approvals that are missing, for hours, by a person whom the Gate names; never for a rejection.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def objection(
     """Why an approval of `version` does not count at `at`, if it does not.
 
     version-changed, approval-expired, person-refused or approval-self, in this order. A rejection
-    counts whoever signed it: what cannot be understood closes.
+    counts for every approver: what cannot be understood closes.
     """
     spec = approval.spec
     if spec.subject.digest != version.digest:
@@ -263,7 +263,7 @@ def _alias(version: ModelVersionDoc, name: str) -> str:
 
 
 def _ids(directory: person_names.Directory, names: Iterable[str]) -> set[str]:
-    """The people of these names; names that are nobody's are told elsewhere (`people`)."""
+    """The people of these names; names that are no person's are reported elsewhere (`people`)."""
     found = set()
     for name in names:
         with contextlib.suppress(person_names.UnclearError):

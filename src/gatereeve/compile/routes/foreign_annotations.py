@@ -2,7 +2,7 @@
 
 An annotation that asked another controller to protect, redirect or rewrite something would open or
 change a route if it were overlooked, so the Ingress is refused. Only what is listed as harmless is
-ignored; whatever else carries a controller's prefix is refused, because it is not known what it
+ignored; every other annotation with a controller's prefix is refused, because it is not known what it
 asks for. Flat tables; no value is ever interpreted beyond `false` and `0`.
 """
 

@@ -217,7 +217,7 @@ class _Binder:
     def _refused(
         self, at: str, listener: kube.Listener, protocol: Protocol | None
     ) -> tuple[str, str] | None:
-        """Why the listener cannot be served, whatever else there is."""
+        """Why the listener cannot be served, apart from other listeners."""
         if protocol is None:
             problem = self.report(
                 "listener-invalid.protocol", f"{at}.protocol", protocol=listener.protocol

@@ -1,6 +1,6 @@
 """Who may claim which host and path: HostGrants, looked up by namespace.
 
-A namespace claims nothing without a grant, whatever it routes to. A grant of a host grants that
+A namespace claims nothing without a grant, for every kind of backend. A grant of a host grants that
 name; `*.suffix` grants the wildcard and every name beneath it; `*` grants every host, and is the
 only one that grants the catch-all. Paths are prefixes by whole segments.
 """
@@ -178,7 +178,7 @@ def _rarest(labels: Mapping[str, str]) -> tuple[str, str]:
 
 
 def labels_of(namespace: str, doc: NamespaceDoc | None) -> Mapping[str, str]:
-    """A namespace's labels; its name label is its name, whatever a document says."""
+    """A namespace's labels; its name label is always its name."""
     return {**(doc.meta.labels if doc is not None else {}), NAME_LABEL: namespace}
 
 

@@ -7,7 +7,7 @@ meets the routes of that Gateway only.
 
 The Services are the allocation. It is read from the World like any document, so every replica, and a
 replica that starts again, gives every Gateway the same ports; `gateway_services` says which Services
-there should be. Decision 0024 tells what else was considered.
+there should be. Decision 0024 says what else was considered.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Protocol: TypeAlias = Literal["http", "https"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Backend:
-    """What a rule forwards to, by name. problem: why it cannot be, whatever else is there.
+    """What a rule forwards to, by name. problem: why it cannot be used at all.
 
     port: of the Service; None for Models and where the rule leaves it open. path: place in the
     document.
@@ -100,7 +100,7 @@ class HostRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CertificateRequest:
-    """A Secret that a document wants to be shown for `host` (`*`: for whoever asks for no host).
+    """A Secret that a document wants to be shown for `host` (`*`: for clients that ask for no host).
 
     gateway: as in `HostRoute`.
     """

@@ -47,7 +47,7 @@ class Mount:
     """Where a route puts a model. `path` is exact or prefix; the other matches hold for every row.
 
     pinned: versions that a named Service stands behind; None for all of them. One is that version,
-    whatever the rollout says; among several the rollout chooses.
+    even if the rollout says otherwise; among several the rollout chooses.
     """
 
     path: PathMatch
@@ -413,7 +413,7 @@ def _closing_rows(plan: ModelPolicy, mount: Mount, routes: list[Route]) -> list[
 
 
 def _refusal(plan: ModelPolicy, mount: Mount, path: PathMatch, code: str) -> Route:
-    """A refusing row without governance: it tells nobody anything about the model."""
+    """A refusing row without governance: it reveals nothing about the model."""
     return Route(
         name=f"{plan.protocol}:{code}:{path.value}",
         match=Match(path=path, methods=mount.methods, headers=mount.headers, query=mount.query),

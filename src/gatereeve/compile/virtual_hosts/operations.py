@@ -1,6 +1,6 @@
 """What each model protocol's paths mean: the operations of a model, as rows of standard paths.
 
-KServe V1 and V2 (Open Inference Protocol), the OpenAI API, and plain JSON. Whatever is not in this
+KServe V1 and V2 (Open Inference Protocol), the OpenAI API, and plain JSON. What is not in this
 table is no operation and is refused: a model server often answers for more than one model.
 """
 
@@ -40,7 +40,7 @@ def calls(protocol: str, name: str, versions: tuple[str, ...]) -> tuple[Call, ..
     """Every operation of the model that is served as `name`.
 
     versions: those that exist; a request may name one of them. For `json` the path is "" and means
-    whatever the route's path is.
+    for every path of the route.
     """
     if protocol == "kserve-v2":
         return _kserve_v2(name, versions)

@@ -1,7 +1,7 @@
 """One claim and what it reaches, as rows: of a model, of a Service, a redirect or a refusal.
 
 A rule answers for models or for Services, never for both, so that no weight can lead around a
-policy. Whatever a rule asked for that cannot be kept turns the whole rule, or the share that asked,
+policy. A part of a rule that cannot be kept turns the whole rule, or the share that asked,
 into a refusal.
 """
 

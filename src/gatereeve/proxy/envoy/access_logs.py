@@ -2,7 +2,7 @@
 
 The names stand in `ir.record_fields`, which `intake` reads. Most of a record is in Envoy's entry by
 itself, dynamic metadata among it; a tag costs time on every request, so there is one only where
-metadata of another kind, or a place that only this gate knows, must be told.
+metadata of another kind, or a place that only this gate knows, must be reported.
 """
 
 from __future__ import annotations

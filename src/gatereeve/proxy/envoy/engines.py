@@ -6,7 +6,7 @@ operation it is.
 The stages are deny rules of one engine, in order, run as *shadow* rules: the engine writes which
 stage refuses (`record_fields.STAGE_ID`) and the filter `enforce` right behind it refuses. So the local
 reply can read the reason: Envoy formats it before a denying filter writes its own metadata. A route
-without its engine gets no result and is refused by `enforce`, for every route, whatever it says.
+without its engine gets no result and is refused by `enforce`, for every route.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _staged(policies: Mapping[str, bytes]) -> bytes:
 
 
 def write_enforcement(shadow: bytes | None = None) -> bytes:
-    """Refuses whatever the stages did not let pass. shadow: deny rules in shadow mode."""
+    """Refuses everything that the stages did not let pass. shadow: deny rules in shadow mode."""
     passed = rbac.policy(
         rbac.metadata(
             record_fields.RBAC_NAMESPACE, (record_fields.STAGE_RESULT,), rbac.exact("allowed")

@@ -37,7 +37,7 @@ _ROUTE: Final = refusals.Refusal(
     openai_type="%METADATA(ROUTE:gatereeve:openai_type)%",
     about="",
 )
-"""Whatever the refusing row says; its status is already there."""
+"""What the refusing route says; its status is already there."""
 
 
 def build_local_replies(identity: Identity) -> hcm_pb2.LocalReplyConfig:

@@ -89,7 +89,7 @@ def build_static_match(match: routes.Match) -> route_pb2.RouteMatch:
 
 
 def build_odd_path_match(match: routes.Match) -> route_pb2.RouteMatch | None:
-    """The same requests with a path of two meanings (`core.plain_values`), whatever their query; None when
+    """The same requests with a path of two meanings (`core.plain_values`), with any query; None when
     an exact path is plain."""
     if match.path.kind == "exact" and plain_values.is_governed_path(match.path.value):
         return None

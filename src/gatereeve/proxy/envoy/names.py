@@ -65,7 +65,7 @@ def attribute_filter(attribute: str, source: int) -> str:
 
 @lru_cache(maxsize=1 << 17)
 def route_configuration_of(listener: str, host: str) -> str:
-    """The route configuration of an exact host: the same for ever, whatever other hosts there are."""
+    """The route configuration of an exact host: always the same, independent of other hosts."""
     number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4]) % ROUTE_CONFIGURATIONS
     return f"{listener}/{number:03x}"
 

@@ -52,7 +52,7 @@ def _frame(requests: Requests, *, exact: bool) -> bytes:
 
 
 def _client_address() -> base_pb2.HeaderValueOption:
-    """One address, the client's as the gate judged it, whatever stood there or a route wrote there.
+    """One address, the client's as the gate judged it, in place of what the client or a route wrote there.
 
     Set here, after the route's own changes: what stood in front of it could be the client's word.
     """

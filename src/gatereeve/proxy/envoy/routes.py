@@ -202,7 +202,7 @@ def _refusal(code: str) -> bytes:
 def _header_edits(
     request: routes.HeaderEdit, response: routes.HeaderEdit, credentials: tuple[str, ...]
 ) -> bytes:
-    """Edits of headers; the credentials are removed whatever the edits say."""
+    """Edits of headers; the credentials are always removed."""
     return wire.serialize(
         route_pb2.Route(
             request_headers_to_add=actions.build_header_options(request),

@@ -1,7 +1,7 @@
 """A folder of what `kubectl get … -o yaml` or `-o json` wrote, as plain objects.
 
 Unlike `files`, nothing is watched, kept or compiled, and objects of any kind are taken as they are.
-Secrets are dropped as they are met: nobody who looks at a dump needs their bytes. JSON has no lines
+Secrets are dropped as they are met: an audit does not need their bytes. JSON has no lines
 but no bounds beyond those of a file either; YAML has both, so large clusters are dumped as JSON.
 """
 

@@ -1,7 +1,7 @@
 """The files that Gate documents name: key sets, certificate authorities, GeoIP databases.
 
 They stand beside the documents. A name with `..`, and a link that leads outside, is refused with a
-finding; what is merely not there is told by the compiler, where the effect is known.
+finding; what is merely not there is reported by the compiler, where the effect is known.
 """
 
 from __future__ import annotations

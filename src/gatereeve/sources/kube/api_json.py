@@ -117,7 +117,7 @@ def page(data: bytes) -> Page:
 
 
 def event(line: bytes) -> Event:
-    """One line of a watch. Raises the error that an ERROR event tells, ApiError for no event."""
+    """One line of a watch. Raises the error that an ERROR event reports, ApiError for no event."""
     found = _decode(line, _Event)
     if found.type == "ERROR":
         raise error_of(_status(bytes(found.object)), 0, "the watch ended", None)
@@ -137,7 +137,7 @@ def plain(data: bytes) -> Object:
 
 
 def error_of(status: _Status, code: int, what: str, retry_after_s: float | None) -> errors.ApiError:
-    """The error of an answer. code: of HTTP, 0 when only the body tells. what: was asked."""
+    """The error of an answer. code: of HTTP, 0 when only the body says it. what: was asked."""
     code = code or status.code
     if retry_after_s is None and status.details is not None:
         retry_after_s = status.details.retry_after

@@ -3,7 +3,7 @@
 Each write asks first whether this replica still leads. What was written last is remembered, so an
 unchanged status costs nothing; a replica that begins to lead compares with what is there before it
 writes. Lists that the API keeps as one value (`status.parents` of a route, `loadBalancer.ingress`)
-are edited instead: read, our entries exchanged, written only if nobody wrote meanwhile.
+are edited instead: read, our entries exchanged, written only if the object did not change meanwhile.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def is_said(wanted: kube.Json, there: kube.Json) -> bool:
 
 
 def _key(item: kube.Json) -> str | None:
-    """By what server-side apply tells the entries of a status list apart."""
+    """The key of an entry of a status list in server-side apply."""
     if not isinstance(item, dict):
         return None
     key = item.get("type", item.get("name"))

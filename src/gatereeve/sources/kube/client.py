@@ -1,6 +1,6 @@
 """The only door to the API server: lists, watches, reads and writes, each bounded in time and size.
 
-Speaks HTTP through the client that `connection` keeps. Whatever goes wrong leaves as an `ApiError`
+Speaks HTTP through the client that `connection` keeps. Every failure leaves as an `ApiError`
 (`core.errors`) that says whether again can help; nothing of httpx2 or lightkube gets out. Retries
 nothing: who asks decides. Kubernetes API concepts; server-side apply is KEP-555.
 """
@@ -181,7 +181,7 @@ class ApiClient:
 
         sub: `status`, or "" for the object itself, which is made when it is not there. With
         `metadata.uid` in the body an object of another uid is left alone: ApiError with status 422,
-        ApiConflictError when there is none. A status is written whatever the uid.
+        ApiConflictError when there is none. A status is written without a look at the uid.
         """
         return await self._write(
             "PATCH",
@@ -261,7 +261,7 @@ class ApiClient:
         """The resource of a document kind as this server serves it; None when it surely has none.
 
         Asks for the CustomResourceDefinition itself, because a server that is just starting answers
-        404 for kinds that it does have. Raises ApiError when that cannot be told.
+        404 for kinds that it does have. Raises ApiError when that cannot be determined.
         """
         if resources.is_built_in(kind):
             return resources.of_kind(kind)
@@ -336,7 +336,7 @@ def decode(body: bytes, what: str) -> Object:
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Whatever the transport raises, as one of our errors."""
+    """What the transport raises, as one of our errors."""
     try:
         yield
     except (TimeoutError, httpx2.TimeoutException) as error:

@@ -87,7 +87,7 @@ class Events:
             await self._count_on(namespace, name)
 
     async def _count_on(self, namespace: str, name: str) -> None:
-        """It was told before, by us or by another replica: the same Event, once more."""
+        """It was written before, by us or by another replica: the same Event, once more."""
         found = kube.decode(await self._client.get(EVENTS, namespace, name), "get Event")
         series = found.get("series")
         count = series.get("count") if isinstance(series, dict) else 1

@@ -45,7 +45,7 @@ KINDS: Final = (
 async def installed(client: kube.ApiClient) -> list[kube.Object]:
     """Every object of KINDS, with its apiVersion and kind. A kind that the cluster lacks has none.
 
-    Raises ApiError; ApiRefusedError for whoever may not read them.
+    Raises ApiError; ApiRefusedError for users who may not read them.
     """
     found: list[kube.Object] = []
     for resource in KINDS:

@@ -81,7 +81,7 @@ async def _refused(client: ApiClient, namespace: str) -> tuple[str, ...]:
         for resource in MADE
         if not await client.is_allowed("create", resource, namespace=namespace if resource.namespaced else "")
     ]  # fmt: skip
-    # Nobody can grant what they do not have: the controllers read Secrets that documents name.
+    # A user cannot grant rights that they do not have: the controllers read Secrets that documents name.
     if not await client.is_allowed("get", resources.SECRETS):
         found.append("read Secrets, so not grant it to the controllers either")
     return tuple(found)

@@ -56,14 +56,14 @@ class LeaseLeadership:
 
     @property
     def leading(self) -> bool:
-        """False as soon as the last renewal is older than the deadline, whoever is to blame."""
+        """False as soon as the last renewal is older than the deadline, for any reason."""
         at = self.renewed_at
         return at is not None and self._clock.monotonic() - at < self._renew_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lease:
-    """What a Lease says. body: as it is written back, so that nobody is overwritten unseen."""
+    """What a Lease says. body: as it is written back, so that no other writer is overwritten unseen."""
 
     holder: str
     transitions: int
@@ -117,7 +117,7 @@ class Elector:
             async with asyncio.timeout(self._settings.renew_s):
                 won = await self._try()
         except errors.ApiConflictError:
-            won = False  # somebody else was quicker; the next look tells who
+            won = False  # another replica was quicker; the next read shows which
         except (errors.ApiError, TimeoutError) as error:
             _LOG.warning(
                 "lease_not_renewed",
@@ -127,7 +127,7 @@ class Elector:
             self._tell()
             return self.leadership.leading
         if won:
-            # From before the request: the API server may have written it long before we heard.
+            # From before the request: the API server may have written it long before the answer came.
             self.leadership.renewed_at = started
         elif self.leadership.holder != self._settings.identity:
             self.leadership.renewed_at = None

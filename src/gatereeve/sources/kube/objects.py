@@ -1,6 +1,6 @@
 """One object of the API server → one document, read exactly as a file's would be (`api.document`).
 
-What nobody here reads is dropped first: status, managedFields, the copy that kubectl keeps. What is
+What is not read here is dropped first: status, managedFields, the copy that kubectl keeps. What is
 left makes the object's mark; an object with the same mark is the same document, so a write of
 status, ours or another's, changes no World. Pure.
 """

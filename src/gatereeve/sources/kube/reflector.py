@@ -222,7 +222,7 @@ class Reflector:
         raise errors.ApiUnavailableError(f"list {scope}: the stream ended before it was complete")
 
     async def _hand_on(self, items: dict[Key, api_json.Item]) -> None:
-        """Step 3. What vanished while nobody watched is told as if it had been seen."""
+        """Step 3. What vanished between two watches is handled as if it had been seen."""
         gone = [Change(key=key, item=None) for key in self._known if key not in items]
         changes = [*gone, *(c for item in items.values() for c in _changes(item, self._known))]
         await self._sink.take(changes, complete=True)

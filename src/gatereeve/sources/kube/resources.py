@@ -1,7 +1,7 @@
 """Where things stand in the API: group, version and plural of every resource we touch.
 
 Documents come from `api.registry`; beside them are the few kinds that only this package writes or
-asks for. Makes paths, talks to nobody.
+asks for. Makes paths; does no I/O.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class SecretReader:
                 pause_s = min(pause_s * 2, most_s)
 
     async def _try(self, key: Key, wanted: _Wanted) -> bool:
-        """One attempt to read it; whether that told what is there."""
+        """One attempt to read it; whether that showed what is there."""
         there = self._there[key]
         try:
             async with self._slots:

@@ -2,7 +2,7 @@
 
 One reflector per kind (and namespace, when only some are watched) fills one store. The first World
 comes when every kind is listed and every Secret that is named is read: never from a part. After
-that, whatever the API server does, the last documents stay, and `is_stale` says that they may be
+that the last documents stay when the API server fails, and `is_stale` says that they may be
 old. A kind that the cluster does not have counts as listed and empty, and is looked for again.
 
     event → reflector → `objects.read` → store → (what came together) → World → apply
@@ -127,7 +127,7 @@ class KubeSource:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the documents may be older than `stale`, because the API server is not heard."""
+        """Whether the documents may be older than `stale`, because the API server does not answer."""
         return any(self._is_old(r) for r in self._reflectors)
 
     @property
@@ -156,7 +156,7 @@ class KubeSource:
         """Gives every World to `apply`, one after the other. Never returns.
 
         The first comes as soon as it is complete, which takes as long as the API server is away.
-        Raises whatever `apply` raises.
+        Raises what `apply` raises.
         """
         async with contextlib.aclosing(self.worlds()) as worlds:
             async for world in worlds:
@@ -239,7 +239,7 @@ class KubeSource:
                 break
 
     async def _next(self) -> World | None:
-        """The World now; None when it would say the same and nobody asked."""
+        """The World now; None when it would say the same and was not asked for."""
         self._event.clear()
         woken, self._woken = self._woken, False
         await self._follow_references()
@@ -370,7 +370,7 @@ def _is_same(one: Referring, other: Referring) -> bool:
 
 
 def _raise_failures(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """A reflector only ends by a defect, which whoever watches must see."""
+    """A reflector only ends by a defect, which the caller must see."""
     for task in tasks:
         if task.done():
             task.result()

@@ -1,4 +1,4 @@
-"""Lists whole kinds of a cluster once, whatever group and version serves them. Reads only.
+"""Lists whole kinds of a cluster once, in the group and version that serve them. Reads only.
 
 For looking at clusters that are not ours to govern yet: a kind that is not served has no objects; one
 that may not be listed is said to be refused, and stops nothing else. Contents of Secrets are never

@@ -1,6 +1,6 @@
 """Before tokens are verified: an Authorization header that is not exactly one bearer token is refused.
 
-jwt_authn searches the header for a token, wherever it stands and whatever is around it, and overlooks
+jwt_authn searches the header for a token at any place, with any text around it, and overlooks
 dots. So its form is judged here (RFC 9110 section 11.4, RFC 6750 section 2.1, RFC 7515 section 3.1):
 `Bearer` in any case, one space, three parts of base64url without padding, the last as long as a
 signature. The local reply says 401.

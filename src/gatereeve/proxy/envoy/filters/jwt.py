@@ -1,11 +1,11 @@
 """Bearer tokens: verified once, payload into metadata under the provider's name.
 
-An absent token passes, an invalid one is 401 here, whatever other credential is presented. The header's form was
+An absent token passes, an invalid one is 401 here, also beside another credential. The header's form was
 judged before (`authorization`); its JOSE header goes into metadata, where the stages look for `crit`. Governed routes ask for
 the requirement by name; other routes verify nothing. Keys are inline and vetted; a provider without
 usable keys stays, so that its tokens are refused and not ignored. Envoy rejects a key set without
 any key, and with it the filter that verifies everybody else's tokens: such a provider gets a key
-that nobody holds.
+whose private half does not exist.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NOBODYS_KEYS: Final = json.dumps(
         ]
     }
 )
-"""A public key made from a sentence, so that nobody knows its private half: x is the SHA-256 of
+"""A public key made from a sentence, so that its private half is not known: x is the SHA-256 of
 `gatereeve.dev: nobody holds this key 1` (the first number from 0 that gives a point), y the smaller."""
 
 

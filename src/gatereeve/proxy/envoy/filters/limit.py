@@ -109,7 +109,7 @@ def _descriptors(
 def _callers(
     matchers: IdentityMatchers,
 ) -> tuple[tuple[str, route_components_pb2.RateLimit.Action], ...]:
-    """Kinds of callers, and the action that tells them apart."""
+    """Kinds of callers, and the action that distinguishes them."""
     identity = matchers.identity
     callers = [
         (

@@ -1,6 +1,6 @@
 """Principal and region into filter state, where routes match on them and splits hash them.
 
-`set_filter_state` is alpha: it chooses among routes and enforces nothing. Whatever row it chose has
+`set_filter_state` is alpha: it chooses among routes and enforces nothing. Every route that it may choose has
 its own stages, and a row chosen by region checks the region again (`engines.Selection`). Clears the
 route cache, the last filter to do so: after it the route is final. Of several entries with one key
 the last that has a value counts, so the sources stand in reverse order of precedence.
