@@ -41,13 +41,17 @@ D = TypeVar("D")
 MAX_DOCUMENTS = 64
 """The number of routes or models in one review; the full compilation checks the others."""
 
+_MAX_SHARING = 8
+"""The number of models in one review that share a server with a model: unequal policies only warn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WorldIndex:
     """Indexes of one World.
 
     routes: by host, with their paths. models: governance documents by the model that they name.
-    selecting: policies with a selector by namespace. sharing: models that share a server with a model.
+    selecting: policies with a selector by namespace. sharing: by model, the models of each server
+    that it shares.
     attached: HTTPRoutes by Gateway. gates: without the callers' keys and certificates, which only the
     review of a Gate needs. everywhere: HostGrants for all namespaces.
     """
@@ -58,7 +62,7 @@ class WorldIndex:
     routes: Mapping[str, tuple[tuple[str, AnyDoc], ...]]
     models: Mapping[Key, tuple[AnyDoc, ...]]
     selecting: Mapping[str, tuple[AnyDoc, ...]]
-    sharing: Mapping[Key, frozenset[Key]]
+    sharing: Mapping[Key, list[tuple[Key, ...]]]
     attached: Mapping[Key, tuple[AnyDoc, ...]]
     gates: Mapping[Key, GateDoc]
     everywhere: tuple[HostGrantDoc, ...]
@@ -104,13 +108,14 @@ def index_world(world: World, tables: CompilerTables | None = None) -> WorldInde
     )
 
 
-def _index_sharing(shared: Shared) -> dict[Key, frozenset[Key]]:
-    sharing: defaultdict[Key, set[Key]] = defaultdict(set)
+def _index_sharing(shared: Shared) -> dict[Key, list[tuple[Key, ...]]]:
+    sharing: defaultdict[Key, list[tuple[Key, ...]]] = defaultdict(list)
     for versions in shared.values():
-        models = {(version.ref.namespace, version.spec.model) for version in versions}
+        names = {(version.ref.namespace, version.spec.model) for version in versions}
+        models = tuple(sorted(names))
         for model in models:
-            sharing[model] |= models - {model}
-    return {model: frozenset(others) for model, others in sharing.items()}
+            sharing[model].append(models)
+    return dict(sharing)
 
 
 def models_of(doc: AnyDoc, world: World) -> tuple[str, ...]:
@@ -171,8 +176,10 @@ class _SubsetBuilder:
         return doc
 
     def add_model(self, key: Key) -> None:
-        """Add a model, the models that share a server with it, and their governance documents."""
-        for model in (key, *sorted(self.index.sharing.get(key, ()))):
+        """Add a model, models that share a server with it, and their governance documents."""
+        self._add_model(key)
+        sharing = (model for models in self.index.sharing.get(key, ()) for model in models)
+        for model in itertools.islice(sharing, _MAX_SHARING):
             self._add_model(model)
 
     def _add_model(self, key: Key) -> None:
@@ -242,7 +249,7 @@ def _find_conflicting_routes(index: WorldIndex, world: World, doc: AnyDoc) -> li
     """Return routes with a path above or below a path of `doc` on the same host, oldest first."""
     routes: dict[Ref, AnyDoc] = {}
     tables = CompilerTables()
-    tables.update_documents(world)
+    tables.update_routes(world)
     for document in tables.routes.documents():
         for host_route in document.entries:
             own = host_route.claim.path.value

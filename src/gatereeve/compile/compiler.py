@@ -144,12 +144,16 @@ class CompilerTables:
         for stage in (*stages, *self._gates.values()):
             stage.begin()
 
-    def update_documents(self, world: World) -> None:
-        """Follow the documents, as far as they do not depend on a gate."""
+    def update_routes(self, world: World) -> None:
+        """Follow the documents, as far as it takes to know what routes ask for."""
         self.world.update(world)
-        self.index.update()
         self.grants.update()
         self.routes.update()
+
+    def update_documents(self, world: World) -> None:
+        """Follow the documents, as far as they do not depend on a gate."""
+        self.update_routes(world)
+        self.index.update()
         self.backends.update()
         self.secrets.update()
 

@@ -35,6 +35,10 @@ class StatusTables(Stage):
     """Statuses, derived again only where something changed that they say."""
 
     def __init__(self) -> None:
+        self._is_whole = True
+        self._make_tables()
+
+    def _make_tables(self) -> None:
         self._inputs = StatusInputs()
         world = self._inputs.world
         self._namespaces = Computed(
@@ -68,8 +72,12 @@ class StatusTables(Stage):
         """The statuses of every object, kind by kind.
 
         compiled: of this very World. facts: what is known of the gates; a gate without facts runs
-        nowhere. Between two parts the caller may do something more urgent.
+        nowhere. Between two parts the caller may do something more urgent. After an update that was
+        not read to its end, everything is derived again.
         """
+        if not self._is_whole:
+            self._make_tables()
+        self._is_whole = False
         self.begin()
         self._inputs.update(world, compiled, facts)
         for computed in (self._namespaces, self._attached, self._broken):
@@ -78,6 +86,7 @@ class StatusTables(Stage):
         for keys, table in self._tables:
             table.update(keys)
             yield [status for status in table.rows.values() if status is not None]
+        self._is_whole = True
 
     def _of(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gatereeve.api import kube
 from gatereeve.api.world import EndpointSliceDoc, ServiceDoc
 from gatereeve.compile.backends import addresses
+from gatereeve.core import addresses as ip
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -45,6 +46,16 @@ def virtual_addresses(service: ServiceDoc) -> tuple[str, ...]:
     spec = service.spec
     given = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips, spec.load_balancer_ip)
     return tuple(dict.fromkeys(text for text in given if text and text != "None"))
+
+
+def has_addresses(slices: tuple[EndpointSliceDoc, ...]) -> bool:
+    """Whether these slices of a Service name an IP address."""
+    return any(
+        ip.parse(text) is not None
+        for doc in slices
+        for endpoint in doc.spec.endpoints
+        for text in endpoint.addresses
+    )
 
 
 def all_servers(

@@ -157,8 +157,11 @@ class Backends(Stage):
             self.versions, lambda versions: by_model(versions.shared)
         )
         self._remembered = Computed(self._remember)
+        self._has_servers = Derived(self._find_servers)
+        self._given = Derived(self._find_given)
         self._vetted = Derived(self._vet)
-        self.endpoints = Derived(self._endpoints)
+        self.endpoints = Derived(self._find_endpoints)
+        self._version_findings = Derived(self._find_problems)
 
     def update(self) -> None:
         """Follow the World."""
@@ -166,6 +169,7 @@ class Backends(Stage):
         for grouped in (self.slices, self._lone, self.behind, self.reference_grants):
             grouped.update()
         self._read_slices.update(world.endpoint_slices)
+        self._has_servers.update(self.slices)
         self._strays.update()
         self.hiding.update()
         self.owners.update()
@@ -175,13 +179,16 @@ class Backends(Stage):
             }
             self._namespaces.update(dict.fromkeys(names, True))
         self.rights.update(self._namespaces)
+        self._given.update(world.model_versions)
+        self._vetted.update(world.model_versions)
+        self._version_findings.update(world.model_versions)
+        self.endpoints.update(world.model_versions)
         self.held.update()
         self._held_rows.update(self.held.value)
         self.versions.update()
         self.shared.update(self.versions.value.shared)
         self.shared_places.update()
-        self._vetted.update(world.model_versions)
-        self.endpoints.update(world.model_versions)
+        self._remembered.update()
 
     def read(self, read: Reader) -> ServiceIndex:
         """The tables through a reader."""
@@ -217,7 +224,6 @@ class Backends(Stage):
 
         The same object as the World's when nothing is new.
         """
-        self._remembered.update()
         return self._remembered.value
 
     def _remember(self, read: Reader) -> Memory:
@@ -243,7 +249,7 @@ class Backends(Stage):
 
     def _find_hiding(self, read: Reader) -> Mapping[str, str]:
         return unlocated_servers.namespaces_with_unlocated_servers(
-            self._world.read(read, memory=True), read.mapping(self.slices)
+            self._world.read(read, memory=True), read.mapping(self._has_servers)
         )
 
     def _find_owners(self, read: Reader) -> Owners:
@@ -282,23 +288,51 @@ class Backends(Stage):
             lone=read.get(self._lone, "") or (),
             held=read.value(self.held),
             memory=read.value(self._world.memory),
-            rights=read.mapping(self.rights),
+            given=read.all(self._given),
+            findings=read.all(self._version_findings),
         )
         docs = tuple(read.all(self._world.model_versions).values())
         return work.versions(docs, read.value(self._strays))
 
-    def _vet(self, key: Key, read: Reader) -> VettedEndpoints:
-        version = read.row(self._world.model_versions, key)
-        if version.spec.backend is not None:
-            return (), ()
-        return vet_endpoints(version, read.row(self.rights, key[0]))
+    def _find_servers(self, key: Key, read: Reader) -> bool:
+        """Whether a Service is there and some EndpointSlice of it has an address."""
+        slices = read.row(self.slices, key)
+        service = read.get(self._world.services, key)
+        return service is not None and slice_facts.has_addresses(slices)
 
-    def _endpoints(self, key: Key, read: Reader) -> tuple[Endpoint, ...]:
-        backend = read.row(self._world.model_versions, key).spec.backend
+    def _find_given(self, key: Key, read: Reader) -> frozenset[Server]:
+        """Every server that a version gives, ready or not."""
+        version = read.row(self._world.model_versions, key)
+        backend = _backend_of(version)
         if backend is None:
-            return read.row(self._vetted, key)[0]
-        servers = self.read(read).resolve(key[0], backend.service, backend.port)
-        return () if isinstance(servers, Finding) else servers.endpoints
+            return frozenset(
+                addresses.server(one.address, one.port) for one in version.spec.endpoints or ()
+            )
+        service, slices = read.get(self._world.services, backend), read.get(self.slices, backend)
+        return slice_facts.all_servers(service, slices or ())
+
+    def _vet(self, key: Key, read: Reader) -> VettedEndpoints | Servers | Finding:
+        """What a version's backend, or its own endpoints, resolve to."""
+        version = read.row(self._world.model_versions, key)
+        if version.spec.backend is None:
+            return vet_endpoints(version, read.row(self.rights, key[0]))
+        backend = version.spec.backend
+        return self.read(read).resolve(key[0], backend.service, backend.port)
+
+    def _find_endpoints(self, key: Key, read: Reader) -> tuple[Endpoint, ...]:
+        vetted = read.row(self._vetted, key)
+        if isinstance(vetted, Finding):
+            return ()
+        return vetted.endpoints if isinstance(vetted, Servers) else vetted[0]
+
+    def _find_problems(self, key: Key, read: Reader) -> tuple[Finding, ...]:
+        """What is wrong with a version's backend or endpoints, apart from readiness."""
+        vetted = read.row(self._vetted, key)
+        if isinstance(vetted, Finding):
+            return (place(read.row(self._world.model_versions, key), "spec.backend", vetted),)
+        if isinstance(vetted, Servers):
+            return tuple(one for one in vetted.findings if one.code != "no-endpoints")
+        return vetted[1]
 
 
 def _service_of(doc: EndpointSliceDoc) -> list[tuple[Key, EndpointSliceDoc]]:
@@ -344,7 +378,8 @@ class _Versions:
     lone: tuple[EndpointSliceDoc, ...]
     held: Mapping[Key, Held]
     memory: Memory
-    rights: Mapping[str, Rights]
+    given: Mapping[Key, frozenset[Server]]
+    findings: Mapping[Key, tuple[Finding, ...]]
 
     def versions(
         self,
@@ -357,14 +392,15 @@ class _Versions:
         given: defaultdict[tuple[str, Server], list[ModelVersionDoc]] = defaultdict(list)
         for version in sorted(docs, key=lambda d: d.ref):
             namespace = version.ref.namespace
-            for server in self._given(version):
+            key = (namespace, version.ref.name)
+            for server in self.given[key]:
                 given[namespace, server].append(version)
             held = Held(model=f"{namespace}/{version.spec.model}")
             if version.spec.backend is not None:
                 named.add((namespace, version.spec.backend.service))
                 self._note(standing, (namespace, version.spec.backend.service), held)
             self._note_endpoints(standing, version, namespace)
-            findings += self._findings(version)
+            findings += self.findings[key]
         for version, namespace in strays:
             self._note_stray(standing, version, namespace)
         for doc in orphans(self.services, self.slices, self.lone, named):
@@ -379,17 +415,6 @@ class _Versions:
             },
             findings=tuple(findings),
         )
-
-    def _given(self, version: ModelVersionDoc) -> frozenset[Server]:
-        """Every server that a version gives, ready or not."""
-        backend = version.spec.backend
-        if backend is None:
-            return frozenset(
-                addresses.server(one.address, one.port) for one in version.spec.endpoints or ()
-            )
-        key = (version.ref.namespace, backend.service)
-        service, slices = self.services.get(key), self.slices.get(key, ())
-        return slice_facts.all_servers(service, slices)
 
     def _note_stray(
         self, standing: ModelAddresses, version: ModelVersionDoc, namespace: str
@@ -420,18 +445,3 @@ class _Versions:
             if (namespace, (address, port)) not in standing.servers:
                 closed.servers.setdefault((namespace, (address, port)), held)
         return closed
-
-    def _findings(self, version: ModelVersionDoc) -> tuple[Finding, ...]:
-        """What is wrong with a version's backend or endpoints; that none is ready is said elsewhere."""
-        backend, namespace = version.spec.backend, version.ref.namespace
-        rights = self.rights[namespace]
-        if backend is None:
-            return vet_endpoints(version, rights)[1]
-        key = (namespace, backend.service)
-        servers = resolve_port(
-            key, backend.port, self.services.get(key), self.slices.get(key, ()), lambda: rights
-        )
-        if not isinstance(servers, Finding):
-            return tuple(f for f in servers.findings if f.code != "no-endpoints")
-        path = "spec.backend"
-        return (place(version, path, servers),)

@@ -13,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from gatereeve.api.world import EndpointSliceDoc, Key, ModelVersionDoc, ServiceDoc, World
+from gatereeve.api.world import Key, ModelVersionDoc, World
 from gatereeve.compile.governance.unreadable import ANYWHERE, UnreadableScopes
-from gatereeve.core import addresses as ip
 
 UnlocatedServer: TypeAlias = tuple[ModelVersionDoc, str]
 """A version, and a namespace other than its own for which it may be meant."""
@@ -43,13 +42,13 @@ def versions(world: World) -> tuple[UnlocatedServer, ...]:
 
 
 def namespaces_with_unlocated_servers(
-    world: World, slices: Mapping[Key, tuple[EndpointSliceDoc, ...]]
+    world: World, has_servers: Mapping[Key, bool]
 ) -> Mapping[str, str]:
     """Namespaces in which any Service may lead to a model; ANYWHERE for all of them.
 
-    slices: by Service. The values are the beginning of a sentence that goes on with the Service.
+    has_servers: by Service, whether it is there and has an address. The values are the beginning of a sentence that goes on with the Service.
     """
-    return dict(reversed([*_reasons(world, slices)]))
+    return dict(reversed([*_reasons(world, has_servers)]))
 
 
 def namespaces(world: World, found: Mapping[str, str]) -> frozenset[str]:
@@ -57,12 +56,10 @@ def namespaces(world: World, found: Mapping[str, str]) -> frozenset[str]:
     return frozenset(UnreadableScopes(world).namespaces if ANYWHERE in found else found)
 
 
-def _reasons(
-    world: World, slices: Mapping[Key, tuple[EndpointSliceDoc, ...]]
-) -> Iterator[tuple[str, str]]:
+def _reasons(world: World, has_servers: Mapping[Key, bool]) -> Iterator[tuple[str, str]]:
     yield from _unread(world)
     served = {(namespace, doc.spec.model) for (namespace, _), doc in world.model_versions.items()}
-    served |= _remembered(world, slices)
+    served |= _remembered(world, has_servers)
     for key, model in world.models.items():
         if model.file and key not in served:
             yield key[0], f"{model.ref} has no ModelVersion, so it may be that"
@@ -71,22 +68,18 @@ def _reasons(
             continue
         key = (namespace, doc.spec.backend.service)
         service = world.services.get(key)
-        if service is None or (doc.file and not _has_servers(service, slices.get(key, ()))):
+        if service is None or (doc.file and not has_servers.get(key, False)):
             yield (
                 namespace,
                 f"{doc.ref} names Service {key[1]}, of which no server is known, so it may be that",
             )
 
 
-def _remembered(world: World, slices: Mapping[Key, tuple[EndpointSliceDoc, ...]]) -> set[Key]:
+def _remembered(world: World, has_servers: Mapping[Key, bool]) -> set[Key]:
     """Models of which the memory says where they stood, so that it keeps that closed by itself."""
     held = [
         *world.memory.servers.values(),
-        *(
-            one
-            for key, one in world.memory.services.items()
-            if _has_servers(world.services.get(key), slices.get(key, ()))
-        ),
+        *(one for key, one in world.memory.services.items() if has_servers.get(key, False)),
     ]
     return {(namespace, name) for one in held for namespace, _, name in (one.model.partition("/"),)}
 
@@ -105,12 +98,3 @@ def _unread(world: World) -> Iterator[tuple[str, str]]:
             yield namespace, why
         elif broken.ref.kind in _SERVERS:
             yield from ((one, why) for one in sorted(governed) if namespace in (ANYWHERE, one))
-
-
-def _has_servers(service: ServiceDoc | None, slices: tuple[EndpointSliceDoc, ...]) -> bool:
-    return service is not None and any(
-        ip.parse(text) is not None
-        for doc in slices
-        for endpoint in doc.spec.endpoints
-        for text in endpoint.addresses
-    )
