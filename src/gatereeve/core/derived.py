@@ -3,7 +3,8 @@
 A computation reads through a `Reader`, which notes every table and key that it hands out. What a
 computation did not read it cannot depend on, so an input cannot be forgotten. Tables are updated in
 the order in which they read each other; `begin` starts the next revision of all of them. Fresh
-tables give the same rows, slower; a test says so. Holds no domain knowledge and does no I/O.
+tables give the same rows, slower; a test says so. The rows of fresh tables stand in the order of their
+keys, in every process; later ones come last, in any order. Holds no domain knowledge and does no I/O.
 """
 
 from __future__ import annotations
@@ -211,19 +212,21 @@ class Derived(Table[K, V]):
         wanted = keys.rows.keys() if isinstance(keys, Table) else keys
         rows = self.rows
         if isinstance(keys, Table) and len(rows) + len(keys.changed) >= len(wanted) and rows:
-            new = {key for key in keys.changed if key not in rows and key in wanted}
+            new = [key for key in keys.changed if key not in rows and key in wanted]
             gone = [key for key in keys.changed if key in rows and key not in wanted]
         else:
-            new = {key for key in wanted if key not in rows}
+            new = [key for key in wanted if key not in rows]
             gone = (
                 [] if len(rows) + len(new) == len(wanted) else [k for k in rows if k not in wanted]
             )
         for key in gone:
             del rows[key]
             self.changed.add(key)
-        for key in self._affected() | new:
+        for key in self._affected().difference(new):
             if key in wanted:
                 self._make(key)
+        for key in new:
+            self._make(key)
 
     def _affected(self) -> set[K]:
         affected: set[K] = set()
@@ -297,20 +300,20 @@ class Grouped(Table[G, tuple[T, ...]]):
 
     def update(self) -> None:
         """Follow the changes of the source."""
-        affected: set[G] = set()
+        affected: dict[G, None] = {}
         rows = self._source.rows
-        for key in self._source.changed:
+        for key in self._source.changed if self._groups else rows:
             for number, group in enumerate(self._groups.pop(key, ())):
                 members = self._members[group]
                 del members[key, number]
-                affected.add(group)
+                affected[group] = None
             if key in rows:
                 pairs = tuple(self._split(rows[key]))
                 if pairs:
                     self._groups[key] = tuple(group for group, _ in pairs)
                 for number, (group, item) in enumerate(pairs):
                     self._members.setdefault(group, {})[key, number] = item
-                    affected.add(group)
+                    affected[group] = None
         for group in affected:
             self._settle(group)
 

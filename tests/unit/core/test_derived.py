@@ -85,6 +85,19 @@ def test_a_snapshot_does_not_change() -> None:
     assert shop.costs.snapshot() is shop.costs.snapshot()
 
 
+def test_the_rows_of_fresh_tables_stand_in_the_order_of_their_keys() -> None:
+    """Not in that of a set, which differs from process to process."""
+    words = Source[str, str]()
+    words.update({f"w{(n * 7) % 50}": "" for n in range(50)})
+    derived = Derived[str, tuple[str, str]](lambda key, read: (key, read.row(words, key)))
+    derived.update(words)
+    grouped: Grouped[str, str] = Grouped(derived, lambda row: [(row[0], row[0])])
+    grouped.update()
+    again = Derived[str, tuple[str, ...]](lambda key, read: read.row(grouped, key))
+    again.update(grouped)
+    assert list(derived.rows) == list(grouped.rows) == list(again.rows) == list(words.rows)
+
+
 def test_a_moment_that_passes_is_a_change() -> None:
     clock, computed = Clock(), []
 
