@@ -10,6 +10,8 @@ import pytest
 from gatereeve.api import parse
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, Severity
+from gatereeve.core.refusals import REFUSALS
+from gatereeve.runtime import metrics
 from tests.support.clocks import AT
 
 WITH_FIRST = ("access-policies.md", "rollouts.md", "residency.md")
@@ -44,3 +46,19 @@ def problems(*texts: str) -> list[Finding]:
 def test_a_document_of_a_page_has_no_problem(page: str, number: int) -> None:
     every = blocks(page)
     assert problems(*every[: 1 if page in WITH_FIRST else 0], every[number]) == []
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    (rules,) = blocks("operate.md")
+    named = set(re.findall(r"gatereeve_\w+", " ".join(re.findall(r"expr: (.*)", rules))))
+    assert named
+    assert named <= {metric.name for metric in metrics.REGISTRY}
+
+
+def test_symptoms_are_refusal_codes() -> None:
+    text = Path("docs/how-to/operate.md").read_text("utf-8")
+    codes = re.findall(r"^\| (\d{3}) `([a-z-]+)`", text, re.MULTILINE)
+    assert codes
+    assert {(int(status), code) for status, code in codes} <= {
+        (refusal.status, refusal.code) for refusal in REFUSALS.values()
+    }
