@@ -101,8 +101,8 @@ def metrics_page() -> str:
     """Every metric, by the process that has it."""
     lines = [
         "# Metrics\n",
-        "What `/metrics` of each process tells, in Prometheus' format.",
-        "A gate tells Envoy's own statistics too (`envoy_…`), as far as they were ever used.\n",
+        "What `/metrics` of each process reports, in Prometheus' format.",
+        "A gate reports Envoy's own statistics too (`envoy_…`), as far as they were ever used.\n",
         "| metric | of | kind | labels | meaning |\n|---|---|---|---|---|",
     ]
     lines += [

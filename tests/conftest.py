@@ -25,12 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For pytest-xdist: the tests of one file, which share a gate, run in one worker."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     for item in items:
         suite = _suite(item)
         group = "fixed ports" if suite in FIXED_PORTS else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
-    if config.pluginmanager.hasplugin("xdist"):
-        items.sort(key=lambda item: _suite(item) not in WITH_PROCESSES)
+    items.sort(key=lambda item: _suite(item) not in WITH_PROCESSES)
 
 
 def _suite(item: pytest.Item) -> str:

@@ -12,7 +12,8 @@ import typer
 from gatereeve.cli import running
 from gatereeve.cli.terminal import DEFAULT_STATE, OUT, counted, print_findings, summary
 from gatereeve.core.findings import Finding, Severity
-from gatereeve.runtime.control_plane import ControlPlane, GateRun
+from gatereeve.runtime.control_plane import ControlPlane
+from gatereeve.runtime.gate_runs import GateRun
 from gatereeve.runtime.settings import Settings, state_paths
 from gatereeve.runtime.status import hosts_of, listens_of
 from gatereeve.runtime.up import up as serve

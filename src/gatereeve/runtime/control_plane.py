@@ -1,12 +1,12 @@
 """The seven hops of a change, in one place.
 
-    1. sources    a new immutable World                       sources.files.FolderSource.read
-    2. compile    World → Compiled(ir, findings)              compile.compiler.compile
-    3. equal?     same content hash as published: stop        ControlPlane._publish_gate
+    1. read       a new immutable World                       sources.watch.Watch.worlds
+    2. compile    World → Compiled(ir, findings)              compile.compiler.Compiler
+    3. compare    same content hash as published: stop        ControlPlane._publish_gate
     4. publish    IR → Envoy messages → snapshot, over xDS    proxy.configuration.Builder, AdsServer
-    5. activate   the gate accepts, and proves what it runs   proxy.activation.wait_active
-    6. status     findings and hashes on request         ControlPlane.status
-    7. record     old hash → new hash                         Changes.note
+    5. verify     the gate accepts, and proves what it runs   proxy.activation.wait_active
+    6. report     findings and hashes on request              runtime.status.status_of
+    7. record     old hash → new hash                         runtime.change_records.ChangeRecords.note
 
 A failure anywhere keeps the last good; nothing empty is ever published. One change at a time; the
 newest World wins. Decides nothing about documents or requests.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -40,6 +40,7 @@ from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.change_records import ChangeRecords
 from gatereeve.runtime.document_records import DocumentRecords
+from gatereeve.runtime.gate_runs import GateRun, NodeRun, Unpublished
 from gatereeve.runtime.governed_addresses import GovernedAddresses
 from gatereeve.runtime.rejections import Rejections
 
@@ -58,62 +59,6 @@ ReserveAddress = Callable[[Gate], str]
 """Why a Gate cannot listen where it wants, or "" (`ports.Ports.take`)."""
 
 
-@dataclass(slots=True, kw_only=True)
-class NodeRun:
-    """What is known about one Envoy of a Gate, for as long as it is asked.
-
-    active: the hash it has proved to run. unproved: why not the newest, after a try.
-    settled: it has accepted all of the newest; asking before that would only slow it down.
-    changed: something else is published, or it began anew. elsewhere: another controller serves it,
-    so this process does not see when it has accepted.
-    """
-
-    elsewhere: bool = False
-    active: str | None = None
-    unproved: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True, kw_only=True)
-class GateRun:
-    """What is known about one Gate. Owned by the control plane, changed on its loop only.
-
-    nodes: the Envoys that serve it, by node id. active: the hash that all of them had proved to run
-    when they last agreed, with the time; None while none of them has proved anything.
-    """
-
-    gate: Gate
-    snapshot: snap.Snapshot
-    published_at: datetime
-    nodes: dict[str, NodeRun] = field(default_factory=dict)
-    active: str | None = None
-    active_at: datetime | None = None
-
-    @property
-    def is_current(self) -> bool:
-        """Whether every Envoy of the Gate, and at least one, runs what is published."""
-        return bool(self.nodes) and all(self.runs(node) for node in self.nodes)
-
-    @property
-    def unproved(self) -> str:
-        """Why the first that does not run it does not, as far as known."""
-        return next((n.unproved for name, n in sorted(self.nodes.items())
-                     if n.unproved and not self.runs(name)), "")  # fmt: skip
-
-    def runs(self, node: str) -> bool:
-        return self.nodes[node].active == self.gate.hash
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpublished:
-    """A Gate whose newest form could not be handed out. again: a moment later it may work."""
-
-    gate: Gate
-    finding: Finding
-    again: bool
-
-
 @dataclass(frozen=True, slots=True)
 class _Cause:
     """Why a configuration is another, as in `records.ChangeRecord`."""
@@ -122,7 +67,7 @@ class _Cause:
     documents: tuple[str, ...]
 
 
-_NOBODY = _Cause(by=None, documents=())
+_NO_CAUSE = _Cause(by=None, documents=())
 
 
 class Progress:
@@ -487,7 +432,7 @@ class ControlPlane:
     async def _publish_admitted(self, name: str) -> None:
         run = self.runs.get(name)
         if run is not None:
-            await self._publish_gate(self._wanted(run), _NOBODY)
+            await self._publish_gate(self._wanted(run), _NO_CAUSE)
             self._on_gates(tuple(one.gate for one in self.runs.values()))
 
     async def _is_rejected(self, name: str, event: asyncio.Event) -> bool:

@@ -177,17 +177,13 @@ def _evaluate(key: Key, scope: GateScope, inputs: Inputs, at: datetime) -> Model
         groups=scope.groups,
         known=scope.known,
     )
-    shadows = {policy.ref for policy in inputs.policies if policy.spec.mode == "shadow"}
-    astray = next((f for f in findings if _says_less_than_meant(f, shadows)), None)
     servers = dict(zip(versions, inputs.servers, strict=True))
     candidates = tuple(
         Candidate(version=v.spec.version, region=v.spec.region, doc=v, endpoints=servers[v])
         for v in judged.eligible
     )
     rollout = min(rollouts, key=lambda r: r.ref) if rollouts else None
-    more = None if rollouts else inputs.more
-    closed = inputs.broken or more or (f"{astray.origin} denies nothing" if astray else None)
-    refuse, problems = _refusal(model, versions, closed)
+    refuse, problems = _refusal(model, versions, _find_closed(inputs, findings))
     classes = lawful_classes(model, candidates, scope.groups)
     read: tuple[Doc[object], ...] = (
         scope.gate,
@@ -222,6 +218,17 @@ def _evaluate(key: Key, scope: GateScope, inputs: Inputs, at: datetime) -> Model
             *_endpoint_findings(candidates),
         ),
     )
+
+
+def _find_closed(inputs: Inputs, findings: Iterable[Finding]) -> str | None:
+    """Why a policy of the model may say more than what was read of it."""
+    if inputs.broken:
+        return inputs.broken
+    if inputs.more and not inputs.rollouts:
+        return inputs.more
+    shadows = {policy.ref for policy in inputs.policies if policy.spec.mode == "shadow"}
+    astray = next((f for f in findings if _says_less_than_meant(f, shadows)), None)
+    return f"{astray.origin} denies nothing" if astray is not None else None
 
 
 def _says_less_than_meant(finding: Finding, shadows: Collection[Ref]) -> bool:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Value
+from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Value, Values
 from gatereeve.core.refs import ConfigHash
 from gatereeve.ir import gates, routes
 from gatereeve.ir.access import Access
@@ -49,8 +48,6 @@ from gatereeve.proxy.xds.snapshot import (
     resource_of_bytes,
 )
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True, slots=True)
 class _EncodedHost:
@@ -78,12 +75,12 @@ class SnapshotBuilder(Stage):
         self._wiring = wiring
         self._is_complete = True
         self._frame = Value[gates.Gate]()
-        self._listeners = Source[str, gates.Listener]()
-        self._contexts = Source[str, ListenerContext]()
-        self._host_names = Source[str, tuple[str, ...]]()
+        self._listeners = Values[str, gates.Listener]()
+        self._contexts = Values[str, ListenerContext]()
+        self._host_names = Values[str, tuple[str, ...]]()
         self._access = Source[str, Access]()
         self._clusters = Source[str, Cluster]()
-        self._certificates = Source[str, gates.Certificate]()
+        self._certificates = Values[str, gates.Certificate]()
         self._hosts = Source[str, routes.VirtualHost]()
         self._wildcards = Source[str, routes.VirtualHost]()
 
@@ -116,11 +113,11 @@ class SnapshotBuilder(Stage):
 
     def _read(self, gate: gates.Gate) -> None:
         self._frame.update(replace(gate, hash=ConfigHash(""), listeners=(), access=(), clusters=()))
-        _update(self._listeners, {x.name: replace(x, hosts=()) for x in gate.listeners})
-        _update(self._contexts, {x.name: _context_of(gate, x) for x in gate.listeners})
+        self._listeners.update({x.name: replace(x, hosts=()) for x in gate.listeners})
+        self._contexts.update({x.name: _context_of(gate, x) for x in gate.listeners})
         self._access.update({rules.model: rules for rules in gate.access})
         self._clusters.update({cluster.name: cluster for cluster in gate.clusters})
-        _update(self._certificates, {c.name: c for x in gate.listeners for c in x.certificates})
+        self._certificates.update({c.name: c for x in gate.listeners for c in x.certificates})
         hosts = {names.scope_key(x.name, h.host): h for x in gate.listeners for h in x.hosts}
         wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
         for key in wildcards:
@@ -128,8 +125,8 @@ class SnapshotBuilder(Stage):
         self._hosts.update(hosts)
         self._wildcards.update(wildcards)
         if wildcards:  # only they read the names
-            _update(
-                self._host_names, {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners}
+            self._host_names.update(
+                {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners}
             )
 
     def _derive(self) -> None:
@@ -251,12 +248,6 @@ class SnapshotBuilder(Stage):
             bodies.append(virtual_hosts.build_unknown_host(context, matchers))
         requests = read.value(self._frame).requests
         return _route_configuration(name, bodies, requests, exact=False)
-
-
-def _update(table: Source[str, _T], rows: dict[str, _T]) -> None:
-    """Take over `rows`; a value that equals the one before counts as the same."""
-    before = table.rows
-    table.update({k: before[k] if before.get(k) == value else value for k, value in rows.items()})
 
 
 def _context_of(gate: gates.Gate, listener: gates.Listener) -> ListenerContext:
