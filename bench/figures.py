@@ -44,6 +44,9 @@ BARS: Mapping[str, Bar] = {
     "admission-p99": Bar("at most", 20),
     "cluster-change-3000": Bar("at most", 250),
     "cluster-change-errors-3000": Bar("at most", 0),
+    "cluster-change-3000-busy": Bar("at most", 250),
+    "cluster-change-5000": Bar("at most", 500),
+    "cluster-statuses-5000": Bar("at least", 100),
     "cluster-steady-changes-errors": Bar("at most", 0),
     "litellm-throughput-ratio": Bar("at least", 50),
 }

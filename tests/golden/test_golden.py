@@ -18,6 +18,7 @@ from gatereeve.api import parse
 from gatereeve.cli.check import to_json
 from gatereeve.compile import compiler
 from gatereeve.runtime.dump import dump_envoy, dump_ir
+from gatereeve.sources.store import assemble
 from tests.support.golden import texts_of
 from tests.support.statuses import dump, settled
 
@@ -33,7 +34,7 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_golden(case: Path, *, update_golden: bool) -> None:
     parts = [parse.parse_text(text, name) for name, text in texts_of(case).items()]
-    world = parse.assemble(parts, at=AT)
+    world = assemble(parts, at=AT)
     compiled = compiler.compile(world)
     found = {
         "findings.yaml": yaml.safe_dump(

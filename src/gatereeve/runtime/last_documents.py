@@ -18,7 +18,7 @@ import msgspec
 from pydantic import BaseModel
 
 from gatereeve.api import document, registry, yaml
-from gatereeve.api.assemble import Table, table_of
+from gatereeve.api.tables import Table, table_of
 from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.derived import changed_keys
 from gatereeve.core.logs import EventLog

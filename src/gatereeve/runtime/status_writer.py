@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
-from gatereeve.api import assemble, registry
+from gatereeve.api import registry, tables
 from gatereeve.api.world import Key, World
 from gatereeve.compile.compiler import Compiled
 from gatereeve.compile.routes import listener_sets
@@ -357,7 +357,7 @@ def _about(world: World, found: Iterable[Finding]) -> Mapping[refs.Ref, EventSub
         kind = None if ref is None else registry.BY_KIND.get((ref.group, ref.kind))
         if ref is None or kind is None:
             continue
-        doc = assemble.table_of(world, kind).get((ref.namespace, ref.name))
+        doc = tables.table_of(world, kind).get((ref.namespace, ref.name))
         if doc is not None and doc.meta.uid:
             version = resources.of_kind(kind).api_version
             objects[ref] = EventSubject(ref=ref, uid=doc.meta.uid, api_version=version)
