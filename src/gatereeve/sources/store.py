@@ -222,9 +222,9 @@ class DocumentStore:
 
 
 def assemble(contents: Iterable[Parsed], *, at: datetime) -> World:
-    """The World of these files at that instant (UTC), without any history."""
+    """The World of these files at that instant (UTC), without any history. Files may lack names."""
     store = DocumentStore()
-    store.put({parsed.file: parsed for parsed in contents})
+    store.put({f"{parsed.file}\0{number}": parsed for number, parsed in enumerate(contents)})
     return store.world(at=at)
 
 
