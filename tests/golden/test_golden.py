@@ -65,11 +65,11 @@ def test_golden(case: Path, *, update_golden: bool) -> None:
         ),
         "ir.yaml": "".join(dump_ir(gate) for gate in compiled.ir.gates),
     }
-    for part in ENVOY:
+    for part, select in ENVOY.items():
         if (case / f"envoy-{part}.yaml").exists():
             gates = [yaml.load(dump_envoy(g), yaml.CSafeLoader) for g in compiled.ir.gates]
             found[f"envoy-{part}.yaml"] = yaml.dump_all(
-                map(ENVOY[part], gates), Dumper=yaml.CSafeDumper, sort_keys=False, width=120
+                map(select, gates), Dumper=yaml.CSafeDumper, sort_keys=False, width=120
             )
     if (case / "statuses.yaml").exists():
         told = statuses.derive(world, compiled, settled(compiled))
