@@ -35,6 +35,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
 
 class _Head(msgspec.Struct, frozen=True, gc=False):
     metadata: ObjectMeta
+    status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _ListMeta(msgspec.Struct, frozen=True, gc=False):
@@ -74,10 +75,11 @@ class _Bookmark(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One object as it came. resource_version: opaque; equal or not, nothing else."""
+    """One object as it came. status: a part of raw."""
 
     meta: ObjectMeta
     raw: msgspec.Raw
+    status: msgspec.Raw
 
     @property
     def key(self) -> tuple[str, str]:
@@ -184,7 +186,8 @@ def _status(data: bytes) -> _Status:
 
 def item(raw: msgspec.Raw) -> Item:
     """An object with as much of its metadata as a reflector needs. Raises ApiError for no object."""
-    return Item(meta=_decode(raw, _Head).metadata, raw=raw)
+    head = _decode(raw, _Head)
+    return Item(meta=head.metadata, raw=raw, status=head.status)
 
 
 def _decode(data: bytes | msgspec.Raw, shape: type[T]) -> T:

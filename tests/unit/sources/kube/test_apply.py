@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,44 @@ async def test_an_edit_that_was_overtaken_is_made_again(tmp_path: Path) -> None:
         writer = ServerSideApply(client, Leads())
         assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), overtaken)
         assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
+
+
+def seen(server: ApiServer, **changes: Any) -> Callable[..., kube.Object]:
+    """The route as a watch showed it: as it is now, but for these changes."""
+    found = server.find("HTTPRoute", "web", "m")
+    assert found is not None
+    metadata = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+    return lambda *_: {"metadata": metadata, "status": found.get("status") or {}} | changes
+
+
+async def test_what_the_watch_showed_saves_a_request(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put({**ROUTE, "status": {"parents": [THEIRS]}})
+        writer = ServerSideApply(client, Leads(), observed=seen(server))
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
+        assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
+        assert [r.method for r in server.requests] == ["PATCH"]
+
+
+@pytest.mark.parametrize("shown", [{}, {"status": {"parents": [OURS]}}, {"status": {}}])
+async def test_what_the_watch_showed_may_be_old(tmp_path: Path, shown: dict[str, Any]) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put(ROUTE)
+        old = seen(server, **shown)
+        server.put({**ROUTE, "status": {"parents": [THEIRS]}})
+        writer = ServerSideApply(client, Leads(), observed=old)
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
+        assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
+
+
+async def test_an_object_that_was_made_anew_is_asked_for(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put(ROUTE)
+        old = seen(server)
+        server.delete("HTTPRoute", "web", "m")
+        server.put(ROUTE)
+        writer = ServerSideApply(client, Leads(), observed=old)
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
 
 
 async def test_an_edit_can_take_away(tmp_path: Path) -> None:
