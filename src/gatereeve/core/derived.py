@@ -75,6 +75,13 @@ class Source(Table[K, V]):
             self.changed |= changed_keys(self.rows, rows)
             self.rows = rows
 
+    def patch(self, rows: Mapping[K, V]) -> None:
+        """Take over these rows; all others stay."""
+        self.changed |= {
+            key for key, value in rows.items() if self.rows.get(key, _ABSENT) is not value
+        }
+        self.rows = {**self.rows, **rows}
+
 
 class Values(Source[K, V]):
     """As `Source`, but values are compared with `==`, and of equal ones the old object stays."""

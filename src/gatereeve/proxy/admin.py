@@ -67,14 +67,19 @@ class Admin:
         return await self._call("POST", path, parameters)
 
     async def numbers(self, pattern: str) -> dict[str, int]:
-        """Counters and gauges whose names match a regular expression.
+        """Counters and gauges whose names match a regular expression, and that were ever set.
 
-        Envoy holds it against the name of every statistic it has, on its main thread.
+        Envoy holds it against the name of every such statistic, on its main thread: 126 ms at 10 000
+        models, and 35 and 47 ms for counters or gauges alone. Those never set would double it.
         """
         return await self._numbers({"filter": pattern})
 
+    async def counters(self, pattern: str) -> dict[str, int]:
+        """Counters alone, as `numbers`."""
+        return await self._numbers({"filter": pattern, "type": "Counters"})
+
     async def gauges(self, pattern: str) -> dict[str, int]:
-        """Gauges alone: at thousands of clusters, half the work of `numbers`."""
+        """Gauges alone, as `numbers`."""
         return await self._numbers({"filter": pattern, "type": "Gauges"})
 
     async def texts(self, pattern: str) -> dict[str, str]:
@@ -100,7 +105,7 @@ class Admin:
         return found
 
     async def _numbers(self, parameters: Mapping[str, str]) -> dict[str, int]:
-        body = await self.get("/stats", {**parameters, "format": "json"})
+        body = await self.get("/stats", {**parameters, "format": "json", "usedonly": ""})
         return {
             entry["name"]: entry["value"]
             for entry in json.loads(body)["stats"]

@@ -8,8 +8,11 @@ builder gives the same bytes, slower.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import TypeVar
 
 from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Value, Values
 from gatereeve.core.refs import ConfigHash
@@ -48,6 +51,8 @@ from gatereeve.proxy.xds.snapshot import (
     resource_of_bytes,
 )
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class _EncodedHost:
@@ -83,6 +88,7 @@ class SnapshotBuilder(Stage):
         self._certificates = Values[str, gates.Certificate]()
         self._hosts = Source[str, routes.VirtualHost]()
         self._wildcards = Source[str, routes.VirtualHost]()
+        self._served: Mapping[str, tuple[routes.VirtualHost, ...]] = {}
 
         self._matchers = Computed(self._make_matchers)
         self._cluster_resources = Derived(self._make_cluster)
@@ -115,19 +121,29 @@ class SnapshotBuilder(Stage):
         self._frame.update(replace(gate, hash=ConfigHash(""), listeners=(), access=(), clusters=()))
         self._listeners.update({x.name: replace(x, hosts=()) for x in gate.listeners})
         self._contexts.update({x.name: _context_of(gate, x) for x in gate.listeners})
-        self._access.update({rules.model: rules for rules in gate.access})
-        self._clusters.update({cluster.name: cluster for cluster in gate.clusters})
+        self._access.update(_by(attrgetter("model"), gate.access))
+        self._clusters.update(_by(attrgetter("name"), gate.clusters))
         self._certificates.update({c.name: c for x in gate.listeners for c in x.certificates})
-        hosts = {names.scope_key(x.name, h.host): h for x in gate.listeners for h in x.hosts}
-        wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
-        for key in wildcards:
-            del hosts[key]
-        self._hosts.update(hosts)
-        self._wildcards.update(wildcards)
-        if wildcards:  # only they read the names
+        self._read_hosts({x.name: x.hosts for x in gate.listeners})
+        if self._wildcards.rows:  # only they read the names
             self._host_names.update(
                 {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners}
             )
+
+    def _read_hosts(self, served: Mapping[str, tuple[routes.VirtualHost, ...]]) -> None:
+        """Take over the hosts of each listener."""
+        replaced = _replaced(self._served, served)
+        if replaced is not None:
+            self._hosts.patch({key: h for key, h in replaced.items() if h.host[0] != "*"})
+            self._wildcards.patch({key: h for key, h in replaced.items() if h.host[0] == "*"})
+        else:
+            hosts = {names.scope_key(name, h.host): h for name, hs in served.items() for h in hs}
+            wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
+            for key in wildcards:
+                del hosts[key]
+            self._hosts.update(hosts)
+            self._wildcards.update(wildcards)
+        self._served = served
 
     def _derive(self) -> None:
         self._matchers.update()
@@ -248,6 +264,30 @@ class SnapshotBuilder(Stage):
             bodies.append(virtual_hosts.build_unknown_host(context, matchers))
         requests = read.value(self._frame).requests
         return _route_configuration(name, bodies, requests, exact=False)
+
+
+def _by(key: Callable[[T], str], items: Sequence[T]) -> dict[str, T]:
+    return dict(zip(map(key, items), items, strict=True))
+
+
+def _replaced(
+    before: Mapping[str, tuple[routes.VirtualHost, ...]],
+    after: Mapping[str, tuple[routes.VirtualHost, ...]],
+) -> dict[str, routes.VirtualHost] | None:
+    """The hosts that are other objects than before; None when their names are not the same."""
+    if before.keys() != after.keys():
+        return None
+    replaced = {}
+    for listener, hosts in after.items():
+        old = before[listener]
+        if len(old) != len(hosts):
+            return None
+        pairs = zip(old, hosts, strict=True)
+        for one, other in compress(pairs, map(is_not, old, hosts)):
+            if one.host != other.host:
+                return None
+            replaced[names.scope_key(listener, other.host)] = other
+    return replaced
 
 
 def _context_of(gate: gates.Gate, listener: gates.Listener) -> ListenerContext:
