@@ -46,12 +46,12 @@ class ConfigMapStore:
             ) from error
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:
-        kept = await self.load()
-        both = governed_addresses.union(memory, kept)
-        if both != kept and self._is_leading():
+        stored = await self.load()
+        both = governed_addresses.union(memory, stored)
+        if both != stored and self._is_leading():
             await self._client.apply(resources.CONFIG_MAPS, self._namespace, NAME, self._body(both))
-            kept = both
-        return both, both == kept
+            stored = both
+        return both, both == stored
 
     def _body(self, memory: Memory) -> kube.Object:
         return {
