@@ -11,11 +11,11 @@ def expand_regions(
     regions: tuple[str, ...], groups: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Regions with every group replaced by its members (and its own name, which a claim may say)."""
-    found: set[str] = set()
+    expanded: set[str] = set()
     for region in regions:
-        found.add(region)
-        found.update(groups.get(region, ()))
-    return tuple(sorted(found))
+        expanded.add(region)
+        expanded.update(groups.get(region, ()))
+    return tuple(sorted(expanded))
 
 
 def group_match(group: str) -> ir.InGroup:

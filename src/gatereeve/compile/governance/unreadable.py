@@ -64,7 +64,7 @@ class UnreadableModels:
 def find_unreadable(
     world: World, astray: Iterable[AccessPolicyDoc], rejecting: Iterable[ApprovalDoc]
 ) -> UnreadableModels:
-    """What documents that are not understood close.
+    """Return what is refused because of documents that cannot be read.
 
     astray: policies that name a Model which does not exist, or select none. rejecting: rejections of
     a version that does not exist. The first document that speaks of something is named.
@@ -85,7 +85,7 @@ def find_unreadable(
         elif item.ref.kind == "Approval":
             names = places.versions_named(namespace, item.rejects)
             _note(versions, namespace, names, item.called)
-    found = [
+    findings = [
         _note_astray(models, places, doc)
         for doc in denying
         if places.models_named(doc.ref.namespace, doc.spec.models) is None
@@ -93,7 +93,9 @@ def find_unreadable(
     for approval in rejecting:
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
-    return UnreadableModels(Unreadable(models=models, versions=versions, more=more), tuple(found))
+    return UnreadableModels(
+        Unreadable(models=models, versions=versions, more=more), tuple(findings)
+    )
 
 
 def _may_deny(doc: AccessPolicyDoc) -> bool:
@@ -166,13 +168,13 @@ def _astray(doc: AccessPolicyDoc, namespace: str, elsewhere: tuple[str, ...]) ->
     )
 
 
-def _note(found: dict[Key, str], namespace: str, names: tuple[str, ...] | None, why: str) -> None:
+def _note(reasons: dict[Key, str], namespace: str, names: tuple[str, ...] | None, why: str) -> None:
     for name in (ANYWHERE,) if names is None else names:
-        found.setdefault((namespace, name), why)
+        reasons.setdefault((namespace, name), why)
 
 
-def _look_up(found: Mapping[Key, str], namespace: str, name: str) -> str | None:
-    if not found:
+def _look_up(reasons: Mapping[Key, str], namespace: str, name: str) -> str | None:
+    if not reasons:
         return None
     places = ((n, m) for n in (namespace, ANYWHERE) for m in (name, ANYWHERE))
-    return next((found[place] for place in places if place in found), None)
+    return next((reasons[place] for place in places if place in reasons), None)
