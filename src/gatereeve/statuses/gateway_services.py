@@ -17,7 +17,7 @@ from gatereeve.compile.routes.gateways import Binding
 from gatereeve.compile.routes.listener_sets import (
     GATE_LABEL,
     GATEWAY_ANNOTATION,
-    given_ports,
+    assigned_ports,
     port_range,
     service_name,
     service_of,
@@ -128,7 +128,7 @@ def _ports(
     gate: GateDoc, bindings: list[Binding], services: list[tuple[Key, ServiceDoc]]
 ) -> dict[Key, dict[int, int]]:
     """Every Gateway's ports: those it has and new ones. A port that it no longer serves is free."""
-    before = given_ports(gate, services)
+    before = assigned_ports(gate, services)
     wanted_ports = {_key(b): sorted({listener.port for listener in b.listeners}) for b in bindings}
     assigned = {
         key: {port: before[key][port] for port in ports if port in before.get(key, {})}
