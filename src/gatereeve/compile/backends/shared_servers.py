@@ -89,7 +89,7 @@ class SeparatedPolicies(Stage):
         versions = read.row(self._shared, place)
         keys = dict.fromkeys(map(_model, versions))
         policies = {key: read.get(self._evaluated, key) for key in keys}
-        if all(one is None or one.protocol != "openai" for one in policies.values()):
+        if all(policy is None or policy.protocol != "openai" for policy in policies.values()):
             return ()
         terms = {
             term
