@@ -13,7 +13,8 @@ from gatereeve.core import errors, findings, refs
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply, is_said
-from gatereeve.sources.kube.events import Events, EventSubject, event_of
+from gatereeve.sources.kube.events import Events, event_of
+from gatereeve.sources.kube.typed_objects import ObjectReference
 from tests.support.apiserver import ApiServer, Fault, Obj, serving
 from tests.unit.sources.clock import StillClock
 from tests.unit.sources.kube.harness import client_of
@@ -294,9 +295,13 @@ def finding(code: str = "host-not-granted", message: str = "no grant") -> findin
     )  # fmt: skip
 
 
-def abouts(uid: str = "u1") -> dict[refs.Ref, EventSubject]:
+def abouts(uid: str = "u1") -> dict[refs.Ref, ObjectReference]:
     ref = refs.Ref("gatereeve.dev", "Model", "web", "m")
-    return {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    return {
+        ref: ObjectReference(
+            api_version="gatereeve.dev/v1alpha1", kind="Model", name="m", uid=uid, namespace="web"
+        )
+    }
 
 
 async def test_a_finding_becomes_one_event(tmp_path: Path) -> None:
@@ -351,5 +356,5 @@ async def test_an_event_that_is_lost_hurts_nobody(tmp_path: Path) -> None:
 def test_an_event_keeps_the_bounds_of_its_kind() -> None:
     (about,) = abouts().values()
     event = event_of("n", about, finding(message="x" * 2000), StillClock().now(), "i" * 300)
-    assert len(str(event["note"])) <= 1024
-    assert len(str(event["reportingInstance"])) <= 128
+    assert len(event.note) <= 1024
+    assert len(event.reporting_instance) <= 128
