@@ -245,7 +245,7 @@ def _fields(model: type[BaseModel] | None) -> list[str]:
 
 
 def _model_at(model: type[BaseModel], steps: Iterable[Step]) -> type[BaseModel] | None:
-    """The type of what stands at `steps`, as far as it is one of ours."""
+    """The type of the value at `steps`; None if it is not one of ours."""
     here: type[BaseModel] | None = model
     for step in steps:
         if isinstance(step, int):

@@ -1,6 +1,6 @@
 """What reading a file gave, part by part, and what of its earlier reading stays in force.
 
-Plain values between `parse`, which makes them, and `assemble`, which uses them. Reads no text.
+Plain values between `parse`, which makes them, and `sources.store`, which uses them. Reads no text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from gatereeve.core.report import describe
 class Part:
     """What one stretch of a file holds. key: hash of its text. before: lines above it.
 
-    unreadable: there may be documents in it whose names cannot be made out.
-    kept: last good documents that stand in for those.
+    unreadable: there may be documents in it whose names are not known.
+    kept: last good documents in place of those.
     """
 
     key: bytes
@@ -75,8 +75,8 @@ def unreadable(file: str, problem: findings.Finding, *, line: int = 0) -> Parsed
 def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
     """`parsed` with the documents of `previous` that an unreadable stretch may still hold.
 
-    Documents that can be identified are not kept here: those that became invalid are replaced by
-    `assemble`, those that are gone are gone.
+    Documents that can be identified are not kept here: `sources.store` replaces those that became
+    invalid, and those that are gone are gone.
     """
     if previous is None or not any(part.unreadable for part in parsed.parts):
         return parsed

@@ -37,7 +37,7 @@ def up(
 
 
 class UpPrinter:
-    """Says what changed since it last spoke: new findings, mended ones, what gates run."""
+    """Prints what changed since it last printed: new findings, findings that are gone, what gates run."""
 
     def __init__(self, documents: str) -> None:
         self._documents = documents

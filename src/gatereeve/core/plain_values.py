@@ -81,7 +81,7 @@ LOOK_ALIKE: Final = (
 fits, turn into `/`, `\\`, `%`, `;` or dots; and segments of dots and characters that cannot be seen."""
 
 _QUERY_VALUE: Final = r"[!-$'-*,-:<-~]*"
-"""A value of a query parameter without `%`, `&`, `+` and `;`: what it says when decoded is what it says."""
+"""A value of a query parameter without `%`, `&`, `+` and `;`: decoding does not change it."""
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""`ObjectStatus` to the JSON of `.status`, merged with what stands there already.
+"""`ObjectStatus` to the JSON of `.status`, merged with the existing status.
 
 Pure. A condition keeps its lastTransitionTime while its status stays (KEP-1623); entries of other
 controllers in a route's status stay untouched. What comes out is equal to what stands there when

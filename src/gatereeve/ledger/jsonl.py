@@ -28,7 +28,7 @@ from gatereeve.ledger import disk, segments
 ROTATE_BYTES = 64 * 1024 * 1024
 MAX_RECORDS = 10_000
 EVERY_GATE = "*"
-"""Stands in a LossRecord where the store cannot know whose record was lost."""
+"""The gate of a LossRecord when the store does not know whose record was lost."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -55,8 +55,8 @@ class Clients:
 class AdmissionWebhook:
     """See the module. Used from one event loop.
 
-    address: `host:port`. departures: hears who lets documents go, where `clients` says who asks.
-    clients: None where the API server shows no certificate.
+    address: `host:port`. departures: is notified who deletes documents, if `clients` is there to prove
+    who asks. clients: None where the API server shows no certificate.
     """
 
     def __init__(

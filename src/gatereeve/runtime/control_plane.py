@@ -175,10 +175,10 @@ class ControlPlane:
         return any((every_gate or run.nodes) and not run.is_current for run in self.runs.values())
 
     async def apply(self, world: World) -> None:
-        """Hops 2 to 4 and 7 for one World. Never raises for what documents say.
+        """Hops 2 to 4 and 7 for one World. Never raises because of the content of documents.
 
-        A defect of ours in one gate's configuration is raised when all other gates have theirs, and
-        GatereeveError when it cannot be read what stood behind models before.
+        A defect of ours in one gate's configuration is raised when all other gates have theirs.
+        Raises GatereeveError when the memory of Services and servers of models cannot be read.
         """
         defects: list[Exception] = []
         async with self._publishing():
@@ -348,7 +348,7 @@ class ControlPlane:
         await prover.wait_active(expected_of(run.snapshot), timeout_s=_PROOF_S)
 
     def _forget_node(self, name: str, node: str, known: NodeRun) -> None:
-        """It is asked no more: what it ran says nothing about the Gate any longer."""
+        """Remove a node that is no longer asked: what it ran no longer counts for the Gate."""
         self._settled.pop((name, node), None)
         run = self.runs.get(name)
         if run is not None and run.nodes.get(node) is known:
@@ -356,7 +356,7 @@ class ControlPlane:
             self._agree(run)
 
     def _agree(self, run: GateRun) -> None:
-        """Whether all Envoys of the Gate run the same now; noted when that is new."""
+        """Find out whether all Envoys of the Gate run the same configuration; record it when new."""
         self._progress.notify()
         actives = {node.active for node in run.nodes.values()}
         if not actives - {None}:
@@ -436,8 +436,8 @@ class ControlPlane:
             self._on_gates(tuple(other.gate for other in self.runs.values()))
 
     async def _is_rejected(self, name: str, event: asyncio.Event) -> bool:
-        """Whether something of what was published last is rejected, and what is admitted is other
-        now; False when all of it is accepted, or no Envoy says anything."""
+        """Whether an Envoy rejected a part of the last published configuration, so that other parts
+        are admitted now; False when all of it is accepted, or no Envoy answers."""
         isolation = self._rejections.isolation(name)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TRIAL_S):

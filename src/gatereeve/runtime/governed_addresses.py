@@ -1,4 +1,4 @@
-"""What stood behind models, kept across restarts: it stays closed to ordinary routes (P2).
+"""The Services and servers of models, kept across restarts: they stay closed to ordinary routes (P2).
 
 The memory grows with every World and is durable before the configuration that governs it goes out.
 It is read before the first World is served; one that is damaged or lost is never taken for an empty

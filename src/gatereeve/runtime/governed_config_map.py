@@ -1,7 +1,8 @@
-"""What stood behind models, in a ConfigMap of the controllers' namespace: the `Store` of a cluster.
+"""The `GovernedStore` of a cluster: a ConfigMap in the controllers' namespace.
 
 The leader writes; every controller reads it before it serves, and again whenever its own differs.
-Who may write the ConfigMap may release what models stood behind, like who may write HostGrants.
+A person who may write the ConfigMap may release Services and servers of models, as a person who may
+write HostGrants may.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ _UNSEEN: Final = describe("guard-missing.no-right")
 class GuardReconciler:
     """See the module. Used from one event loop. digests: loaded; of guards, not of documents.
 
-    trust: PEM of whom the webhook's certificate is from, b"" when it is not served.
+    trust: PEM of the authority of the webhook's certificate, b"" when the webhook is not served.
     installed: how many guards there were at the last look. Differences become findings of the control plane.
     """
 

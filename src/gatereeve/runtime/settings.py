@@ -85,7 +85,7 @@ class StatePaths:
 
     @property
     def governed(self) -> Path:
-        """What stood behind models (`governed`)."""
+        """The Services and servers of models (`governed_addresses`)."""
         return self.root / "governed.json"
 
     @property
@@ -144,7 +144,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
-    """How a controller stands in a cluster.
+    """The place of a controller in a cluster.
 
     namespace: where it runs, keeps its Lease and its certificates, and finds the Services of gates.
     replica: name of its pod. namespaces: those that are watched, () for all. files: a mounted
@@ -304,7 +304,7 @@ def cluster_settings(
     files: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ClusterSettings:
-    """As given, else as the environment of a pod says. Raises SettingsError when neither does."""
+    """The settings as given, else from the environment of a pod. Raises SettingsError without both."""
     environment = os.environ if environment is None else environment
     if kubeconfig is not None:
         access: Access = Kubeconfig(path=kubeconfig, context=context)

@@ -58,7 +58,7 @@ Addresses = Mapping[str, tuple[str, ...]]
 class StatusWriter:
     """See the module. `run` once at a time; `notify` may be called from the loop at any time.
 
-    namespace: where the gates' own Services stand. watched: namespaces that are read, () for all.
+    namespace: of the gates' own Services. watched: namespaces that are read, () for all.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class StatusWriter:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled.
+        """Write statuses until cancelled.
 
-        A change reaches the gates first, statuses follow: with thousands of models, writing what
-        came of it takes longer than the change itself, on the same processor.
+        A change reaches the gates first, statuses follow: with thousands of models, writing the
+        statuses takes longer than the change itself, on the same processor.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -114,7 +114,7 @@ class StatusWriter:
             await asyncio.sleep(_QUIET_S)
 
     async def _look(self) -> bool:
-        """Tell what is new, leading; whether there is nothing that wants to be tried again soon."""
+        """Write what is new, if this replica leads. Returns False if something must be tried again."""
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
@@ -171,7 +171,7 @@ class StatusWriter:
         return derived
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
-        """Objects whose status is another than was written, or was not written, or that are not ours any more."""
+        """Objects whose status differs from the written one, was not written, or is no longer ours."""
         return [
             *(ref for ref, status in current.items()
               if (written := self._known.get(ref)) is not status and written != status),
@@ -179,8 +179,8 @@ class StatusWriter:
         ]  # fmt: skip
 
     async def _inherit(self, current: Mapping[refs.Ref, ObjectStatus]) -> None:
-        """What leaders before us said: it is not asked for object by object where it still holds, and
-        what they said of routes that are not ours any more is taken back."""
+        """Read the statuses that earlier leaders wrote. Those that still hold are not written again;
+        those of routes that are no longer ours are removed."""
         kinds = {_ROUTES, *(_resource(ref) for ref in current)}
         for resource in sorted(kinds, key=str):
             for namespace in (self._watched or ("",)) if resource.namespaced else ("",):
@@ -240,7 +240,7 @@ class StatusWriter:
         await self._writer.edit_status(_target(status.ref, status.uid), edit)
 
     def _edited(self, status: ObjectStatus, existing: kube.Object) -> kube.Object:
-        """What stands there, with our part as it is to be."""
+        """Return the existing status with our part replaced."""
         before = cast("Json", existing)
         document = status_documents.document(status, before, self._clock.now())
         made = cast("kube.Object", document)

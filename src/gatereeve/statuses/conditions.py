@@ -49,7 +49,7 @@ def from_findings(of: str, findings: Sequence[Finding]) -> Condition:
 
 
 def accepted(findings: Sequence[Finding], *elsewhere: str) -> Condition:
-    """`Accepted`: False for the first error; True with what else is to be said.
+    """`Accepted`: False with the errors; True with the other findings as its message.
 
     elsewhere: codes that another condition of the object reports.
     """

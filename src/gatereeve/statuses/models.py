@@ -243,7 +243,7 @@ def _emergency(reading: StatusIndex, doc: ApprovalDoc, name: str) -> Condition:
 
 
 def derive_rollout(reading: StatusIndex, doc: RolloutDoc) -> ObjectStatus:
-    """Accepted; Effective: it says which version of its model answers."""
+    """Accepted; Effective: it decides which version of its model answers."""
     return _rollout(reading, doc, reading.policies((doc.ref.namespace, doc.spec.model)))
 
 

@@ -19,6 +19,6 @@ def expand_regions(
 
 
 def group_match(group: str) -> ir.InGroup:
-    """`provider/group` as a match; what stands after the first `/` is the group."""
+    """`provider/group` as a match; the text after the first `/` is the group."""
     provider, _, name = group.partition("/")
     return ir.InGroup(provider=provider, group=name)
