@@ -71,8 +71,8 @@ async def ask(paths: StatePaths) -> dict[str, Any]:
             f"no gatereeve is running with the state directory {paths.root}",
             hint="start one with `gatereeve up FOLDER`, or name its state directory with --state",
         ) from error
-    found: dict[str, Any] = answer.json()
-    return found
+    status: dict[str, Any] = answer.json()
+    return status
 
 
 def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
@@ -88,12 +88,12 @@ async def _wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
     while True:
         late = asyncio.get_running_loop().time() >= deadline
         try:
-            found = await ask(paths)
+            status = await ask(paths)
         except (SettingsError, ProxyTimeoutError):
             if late:
                 raise
         else:
-            gates = found.get("gates")
+            gates = status.get("gates")
             if late or (isinstance(gates, list) and gates and all(g["current"] for g in gates)):
-                return found
+                return status
         await asyncio.sleep(0.05)
