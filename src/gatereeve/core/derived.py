@@ -344,6 +344,29 @@ class Grouped(Table[G, tuple[T, ...]]):
             self.changed.add(group)
 
 
+class Ordered(Generic[K, V]):
+    """What a function gives for each of some keys, in their order. Only changed keys are asked again."""
+
+    def __init__(self, get: Callable[[K], V]) -> None:
+        self._get = get
+        self._keys: tuple[K, ...] = ()
+        self._places: dict[K, int] = {}
+        self.values: tuple[V, ...] = ()
+
+    def update(self, keys: tuple[K, ...], changed: Collection[K]) -> None:
+        """keys: the same object as before, as long as they are the same. changed: since then."""
+        if keys is not self._keys:
+            self._keys = keys
+            self._places = {key: place for place, key in enumerate(keys)}
+            self.values = tuple(map(self._get, keys))
+        elif changed:
+            values = list(self.values)
+            for key in changed:
+                if key in self._places:
+                    values[self._places[key]] = self._get(key)
+            self.values = tuple(values)
+
+
 def _collect(affected: set[Any], readers: object) -> None:
     if isinstance(readers, set):
         affected |= readers

@@ -96,6 +96,11 @@ class SnapshotBuilder(Stage):
         self._certificate_resources = Derived(self._make_certificate)
         self._encoded_listeners = Derived(self._make_listener)
         self._scopes = Derived(self._make_scope)
+        self._wildcard_scopes = Derived[str, Resource](
+            lambda listener, _read: _scope(listener, "*")
+        )
+        self._scope_parts: tuple[Resources, Resources] = ({}, {})
+        self._scopes_served: Resources = {}
         self._encoded_hosts = Derived(self._make_host)
         self._encoded_wildcards = Derived(self._make_wildcard)
         self._by_configuration = Grouped(self._encoded_hosts, _configuration_of)
@@ -158,6 +163,7 @@ class SnapshotBuilder(Stage):
         self._wildcards_by_configuration.update()
         self._configurations.update(self._by_configuration)
         self._wildcard_configurations.update(self._listeners)
+        self._wildcard_scopes.update(self._listeners)
 
     def _resources(self, gate: gates.Gate) -> Mapping[TypeUrl, Resources]:
         encoded = self._encoded_listeners.rows.values()
@@ -175,15 +181,21 @@ class SnapshotBuilder(Stage):
             SDS: {resource.name: resource for resource in served},
             LDS: {x.listener.name: x.listener for x in encoded if x.listener is not None},
             ECDS: {resource.name: resource for resource in discovered},
-            SRDS: {
-                **self._scopes.snapshot(),
-                **{r.name: r for r in (_scope(listener, "*") for listener in wildcards)},
-            },
+            SRDS: self._all_scopes(),
             RDS: {
                 **self._configurations.snapshot(),
                 **{resource.name: resource for resource in wildcards.values()},
             },
         }
+
+    def _all_scopes(self) -> Resources:
+        """The same object as long as no host comes or goes."""
+        parts = (self._scopes.snapshot(), self._wildcard_scopes.snapshot())
+        if any(map(is_not, parts, self._scope_parts)):
+            self._scope_parts = parts
+            scopes, wildcards = parts
+            self._scopes_served = {**scopes, **{r.name: r for r in wildcards.values()}}
+        return self._scopes_served
 
     def _make_matchers(self, read: Reader) -> IdentityMatchers:
         gate = read.value(self._frame)
