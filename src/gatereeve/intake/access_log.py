@@ -38,6 +38,10 @@ MAX_BACKLOG: Final = 10_000
 """Records kept here while the store fails; what comes beyond is lost, and counted."""
 
 _BREATH: Final = 256
+_SHARE: Final = 20.0
+"""After a question about its counters a gate is left alone so many times as long as the round took,"""
+_SELDOM_S: Final = 4.0
+"""but not longer: losses are certain after `loss.SETTLE_S`."""
 _MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 _LOG = EventLog(__name__)
 
@@ -114,23 +118,32 @@ class AccessLog:
         """Hold the gate's counters against its records, for as long as the gate lives.
 
         Runs until cancelled. Each round also tries again to store what a failing store left behind,
-        and makes durable what was stored.
+        and makes durable what was stored. A gate with thousands of models answers on the thread that
+        also takes changes, so it is asked more seldom the longer that takes.
         """
+        loop = asyncio.get_running_loop()
+        ask_at = 0.0
         while True:
+            began = loop.time()
             with contextlib.suppress(errors.ProxyError):
-                await self.check(gate, node, read)
+                if began >= ask_at:
+                    await self.check(gate, node, read)
+                    ask_at = loop.time() + min(_SHARE * (loop.time() - began), _SELDOM_S)
+                else:
+                    await self._settle((gate, node))
             await asyncio.sleep(every_s)
 
     async def check(self, gate: str, node: str, read: ReadStats) -> None:
         """One round of `reconcile`. Raises ProxyError when the gate does not answer."""
-        stream = (gate, node)
-        watch = self._watch(stream)
         try:
-            watch.count(loss.counters_of(await read()), self._now_us())
+            self._watch((gate, node)).count(loss.counters_of(await read()), self._now_us())
         finally:
-            self._note(stream, watch.settle(self._now_us()))
-            await self._keep(())
-            await self._sync()
+            await self._settle((gate, node))
+
+    async def _settle(self, stream: _Stream) -> None:
+        self._note(stream, self._watch(stream).settle(self._now_us()))
+        await self._keep(())
+        await self._sync()
 
     async def aclose(self) -> None:
         """Store what is left, when the gates and the server are gone."""
