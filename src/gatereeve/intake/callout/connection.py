@@ -114,7 +114,7 @@ class Connection:
         self._drain_step = 0
         self._is_peer_leaving = False
         self._budget: float = limit.control_budget
-        self._refilled_at: float | None = None
+        self._refilled_at = 0.0
         self._now = 0.0
         self._send_window = frames.DEFAULT_WINDOW
         self._initial_send_window = frames.DEFAULT_WINDOW
@@ -219,6 +219,7 @@ class Connection:
                 self._rest = data
                 return
             self._has_preface = True
+            self._refilled_at = self._now
             at = len(frames.PREFACE)
         unpack, head_bytes = frames.HEADER.unpack_from, frames.HEADER_BYTES
         while size - at >= head_bytes and not self.is_finished:
@@ -271,8 +272,7 @@ class Connection:
         self._budget -= cost
         if self._budget < 0:
             limit = self._limit
-            if self._refilled_at is not None:
-                self._budget += (self._now - self._refilled_at) * limit.control_per_s
+            self._budget += (self._now - self._refilled_at) * limit.control_per_s
             self._budget = min(self._budget, limit.control_budget)
             self._refilled_at = self._now
             if self._budget < 0:

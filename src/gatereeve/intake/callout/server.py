@@ -196,6 +196,7 @@ class _Peer(asyncio.Protocol):
         self._stop_timer()
         self._transport = None
         self.connection.lose()
+        self.flush()  # sessions are cancelled before this connection counts as closed
         self._server.remove(self)
 
     def pause_writing(self) -> None:
