@@ -60,9 +60,7 @@ async def serve_grpclib(socket: str) -> None:
             await stream.send_message(ANSWER)
 
         def __mapping__(self):
-            return {
-                f"/{SERVICE}/Check": Handler(self.check, Cardinality.UNARY_UNARY, bytes, bytes)
-            }
+            return {f"/{SERVICE}/Check": Handler(self.check, Cardinality.UNARY_UNARY, bytes, bytes)}
 
     server = Server([Authorization()], codec=Bytes())
     await server.start(path=socket)

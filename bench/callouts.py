@@ -143,7 +143,9 @@ def _figures(
     for in_flight in IN_FLIGHT:
         pairs = [
             other.cpu_us / ours.cpu_us
-            for ours, other in zip(made["ours", in_flight], made["grpc.aio", in_flight], strict=True)
+            for ours, other in zip(
+                made["ours", in_flight], made["grpc.aio", in_flight], strict=True
+            )
             if ours.cpu_us and other.cpu_us
         ]
         yield Figure(

@@ -365,6 +365,8 @@ class Connection:
         self._credit += length
         if self._receive_window < 0:
             raise ProtocolFault(ErrorCode.FLOW_CONTROL_ERROR, "connection window exceeded")
+        if flags & frames.PADDED:
+            payload = _without_padding(payload, flags)
         stream = self._streams.get(stream_id)
         if stream is None or not stream.is_receiving:
             self._ignore_data(stream_id)
@@ -372,8 +374,6 @@ class Connection:
         stream.receive_window -= length
         if stream.receive_window < 0:
             raise ProtocolFault(ErrorCode.FLOW_CONTROL_ERROR, f"window of stream {stream_id}")
-        if flags & frames.PADDED:
-            payload = _without_padding(payload, flags)
         if payload:
             self._take_payload(stream, payload)
         elif not flags & frames.END_STREAM:

@@ -34,6 +34,8 @@ FAULTS = {
     "data after the end": (unary(3) + frame(DATA, 0, 3, b"x"), STREAM_CLOSED),
     "data with too much padding": (OPEN + frame(DATA, PADDED, 3, b"\x05xxxx"), PROTOCOL_ERROR),
     "data that is padded and empty": (OPEN + frame(DATA, PADDED, 3), PROTOCOL_ERROR),
+    "data of a refused call with too much padding": (
+        headers(3, b"/t.S/None") + frame(DATA, PADDED, 3), PROTOCOL_ERROR),
     "a frame larger than allowed": (OPEN + frame(DATA, 0, 3, bytes(16_385)), FRAME_SIZE_ERROR),
     "headers on stream 0": (headers(0), PROTOCOL_ERROR),
     "headers on an even stream": (headers(4), PROTOCOL_ERROR),
@@ -234,6 +236,7 @@ ALLOWED = {
     + frame(DATA, END_STREAM | 0x80, 3, message(b"q")),
     "the reserved bit": frame(HEADERS, END_HEADERS, 3 | 1 << 31, BLOCK)
     + frame(DATA, END_STREAM, 3, message(b"q")),
+    "the reserved bit of a window update": window_update(0, 1 << 31 | 1) + unary(3),
     "a reset of what has ended": unary(1 + 2) + unary(5) + wire.rst(5),
 }
 
