@@ -5,10 +5,14 @@ which allows the request. No protobuf, so the figure is the transport's alone. R
 environment of its side, so it imports nothing of ours at the top.
 """
 
+# ruff: noqa: PLC0415  # each side imports its own library
+
 import asyncio
 import pathlib
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 SERVICE = "envoy.service.auth.v3.Authorization"
 ANSWER = b""
@@ -27,7 +31,7 @@ async def serve_grpc_aio(socket: str) -> None:
     import grpc
     import grpc.aio
 
-    async def check(_request, _context):
+    async def check(_request: bytes, _context: object) -> bytes:
         return ANSWER
 
     method = grpc.unary_unary_rpc_method_handler(check)
@@ -45,21 +49,21 @@ async def serve_grpclib(socket: str) -> None:
     from grpclib.encoding.base import CodecBase
     from grpclib.server import Server
 
-    class Bytes(CodecBase):
+    class Bytes(CodecBase):  # type: ignore[misc]  # no types: it is not installed here
         __content_subtype__ = "proto"
 
-        def encode(self, message, _message_type):
+        def encode(self, message: bytes, _message_type: object) -> bytes:
             return message
 
-        def decode(self, data, _message_type):
+        def decode(self, data: bytes, _message_type: object) -> bytes:
             return data
 
     class Authorization:
-        async def check(self, stream):
+        async def check(self, stream: Any) -> None:
             await stream.recv_message()
             await stream.send_message(ANSWER)
 
-        def __mapping__(self):
+        def __mapping__(self) -> dict[str, Any]:
             return {f"/{SERVICE}/Check": Handler(self.check, Cardinality.UNARY_UNARY, bytes, bytes)}
 
     server = Server([Authorization()], codec=Bytes())
@@ -67,7 +71,11 @@ async def serve_grpclib(socket: str) -> None:
     await asyncio.Event().wait()
 
 
-async def app(scope, receive, send):
+async def app(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
     """ASGI, for hypercorn and granian."""
     if scope["type"] == "lifespan":
         while True:
@@ -79,7 +87,7 @@ async def app(scope, receive, send):
         pass
     has_trailers = "http.response.trailers" in scope.get("extensions", {})
     headers = [(b"content-type", b"application/grpc")]
-    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    start: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": headers}
     await send(start | ({"trailers": True} if has_trailers else {}))
     body = b"\x00" + len(ANSWER).to_bytes(4, "big") + ANSWER
     await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -100,7 +108,7 @@ async def serve_hypercorn(socket: str) -> None:
 
 
 def serve_granian(socket: str) -> None:
-    command = [
+    command: list[str | pathlib.Path] = [
         pathlib.Path(sys.executable).parent / "granian", "--interface", "asgi", "--http", "2",
         "--uds", socket, "--no-ws", "--log-level", "error", "--workers", "1",
         f"{pathlib.Path(__file__).stem}:app",

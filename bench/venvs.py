@@ -31,5 +31,5 @@ def install(tools: Path, name: str, lock: Path) -> Path:
 def version(home: Path, package: str) -> str:
     """Return the installed version of a package."""
     ask = f"import importlib.metadata as m; print(m.version({package!r}))"
-    command = [home / "bin" / "python", "-c", ask]
+    command: list[str | Path] = [home / "bin" / "python", "-c", ask]
     return processes.check_output(package, command, timeout_s=60).strip()

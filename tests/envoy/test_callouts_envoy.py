@@ -91,7 +91,7 @@ class Processor:
 
 
 def _cluster(name: str, socket: Path) -> dict[str, object]:
-    address = {"pipe": {"path": str(socket)}}
+    address: dict[str, object] = {"pipe": {"path": str(socket)}}
     protocol = {
         "@type": f"{_EXTENSION}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
@@ -254,7 +254,7 @@ async def test_streams_end_when_the_gate_has_ended_them(scene: Scene) -> None:
     scene.sessions.clear()
     await scene.ask()
     async with asyncio.timeout(gate.DEADLINE_S):
-        while scene.proc.open_calls:
+        while scene.proc.open_calls:  # noqa: ASYNC110  # Envoy does not say when it ends a stream
             await asyncio.sleep(0.01)
     (session,) = scene.sessions
     assert session.ended != session.cancelled

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from gatereeve.intake.callout import connection, frames
+from gatereeve.intake.callout import connection, frames, streams
 from tests.fuzz import callout
 
 COUNT = 2_000
@@ -45,7 +45,7 @@ def test_defects_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*_arguments: object, **_named: object) -> None:
         pass
 
-    def too_much(self: connection.Connection, stream: connection.Stream, _size: int) -> None:
+    def too_much(self: connection.Connection, stream: streams.Stream, _size: int) -> None:
         original(self, stream, frames.MIN_FRAME_SIZE)
 
     original = connection.Connection._send_part

@@ -293,6 +293,7 @@ class Connection:
         if flags & frames.END_HEADERS:
             self._open(stream_id, payload, flags)
         else:
+            self._check_is_new(stream_id)
             self._block = (stream_id, flags, [payload], len(payload))
 
     def _continue_block(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
@@ -312,13 +313,7 @@ class Connection:
 
     def _open(self, stream_id: int, block: bytes, flags: int) -> None:
         """A whole header block: a new call."""
-        if stream_id <= self.last_stream_id or not stream_id & 1:
-            if stream_id in self._streams:
-                raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "trailers in a gRPC request")
-            raise ProtocolFault(
-                ErrorCode.PROTOCOL_ERROR if not stream_id & 1 else ErrorCode.STREAM_CLOSED,
-                f"HEADERS on stream {stream_id}",
-            )
+        self._check_is_new(stream_id)
         if len(block) > self._limit.header_block_bytes:
             raise ProtocolFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
         head = self._decoder.decode(block)
@@ -350,6 +345,16 @@ class Connection:
             self._open_session(stream, method)
         if has_ended:
             self._end_receiving(stream)
+
+    def _check_is_new(self, stream_id: int) -> None:
+        """Streams of a client have odd, growing numbers (RFC 9113 section 5.1.1)."""
+        if stream_id <= self.last_stream_id or not stream_id & 1:
+            if stream_id in self._streams:
+                raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "trailers in a gRPC request")
+            raise ProtocolFault(
+                ErrorCode.PROTOCOL_ERROR if not stream_id & 1 else ErrorCode.STREAM_CLOSED,
+                f"HEADERS on stream {stream_id}",
+            )
 
     def _reject(self, stream_id: int) -> None:
         """A call that no handler has seen: the peer may send it again elsewhere."""

@@ -8,8 +8,22 @@ from gatereeve.intake.callout import limits, service
 from gatereeve.intake.callout.service import Refusal, Status
 from tests.support import callout_wire as wire
 from tests.support.callout_wire import (
-    DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, GOAWAY, HEADERS,
-    NO_ERROR, REFUSED_STREAM, Wire, frame, headers, literals, message, request_fields, settings,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    GOAWAY,
+    HEADERS,
+    NO_ERROR,
+    REFUSED_STREAM,
+    Wire,
+    frame,
+    headers,
+    literals,
+    message,
+    request_fields,
+    settings,
     unary,
 )  # fmt: skip
 

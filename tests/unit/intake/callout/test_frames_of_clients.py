@@ -9,10 +9,36 @@ import pytest
 from gatereeve.intake.callout import limits
 from tests.support import callout_wire as wire
 from tests.support.callout_wire import (
-    ACK, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
-    FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS, PADDED, PING, PRIORITIZED, PRIORITY,
-    PROTOCOL_ERROR, PUSH_PROMISE, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, Wire, frame,
-    headers, literals, message, request_fields, settings, unary, window_update,
+    ACK,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR,
+    GOAWAY,
+    HEADERS,
+    PADDED,
+    PING,
+    PRIORITIZED,
+    PRIORITY,
+    PROTOCOL_ERROR,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    STREAM_CLOSED,
+    WINDOW_UPDATE,
+    Wire,
+    frame,
+    headers,
+    literals,
+    message,
+    request_fields,
+    settings,
+    unary,
+    window_update,
 )  # fmt: skip
 
 BLOCK = literals(request_fields())
@@ -87,6 +113,8 @@ FAULTS = {
     "a continuation on another stream": (
         frame(HEADERS, 0, 3, BLOCK) + frame(CONTINUATION, END_HEADERS, 5), PROTOCOL_ERROR),
     "a continuation of nothing": (frame(CONTINUATION, END_HEADERS, 3, BLOCK), PROTOCOL_ERROR),
+    "the beginning of a header block on stream 0": (frame(HEADERS, 0, 0), PROTOCOL_ERROR),
+    "the beginning of trailers": (OPEN + frame(HEADERS, 0, 3), PROTOCOL_ERROR),
     "many continuations": (
         frame(HEADERS, 0, 3, BLOCK) + frame(CONTINUATION, 0, 3) * 9, ENHANCE_YOUR_CALM),
     "large continuations": (
