@@ -162,7 +162,6 @@ class Connection:
 
     def take_output(self) -> bytes:
         """Return what must be written now, and cancel the sessions of streams that are gone."""
-        self._check_drained()
         while self._cancelled:
             cancelled, self._cancelled = self._cancelled, []
             for stream in cancelled:
@@ -249,7 +248,6 @@ class Connection:
             self._out.append(frames.window_update(0, self._credit))  # (5)
             self._receive_window += self._credit
             self._credit = 0
-        self._check_drained()
 
     def _take_other(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         """Every frame but the usual DATA and HEADERS."""
@@ -560,6 +558,7 @@ class Connection:
         elif self._drain_step == 1 and payload == _DRAIN_MARK:
             self._drain_step = 2
             self._out.append(frames.goaway(self.last_stream_id, ErrorCode.NO_ERROR, "draining"))
+            self._check_drained()
         else:
             raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "PING ACK that nothing asked for")
 
@@ -569,6 +568,7 @@ class Connection:
         if len(payload) < 8:
             raise ProtocolFault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY of a wrong size")
         self._is_peer_leaving = True
+        self._check_drained()
 
     def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         if len(payload) != 4:
@@ -809,6 +809,7 @@ class Connection:
         if stream.partial is not None:
             self.partial_bytes -= len(stream.partial)
             stream.partial = None
+        self._check_drained()
 
     def _note_reset(self, stream_id: int) -> None:
         """Frames of this stream may still be on their way (RFC 9113 section 5.1, "closed")."""
