@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from gatereeve.intake.callout import connection, frames, streams
+from gatereeve.intake.callout import connection, frames, sending, streams
 from tests.fuzz import callout
 
 COUNT = 2_000
@@ -32,7 +32,7 @@ def _findings(count: int = COUNT) -> int:
 
 DEFECTS = {
     "sends more than the stream's window": "_send_part",
-    "keeps what a reset stream had to send": "_discard_unsent",
+    "keeps what a reset stream had to send": "discard",
     "takes DATA on streams that have ended": "_ignore_data",
     "forgets to cancel sessions": "_cancel_session",
 }
@@ -45,12 +45,14 @@ def test_defects_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*_arguments: object, **_named: object) -> None:
         pass
 
-    def too_much(self: connection.Connection, stream: streams.Stream, _size: int) -> None:
+    def too_much(self: sending.Sender, stream: streams.Stream, _size: int) -> None:
         original(self, stream, frames.MIN_FRAME_SIZE)
 
-    original = connection.Connection._send_part
+    original = sending.Sender._send_part
     is_first = name == next(iter(DEFECTS))
-    monkeypatch.setattr(connection.Connection, DEFECTS[name], too_much if is_first else nothing)
+    method = DEFECTS[name]
+    owner = sending.Sender if hasattr(sending.Sender, method) else connection.Connection
+    monkeypatch.setattr(owner, method, too_much if is_first else nothing)
     assert _findings() > 0
 
 

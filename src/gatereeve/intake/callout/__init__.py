@@ -7,6 +7,7 @@ not know protobuf: handlers receive and return bytes.
     service      what a handler receives and returns: start here
     server       sockets, event loop, batches, drain
     connection   one HTTP/2 connection, without I/O
+    sending      answers as frames, within the peer's windows
     streams      one call on a connection: what was received, what waits for the send window
     fields       header blocks (HPACK) and the request line of a gRPC call
     frames       bytes of frames

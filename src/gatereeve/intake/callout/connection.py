@@ -17,44 +17,21 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-import urllib.parse
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from gatereeve.core.logs import EventLog
-from gatereeve.intake.callout import fields, frames, limits, service
+from gatereeve.intake.callout import fields, frames, limits, sending, service
 from gatereeve.intake.callout.frames import ErrorCode, ProtocolFault
 from gatereeve.intake.callout.service import Status, Streaming
 from gatereeve.intake.callout.streams import Stream
 
 _LOG = EventLog(__name__)
 
-_RESPONSE: Final = b"\x88" + frames.literal(b"content-type", b"application/grpc")
-"""`:status 200` and the content type. 0x88 is entry 8 of the static table."""
-_TRAILERS_OK: Final = frames.literal(b"grpc-status", b"0")
-_NOT_GRPC: Final = frames.literal(b":status", b"415")
-_NO_TABLE: Final = b"\x20"
-"""Reduces our dynamic table to 0 (RFC 7541 section 6.3): begins our first header block, so that no
-later change of the peer's SETTINGS has to be answered."""
-
-_PREFIX: Final = struct.Struct(">HBBBIBI")
-"""The header of a DATA frame and gRPC's prefix (compressed flag, length of the message)."""
 _MESSAGE: Final = struct.Struct(">BI")
 _PREFIX_BYTES: Final = 5
-_PRINTABLE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
-_MAX_TEXT: Final = 1024
 _RESET_COST: Final = 10
 _DRAIN_MARK: Final = b"draining"
-
-
-def _headers_start(block: bytes, flags: int) -> bytes:
-    size = len(block)
-    return bytes((size >> 16, size >> 8 & 0xFF, size & 0xFF, frames.HEADERS, flags))
-
-
-_RESPONSE_START: Final = _headers_start(_RESPONSE, frames.END_HEADERS)
-_TRAILERS_START: Final = _headers_start(_TRAILERS_OK, frames.END_HEADERS | frames.END_STREAM)
 
 
 @dataclasses.dataclass(slots=True)
@@ -93,7 +70,6 @@ class Connection:
     ) -> None:
         self.is_finished = False
         self.last_stream_id = 0
-        self.unsent_bytes = 0
         self.partial_bytes = 0
         self._limit = limit
         self._calls = calls
@@ -104,8 +80,7 @@ class Connection:
         self._reset: dict[int, None] = {}
         self._abandoned = 0
         self._cancelled: list[Stream] = []
-        self._blocked: dict[int, Stream] = {}
-        self._out: list[bytes] = []
+        self._sender = sending.Sender(on_ended=self._close)
         self._rest = b""
         self._has_preface = False
         self._has_settings = False
@@ -116,18 +91,15 @@ class Connection:
         self._budget: float = limit.control_budget
         self._refilled_at = 0.0
         self._now = 0.0
-        self._send_window = frames.DEFAULT_WINDOW
-        self._initial_send_window = frames.DEFAULT_WINDOW
         self._receive_window = limit.connection_window
         self._credit = 0
-        self._response_start = b""
 
     # ── for the server ──────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Write our SETTINGS (RFC 9113 section 3.4)."""
         limit = self._limit
-        self._out.append(
+        self._sender.out.append(
             frames.settings(
                 (
                     (frames.HEADER_TABLE_SIZE, 0),
@@ -138,12 +110,17 @@ class Connection:
             )
         )
         if more := limit.connection_window - frames.DEFAULT_WINDOW:
-            self._out.append(frames.window_update(0, more))
+            self._sender.out.append(frames.window_update(0, more))
 
     @property
     def open_streams(self) -> int:
         """Calls in progress, with those that were reset and that a Deferred handler still has."""
         return len(self._streams) + self._abandoned
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Answers that wait for the peer's windows."""
+        return self._sender.unsent_bytes
 
     @property
     def is_ready(self) -> bool:
@@ -166,9 +143,9 @@ class Connection:
             cancelled, self._cancelled = self._cancelled, []
             for stream in cancelled:
                 self._cancel_session(stream)
-        if not self._out:
+        if not self._sender.out:
             return b""
-        out, self._out = self._out, []
+        out, self._sender.out = self._sender.out, []
         return b"".join(out)
 
     def drain(self) -> None:
@@ -180,12 +157,12 @@ class Connection:
         if self._drain_step or self.is_finished:
             return
         if not self._has_settings:
-            self._out.append(frames.goaway(0, ErrorCode.NO_ERROR, "draining"))
+            self._sender.out.append(frames.goaway(0, ErrorCode.NO_ERROR, "draining"))
             self.lose()
             return
         self._drain_step = 1
-        self._out.append(frames.goaway(frames.MAX_STREAM_ID, ErrorCode.NO_ERROR, "draining"))
-        self._out.append(frames.frame(frames.PING, 0, 0, _DRAIN_MARK))
+        self._sender.out.append(frames.goaway(frames.MAX_STREAM_ID, ErrorCode.NO_ERROR, "draining"))
+        self._sender.out.append(frames.frame(frames.PING, 0, 0, _DRAIN_MARK))
         self._wake()
 
     def fail(self, code: ErrorCode, text: str) -> None:
@@ -194,7 +171,7 @@ class Connection:
             return
         self._counts.faults[code] = self._counts.faults.get(code, 0) + 1
         _LOG.warning("callout_connection_closed", code=code.name, reason=text)
-        self._out.append(frames.goaway(self.last_stream_id, code, text))
+        self._sender.out.append(frames.goaway(self.last_stream_id, code, text))
         self.lose()
 
     def lose(self) -> None:
@@ -245,7 +222,7 @@ class Connection:
                 self._take_other(kind, flags, stream_id, data[start:at])
         self._rest = b"" if self.is_finished else data[at:]
         if self._credit * 2 >= self._limit.connection_window and not self.is_finished:
-            self._out.append(frames.window_update(0, self._credit))  # (5)
+            self._sender.out.append(frames.window_update(0, self._credit))  # (5)
             self._receive_window += self._credit
             self._credit = 0
 
@@ -325,17 +302,15 @@ class Connection:
             self._reject(stream_id)
             return
         if not head.is_grpc:
-            self._counts.refused += 1
-            self._end_with(stream_id, self._first_block(_NOT_GRPC), is_receiving=not has_ended)
+            self._end_unopened(stream_id, sending.NOT_GRPC, is_receiving=not has_ended)
             return
         method = head.method
         if method is None:
-            self._counts.refused += 1
-            trailers = _RESPONSE + _trailers(Status.UNIMPLEMENTED, "no such method")
-            self._end_with(stream_id, self._first_block(trailers), is_receiving=not has_ended)
+            block = sending.refusal(Status.UNIMPLEMENTED, "no such method")
+            self._end_unopened(stream_id, block, is_receiving=not has_ended)
             return
         stream = self._streams[stream_id] = Stream(
-            self, stream_id, method, self._initial_send_window, self._limit.stream_window,
+            self, stream_id, method, self._sender.initial_window, self._limit.stream_window,
             has_encoding=head.has_encoding,
         )  # fmt: skip
         if type(method) is Streaming:
@@ -343,6 +318,14 @@ class Connection:
             self._open_session(stream, method)
         if has_ended:
             self._end_receiving(stream)
+
+    def _end_unopened(self, stream_id: int, block: bytes, *, is_receiving: bool) -> None:
+        """Answer a call that no handler has; what the peer still sends for it is ignored."""
+        self._counts.refused += 1
+        self._sender.end(stream_id, block)
+        if is_receiving:
+            self._sender.out.append(frames.rst_stream(stream_id, ErrorCode.NO_ERROR))
+            self._note_reset(stream_id)
 
     def _check_is_new(self, stream_id: int) -> None:
         """Streams of a client have odd, growing numbers (RFC 9113 section 5.1.1)."""
@@ -357,7 +340,7 @@ class Connection:
     def _reject(self, stream_id: int) -> None:
         """A call that no handler has seen: the peer may send it again elsewhere."""
         self._counts.refused += 1
-        self._out.append(frames.rst_stream(stream_id, ErrorCode.REFUSED_STREAM))
+        self._sender.out.append(frames.rst_stream(stream_id, ErrorCode.REFUSED_STREAM))
         self._note_reset(stream_id)
 
     # ── DATA (RFC 9113 section 6.1; gRPC "Length-Prefixed-Message") ──────────────────────────────
@@ -482,7 +465,7 @@ class Connection:
     def grant(self, stream: Stream) -> None:
         """Return the credit of a stream to the peer."""
         if stream.credit:
-            self._out.append(frames.window_update(stream.id, stream.credit))
+            self._sender.out.append(frames.window_update(stream.id, stream.credit))
             stream.receive_window += stream.credit
             stream.credit = 0
             self._wake()
@@ -525,16 +508,16 @@ class Connection:
         self._spend(len(payload) // 6)
         for identifier, value in struct.iter_unpack(">HI", payload):
             self._set(identifier, value)
-        self._out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        self._send_blocked()
+        self._sender.out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._sender.send_blocked()
 
     def _set(self, identifier: int, value: int) -> None:
         """One setting of the peer (RFC 9113 section 6.5.2). We send no table and small frames."""
         if identifier == frames.INITIAL_WINDOW_SIZE:
             if value > frames.MAX_WINDOW:
                 raise ProtocolFault(ErrorCode.FLOW_CONTROL_ERROR, "initial window too large")
-            change = value - self._initial_send_window
-            self._initial_send_window = value
+            change = value - self._sender.initial_window
+            self._sender.initial_window = value
             for stream in self._streams.values():
                 stream.send_window += change
                 if stream.send_window > frames.MAX_WINDOW:
@@ -554,10 +537,12 @@ class Connection:
         if len(payload) != 8:
             raise ProtocolFault(ErrorCode.FRAME_SIZE_ERROR, "PING of a wrong size")
         if not flags & frames.ACK:
-            self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
+            self._sender.out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
         elif self._drain_step == 1 and payload == _DRAIN_MARK:
             self._drain_step = 2
-            self._out.append(frames.goaway(self.last_stream_id, ErrorCode.NO_ERROR, "draining"))
+            self._sender.out.append(
+                frames.goaway(self.last_stream_id, ErrorCode.NO_ERROR, "draining")
+            )
             self._check_drained()
         else:
             raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "PING ACK that nothing asked for")
@@ -577,8 +562,8 @@ class Connection:
         if not increment:
             raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0")
         if stream_id == 0:
-            self._send_window += increment
-            if self._send_window > frames.MAX_WINDOW:
+            self._sender.window += increment
+            if self._sender.window > frames.MAX_WINDOW:
                 raise ProtocolFault(ErrorCode.FLOW_CONTROL_ERROR, "connection window too large")
         else:
             self._check_not_idle(stream_id, "WINDOW_UPDATE")
@@ -588,7 +573,7 @@ class Connection:
             stream.send_window += increment
             if stream.send_window > frames.MAX_WINDOW:
                 raise ProtocolFault(ErrorCode.FLOW_CONTROL_ERROR, "stream window too large")
-        self._send_blocked()
+        self._sender.send_blocked()
 
     def _take_continuation(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
         raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
@@ -610,143 +595,38 @@ class Connection:
         frames.CONTINUATION: _take_continuation,
     }
 
-    # ── answers ─────────────────────────────────────────────────────────────────────────────────
+    # ── for the streams ─────────────────────────────────────────────────────────────────────────
 
     def answer(self, stream: Stream, message: bytes) -> None:
         """Send the only message of a call and end it with OK."""
-        size = len(message)
-        whole = size + _PREFIX_BYTES
-        if (
-            whole > frames.MIN_FRAME_SIZE
-            or whole > self._send_window
-            or whole > stream.send_window
-            or not self._response_start
-        ):
+        if not self._sender.answer(stream, message):
             self.send(stream, message)
-            if stream.is_open:
-                self.finish(stream, Status.OK, "")
-            return
-        self._send_window -= whole
-        raw_id = stream.id.to_bytes(4, "big")
-        self._out += (
-            self._response_start, raw_id, _RESPONSE,
-            _PREFIX.pack(whole >> 8, whole & 0xFF, 0, 0, stream.id, 0, size), message,
-            _TRAILERS_START, raw_id, _TRAILERS_OK,
-        )  # fmt: skip
-        self._close(stream)
+            stream.finish()
 
     def send(self, stream: Stream, message: bytes) -> None:
-        """Send a message, now or when the windows allow it."""
-        if not stream.has_sent_headers:
-            self._send_headers(stream)
-        size = len(message)
-        whole = size + _PREFIX_BYTES
-        if (
-            stream.unsent is None
-            and whole <= frames.MIN_FRAME_SIZE
-            and whole <= self._send_window
-            and whole <= stream.send_window
-        ):
-            self._send_window -= whole
-            stream.send_window -= whole
-            prefix = _PREFIX.pack(whole >> 8, whole & 0xFF, 0, 0, stream.id, 0, size)
-            self._out += (prefix, message)
-            self._wake()
-            return
-        if stream.unsent is None:
-            stream.unsent = deque()
-            self._blocked[stream.id] = stream
-        stream.unsent.append(_MESSAGE.pack(0, size) + message)
-        stream.unsent_bytes += whole
-        self.unsent_bytes += whole
-        self._send_blocked()
-        if stream.unsent_bytes > self._limit.stream_unsent_bytes:
+        """Send a message, now or when the windows allow it; see `CallStream.send` for its bound."""
+        sender, limit = self._sender, self._limit
+        sender.send(stream, message)
+        if stream.unsent_bytes > limit.stream_unsent_bytes:
             self._counts.refused += 1
-            self._out.append(frames.rst_stream(stream.id, ErrorCode.ENHANCE_YOUR_CALM))
+            sender.out.append(frames.rst_stream(stream.id, ErrorCode.ENHANCE_YOUR_CALM))
             self._note_reset(stream.id)
             self._forget(stream)
-        if self.unsent_bytes > self._limit.connection_unsent_bytes:
+        if sender.unsent_bytes > limit.connection_unsent_bytes:
             self.fail(ErrorCode.ENHANCE_YOUR_CALM, "too many bytes wait for the peer's window")
         self._wake()
 
     def finish(self, stream: Stream, status: Status, text: str) -> None:
         """End a call with a status, after what was sent."""
-        trailers = _TRAILERS_OK if status == Status.OK else _trailers(status, text)
-        if stream.unsent is not None:
-            stream.trailers = trailers
-            return
-        if not stream.has_sent_headers:  # "Trailers-Only" of gRPC
-            trailers = _RESPONSE + trailers
-        self._end_with(stream.id, self._first_block(trailers), is_receiving=stream.is_receiving)
-        self._drop(stream)
-        self._wake()
-
-    def _send_headers(self, stream: Stream) -> None:
-        stream.has_sent_headers = True
-        self._out.append(
-            frames.frame(
-                frames.HEADERS, frames.END_HEADERS, stream.id, self._first_block(_RESPONSE)
-            )
-        )
-
-    def _first_block(self, block: bytes) -> bytes:
-        """A header block of ours; the first one says that we have no dynamic table."""
-        if self._response_start:
-            return block
-        self._response_start = _RESPONSE_START
-        return _NO_TABLE + block
-
-    def _send_blocked(self) -> None:
-        """Send what the windows allow, one frame of each stream in turn."""
-        while self._blocked and self._send_window > 0:
-            has_sent = False
-            for stream in tuple(self._blocked.values()):
-                size = min(self._send_window, stream.send_window, frames.MIN_FRAME_SIZE)
-                if size > 0 and stream.unsent:
-                    self._send_part(stream, size)
-                    has_sent = True
-            if not has_sent:
-                return
-
-    def _send_part(self, stream: Stream, size: int) -> None:
-        unsent = stream.unsent
-        if unsent is None:
-            return
-        parts: list[bytes] = []
-        room = size
-        while unsent and room:
-            part = unsent.popleft()
-            if len(part) > room:
-                unsent.appendleft(part[room:])
-                part = part[:room]
-            parts.append(part)
-            room -= len(part)
-        sent = size - room
-        self._out.append(frames.frame(frames.DATA, 0, stream.id, b"".join(parts)))
-        self._send_window -= sent
-        stream.send_window -= sent
-        stream.unsent_bytes -= sent
-        self.unsent_bytes -= sent
-        if unsent:
-            return
-        stream.unsent = None
-        del self._blocked[stream.id]
-        if stream.trailers is not None:
-            self._end_with(stream.id, stream.trailers, is_receiving=stream.is_receiving)
-            self._drop(stream)
-
-    def _end_with(self, stream_id: int, block: bytes, *, is_receiving: bool) -> None:
-        """The last HEADERS of a call; when the peer has not ended, it need not go on."""
-        flags = frames.END_HEADERS | frames.END_STREAM
-        self._out.append(frames.frame(frames.HEADERS, flags, stream_id, block))
-        if is_receiving:  # RFC 9113 section 8.1
-            self._out.append(frames.rst_stream(stream_id, ErrorCode.NO_ERROR))
-            self._note_reset(stream_id)
+        self._sender.finish(stream, status, text)
 
     def _close(self, stream: Stream) -> None:
-        """A call was answered whole."""
+        """The sender has sent the end of this call; when the peer has not ended, it need not go on.
+
+        Source: RFC 9113 section 8.1.
+        """
         if stream.is_receiving:
-            self._out.append(frames.rst_stream(stream.id, ErrorCode.NO_ERROR))
+            self._sender.out.append(frames.rst_stream(stream.id, ErrorCode.NO_ERROR))
             self._note_reset(stream.id)
         self._drop(stream)
         self._wake()
@@ -756,7 +636,7 @@ class Connection:
     def _refuse(self, stream: Stream, status: Status, text: str) -> None:
         """End a call for a fault of the peer; its session is cancelled."""
         self._counts.refused += 1
-        self._discard_unsent(stream)
+        self._sender.discard(stream)
         self.finish(stream, status, text)
         if stream.session is not None:
             self._cancelled.append(stream)
@@ -767,7 +647,7 @@ class Connection:
         self._counts.handler_errors += 1
         stream.session = None
         if stream.is_open:
-            self._discard_unsent(stream)
+            self._sender.discard(stream)
             self.finish(stream, Status.INTERNAL, "the handler failed")
 
     def _open_session(self, stream: Stream, method: Streaming) -> None:
@@ -785,12 +665,6 @@ class Connection:
                 _LOG.exception("callout_handler_failed", stream=stream.id)
                 self._counts.handler_errors += 1
 
-    def _discard_unsent(self, stream: Stream) -> None:
-        if stream.unsent is not None:
-            self._blocked.pop(stream.id, None)
-            self.unsent_bytes -= stream.unsent_bytes
-            stream.unsent, stream.unsent_bytes, stream.trailers = None, 0, None
-
     def _forget(self, stream: Stream) -> None:
         """A call that ends without our END_STREAM."""
         is_finished = stream.trailers is not None
@@ -805,7 +679,7 @@ class Connection:
     def _drop(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
         stream.is_open = stream.is_receiving = False
-        self._discard_unsent(stream)
+        self._sender.discard(stream)
         if stream.partial is not None:
             self.partial_bytes -= len(stream.partial)
             stream.partial = None
@@ -837,10 +711,3 @@ def _without_padding(payload: bytes, flags: int) -> bytes:
     if not payload or payload[0] >= len(payload):
         raise ProtocolFault(ErrorCode.PROTOCOL_ERROR, "more padding than payload")
     return payload[1 : len(payload) - payload[0]]
-
-
-def _trailers(status: Status, text: str) -> bytes:
-    """Trailers of a call that fails (gRPC "Status-Message" is percent-encoded UTF-8)."""
-    message = urllib.parse.quote(text[:_MAX_TEXT], safe=_PRINTABLE).encode("ascii")
-    fields_ = frames.literal(b"grpc-status", b"%d" % status)
-    return fields_ + (frames.literal(b"grpc-message", message) if message else b"")
