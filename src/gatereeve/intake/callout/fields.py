@@ -25,9 +25,9 @@ _BAD_VALUE: Final = re.compile(rb"[\x00\r\n]|\A[ \t]|[ \t]\Z")
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
 _FORBIDDEN: Final = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade",
-     b"content-length")
+     b"content-length", b"host")
 )  # fmt: skip
-"""Fields of HTTP/1.1 connections (RFC 9113 section 8.2.2), and a length that no gRPC client sends."""
+"""Fields of HTTP/1.1 connections (RFC 9113 section 8.2.2), and two that no gRPC client sends."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,8 +97,9 @@ class HeadDecoder:
                 regular[name] = value
         if pseudo.get(b":method") != b"POST":
             raise _malformed("a method that is not POST")
-        if pseudo.get(b":scheme") not in {b"http", b"https"} or not pseudo.get(b":path"):
-            raise _malformed("no scheme or no path")
+        has_target = pseudo.get(b":path") and pseudo.get(b":authority")
+        if pseudo.get(b":scheme") not in {b"http", b"https"} or not has_target:
+            raise _malformed("no scheme, no path or no authority")
         if regular.get(b"te", b"trailers") != b"trailers":
             raise _malformed("a TE field that is not trailers")
         return Head(

@@ -85,6 +85,8 @@ FAULTS = {
     "a GET": (frame(HEADERS, END_HEADERS, 3, block(_method=b"GET")), PROTOCOL_ERROR),
     "no scheme": (frame(HEADERS, END_HEADERS, 3, block(_scheme=None)), PROTOCOL_ERROR),
     "no path": (frame(HEADERS, END_HEADERS, 3, block(_path=b"")), PROTOCOL_ERROR),
+    "no authority": (frame(HEADERS, END_HEADERS, 3, block(_authority=None)), PROTOCOL_ERROR),
+    "a host": (frame(HEADERS, END_HEADERS, 3, block(host=b"t")), PROTOCOL_ERROR),
     "another pseudo-header": (frame(HEADERS, END_HEADERS, 3, block(_status=b"1")), PROTOCOL_ERROR),
     "a pseudo-header twice": (
         frame(HEADERS, END_HEADERS, 3, literals([(b":method", b"POST")]) + BLOCK), PROTOCOL_ERROR),
