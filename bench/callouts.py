@@ -40,7 +40,7 @@ class Round:
 
 
 def request() -> bytes:
-    """A CheckRequest as Envoy makes it for a small POST, about 600 bytes."""
+    """A CheckRequest as Envoy makes it for a small POST, about 440 bytes."""
     message = external_auth_pb2.CheckRequest()
     attributes = message.attributes
     attributes.source.address.socket_address.address = "10.0.0.1"

@@ -14,5 +14,5 @@ not know protobuf: handlers receive and return bytes.
     limits       every limit, with its default
 
 Sources: RFC 9113 (HTTP/2), RFC 7541 (HPACK), gRPC over HTTP2 (PROTOCOL-HTTP2.md).
-Why no library: docs/decisions/0090-a-call-out-server-of-our-own.md.
+Why no library: docs/decisions/0091-a-call-out-server-of-our-own.md.
 """
