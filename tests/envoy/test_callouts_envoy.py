@@ -90,6 +90,33 @@ class Processor:
         self.cancelled = True
 
 
+@dataclass(slots=True)
+class Watcher:
+    """A session of ext_proc in observability mode: it joins both bodies, and answers nothing."""
+
+    stream: service.CallStream
+    sessions: list[Watcher]
+    request: bytes = b""
+    response: bytes = b""
+    has_ended: bool = False
+
+    def __post_init__(self) -> None:
+        self.sessions.append(self)
+
+    def receive(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            part = proc.ProcessingRequest.FromString(message)
+            self.request += part.request_body.body
+            self.response += part.response_body.body
+
+    def end(self) -> None:
+        self.has_ended = True
+        self.stream.finish()
+
+    def cancel(self) -> None:
+        self.has_ended = True
+
+
 def _cluster(name: str, socket: Path) -> dict[str, object]:
     address: dict[str, object] = {"pipe": {"path": str(socket)}}
     protocol = {
@@ -129,6 +156,15 @@ def _bootstrap(root: Path, port: int, upstream: int) -> str:
                 "request_body_mode": "FULL_DUPLEX_STREAMED", "request_trailer_mode": "SEND",
             },
         }},
+        {"name": "observe", "typed_config": {
+            "@type": f"{_EXTENSION}.filters.http.ext_proc.v3.ExternalProcessor",
+            "grpc_service": grpc("observe"), "observability_mode": True,
+            "failure_mode_allow": True, "deferred_close_timeout": "0.05s",
+            "processing_mode": {
+                "request_header_mode": "SEND", "response_header_mode": "SKIP",
+                "request_body_mode": "STREAMED", "response_body_mode": "STREAMED",
+            },
+        }},
         {"name": "router", "typed_config": {"@type": f"{_EXTENSION}.filters.http.router.v3.Router"}},
     ]  # fmt: skip
     manager = {
@@ -153,6 +189,7 @@ def _bootstrap(root: Path, port: int, upstream: int) -> str:
             "clusters": [
                 _cluster("authz", root / "authz" / "s"),
                 _cluster("proc", root / "proc" / "s"),
+                _cluster("observe", root / "observe" / "s"),
                 {"name": "web", "load_assignment": _endpoints("web", local(upstream))},
             ],
         },
@@ -165,6 +202,7 @@ class Scene:
     web: gate.Server
     authorizer: Authorizer
     sessions: list[Processor]
+    watchers: list[Watcher]
     authz: server.CalloutServer
     proc: server.CalloutServer
 
@@ -195,6 +233,12 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
             methods={"Process": service.Streaming(lambda stream: Processor(stream, sessions))},
         )
         authz = await stack.enter_async_context(server.serving(root / "authz" / "s", check))
+        watchers: list[Watcher] = []
+        watch = service.Service(
+            name="envoy.service.ext_proc.v3.ExternalProcessor",
+            methods={"Process": service.Streaming(lambda stream: Watcher(stream, watchers))},
+        )
+        watching = await stack.enter_async_context(server.serving(root / "observe" / "s", watch))
         processing = await stack.enter_async_context(server.serving(root / "proc" / "s", process))
         settings = envoy_process.LocalSettings(
             binary=(await envoy_process.find_envoy()).path,
@@ -209,9 +253,9 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
         await envoy.wait_ready()
         yield Scene(
             port=port, web=web, authorizer=authorizer, sessions=sessions, authz=authz,
-            proc=processing,
+            proc=processing, watchers=watchers,
         )  # fmt: skip
-        for side in (authz, processing):
+        for side in (authz, processing, watching):
             assert not side.counts.faults
         assert authz.counts.handler_errors == 1  # the one on purpose
 
@@ -271,3 +315,27 @@ async def test_a_handler_that_fails_closes_the_gate(scene: Scene) -> None:
     assert scene.web.take() == []
     assert (await scene.ask()).status == 200
     scene.web.take()
+
+
+async def test_bodies_are_observed_whole(scene: Scene) -> None:
+    """Envoy resets these streams itself; what came before is kept."""
+    scene.watchers.clear()
+    bodies = [b"%05d" % n * 20_000 for n in range(20)]
+    answers = await asyncio.gather(*(scene.ask(body=body) for body in bodies))
+    assert {answer.status for answer in answers} == {200}
+    async with asyncio.timeout(gate.DEADLINE_S):
+        while len(scene.watchers) < 20 or not all(w.has_ended for w in scene.watchers):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert sorted(watcher.request for watcher in scene.watchers) == [
+        body.upper() for body in bodies
+    ]
+    assert {watcher.response for watcher in scene.watchers} == {b"web"}
+    scene.web.take()
+
+
+async def test_a_server_that_drains_closes_the_gate(scene: Scene) -> None:
+    await scene.authz.drain(gate.DEADLINE_S)
+    assert scene.authz.open_connections == 0
+    assert (await scene.ask()).status == 503
+    assert scene.web.take() == []
+    assert not scene.authz.counts.faults
