@@ -33,13 +33,13 @@ import h2.connection
 import h2.exceptions
 import h2.settings
 
-from gatereeve.intake.callout import limits
+from gatereeve.intake.callout import limits, service
 from tests.support import callout_wire as wire
 from tests.support.callout_wire import Wire, frame, message
 
 SMALL = limits.Limits(
     streams=4, message_bytes=3_000, stream_window=65_535, connection_window=65_535,
-    partial_bytes=4_000, stream_unsent_bytes=150_000, connection_unsent_bytes=250_000,
+    partial_bytes=4_000, pending_bytes=9_000, stream_unsent_bytes=150_000, connection_unsent_bytes=250_000,
     header_block_bytes=700, header_list_bytes=900, header_fields=20, continuations=3,
     control_budget=60, control_per_s=1, control_per_message=2,
 )  # fmt: skip
@@ -298,7 +298,12 @@ class Run:
         peer = self.wire
         if step == "answer":
             for call in peer.calls:
-                call.is_taken = call.method is not None and call.is_open
+                call.is_taken = isinstance(call.method, service.Deferred) and call.is_open
+            late = [call for call in peer.calls if call.is_taken and self.made.is_damaged]
+            peer.calls[:] = [call for call in peer.calls if call not in late]
+            for call in peer.taken:
+                call.answer(call.request)
+            peer.taken[:] = late
             self.requests += peer.answer_all()
         elif step == "drain":
             peer.connection.drain()
@@ -318,6 +323,8 @@ class Run:
         assert connection.open_streams <= limit.streams
         assert connection.partial_bytes == sum(len(s.partial or b"") for s in streams)
         assert connection.partial_bytes <= limit.partial_bytes
+        assert connection.pending_bytes >= sum(len(s.request) for s in streams)
+        assert connection.pending_bytes <= limit.pending_bytes
         assert connection.unsent_bytes == sum(s.unsent_bytes for s in streams)
         assert connection.unsent_bytes <= limit.connection_unsent_bytes
         assert all(s.unsent_bytes == sum(map(len, s.unsent or ())) for s in streams)
@@ -333,6 +340,9 @@ class Run:
         assert self.wire.connection.is_finished
         assert not self.wire.connection._streams
         assert self.wire.connection.partial_bytes == self.wire.connection.unsent_bytes == 0
+        for call in self.wire.taken:
+            call.answer(b"late")
+        assert self.wire.connection.pending_bytes == self.wire.connection.open_streams == 0
         for session in self.wire.sessions:
             assert not session.stream.is_open
             assert session.cancelled + session.has_ended <= 1

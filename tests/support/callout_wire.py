@@ -232,13 +232,17 @@ class Session:
 
 
 class Wire:
-    """A connection and its client, without sockets. ready: after the exchange of SETTINGS."""
+    """A connection and its client, without sockets. ready: after the exchange of SETTINGS.
+
+    calls: complete and not run yet. taken: those that a Deferred handler would have.
+    """
 
     def __init__(
         self, limit: limits.Limits | None = None, *, ready: bool = True, window: int = 65_535
     ) -> None:
         self.sessions: list[Session] = []
         self.calls: list[Stream] = []
+        self.taken: list[Stream] = []
         self.counts = connection.Counts()
         self.now = 0.0
         self.seen = Observer(window)

@@ -71,6 +71,7 @@ class Connection:
         self.is_finished = False
         self.last_stream_id = 0
         self.partial_bytes = 0
+        self.pending_bytes = 0
         self._limit = limit
         self._calls = calls
         self._counts = counts
@@ -443,6 +444,9 @@ class Connection:
             self._refuse(stream, Status.INTERNAL, "more than one message in a unary call")
         else:
             stream.request = messages[0]
+            self.pending_bytes += len(messages[0])
+            if self.pending_bytes > self._limit.pending_bytes:
+                self._refuse(stream, Status.RESOURCE_EXHAUSTED, "too many bytes in open calls")
 
     def _end_receiving(self, stream: Stream) -> None:
         """The peer has sent END_STREAM."""
@@ -672,6 +676,7 @@ class Connection:
         if stream.is_taken and not is_finished:
             stream.is_abandoned = True
             self._abandoned += 1
+            self.pending_bytes += len(stream.request)
         if stream.session is not None and not is_finished:
             self._cancelled.append(stream)
             self._wake()
@@ -679,6 +684,7 @@ class Connection:
     def _drop(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
         stream.is_open = stream.is_receiving = False
+        self.pending_bytes -= len(stream.request)
         self._sender.discard(stream)
         if stream.partial is not None:
             self.partial_bytes -= len(stream.partial)
@@ -691,9 +697,10 @@ class Connection:
         if len(self._reset) > 2 * self._limit.streams:
             del self._reset[next(iter(self._reset))]
 
-    def release(self, _stream: Stream) -> None:
+    def release(self, stream: Stream) -> None:
         """A Deferred handler has answered a call that the peer had reset."""
         self._abandoned -= 1
+        self.pending_bytes -= len(stream.request)
 
     def _check_drained(self) -> None:
         """Whether this connection is over: asked to end, and nothing in progress."""

@@ -21,6 +21,7 @@ class Limits:
     message_bytes: one gRPC message.
     stream_window, connection_window: what the peer may send before we return credit.
     partial_bytes: parts of unfinished messages that one connection may hold, over all its calls.
+    pending_bytes: requests of unary calls that one connection has open, from the message to its answer.
     stream_unsent_bytes: answers of one call that wait for the peer's window.
     connection_unsent_bytes: the same over all calls, and what waits for a slow reader.
     header_block_bytes, header_list_bytes, header_fields: one header block, coded and decoded.
@@ -38,6 +39,7 @@ class Limits:
     stream_window: int = 1024 * 1024
     connection_window: int = 16 * 1024 * 1024
     partial_bytes: int = 32 * 1024 * 1024
+    pending_bytes: int = 64 * 1024 * 1024
     stream_unsent_bytes: int = 8 * 1024 * 1024
     connection_unsent_bytes: int = 32 * 1024 * 1024
     header_block_bytes: int = 16 * 1024

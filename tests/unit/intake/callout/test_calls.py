@@ -370,6 +370,23 @@ def test_unfinished_messages_are_bounded_by_connection() -> None:
     assert [session.cancelled for session in peer.sessions] == [0, 0, 0, 1]
 
 
+def test_requests_of_open_calls_are_bounded_by_connection() -> None:
+    peer = Wire(limits.Limits(pending_bytes=25_000))
+    call = bytes(10_000)
+    peer.send(b"".join(unary(n, call, wire.DEFERRED) for n in (3, 5, 7)))
+    assert peer.seen.streams[7].status == Status.RESOURCE_EXHAUSTED
+    assert peer.connection.pending_bytes == 20_000
+    first, second = (c for c in peer.calls if c.is_open)
+    first.is_taken = True
+    peer.send(wire.rst(3))  # the handler has it still
+    assert peer.connection.pending_bytes == 20_000
+    first.answer(b"")
+    second.answer(b"")
+    peer.flush()
+    assert peer.connection.pending_bytes == 0
+    assert peer.seen.streams[5].status == 0
+
+
 # ── deferred calls ──────────────────────────────────────────────────────────────────────────────
 
 
