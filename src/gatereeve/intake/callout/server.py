@@ -23,7 +23,7 @@ from gatereeve.core.logs import EventLog
 from gatereeve.intake.callout import frames, service
 from gatereeve.intake.callout.connection import Connection, Counts
 from gatereeve.intake.callout.limits import Limits
-from gatereeve.intake.callout.service import Answer, Deferred, Refusal, Status, Unary
+from gatereeve.intake.callout.service import Deferred, Refusal, Status, Unary
 from gatereeve.intake.callout.streams import Stream
 
 _LOG = EventLog(__name__)
@@ -125,36 +125,29 @@ class CalloutServer:
         rest = [call for call in calls if call.method is not method]
         if rest:
             calls = [call for call in calls if call.method is method]
-        if isinstance(method, Unary):
-            for call, answer in zip(calls, self._answers(method, calls), strict=True):
-                call.answer(answer)
-        elif isinstance(method, Deferred):
-            for call in calls:
-                call.is_taken = True
-            try:
-                method.take(calls)
-            except Exception:  # noqa: BLE001  # the edge of a batch
-                self._note_failure(len(calls))
+        try:
+            if isinstance(method, Unary):
+                _answer_all(method, calls)
+            elif isinstance(method, Deferred):
                 for call in calls:
-                    call.answer(_FAILED)
+                    call.is_taken = True
+                method.take(calls)
+        except Exception:  # noqa: BLE001  # the edge of a batch
+            _LOG.exception("callout_handler_failed", calls=len(calls))
+            self.counts.handler_errors += 1
+            for call in calls:
+                call.answer(_FAILED)
         if rest:
             self._run(rest)
 
-    def _answers(self, method: Unary, calls: Sequence[Stream]) -> Sequence[Answer]:
-        try:
-            answers = method.answer([call.request for call in calls])
-        except Exception:  # noqa: BLE001  # the edge of a batch
-            self._note_failure(len(calls))
-            return [_FAILED] * len(calls)
-        if len(answers) != len(calls):
-            _LOG.error("callout_handler_miscounted", requests=len(calls), answers=len(answers))
-            self.counts.handler_errors += 1
-            return [_FAILED] * len(calls)
-        return answers
 
-    def _note_failure(self, calls: int) -> None:
-        _LOG.exception("callout_handler_failed", calls=calls)
-        self.counts.handler_errors += 1
+def _answer_all(method: Unary, calls: Sequence[Stream]) -> None:
+    """Run a batch. Raises what the handler raises, and ValueError when answers are missing."""
+    answers = method.answer([call.request for call in calls])
+    if len(answers) != len(calls):
+        raise ValueError(f"{len(answers)} answers to {len(calls)} requests")
+    for call, answer in zip(calls, answers, strict=True):
+        call.answer(answer)
 
 
 class _Peer(asyncio.Protocol):

@@ -11,14 +11,17 @@ class ProcessingRequest(Message):
     request_headers: HttpHeaders
     response_headers: HttpHeaders
     request_body: HttpBody
+    response_body: HttpBody
     attributes: MessageMap[str, google.protobuf.struct_pb2.Struct]
-    def __init__(self, *, request_headers: HttpHeaders | Mapping[str, Any] | None = ..., response_headers: HttpHeaders | Mapping[str, Any] | None = ..., request_body: HttpBody | Mapping[str, Any] | None = ..., attributes: Mapping[str, google.protobuf.struct_pb2.Struct] | None = ...) -> None: ...
+    observability_mode: bool
+    def __init__(self, *, request_headers: HttpHeaders | Mapping[str, Any] | None = ..., response_headers: HttpHeaders | Mapping[str, Any] | None = ..., request_body: HttpBody | Mapping[str, Any] | None = ..., response_body: HttpBody | Mapping[str, Any] | None = ..., attributes: Mapping[str, google.protobuf.struct_pb2.Struct] | None = ..., observability_mode: bool | None = ...) -> None: ...
 class ProcessingResponse(Message):
     request_headers: HeadersResponse
     response_headers: HeadersResponse
     request_body: BodyResponse
+    response_body: BodyResponse
     dynamic_metadata: google.protobuf.struct_pb2.Struct
-    def __init__(self, *, request_headers: HeadersResponse | Mapping[str, Any] | None = ..., response_headers: HeadersResponse | Mapping[str, Any] | None = ..., request_body: BodyResponse | Mapping[str, Any] | None = ..., dynamic_metadata: google.protobuf.struct_pb2.Struct | Mapping[str, Any] | None = ...) -> None: ...
+    def __init__(self, *, request_headers: HeadersResponse | Mapping[str, Any] | None = ..., response_headers: HeadersResponse | Mapping[str, Any] | None = ..., request_body: BodyResponse | Mapping[str, Any] | None = ..., response_body: BodyResponse | Mapping[str, Any] | None = ..., dynamic_metadata: google.protobuf.struct_pb2.Struct | Mapping[str, Any] | None = ...) -> None: ...
 class HttpHeaders(Message):
     headers: envoy.config.core.v3.base_pb2.HeaderMap
     attributes: MessageMap[str, google.protobuf.struct_pb2.Struct]
