@@ -8,7 +8,7 @@ that was granted, a header block that does not decode, anything after the end of
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import hpack
@@ -245,13 +245,14 @@ class Wire:
         self.taken: list[Stream] = []
         self.counts = connection.Counts()
         self.now = 0.0
+        self.streaming: Callable[[service.CallStream], Session] = self._open
         self.seen = Observer(window)
         offered = service.Service(
             name="t.S",
             methods={
                 "Unary": service.Unary(list),
                 "Deferred": service.Deferred(lambda _calls: None),
-                "Streaming": service.Streaming(self._open),
+                "Streaming": service.Streaming(lambda stream: self.streaming(stream)),  # noqa: PLW0108  # tests replace it
             },
         )
         self.connection = connection.Connection(

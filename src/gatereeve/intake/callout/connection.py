@@ -314,10 +314,11 @@ class Connection:
             self, stream_id, method, self._sender.initial_window, self._limit.stream_window,
             has_encoding=head.has_encoding,
         )  # fmt: skip
+        stream.is_receiving = not has_ended
         if type(method) is Streaming:
             self._counts.streams += 1
             self._open_session(stream, method)
-        if has_ended:
+        if has_ended and stream.is_open:
             self._end_receiving(stream)
 
     def _end_unopened(self, stream_id: int, block: bytes, *, is_receiving: bool) -> None:

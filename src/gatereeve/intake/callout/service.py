@@ -156,7 +156,7 @@ class Deferred:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Streaming:
-    """open: returns the session of a new stream. It must not send before it returns."""
+    """open: returns the session of a new stream; it may refuse the stream with `finish`."""
 
     open: Callable[[CallStream], StreamSession]
 

@@ -71,7 +71,7 @@ class Stream:
 
     def answer(self, answer: Answer) -> None:
         """See `service.PendingCall.answer`."""
-        if not self.is_open:
+        if not self.is_open or self.trailers is not None:
             if self.is_abandoned:
                 self.is_abandoned = False
                 self._carrier.release(self)

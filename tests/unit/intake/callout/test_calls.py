@@ -204,6 +204,37 @@ def test_a_stream_that_is_gone_is_cancelled_once(how: str) -> None:
     assert session.cancelled == 1
 
 
+@pytest.mark.parametrize("flags", [END_HEADERS, END_HEADERS | END_STREAM])
+def test_a_stream_can_be_refused_when_it_opens(flags: int) -> None:
+    peer = Wire()
+
+    def open_and_refuse(stream: service.CallStream) -> wire.Session:
+        session = wire.Session(stream)
+        stream.finish(Status.UNAVAILABLE, "full")
+        peer.sessions.append(session)
+        return session
+
+    peer.streaming = open_and_refuse
+    peer.send(headers(3, STREAMING, flags=flags) + unary(5))
+    assert peer.seen.streams[3].status == Status.UNAVAILABLE
+    assert peer.seen.streams[3].reset == (None if flags & END_STREAM else NO_ERROR)
+    (session,) = peer.sessions
+    assert (session.has_ended, session.cancelled) == (False, 0)
+    assert peer.answer_all() == [b"q"]
+
+
+def test_a_second_answer_changes_nothing() -> None:
+    peer = Wire(window=10)
+    peer.send(unary(3, b"0123456789"))
+    (call,) = peer.calls
+    call.answer(b"0123456789")
+    call.answer(b"another")
+    call.answer(Refusal(Status.INTERNAL))
+    peer.grant(3, 100)
+    seen = peer.seen.streams[3]
+    assert (seen.messages, seen.status) == ([b"0123456789"], 0)
+
+
 # ── flow control, towards the peer (RFC 9113 section 5.2) ───────────────────────────────────────
 
 
