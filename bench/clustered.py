@@ -215,21 +215,27 @@ class House:
             f"model {index} is served by two gates",
         )
 
-    def until_told(self) -> None:
-        """Every document says what came of it: thousands of new statuses take the leader minutes, and
-        are no part of what one change takes. Routes of Ingresses are told last."""
+    def until_told(self) -> float:
+        """Every document says what came of it: thousands of new statuses take the leader a while, and
+        are no part of what one change takes. Routes of Ingresses are told last.
+
+        Returns the seconds until the last status was written, to within the two between two looks."""
         last = documents.name_of(self.models - 1 - self.models % 2)
         path = f"{_PLACES['Ingress']}/{last}"
-        written = -1
+        written, began = -1, time.perf_counter()
+        last_s = 0.0
 
         def told() -> bool:
-            nonlocal written
+            nonlocal written, last_s
             found = self.api.request("GET", path).ok()["status"].get("loadBalancer", {})
             before, written = written, self._written()
+            if written != before:
+                last_s = time.perf_counter() - began
             time.sleep(2)
             return bool(found.get("ingress")) and written == before
 
         _until(told, "every document says what came of it")
+        return last_s
 
     def _written(self) -> int:
         """How many statuses of documents the API server has been told so far."""
@@ -277,11 +283,22 @@ def run(context: Context) -> Iterator[Figure]:
 
 
 def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
-    house.grow(models)
     probe = models // 2 - models // 2 % 2
     last = models - 2 + models % 2
+    new = models - house.models
+    house.grow(models)
+    if models == SIZES[1]:
+        times, _ = _flips(house, 0, changes)
+        note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes, right after {new} models were written, while the leader writes their statuses"
+        yield Figure(f"cluster-change-{models}-busy", percentile(times, 0.99), "ms", note)
+        house.until_told()
+    else:
+        told_s = house.until_told()
+        note = (
+            f"{new} new models, all their documents told {told_s:.0f} s after the last was written"
+        )
+        yield Figure(f"cluster-statuses-{models}", new / max(told_s, 1.0), "models/s", note)
     house.until_served(last)
-    house.until_told()
     house.cluster.kubectl(
         "delete",
         "pods",
@@ -482,6 +499,8 @@ BENCHMARK = Benchmark(
                 f"memory-controller-{n}", f"memory-gate-{n}",
             )
         ),
+        *(f"cluster-statuses-{n}" for n in SIZES if n != SIZES[1]),
+        f"cluster-change-{SIZES[1]}-busy",
         "cluster-steady-changes-errors", "cluster-steady-changes-behind", "cluster-failover",
     ),
     run=run,

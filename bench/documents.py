@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatereeve.api import assemble, parse
+from gatereeve.api import parse
 from gatereeve.api.world import World
+from gatereeve.sources.store import assemble
 
 NAMESPACE = "bench"
 ISSUER = "https://id.bench.example"
@@ -76,7 +77,7 @@ def folder(models: int, setup: GateSetup | None = None) -> dict[str, str]:
 def world(texts: Mapping[str, str], at: datetime) -> World:
     """The World of `texts`, read as a source would read them."""
     parsed = (parse.parse_text(text, name) for name, text in texts.items())
-    return assemble.assemble(parsed, at=at)
+    return assemble(parsed, at=at)
 
 
 def model_text(index: int, setup: GateSetup, *, denied: bool = False, rules: int = 3) -> str:

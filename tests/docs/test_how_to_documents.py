@@ -12,6 +12,7 @@ from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.core.refusals import REFUSALS
 from gatereeve.runtime import metrics
+from gatereeve.sources.store import assemble
 from tests.support.clocks import AT
 
 WITH_FIRST = ("access-policies.md", "rollouts.md", "residency.md")
@@ -38,7 +39,7 @@ CASES += [(page, n) for page in ALONE for n in range(len(blocks(page)))]
 
 def problems(*texts: str) -> list[Finding]:
     parts = [parse.parse_text(text, f"{n}.yaml") for n, text in enumerate(texts)]
-    found = compiler.compile(parse.assemble(parts, at=AT)).findings
+    found = compiler.compile(assemble(parts, at=AT)).findings
     return [f for f in found if f.severity is not Severity.INFO and f.code not in MEANT]
 
 

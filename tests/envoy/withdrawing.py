@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gatereeve.admission.change_authors import DeletionLog
-from gatereeve.api.assemble import assemble
 from gatereeve.core.findings import Severity
 from gatereeve.proxy import activation, bootstrap, drain
 from gatereeve.proxy.admin import Admin
@@ -32,6 +31,7 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.digests import Digests
 from gatereeve.runtime.document_records import DocumentRecords
 from gatereeve.runtime.supervise import SystemClock
+from gatereeve.sources.store import assemble
 from tests.envoy import http2
 from tests.envoy.withdrawn_documents import GATE, Folder, Host
 from tests.recording import MemoryRecorder

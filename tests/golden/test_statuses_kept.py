@@ -15,6 +15,7 @@ from gatereeve.api import parse
 from gatereeve.api.world import World
 from gatereeve.compile import compiler
 from gatereeve.core.conditions import ObjectStatus
+from gatereeve.sources.store import assemble
 from gatereeve.statuses import RuntimeFacts, StatusTables
 from tests.golden.test_golden import AT, CASES
 from tests.support.golden import text_of
@@ -24,10 +25,10 @@ from tests.support.statuses import settled
 def worlds(text: str) -> Iterator[World]:
     """The documents keep their identity from World to World."""
     parts = [parse.parse_text(one, f"{n}.yaml") for n, one in enumerate(text.split("\n---\n"))]
-    whole = parse.assemble(parts, at=AT)
+    whole = assemble(parts, at=AT)
     yield whole
     for left_out in range(len(parts)):
-        yield parse.assemble(parts[:left_out] + parts[left_out + 1 :], at=AT)
+        yield assemble(parts[:left_out] + parts[left_out + 1 :], at=AT)
         yield whole
     yield replace(whole, at=AT + timedelta(days=3650))
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import yaml as pyyaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gatereeve.api import parse, registry
-from gatereeve.api.assemble import assemble
-from gatereeve.api.parsed import Parsed, keep_last_good
-from gatereeve.api.update import Assembly, update
+from gatereeve.api import parse, registry, tables
+from gatereeve.api.parsed import Parsed, Part, keep_last_good
 from gatereeve.api.world import World
 from gatereeve.core import findings
+from gatereeve.sources.store import DocumentStore, assemble
 from tests.unit.api import documents
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -165,6 +165,18 @@ VARIANTS = (
 )  # fmt: skip
 
 
+def afresh(before: World | None, files: Mapping[str, Parsed]) -> World:
+    """The World of these files from a store that knows of the past only what was in force."""
+    store = DocumentStore()
+    if before is not None:
+        docs = tuple(
+            doc for kind in registry.EVERY for doc in tables.table_of(before, kind).values()
+        )
+        store.put({"": Part(key=b"", before=0, docs=docs)})
+    store.put({"": None, **files})
+    return store.world(at=AT)
+
+
 @BOUNDED
 @given(
     st.lists(
@@ -173,10 +185,13 @@ VARIANTS = (
         ),
         min_size=1,
         max_size=5,
-    )
+    ),
+    st.data(),
 )
-def test_a_world_after_changes_is_the_world_made_afresh(steps: list[dict[str, list[str]]]) -> None:
-    last: Assembly | None = None
+def test_a_world_after_changes_is_the_world_made_afresh(
+    steps: list[dict[str, list[str]]], data: st.DataObject
+) -> None:
+    store = DocumentStore()
     before: World | None = None
     known: dict[str, Parsed] = {}
     for step in steps:
@@ -187,11 +202,11 @@ def test_a_world_after_changes_is_the_world_made_afresh(steps: list[dict[str, li
             new[name] = keep_last_good(parsed, old)
             if old is not None and old.parts == new[name].parts:
                 new[name] = old
+        store.put({name: new.get(name) for name in data.draw(st.permutations("abcd"))})
         known = new
-        fresh = assemble(known.values(), at=AT, previous=before)
-        last = update(last, list(known.values()), at=AT, jwks={})
+        last, fresh = store.world(at=AT), afresh(before, known)
         for item in dataclasses.fields(World):
-            one, other = getattr(last.world, item.name), getattr(fresh, item.name)
+            one, other = getattr(last, item.name), getattr(fresh, item.name)
             assert one == other, item.name
             if isinstance(one, dict):
                 assert list(one) == list(other), item.name

@@ -11,7 +11,7 @@ import pytest
 
 from gatereeve.admission import world_subset
 from gatereeve.api import registry
-from gatereeve.api.assemble import table_of
+from gatereeve.api.tables import table_of
 from gatereeve.api.world import AnyDoc
 from gatereeve.compile import compiler
 from gatereeve.core.findings import Finding, Severity

@@ -6,8 +6,8 @@ import textwrap
 from datetime import datetime
 
 from gatereeve.api import parse
-from gatereeve.api.assemble import assemble
 from gatereeve.api.world import World
+from gatereeve.sources.store import assemble
 from tests.support.clocks import AT
 
 __all__ = ["AT", "codes", "world_of"]

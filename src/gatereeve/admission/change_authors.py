@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from gatereeve.admission.guards.settings import CHANGED_BY
 from gatereeve.api import registry
-from gatereeve.api.assemble import table_of
+from gatereeve.api.tables import table_of
 from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.derived import changed_keys
 from gatereeve.core.protocols import Clock

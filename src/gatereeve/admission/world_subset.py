@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from gatereeve.api import gate, governance, kube, registry
-from gatereeve.api.assemble import Table, world_of
+from gatereeve.api.tables import Table, world_of
 from gatereeve.api.world import (
     AccessPolicyDoc,
     AnyDoc,

@@ -1,11 +1,16 @@
-"""The reference of a document that cannot be used, and the models that it may concern."""
+"""The reference of a document that cannot be used, and the models that it may concern.
+
+Of a tree that is not a valid document (`models_of`, `rejected_versions`), and of a valid one that may not
+be used (`broken_form`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gatereeve.api import diagnose, registry
+from gatereeve.api import diagnose, governance, registry
 from gatereeve.api.metadata import LABEL, METADATA_FIELDS
+from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.api.yaml import Plain
 from gatereeve.core import refs
 
@@ -79,3 +84,20 @@ def rejected_versions(
     subject = spec.get("subject")
     name = subject.get("name") if isinstance(subject, dict) else None
     return (name,) if isinstance(name, str) else None
+
+
+def broken_form(doc: AnyDoc) -> Broken:
+    """What a usable document that may not be used could have spoken of."""
+    spec = doc.spec
+    models: tuple[str, ...] | None = ()
+    rejects: tuple[str, ...] = ()
+    if isinstance(spec, governance.ModelSpec):
+        models = (doc.ref.name,)
+    elif isinstance(spec, governance.ModelVersionSpec | governance.RolloutSpec):
+        models = (spec.model,)
+    elif isinstance(spec, governance.AccessPolicySpec):
+        models = spec.models
+    elif isinstance(spec, governance.ApprovalSpec):
+        models = None
+        rejects = (spec.subject.name,) if spec.decision == "reject" else ()
+    return Broken(ref=doc.ref, models=models, rejects=rejects, where=doc.where())

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gatereeve.api import document, registry, yaml
-from gatereeve.api.assemble import assemble
 from gatereeve.api.parsed import Parsed, Part, keep_last_good, unreadable
 from gatereeve.api.world import AnyDoc, Broken, broken_document
 from gatereeve.core import findings, refs
@@ -223,7 +222,6 @@ __all__ = [
     "MAX_DOCUMENTS",
     "Parsed",
     "Part",
-    "assemble",
     "keep_last_good",
     "parse_text",
     "unreadable",

@@ -68,13 +68,15 @@ class Broken:
     ref: kind "" when it cannot be made out: it may be of any kind of ours. Likewise name "", and
     namespace "" of a namespaced kind: it may stand in any. models: the model names it speaks of;
     None when they cannot be made out. rejects: names of the ModelVersions that an Approval may have
-    rejected; None for any, () for none. where: the place in a folder; None outside files.
+    rejected; None for any, () for none. where: the place in a folder; None outside files. uid: of the
+    object in a cluster; "" in a folder.
     """
 
     ref: refs.Ref
     models: tuple[str, ...] | None = None
     rejects: tuple[str, ...] | None = ()
     where: refs.Where | None = field(default=None, compare=False)
+    uid: str = field(default="", compare=False)
 
     @property
     def called(self) -> str:

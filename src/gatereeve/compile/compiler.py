@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple
 
 from gatereeve.api.gate import GateRequests
@@ -346,8 +347,9 @@ class GateTables(Stage):
         for port in listener_set.doors:
             known = self._listeners.get(port.name)
             if known is None or hosts.hosts.changed or known.of is not hosts:
-                at_port = (host.virtual_hosts.get(port.name) for host in hosts.in_order)
-                known = _ListenerHosts(hosts, tuple(host for host in at_port if host is not None))
+                at_ports = map(attrgetter("virtual_hosts"), hosts.in_order)
+                at_port = map(methodcaller("get", port.name), at_ports)
+                known = _ListenerHosts(hosts, tuple(filter(None, at_port)))
                 self._listeners[port.name] = known
             yield Listener(
                 name=port.name,

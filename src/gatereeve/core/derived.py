@@ -19,6 +19,7 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar, cast
@@ -215,7 +216,8 @@ class Derived(Table[K, V]):
             new = [key for key in keys.changed if key not in rows and key in wanted]
             gone = [key for key in keys.changed if key in rows and key not in wanted]
         else:
-            new = [key for key in wanted if key not in rows]
+            same = isinstance(wanted, AbstractSet) and rows.keys() == wanted
+            new = [] if same else [key for key in wanted if key not in rows]
             gone = (
                 [] if len(rows) + len(new) == len(wanted) else [k for k in rows if k not in wanted]
             )
@@ -297,12 +299,14 @@ class Grouped(Table[G, tuple[T, ...]]):
         self._order = order
         self._groups: dict[object, tuple[G, ...]] = {}
         self._members: dict[G, dict[tuple[Any, int], T]] = {}
+        self._is_begun = False
 
     def update(self) -> None:
         """Follow the changes of the source."""
         affected: dict[G, None] = {}
         rows = self._source.rows
-        for key in self._source.changed if self._groups else rows:
+        keys, self._is_begun = self._source.changed if self._is_begun else rows, True
+        for key in keys:
             for number, group in enumerate(self._groups.pop(key, ())):
                 members = self._members[group]
                 del members[key, number]

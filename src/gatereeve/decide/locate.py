@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from gatereeve.api import registry
-from gatereeve.api.assemble import table_of
+from gatereeve.api.tables import table_of
 from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.refs import Origin, Where
 

@@ -82,7 +82,7 @@ class ClusterEnvironment:
 
     def background_tasks(self, inputs: TaskInputs) -> Mapping[str, BackgroundTask]:
         leadership, plane = self._elector.leadership, inputs.plane
-        writer = ServerSideApply(self._client, leadership)
+        writer = ServerSideApply(self._client, leadership, observed=self.source.observed)
         telling = self._status_writer = StatusWriter(
             self._client,
             writer,

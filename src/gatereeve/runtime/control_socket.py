@@ -58,15 +58,15 @@ async def ask(paths: StatePaths) -> dict[str, Any]:
 
     Raises SettingsError when nothing runs there, ProxyTimeoutError when it does not answer.
     """
-    import httpx  # noqa: PLC0415 - 60 ms that only `status` pays
+    import httpx2  # noqa: PLC0415 - 60 ms that only `status` pays
 
-    transport = httpx.AsyncHTTPTransport(uds=str(paths.control_socket))
+    transport = httpx2.AsyncHTTPTransport(uds=str(paths.control_socket))
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=5.0) as client:
+        async with httpx2.AsyncClient(transport=transport, timeout=5.0) as client:
             answer = await client.get("http://gatereeve/status")
-    except httpx.TimeoutException as error:
+    except httpx2.TimeoutException as error:
         raise ProxyTimeoutError("the running gatereeve does not answer") from error
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise SettingsError(
             f"no gatereeve is running with the state directory {paths.root}",
             hint="start one with `gatereeve up FOLDER`, or name its state directory with --state",

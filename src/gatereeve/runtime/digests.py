@@ -74,7 +74,7 @@ class Digests:
         try:
             self._journal.save(
                 {_key(ref): None if one is None else one.encode() for ref, one in changed.items()},
-                lambda: {_key(ref): digest.encode() for ref, digest in known.items()},
+                lambda: ((_key(ref), digest.encode()) for ref, digest in known.items()),
             )
         except OSError as error:
             _LOG.warning("file_not_written", file=self._path, error=error.strerror)

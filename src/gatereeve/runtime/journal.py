@@ -37,6 +37,7 @@ class Journal:
     """See the module. One caller at a time, from any thread. Nothing else writes the file.
 
     is_damaged: `load` found a file that is not whole, so what it gave may be older than the newest.
+    extends: the file is known, so that a save may add what changed to it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +45,7 @@ class Journal:
         self._sizes: dict[str, int] = {}
         self._live = 0
         self._size = 0
-        self._extends = False  # whether the file is known, so that a frame may follow
+        self.extends = False
         self.is_damaged = False
 
     def load(self) -> dict[str, bytes]:
@@ -76,20 +77,22 @@ class Journal:
             )
             self.is_damaged = True
         self._know({key: len(value) for key, value in found.items()}, whole)
-        self._extends = 0 < whole == len(content)
+        self.extends = 0 < whole == len(content)
         return found
 
     def save(
-        self, changed: Mapping[str, bytes | None], everything: Callable[[], Mapping[str, bytes]]
+        self,
+        changed: Mapping[str, bytes | None],
+        everything: Callable[[], Iterable[tuple[str, bytes]]],
     ) -> None:
-        """Keep what changed (None: gone). everything: as it is after this; asked when the file has to
-        be made anew. On disk when this returns.
+        """Keep what changed (None: gone); it is not read unless the journal `extends`. everything: as it
+        is after this; asked when the file has to be made anew. On disk when this returns.
 
         Raises OSError when it cannot be written: what was saved before still counts, and the next save
         makes the file anew.
         """
-        frame = _framed(changed)
-        if self._extends and self._size + len(frame) <= 2 * self._live + _SLACK_BYTES:
+        frame = _framed(changed) if self.extends else b""
+        if frame and self._size + len(frame) <= 2 * self._live + _SLACK_BYTES:
             self._append(frame)
             for key, value in changed.items():
                 if value is None:
@@ -101,20 +104,21 @@ class Journal:
             self._make_anew(everything())
 
     def _append(self, frame: bytes) -> None:
-        self._extends = False  # until it is surely whole
+        self.extends = False  # until it is surely whole
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         with os.fdopen(descriptor, "wb") as file:
             file.write(frame)
             file.flush()
             os.fsync(file.fileno())
-        self._extends = True
+        self.extends = True
 
-    def _make_anew(self, everything: Mapping[str, bytes]) -> None:
-        self._extends = False
+    def _make_anew(self, everything: Iterable[tuple[str, bytes]]) -> None:
+        self.extends = False
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        size = private_file.replace(self._path, _content(everything))
-        self._know({key: len(value) for key, value in everything.items()}, size)
-        self._extends = True
+        sizes: dict[str, int] = {}
+        size = private_file.replace(self._path, _content(everything, sizes))
+        self._know(sizes, size)
+        self.extends = True
 
     def _know(self, sizes: dict[str, int], size: int) -> None:
         self._sizes, self._size = sizes, size
@@ -126,10 +130,12 @@ def _framed(changed: Mapping[str, bytes | None]) -> bytes:
     return _HEAD.pack(len(body), zlib.crc32(body)) + body
 
 
-def _content(everything: Mapping[str, bytes]) -> Iterator[bytes]:
+def _content(everything: Iterable[tuple[str, bytes]], sizes: dict[str, int]) -> Iterator[bytes]:
+    """The file, a part at a time: never whole in memory. sizes: is filled with those of the values."""
     yield _MAGIC
-    items = iter(everything.items())
+    items = iter(everything)
     while some := dict(itertools.islice(items, _AT_ONCE)):
+        sizes.update((key, len(value)) for key, value in some.items())
         yield _framed(some)
 
 

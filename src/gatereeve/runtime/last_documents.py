@@ -18,7 +18,7 @@ import msgspec
 from pydantic import BaseModel
 
 from gatereeve.api import document, registry, yaml
-from gatereeve.api.assemble import Table, table_of
+from gatereeve.api.tables import Table, table_of
 from gatereeve.api.world import AnyDoc, Key, World
 from gatereeve.core.derived import changed_keys
 from gatereeve.core.logs import EventLog
@@ -95,9 +95,9 @@ class LastDocuments:
         self._tables, self._is_whole = tables, True
 
     def _write(self, changed: Mapping[str, bytes | None], tables: Mapping[str, Table]) -> None:
-        def everything() -> Mapping[str, bytes]:
-            documents = {_key(doc.ref): _stored(doc) for doc in _in_files(tables)}
-            return {_FOLDER: self._folder, **documents}
+        def everything() -> Iterator[tuple[str, bytes]]:
+            yield _FOLDER, self._folder
+            yield from ((_key(doc.ref), _stored(doc)) for doc in _in_files(tables))
 
         if not self._is_whole:
             self._journal = Journal(self._path)  # unknown to it, so the file is made anew

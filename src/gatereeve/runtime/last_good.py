@@ -8,6 +8,7 @@ gate then gets the newest configuration only.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -70,16 +71,20 @@ class LastGood:
             for type_url, resources in snapshot.resources.items()
             for name, resource in resources.items()
         }
-        changed: dict[str, bytes | None] = dict.fromkeys(self._kept.keys() - placed.keys())
-        for key, (type_url, resource) in placed.items():
-            if self._kept.get(key) != resource.version:
-                changed[key] = _stored(type_url, resource)
+        changed: dict[str, bytes | None] = {_VERSION: version}
+        if self._journal.extends:
+            changed |= dict.fromkeys(self._kept.keys() - placed.keys())
+            changed |= {
+                key: _stored(type_url, resource)
+                for key, (type_url, resource) in placed.items()
+                if self._kept.get(key) != resource.version
+            }
         self._journal.save(
-            {**changed, _VERSION: version},
-            lambda: {
-                _VERSION: version, **{key: _stored(*place) for key, place in placed.items()},
-            },
-        )  # fmt: skip
+            changed,
+            lambda: itertools.chain(
+                [(_VERSION, version)], ((key, _stored(*place)) for key, place in placed.items())
+            ),
+        )
         self._kept = {key: resource.version for key, (_, resource) in placed.items()}
 
 

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
-from gatereeve.api import assemble, registry
+from msgspec import UNSET
+
+from gatereeve.api import registry, tables
 from gatereeve.api.world import Key, World
 from gatereeve.compile.compiler import Compiled
 from gatereeve.compile.routes import listener_sets
@@ -27,7 +29,8 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
-from gatereeve.sources.kube.events import Events, EventSubject
+from gatereeve.sources.kube.events import Events
+from gatereeve.sources.kube.typed_objects import ObjectReference
 from gatereeve.statuses import GateFacts, RuntimeFacts, StatusTables, gateway_services
 
 _LOG = EventLog(__name__)
@@ -349,16 +352,18 @@ def _with_others(existing: kube.Object, made: kube.Object) -> kube.Object:
     return {"conditions": [*ours, *kept]}
 
 
-def _about(world: World, found: Iterable[Finding]) -> Mapping[refs.Ref, EventSubject]:
+def _about(world: World, found: Iterable[Finding]) -> Mapping[refs.Ref, ObjectReference]:
     """The objects that these findings are about and that events can be about."""
-    objects: dict[refs.Ref, EventSubject] = {}
+    objects: dict[refs.Ref, ObjectReference] = {}
     for finding in found:
         ref = finding.origin.ref if finding.origin is not None else None
         kind = None if ref is None else registry.BY_KIND.get((ref.group, ref.kind))
         if ref is None or kind is None:
             continue
-        doc = assemble.table_of(world, kind).get((ref.namespace, ref.name))
+        doc = tables.table_of(world, kind).get((ref.namespace, ref.name))
         if doc is not None and doc.meta.uid:
-            version = resources.of_kind(kind).api_version
-            objects[ref] = EventSubject(ref=ref, uid=doc.meta.uid, api_version=version)
+            objects[ref] = ObjectReference(
+                api_version=resources.of_kind(kind).api_version, kind=ref.kind, name=ref.name,
+                uid=doc.meta.uid, namespace=ref.namespace or UNSET,
+            )  # fmt: skip
     return objects

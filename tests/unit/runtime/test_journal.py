@@ -30,7 +30,7 @@ def states(saves: Saves) -> list[dict[str, bytes]]:
 
 def write(journal: Journal, saves: Saves) -> None:
     for changed, after in zip(saves, states(saves)[1:], strict=True):
-        journal.save(changed, lambda after=after: after)  # type: ignore[misc]
+        journal.save(changed, lambda after=after: after.items())  # type: ignore[misc]
 
 
 def test_a_cut_at_any_byte_leaves_a_whole_save_and_may_be_followed(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_cut_at_any_byte_leaves_a_whole_save_and_may_be_followed(tmp_path: Pat
         found = journal.load()
         assert found in states(SAVES)
         seen.append(found)
-        journal.save({"z": b"new"}, lambda found=found: {**found, "z": b"new"})  # type: ignore[misc]
+        journal.save({"z": b"new"}, lambda found=found: {**found, "z": b"new"}.items())  # type: ignore[misc]
         assert Journal(path).load() == {**found, "z": b"new"}
     assert [seen[0], seen[-1]] == [{}, states(SAVES)[-1]]
 
@@ -78,7 +78,7 @@ def test_processes_after_one_another_keep_what_was_saved_last(
         for changed in saves:
             kept = {**kept, **{k: v for k, v in changed.items() if v is not None}}
             kept = {k: v for k, v in kept.items() if changed.get(k, b"") is not None}
-            journal.save(changed, lambda kept=kept: kept)  # type: ignore[misc]
+            journal.save(changed, lambda kept=kept: kept.items())  # type: ignore[misc]
     assert Journal(path).load() == kept
 
 
@@ -87,7 +87,7 @@ def test_it_is_made_anew_when_most_of_it_is_old(tmp_path: Path) -> None:
     largest = 0
     for number in range(60):
         value = bytes([number]) * 100_000
-        journal.save({"a": value}, lambda value=value: {"a": value})  # type: ignore[misc]
+        journal.save({"a": value}, lambda value=value: {"a": value}.items())  # type: ignore[misc]
         largest = max(largest, path.stat().st_size)
     assert Journal(path).load() == {"a": bytes([59]) * 100_000}
     assert 500_000 < largest < 1_500_000
@@ -97,7 +97,7 @@ def test_a_full_disk_is_told_and_what_was_saved_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, journal = tmp_path / "j", Journal(tmp_path / "j")
-    journal.save({"a": b"1"}, lambda: {"a": b"1"})
+    journal.save({"a": b"1"}, {"a": b"1"}.items)
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -105,24 +105,24 @@ def test_a_full_disk_is_told_and_what_was_saved_stays(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
-            journal.save({"b": b"2"}, lambda: {"a": b"1", "b": b"2"})
+            journal.save({"b": b"2"}, {"a": b"1", "b": b"2"}.items)
     assert Journal(path).load()["a"] == b"1"
-    journal.save({"c": b"3"}, lambda: {"a": b"1", "b": b"2", "c": b"3"})
+    journal.save({"c": b"3"}, {"a": b"1", "b": b"2", "c": b"3"}.items)
     assert Journal(path).load() == {"a": b"1", "b": b"2", "c": b"3"}
 
 
 def test_a_file_that_somebody_took_away_is_made_anew_after_an_error(tmp_path: Path) -> None:
     path, journal = tmp_path / "j", Journal(tmp_path / "j")
-    journal.save({"a": b"1"}, lambda: {"a": b"1"})
+    journal.save({"a": b"1"}, {"a": b"1"}.items)
     path.unlink()
     with pytest.raises(FileNotFoundError):
-        journal.save({"b": b"2"}, lambda: {"a": b"1", "b": b"2"})
-    journal.save({}, lambda: {"a": b"1", "b": b"2"})
+        journal.save({"b": b"2"}, {"a": b"1", "b": b"2"}.items)
+    journal.save({}, {"a": b"1", "b": b"2"}.items)
     assert Journal(path).load() == {"a": b"1", "b": b"2"}
 
 
 def test_it_is_private(tmp_path: Path) -> None:
-    Journal(tmp_path / "made" / "j").save({}, dict)
+    Journal(tmp_path / "made" / "j").save({}, list)
     assert (tmp_path / "made" / "j").stat().st_mode & 0o077 == 0
 
 

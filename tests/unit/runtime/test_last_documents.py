@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatereeve.api import registry
-from gatereeve.api.assemble import table_of
+from gatereeve.api.tables import table_of
 from gatereeve.api.world import AnyDoc, World
 from gatereeve.runtime.last_documents import LastDocuments
 from gatereeve.sources.folder import settling

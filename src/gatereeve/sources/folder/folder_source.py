@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from gatereeve.api import parse, parsed
-from gatereeve.api.update import Assembly, update
 from gatereeve.api.world import AnyDoc, World
 from gatereeve.core import errors, findings, protocols
 from gatereeve.core.report import describe
 from gatereeve.sources.folder import file_names, listing, misnamed, named_files, settling
 from gatereeve.sources.folder.listing import Look, Stamp
+from gatereeve.sources.store import DocumentStore
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 _ATTEMPTS = 3
@@ -84,11 +84,12 @@ class FolderSource:
         self._library = named_files.Library(self.folder)
         self._listing = listing.Listing()
         self._known: dict[str, _Known] = {}
+        self._misnamed: set[str] = set()
         self._settling = settling.Settling()
         self._gone: set[str] = set()
         self._cut: set[str] = set()
         self._named: frozenset[str] = frozenset()
-        self._assembly: Assembly | None = None
+        self._store = DocumentStore()
         self._world: World | None = None
 
     def _remember(self, docs: Iterable[AnyDoc]) -> None:
@@ -104,8 +105,7 @@ class FolderSource:
             part = parsed.Part(key=b"remembered", before=0, docs=tuple(group))
             content = parsed.Parsed(file=file, parts=(part,))
             self._known[file] = _Known(look=_REMEMBERED, content=content)
-        contents = [known.content for known in self._known.values()]
-        self._assembly = update(None, contents, at=self._clock.now(), jwks={})
+        self._store.put({path: known.content for path, known in self._known.items()})
 
     @property
     def settles_in(self) -> float | None:
@@ -158,7 +158,8 @@ class FolderSource:
             self._settling.paths & looks.keys(), key=lambda p: (looks[p] is None, p)
         ):
             self._settle(path, looks[path], now, at_once=at_once)
-        world = self._assemble(gone)
+        self._store.put({path: self._content(path) for path in {*looks, *self._misnamed}})
+        world = self._make_world(gone)
         if self._world is None or not _same(self._world, world):
             self.revision += 1
         self._world = world
@@ -248,6 +249,7 @@ class FolderSource:
             return
         if seen is None:
             self._known.pop(path, None)
+            self._misnamed.discard(path)
             self._end(path)
             return
         taken = self._take(path, seen, known)
@@ -277,6 +279,7 @@ class FolderSource:
             content = parsed.unreadable(path, seen)
             return _Known(look=seen, content=parsed.keep_last_good(content, previous))
         if file_names.role(path) == "other":
+            self._misnamed.add(path)
             return _Known(look=seen, content=self._read_other(path))
         for _ in range(_ATTEMPTS):  # between two looks that agree, so not half of two versions
             content, ends = self._read_file(path, previous)
@@ -310,25 +313,19 @@ class FolderSource:
             return parsed.unreadable(path, problem, line=line), True
         return parse.parse_text(text, path, previous), data.endswith(b"\n")
 
-    def _contents(self) -> Iterator[parsed.Parsed]:
-        """What each file says now, in order of their paths."""
-        for path in sorted(self._known):
-            known = self._known[path]
-            if path in self._gone or path in self._cut:
-                yield parsed.held(known.content)
-                continue
-            original = file_names.original_of(path) if file_names.role(path) == "other" else ""
-            if original in self._known:
-                yield misnamed.copy_of(path, original)
-            else:
-                yield known.content
+    def _content(self, path: str) -> parsed.Parsed | None:
+        """What the file says now; None when it is gone."""
+        known = self._known.get(path)
+        if known is None:
+            return None
+        if path in self._gone or path in self._cut:
+            return parsed.held(known.content)
+        original = file_names.original_of(path) if file_names.role(path) == "other" else ""
+        return misnamed.copy_of(path, original) if original in self._known else known.content
 
-    def _assemble(self, found: list[findings.Finding]) -> World:
+    def _make_world(self, found: list[findings.Finding]) -> World:
         retrieved = self._retrieved()
-        self._assembly = update(
-            self._assembly, list(self._contents()), at=self._clock.now(), jwks=retrieved.jwks
-        )
-        world = self._assembly.world
+        world = self._store.world(at=self._clock.now(), jwks=retrieved.jwks)
         files = self._library.read(world.gates.values())
         self._named = frozenset(files.named)
         meant = {file for file in files.named if self._holds_nothing(file)}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from gatereeve.api import governance, parse, parsed, resemblance
-from gatereeve.api.assemble import broken_form
+from gatereeve.api.affected import broken_form
 from gatereeve.api.world import AnyDoc, Broken
 from gatereeve.core import findings, refs
 from gatereeve.core.report import describe

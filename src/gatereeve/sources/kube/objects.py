@@ -34,23 +34,23 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredObject:
-    """An object as it was last seen. mark: of what was read; uid: of the object.
+    """An object as it was last seen: one document, or its broken form.
 
-    doc: the document in force, maybe its last good form. broken: it has none.
+    mark: of what was read; uid: of the object.
     """
 
     uid: str
     mark: bytes
-    doc: AnyDoc | None = None
-    broken: Broken | None = None
+    docs: tuple[AnyDoc, ...] = ()
+    broken: tuple[Broken, ...] = ()
     findings: tuple[findings.Finding, ...] = ()
+    kept: tuple[AnyDoc, ...] = ()
 
 
 def read(kind: registry.Kind, item: api_json.Item, before: StoredObject | None) -> StoredObject:
     """The entry of an object of `kind`; `before` itself when nothing that is read has changed.
 
-    before: of the object of that name. Its document stays in force while this one is unusable,
-    provided that it is the same object, by uid. Findings: those of reading, and last-good-kept.
+    before: of the object of that name.
     """
     value = _value(item.raw, kind)
     data = None if value is None else _encoded(value)
@@ -63,31 +63,22 @@ def read(kind: registry.Kind, item: api_json.Item, before: StoredObject | None) 
         outcome = document.read(
             yaml.Tree(value=value, lines=_NOWHERE, problems=(), words=frozenset()), "", 0
         )
-    return _entry(kind, item.meta, mark, outcome, before)
-
-
-def _entry(
-    kind: registry.Kind,
-    meta: api_json.ObjectMeta,
-    mark: bytes,
-    outcome: document.Outcome,
-    before: StoredObject | None,
-) -> StoredObject:
-    if outcome.doc is not None:
-        return StoredObject(uid=meta.uid, mark=mark, doc=outcome.doc, findings=outcome.findings)
-    if before is not None and before.doc is not None and before.uid == meta.uid:
-        kept = _kept(before.doc.ref)
-        return StoredObject(
-            uid=meta.uid, mark=mark, doc=before.doc, findings=(*outcome.findings, kept)
-        )
-    ref = refs.Ref(kind.group, kind.kind, meta.namespace, meta.name)
+    ref = refs.Ref(kind.group, kind.kind, item.meta.namespace, item.meta.name)
     broken = outcome.broken or Broken(ref=ref, models=None, rejects=None)
-    broken = dataclasses.replace(broken, ref=ref)
-    return StoredObject(uid=meta.uid, mark=mark, broken=broken, findings=outcome.findings)
+    return StoredObject(
+        uid=item.meta.uid,
+        mark=mark,
+        docs=() if outcome.doc is None else (outcome.doc,),
+        broken=(dataclasses.replace(broken, ref=ref, uid=item.meta.uid),)
+        if outcome.doc is None
+        else (),
+        findings=outcome.findings,
+    )
 
 
-def _kept(ref: refs.Ref) -> findings.Finding:
-    return describe("last-good-kept", refs.Origin(ref), document=ref)
+def holder(kind: registry.Kind, key: Key) -> str:
+    """How an object is called in the store of documents."""
+    return "/".join((kind.group, kind.kind, *key))
 
 
 def _value(raw: msgspec.Raw, kind: registry.Kind) -> dict[str, yaml.Plain] | None:

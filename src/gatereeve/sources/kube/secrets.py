@@ -19,13 +19,12 @@ from gatereeve.core.logs import EventLog
 from gatereeve.core.report import describe
 from gatereeve.sources.kube import api_json, objects, resources
 from gatereeve.sources.kube.client import ApiClient
-from gatereeve.sources.kube.documents import KubeDocuments
 from gatereeve.sources.kube.reflector import Change
+from gatereeve.sources.store import DocumentStore
 
 _LOG = EventLog(__name__)
 
 KIND = registry.BY_KIND["", "Secret"]
-_KIND_KEY = (KIND.group, KIND.kind)
 _RESOURCE = resources.of_kind(KIND)
 _AT_ONCE = 8
 
@@ -59,7 +58,7 @@ class SecretReader:
     def __init__(
         self,
         client: ApiClient,
-        store: KubeDocuments,
+        store: DocumentStore,
         on_change: Callable[[], None],
         *,
         retry_first_s: float = 0.5,
@@ -69,6 +68,7 @@ class SecretReader:
         self._store = store
         self._on_change = on_change
         self._retry = (retry_first_s, retry_most_s)
+        self._entries: dict[Key, objects.StoredObject] = {}
         self._there: dict[Key, Version] = {}
         self._wanted: dict[Key, _Wanted] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -149,15 +149,13 @@ class SecretReader:
         wanted = self._wanted.pop(key)
         if wanted.task is not None:
             wanted.task.cancel()
-        if self._store.put(_KIND_KEY, key, None):
-            self._on_change()
+        self._put(key, None)
         self._settled.set()
 
     def _drop(self, key: Key, wanted: _Wanted) -> None:
         """It is not there."""
         wanted.read, wanted.doubt = None, False
-        if self._store.put(_KIND_KEY, key, None):
-            self._on_change()
+        self._put(key, None)
         self._settled.set()
 
     async def _keep_reading(self, key: Key, wanted: _Wanted) -> None:
@@ -198,14 +196,20 @@ class SecretReader:
             self._settled.set()
             return False
         self._tell(wanted, None)
-        before = self._store.entries(_KIND_KEY).get(key)
-        entry = objects.read(KIND, item, before)
+        entry = objects.read(KIND, item, self._entries.get(key))
         # What was read may be newer than what was watched: the watch will catch up and find it so.
         wanted.read, wanted.doubt, wanted.tried = there, False, True
-        if self._store.put(_KIND_KEY, key, entry):
-            self._on_change()
+        self._put(key, entry)
         self._settled.set()
         return True
+
+    def _put(self, key: Key, entry: objects.StoredObject | None) -> None:
+        if entry is None:
+            self._entries.pop(key, None)
+        else:
+            self._entries[key] = entry
+        if self._store.put({objects.holder(KIND, key): entry}):
+            self._on_change()
 
     def _tell(self, wanted: _Wanted, finding: findings.Finding | None) -> None:
         if wanted.finding != finding:

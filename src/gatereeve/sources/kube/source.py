@@ -24,14 +24,15 @@ from gatereeve.core import findings, protocols, refs
 from gatereeve.core.report import describe
 from gatereeve.sources.folder import named_files
 from gatereeve.sources.folder.folder_source import Retrieved
-from gatereeve.sources.kube import objects
+from gatereeve.sources.kube import api_json, objects, resources
+from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.client import ApiClient
-from gatereeve.sources.kube.documents import KindKey, KubeDocuments
 from gatereeve.sources.kube.objects import Key, StoredObject
 from gatereeve.sources.kube.references import Referring, secrets_of
 from gatereeve.sources.kube.reflector import Change, Pace, Reflector
 from gatereeve.sources.kube.secrets import KIND as SECRET
 from gatereeve.sources.kube.secrets import SecretReader
+from gatereeve.sources.store import DocumentStore, KindKey
 
 _INLINE = 32
 """So many objects are read at once on the loop; more of them in a thread beside it."""
@@ -106,7 +107,7 @@ class KubeSource:
         self._clock = clock
         self._settings = KubeSettings() if settings is None else settings
         self._retrieved = retrieved
-        self._store = KubeDocuments()
+        self._store = DocumentStore()
         self._secrets = SecretReader(client, self._store, self._note)
         self._library = named_files.Library(self._settings.files) if self._settings.files else None
         self._files = named_files.NamedFiles()
@@ -118,6 +119,7 @@ class KubeSource:
         self._complete = False
         self._shown: tuple[object, ...] = ()
         self._burst_until = 0.0
+        self._sinks: dict[KindKey, list[_KindSink]] = {}
         self._reflectors = tuple(self._make_reflectors())
 
     @property
@@ -146,6 +148,14 @@ class KubeSource:
             )
             for r in self._reflectors
         )  # fmt: skip
+
+    def observed(self, resource: resources.ApiResource, key: Key) -> kube.Object | None:
+        """An object as the watch showed it last: uid, resourceVersion and status; None for none.
+
+        It may be older than what is there: write with its resourceVersion.
+        """
+        sinks = self._sinks.get((resource.group, resource.kind), ())
+        return next((seen for sink in sinks if (seen := sink.observed(key)) is not None), None)
 
     def wake(self) -> None:
         """A World is wanted soon although no object changed: time went on, or a key set arrived."""
@@ -196,11 +206,7 @@ class KubeSource:
         for kind in registry.KINDS:
             namespaces = self._settings.namespaces if kind.namespaced else ()
             for namespace in namespaces or ("",):
-                sink = (
-                    self._secrets
-                    if kind is SECRET
-                    else _KindSink(kind, namespace, self._store, self._note)
-                )
+                sink = self._secrets if kind is SECRET else _KindSink(kind, self._store, self._note)
                 made.append(
                     Reflector(
                         self._client, kind.kind, partial(self._client.find, kind), sink,
@@ -329,15 +335,23 @@ class _KindSink:
     def __init__(
         self,
         kind: registry.Kind,
-        namespace: str,
-        store: KubeDocuments,
+        store: DocumentStore,
         on_change: Callable[[], None],
     ) -> None:
         self._kind = kind
-        self._kind_key = (kind.group, kind.kind)
-        self._namespace = namespace
         self._store = store
         self._on_change = on_change
+        self._entries: dict[Key, StoredObject] = {}
+        self._observed: dict[Key, tuple[api_json.ObjectMeta, bytes]] = {}
+
+    def observed(self, key: Key) -> kube.Object | None:
+        """The object as it was last seen, without what is read of it: metadata in part, and status."""
+        seen = self._observed.get(key)
+        if seen is None:
+            return None
+        meta, status = seen
+        metadata: kube.Object = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        return {"metadata": metadata, "status": api_json.plain(status)}
 
     async def take(self, changes: Sequence[Change], *, complete: bool) -> None:
         if len(changes) > _INLINE:
@@ -345,23 +359,38 @@ class _KindSink:
         else:
             entries = self._read(changes)
         if complete:
-            known = self._store.entries(self._kind_key)
-            entries |= {key: None for key in known if self._is_mine(key) and key not in entries}
-        changed = [self._store.put(self._kind_key, key, entry) for key, entry in entries.items()]
-        if any(changed):
+            listed = {key for key, _ in entries}
+            entries += [(key, None) for key in self._entries if key not in listed]
+            self._observed = {}
+        for change in changes:
+            if change.item is None:
+                self._observed.pop(change.key, None)
+            else:
+                self._observed[change.key] = (change.item.meta, bytes(change.item.status))
+        is_shown = False
+        for key, entry in entries:
+            is_shown |= self._put(key, entry)
+        if is_shown:
             self._on_change()
 
-    def _is_mine(self, key: Key) -> bool:
-        return not self._namespace or key[0] == self._namespace
+    def _put(self, key: Key, entry: StoredObject | None) -> bool:
+        """Whether a World shows the difference."""
+        if entry is self._entries.get(key):
+            return False
+        if entry is None:
+            del self._entries[key]
+        else:
+            self._entries[key] = entry
+        return self._store.put({objects.holder(self._kind, key): entry})
 
-    def _read(self, changes: Sequence[Change]) -> dict[Key, StoredObject | None]:
-        """What every changed object is in the end. Only looks at the store."""
-        known = self._store.entries(self._kind_key)
-        entries: dict[Key, StoredObject | None] = {}
-        for change in changes:
-            key, item = change.key, change.item
-            before = entries[key] if key in entries else known.get(key)
-            entries[key] = None if item is None else objects.read(self._kind, item, before)
+    def _read(self, changes: Sequence[Change]) -> list[tuple[Key, StoredObject | None]]:
+        """What every changed object became, in this order. Only looks at what is known."""
+        latest: dict[Key, StoredObject | None] = {}
+        entries = []
+        for key, item in ((change.key, change.item) for change in changes):
+            before = latest[key] if key in latest else self._entries.get(key)
+            latest[key] = None if item is None else objects.read(self._kind, item, before)
+            entries.append((key, latest[key]))
         return entries
 
 

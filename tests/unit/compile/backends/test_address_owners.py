@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from gatereeve.api import parse
-from gatereeve.api.assemble import assemble
 from gatereeve.compile import compiler
 from gatereeve.compile.compiler import Compiled
+from gatereeve.sources.store import assemble
 from tests.support.clocks import AT
 from tests.support.routes import (
     GATE,

@@ -36,14 +36,14 @@ def test_a_document_is_what_a_file_would_give() -> None:
     value = obj(documents.MODEL, creationTimestamp="2026-01-02T03:04:05Z", labels={"a": "b"})
     entry = read(value)
     (doc,) = parse.parse_text(yaml.safe_dump(value), "m.yaml").docs
-    assert entry.doc is not None
-    assert (entry.doc.ref, entry.doc.spec, entry.doc.digest, entry.doc.meta) == (
+    (made,) = entry.docs
+    assert (made.ref, made.spec, made.digest, made.meta) == (
         doc.ref, doc.spec, doc.digest, doc.meta,
     )  # fmt: skip
-    assert entry.doc.meta.uid == "u1"
-    assert entry.doc.meta.generation == 1
-    assert entry.doc.meta.created is not None
-    assert entry.doc.where("spec") is None
+    assert made.meta.uid == "u1"
+    assert made.meta.generation == 1
+    assert made.meta.created is not None
+    assert made.where("spec") is None
 
 
 def test_status_and_other_peoples_metadata_change_nothing() -> None:
@@ -56,7 +56,7 @@ def test_status_and_other_peoples_metadata_change_nothing() -> None:
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
     }  # fmt: skip
     after = read(value, before)
-    assert after.doc is not None
+    assert after.docs
     value["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = "{1}"
     value["metadata"]["resourceVersion"] = "3"
     assert read(value, after) is after
@@ -68,44 +68,29 @@ def test_a_list_leaves_out_what_built_in_kinds_are() -> None:
     entry = read(
         {"metadata": {"name": "a", "namespace": "web", "uid": "u"}, "spec": {}}, kind=INGRESS
     )
-    assert entry.doc is not None
-    assert str(entry.doc.ref) == "Ingress web/a"
+    (made,) = entry.docs
+    assert str(made.ref) == "Ingress web/a"
 
 
-def test_what_became_invalid_stays_as_it_was() -> None:
-    good = read(obj(documents.MODEL))
-    bad = read(obj(documents.MODEL.replace("high", "huge")), good)
-    assert bad.doc is good.doc
-    assert codes(bad) == ["invalid-field", "last-good-kept"]
-    assert all(f.where is None for f in bad.findings)
-    worse = read(obj(documents.MODEL.replace("high", "enormous")), bad)
-    assert worse.doc is good.doc
-    mended = read(obj(documents.MODEL), worse)
-    assert mended.doc is not good.doc
-    assert codes(mended) == []
-
-
-def test_what_was_never_good_is_broken() -> None:
+def test_what_is_unusable_says_of_which_object() -> None:
     entry = read(obj(documents.MODEL.replace("high", "huge")))
-    assert entry.doc is None
-    assert entry.broken is not None
-    assert str(entry.broken.ref) == "Model lending/credit"
-    assert entry.broken.models == ("credit",)
-
-
-def test_another_object_of_the_same_name_has_no_past() -> None:
-    good = read(obj(documents.MODEL))
-    bad = read(obj(documents.MODEL.replace("high", "huge"), uid="u2"), good)
-    assert bad.doc is None
-    assert bad.broken is not None
+    assert entry.docs == ()
+    (broken,) = entry.broken
+    assert (str(broken.ref), broken.models, broken.uid) == (
+        "Model lending/credit",
+        ("credit",),
+        "u1",
+    )
+    assert codes(entry) == ["invalid-field"]
+    assert all(f.where is None for f in entry.findings)
 
 
 def test_an_unreadable_approval_may_be_a_rejection() -> None:
     kind = registry.BY_KIND["gatereeve.dev", "Approval"]
     text = documents.APPROVAL.replace("decision: approve", "decision: maybe")
     entry = read(obj(text.replace("2027-01-31T12:00:00Z", '"2027-01-31T12:00:00Z"')), kind=kind)
-    assert entry.broken is not None
-    assert entry.broken.rejects == ("credit-v1",)
+    (broken,) = entry.broken
+    assert broken.rejects == ("credit-v1",)
 
 
 def test_endless_depth_is_bounded() -> None:
@@ -117,10 +102,8 @@ def test_endless_depth_is_bounded() -> None:
         deep = deep["x"]
     entry = read(value)
     assert codes(entry) == ["document-too-large"]
-    assert entry.broken is not None
-    assert entry.broken.models is None
-    good = read(obj(documents.MODEL))
-    assert read(value, good).doc is good.doc
+    (broken,) = entry.broken
+    assert broken.models is None
 
 
 def test_deep_managed_fields_are_cut_out_unread() -> None:
@@ -129,7 +112,7 @@ def test_deep_managed_fields_are_cut_out_unread() -> None:
         '"HERE"', f'[{{"f":{deep}}}]'
     )
     entry = objects.read(MODEL, api_json.item(msgspec.Raw(text.encode())), None)
-    assert entry.doc is not None
+    assert entry.docs
 
 
 def test_cutting_managed_fields_out_understands_strings() -> None:

@@ -1,25 +1,45 @@
-"""Files to one World: names are unique, the last good stays, order does not matter."""
+"""Names are unique, the last good document stays, the order of files does not matter."""
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
 
-from gatereeve.api import parse
-from gatereeve.api.assemble import assemble, find
-from gatereeve.api.parsed import keep_last_good
-from gatereeve.api.world import World
+from gatereeve.api import parse, registry, tables
+from gatereeve.api.parsed import Part, keep_last_good
+from gatereeve.api.world import AnyDoc, World
 from gatereeve.core import refs
+from gatereeve.sources.store import DocumentStore, assemble
 from tests.unit.api import documents
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 POLICY = refs.Ref("gatereeve.dev", "AccessPolicy", "lending", "credit")
 
 
-def world(*texts: str, previous: World | None = None) -> World:
-    files = [parse.parse_text(text, f"{i}.yaml") for i, text in enumerate(texts)]
-    return assemble(files, at=AT, previous=previous)
+class Folder:
+    """A store, and the World after each change of its files."""
+
+    def __init__(self) -> None:
+        self.store = DocumentStore()
+        self.files: set[str] = set()
+
+    def now(self, *texts: str) -> World:
+        """The World when these are all the files, taken at once."""
+        files = {f"{i}.yaml": parse.parse_text(text, f"{i}.yaml") for i, text in enumerate(texts)}
+        self.store.put({**dict.fromkeys(self.files - files.keys()), **files})
+        self.files = set(files)
+        return self.store.world(at=AT)
+
+
+def world(*texts: str) -> World:
+    return Folder().now(*texts)
+
+
+def find(world: World, ref: refs.Ref) -> AnyDoc | None:
+    kind = registry.BY_KIND[ref.group, ref.kind]
+    return tables.table_of(world, kind).get((ref.namespace, ref.name))
 
 
 def test_every_kind_has_its_place_in_key_order() -> None:
@@ -71,21 +91,67 @@ def test_a_valid_and_a_broken_document_with_one_name_are_both_unused() -> None:
 
 
 def test_what_became_invalid_stays_as_it_was_last_good() -> None:
-    good = world(documents.POLICY)
-    bad = world(documents.POLICY.replace("models", "modles"), previous=good)
+    folder = Folder()
+    good = folder.now(documents.POLICY)
+    bad = folder.now(documents.POLICY.replace("models", "modles"))
     assert find(bad, POLICY) is find(good, POLICY)
     assert bad.broken == ()
     kept = [f for f in bad.findings if f.code == "last-good-kept"]
     assert [(f.origin, f.where and f.where.file) for f in kept] == [(refs.Origin(POLICY), "0.yaml")]
-    still = world(documents.POLICY.replace("models", "modls"), previous=bad)
+    still = folder.now(documents.POLICY.replace("models", "modls"))
     assert find(still, POLICY) is find(good, POLICY)
 
 
 def test_the_last_good_stays_when_a_second_document_takes_its_name() -> None:
-    good = world(documents.POLICY)
-    two = world(documents.POLICY, documents.POLICY.replace("ru", "by"), previous=good)
+    folder = Folder()
+    good = folder.now(documents.POLICY)
+    two = folder.now(documents.POLICY, documents.POLICY.replace("ru", "by"))
     assert find(two, POLICY) is find(good, POLICY)
     assert {f.code for f in two.findings} == {"duplicate-name", "last-good-kept"}
+
+
+def test_a_document_that_moved_and_broke_in_one_change_was_never_away() -> None:
+    folder = Folder()
+    good = folder.now(documents.POLICY)
+    moved = folder.now(documents.MODEL, documents.POLICY.replace("models", "modles"))
+    assert find(moved, POLICY) is find(good, POLICY)
+
+
+def test_a_broken_file_does_not_hold_up_the_others() -> None:
+    """Only names whose claims changed are decided again; other tables are the same objects."""
+    folder = Folder()
+    broken = documents.POLICY.replace("models", "modles")
+    one = folder.now(broken, documents.MODEL, documents.ROLLOUT)
+    revision = folder.store.revision
+    two = folder.now(broken, documents.MODEL.replace("high", "limited"), documents.ROLLOUT)
+    assert folder.store.revision == revision + 1
+    assert two.models is not one.models
+    assert two.rollouts is not one.rollouts  # read anew: `Folder.now` parses every file
+    assert two.access_policies is one.access_policies
+    assert two.broken == one.broken
+
+
+def test_the_same_contents_again_change_nothing() -> None:
+    store = DocumentStore()
+    file = parse.parse_text(documents.MODEL, "f.yaml")
+    assert store.put({"f.yaml": file})
+    assert not store.put({"f.yaml": file})
+    assert not store.put({"g.yaml": None})
+    assert store.revision == 1
+
+
+def test_another_object_of_the_same_name_has_no_past() -> None:
+    store = DocumentStore()
+    good = documents.POLICY.replace("name: credit,", "name: credit, uid: u1,")
+    store.put({"p": parse.parse_text(good, "")})
+    (broken,) = parse.parse_text(documents.POLICY.replace("models", "modles"), "").broken
+    kept = Part(key=b"", before=0, broken=(dataclasses.replace(broken, uid="u1"),))
+    store.put({"p": kept})
+    same = store.world(at=AT)
+    assert (len(same.access_policies), same.broken) == (1, ())
+    store.put({"p": dataclasses.replace(kept, broken=(dataclasses.replace(broken, uid="u2"),))})
+    other = store.world(at=AT)
+    assert (len(other.access_policies), [b.ref for b in other.broken]) == (0, [POLICY])
 
 
 @pytest.mark.parametrize(
@@ -98,10 +164,12 @@ def test_the_last_good_stays_when_a_second_document_takes_its_name() -> None:
     ],
 )
 def test_a_document_that_lost_its_name_stays_as_it_was_last_good(ruined: str) -> None:
+    store = DocumentStore()
     before = parse.parse_text(documents.POLICY, "f.yaml")
-    good = assemble([before], at=AT)
-    after = keep_last_good(parse.parse_text(ruined, "f.yaml", before), before)
-    kept = assemble([after], at=AT, previous=good)
+    store.put({"f.yaml": before})
+    good = store.world(at=AT)
+    store.put({"f.yaml": keep_last_good(parse.parse_text(ruined, "f.yaml", before), before)})
+    kept = store.world(at=AT)
     assert find(kept, POLICY) is find(good, POLICY)
     assert kept.broken == ()
     assert "last-good-kept" in {f.code for f in kept.findings}
@@ -115,14 +183,14 @@ def test_of_two_approvals_with_one_name_the_rejections_are_remembered() -> None:
 
 
 def test_what_was_removed_is_removed() -> None:
-    good = world(documents.POLICY, documents.MODEL)
-    assert find(world(documents.MODEL, previous=good), POLICY) is None
+    folder = Folder()
+    folder.now(documents.POLICY, documents.MODEL)
+    assert find(folder.now(documents.MODEL), POLICY) is None
+    assert folder.now(documents.MODEL, documents.POLICY.replace("models", "modles")).broken
 
 
 def test_what_never_was_good_is_broken() -> None:
-    bad = world(documents.POLICY.replace("models", "modles"), previous=world(documents.MODEL))
+    folder = Folder()
+    folder.now(documents.MODEL)
+    bad = folder.now(documents.POLICY.replace("models", "modles"))
     assert [b.ref for b in bad.broken] == [POLICY]
-
-
-def test_an_unknown_reference_is_not_found() -> None:
-    assert find(world(documents.MODEL), refs.Ref("x", "Y", "", "z")) is None
