@@ -1,5 +1,5 @@
 # A thin front door: no logic here, every line is a command one can type.
-.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential withdrawals attacks bench golden generate format lock clean
+.PHONY: help setup demo test test-clocks check envtest cluster cluster-smoke cluster-test conformance cluster-down image differential withdrawals attacks fuzz bench golden generate format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,6 +67,9 @@ withdrawals: setup ## no request is answered by older rules once a gate is curre
 
 attacks: setup ## hostile and broken inputs against the real gate; ONLY=id, SEED=n; build/attacks.json
 	$(BIN)/python -m tests.attacks $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## frames of broken clients at the call-out server; N inputs (default 1000000), SEED=n
+	$(BIN)/python -m tests.fuzz.callout N=$(or $(N),1000000) $(if $(SEED),SEED=$(SEED))
 
 bench: setup ## every figure, a table and build/bench.json
 	$(BIN)/python -m bench

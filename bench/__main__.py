@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench import (
     admission,
+    callouts,
     changes,
     clustered,
     compiling,
@@ -38,6 +39,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     endpoints.BENCHMARK,
     admission.BENCHMARK,
     clustered.BENCHMARK,
+    callouts.BENCHMARK,
 )
 BUILD = Path("build")
 

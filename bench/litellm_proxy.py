@@ -17,12 +17,10 @@ requirements into a virtual environment under `build/`; it is no dependency of o
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import secrets
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -30,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import credentials, documents, governed, loads, processes
+from bench import credentials, documents, governed, loads, processes, venvs
 from bench.caller import Caller
 from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
@@ -100,33 +98,6 @@ class Round:
     p50_ms: float
     p99_ms: float
     cpu_us: float | None
-
-
-def install(tools: Path) -> Path:
-    """The virtual environment, made anew when the lock changed. Raises BenchError."""
-    home = tools / "litellm-venv"
-    stamp = home / ".installed"
-    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text("ascii") == wanted:
-        return home
-    print("  installing LiteLLM into", home, file=sys.stderr)
-    processes.check_output("venv", [sys.executable, "-m", "venv", "--clear", home], timeout_s=120)
-    # By uv, which made the lock: older pips take `pydantic[email]` in it for another, unpinned package.
-    command: list[str | Path] = [
-        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", home / "bin" / "python",
-        "--require-hashes", "-r", LOCK,
-    ]  # fmt: skip
-    processes.check_output("installing LiteLLM", command, timeout_s=600)
-    stamp.write_text(wanted, "ascii")
-    return home
-
-
-def version(home: Path) -> str:
-    """The installed version of LiteLLM."""
-    ask = "import importlib.metadata as m; print(m.version('litellm'))"
-    return processes.check_output(
-        "litellm", [home / "bin" / "python", "-c", ask], timeout_s=60
-    ).strip()
 
 
 @contextlib.contextmanager
@@ -216,7 +187,7 @@ def run(context: Context) -> Iterator[Figure]:
     if context.load is None:
         yield from (Figure(name, None, "", loads.NEEDS_GO) for name in BENCHMARK.names)
         return
-    home = install(context.tools)
+    home = venvs.install(context.tools, "litellm", LOCK)
     body, answer = context.work / "body.json", context.work / "answer.json"
     body.write_text(json.dumps(ASK))
     answer.write_text(json.dumps(ANSWER))
@@ -227,7 +198,7 @@ def run(context: Context) -> Iterator[Figure]:
         theirs = stack.enter_context(proxy(context, home, upstream, body))
         ours = stack.enter_context(gate(context, upstream, body))
         found = [(one_round(context, theirs), one_round(context, ours)) for _ in range(rounds)]
-    yield from _figures(found, version(home))
+    yield from _figures(found, venvs.version(home, "litellm"))
 
 
 def one_round(context: Context, side: Side) -> Round:

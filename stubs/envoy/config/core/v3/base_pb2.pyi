@@ -66,7 +66,8 @@ class KeyValuePair(Message):
 class HeaderValue(Message):
     key: str
     value: str
-    def __init__(self, *, key: str | None = ..., value: str | None = ...) -> None: ...
+    raw_value: bytes
+    def __init__(self, *, key: str | None = ..., value: str | None = ..., raw_value: bytes | None = ...) -> None: ...
 class HeaderValueOption(Message):
     HeaderAppendAction: EnumTypeWrapper
     APPEND_IF_EXISTS_OR_ADD: int
@@ -78,6 +79,9 @@ class HeaderValueOption(Message):
     append_action: int
     keep_empty_value: bool
     def __init__(self, *, header: HeaderValue | Mapping[str, Any] | None = ..., append: google.protobuf.wrappers_pb2.BoolValue | Mapping[str, Any] | None = ..., append_action: int | str | None = ..., keep_empty_value: bool | None = ...) -> None: ...
+class HeaderMap(Message):
+    headers: RepeatedCompositeFieldContainer[HeaderValue]
+    def __init__(self, *, headers: Iterable[HeaderValue | Mapping[str, Any]] | None = ...) -> None: ...
 class WatchedDirectory(Message):
     path: str
     def __init__(self, *, path: str | None = ...) -> None: ...
