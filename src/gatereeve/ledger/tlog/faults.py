@@ -48,7 +48,13 @@ class Fault:
 
 
 def fault(
-    code: str, file: str, /, *, index: int | None = None, offset: int | None = None, **values: object
+    code: str,
+    file: str,
+    /,
+    *,
+    index: int | None = None,
+    offset: int | None = None,
+    **values: object,
 ) -> Fault:
     """A fault with the text of `code`. values: what the placeholders of the text stand for."""
     text = texts()[code]

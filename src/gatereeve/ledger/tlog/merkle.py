@@ -79,6 +79,13 @@ def verify_consistency(
         if old_root != (root if old_size else EMPTY_ROOT) or (not size and root != EMPTY_ROOT):
             raise _broken("consistency", "it leads to another root")
         return
+    old_result, result = _walk(old_size, old_root, size, proof)
+    if old_result != old_root or result != root:
+        raise _broken("consistency", "it leads to another root")
+
+
+def _walk(old_size: int, old_root: bytes, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of the old tree and of the new one that a consistency proof leads to."""
     path = list(proof) if old_size & (old_size - 1) else [old_root, *proof]  # 1, 2
     if not path:
         raise _broken("consistency", "it has too few hashes")
@@ -90,7 +97,8 @@ def verify_consistency(
         if last == 0:
             raise _broken("consistency", "it has too many hashes")
         if first & 1 or first == last:
-            old_result, result = hash_node(sibling, old_result), hash_node(sibling, result)
+            old_result = hash_node(sibling, old_result)
+            result = hash_node(sibling, result)
             while not first & 1 and first:
                 first, last = first >> 1, last >> 1
         else:
@@ -98,8 +106,7 @@ def verify_consistency(
         first, last = first >> 1, last >> 1
     if last:  # 7
         raise _broken("consistency", "it has too few hashes")
-    if old_result != old_root or result != root:
-        raise _broken("consistency", "it leads to another root")
+    return old_result, result
 
 
 def _check_hashes(kind: str, hashes: Sequence[bytes]) -> None:

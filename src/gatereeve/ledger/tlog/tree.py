@@ -6,13 +6,12 @@ that it completes are handed out once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from gatereeve.ledger.tlog import merkle, tiles
-from gatereeve.ledger.tlog.tiles import HASH_BYTES, HEIGHT, WIDTH, Name
-
+from gatereeve.ledger.tlog.tiles import HASH_BYTES, HEIGHT, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,16 @@ class Tile:
 class Tree:
     """Made by `Tree()` for an empty log and by `restore` for one with entries.
 
-    peaks: roots of the perfect subtrees that make up the tree, largest first.
+    peaks: roots of the perfect subtrees that make up the tree, largest first. edge: the hashes of the
+    partial tile of each level, lowest level first.
     """
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._peaks: list[bytes] = []
-        self._edge: list[bytearray] = [bytearray()]
+    def __init__(
+        self, size: int = 0, peaks: Sequence[bytes] = (), edge: Sequence[bytes] = (b"",)
+    ) -> None:
+        self.size = size
+        self._peaks = list(peaks)
+        self._edge = [bytearray(hashes) for hashes in edge]
 
     def root(self) -> bytes:
         """The root of RFC 6962 over all entries so far."""
@@ -83,17 +85,14 @@ def restore(size: int, read: Callable[[Name], bytes]) -> Tree:
     read: the content of one of the tiles of `tiles.edge(size)`, of exactly the length that its width says.
     What the tiles say is believed: compare the root afterwards.
     """
-    tree = Tree()
-    tree.size = size
-    edge = list(tiles.edge(size))
-    levels = 1 + max((level for level in range(tiles.MAX_LEVEL) if size >> HEIGHT * level), default=0)
-    tree._edge = [bytearray() for _ in range(levels)]
-    for name in reversed(edge):
+    highest = max((level for level in range(tiles.MAX_LEVEL) if size >> HEIGHT * level), default=0)
+    edge, peaks = [b""] * (highest + 1), []
+    for name in reversed(list(tiles.edge(size))):
         hashes, start = read(name), 0
-        tree._edge[name.level or 0] += hashes
+        edge[name.level or 0] = hashes
         for bit in reversed(range(HEIGHT)):
             if name.width >> bit & 1:
                 end = start + (HASH_BYTES << bit)
-                tree._peaks.append(merkle.fold(hashes[start:end]))
+                peaks.append(merkle.fold(hashes[start:end]))
                 start = end
-    return tree
+    return Tree(size, peaks, edge)
