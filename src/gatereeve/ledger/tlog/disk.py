@@ -123,4 +123,4 @@ class OsDisk:
             return file.read(limit)
 
     def names(self, path: Path) -> list[str]:
-        return os.listdir(path)
+        return [entry.name for entry in path.iterdir()]

@@ -6,6 +6,7 @@ steps follow: that is `writer`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -30,12 +31,14 @@ class DurableFiles:
     def write(self, files: Sequence[tuple[str, bytes]]) -> None:
         """Return when all files, paths below the root with their content, would survive a power cut.
 
-        Each appears at once and whole, in the order given. Folders are made where they are missing.
+        Each appears at once and whole, in the order given. Folders are made where they are missing. Folders
+        are synced last, together: on ext4 the first sync then commits what all of them need.
         """
         folders: dict[Path, None] = {}
+        made: list[Path] = []
         for path, data in files:
             target = self.root / PurePosixPath(path)
-            self.make_folder(target.parent)
+            made += self._make(target.parent)
             temporary = target.with_name(target.name + TEMPORARY)
             descriptor = self.disk.create(temporary)
             try:
@@ -47,26 +50,34 @@ class DurableFiles:
                 self.disk.close(descriptor)
             self.disk.rename(temporary, target)
             folders[target.parent] = None
-        for folder in folders:
-            self.disk.sync_directory(folder)
+        self._sync([*folders, *made], made)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder below the root and those above it, durably.
+        """Make a folder below the root and those above it, durably."""
+        made = self._make(folder)
+        self._sync(made, made)
+
+    def _make(self, folder: Path) -> list[Path]:
+        """Make a folder and those above it; those whose names are not known to be durable.
 
         A folder that is there already counts only if this object made it durable: a process that was
         killed may have made it and not synced its name.
         """
         if folder in self._folders or folder == self.root:
-            return
-        self.make_folder(folder.parent)
-        try:
+            return []
+        made = self._make(folder.parent)
+        with contextlib.suppress(FileExistsError):
             self.disk.make_directory(folder)
-        except FileExistsError:
-            pass
-        self.disk.sync_directory(folder.parent)
-        if len(self._folders) >= _MAX_FOLDERS:
+        return [*made, folder]
+
+    def _sync(self, folders: Sequence[Path], made: Sequence[Path]) -> None:
+        """Sync folders, and the names of those that were made."""
+        parents = [folder.parent for folder in made]
+        for folder in dict.fromkeys([*folders, *parents]):
+            self.disk.sync_directory(folder)
+        if len(self._folders) + len(made) > _MAX_FOLDERS:
             self._folders.clear()
-        self._folders.add(folder)
+        self._folders.update(made)
 
     def read(self, path: str, limit: int) -> bytes | None:
         """At most `limit` bytes of a file; None where it is not there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatereeve.ledger.tlog import tiles
-from gatereeve.ledger.tlog.tiles import WIDTH, Name
+from gatereeve.ledger.tlog.tiles import WIDTH
 
 CHECKPOINT = "checkpoint"
 _IGNORED = ".state"

@@ -85,8 +85,9 @@ class TileChecks:
         if root is not None and right is None and not any(edge.differing for edge in edges):
             found = self._root_of({edge.name: _join(edge.derived) for edge in edges})
             if found is not None:
-                values = {"found": found.hex(), "expected": root.hex()}
-                self.add(fault("root-differs", "checkpoint", **values))
+                self.add(
+                    fault("root-differs", "checkpoint", found=found.hex(), expected=root.hex())
+                )
 
     def _root_of(self, hashes: dict[Name, bytes | None]) -> bytes | None:
         """The root over tiles of the right edge; None where one is missing."""
@@ -134,7 +135,9 @@ class TileChecks:
         stored = self._read_tile(name)
         is_right = stored is not None and above is not None and merkle.fold(stored) == above
         derived, bundle = self._derive(name, stored, is_trusted=is_right)
-        checked = self._judge(name, stored, derived, bundle, above, is_right, is_trusted)
+        checked = self._judge(
+            name, stored, derived, bundle, above, is_right=is_right, is_trusted=is_trusted
+        )
         self._believe(name, checked.hashes)
         return checked.root
 
@@ -145,8 +148,9 @@ class TileChecks:
         derived: Hashes,
         bundle: _Bundle | None,
         above: bytes | None,
-        is_right: bool,  # noqa: FBT001 - three facts about one tile
-        is_trusted: bool,  # noqa: FBT001
+        *,
+        is_right: bool,
+        is_trusted: bool,
     ) -> _Checked:
         level = name.level or 0
         if is_right and stored is not None:
@@ -161,9 +165,9 @@ class TileChecks:
         for k in differing:
             known = is_below_right or level > 0
             self._add_hash("hash-differs" if known else "entry-or-hash-differs", name, k)
-        if not is_below_right and not differing and above is not None:
-            if is_trusted or (root is None and stored is not None):
-                self._add_hash("tile-differs", name, None)
+        decides_above = is_trusted or (root is None and stored is not None)
+        if not is_below_right and not differing and above is not None and decides_above:
+            self._add_hash("tile-differs", name, None)
         if joined is not None:
             return _Checked(root, joined)
         return _Checked(None if stored is None else merkle.fold(stored), stored or b"")
@@ -271,9 +275,17 @@ class TileChecks:
         data, is_whole = found
         if len(data) < expected or (is_whole and len(data) != expected):
             size = f"more than {expected}" if len(data) > expected else len(data)
-            values = {"found": size, "expected": expected}
-            index = name.index * WIDTH
-            self.add(fault("file-length", name.path, index=index, offset=len(data), **values))
+            index, offset = name.index * WIDTH, min(len(data), expected)
+            self.add(
+                fault(
+                    "file-length",
+                    name.path,
+                    index=index,
+                    offset=offset,
+                    found=size,
+                    expected=expected,
+                )
+            )
         return data[:expected] if len(data) >= expected else None
 
     def _read_bundle(self, name: Name) -> _Bundle | None:
@@ -322,7 +334,7 @@ class TileChecks:
 def read_file(path: Path, limit: int) -> bytes:
     """At most `limit` bytes of a regular file. Raises OSError, also for a link or a device."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         if not S_ISREG(status.st_mode):
             raise OSError("it is no regular file")
