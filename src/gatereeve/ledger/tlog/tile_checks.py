@@ -81,7 +81,7 @@ class TileChecks:
             edges.append(_Edge(name, stored[name], derived, bundle))
         right = {name for name in names if is_signed} or self._choose(edges, root)
         for edge in edges:
-            self._report_edge(edge, is_right=right is not None and edge.name in right)
+            self._report_edge(edge, right, is_signed=is_signed)
         if root is not None and right is None and not any(edge.differing for edge in edges):
             found = self._root_of({edge.name: _join(edge.derived) for edge in edges})
             if found is not None:
@@ -112,11 +112,15 @@ class TileChecks:
                 return {edge.name for edge, data in choice if data == edge.stored}
         return None
 
-    def _report_edge(self, edge: _Edge, *, is_right: bool) -> None:
+    def _report_edge(self, edge: _Edge, right: set[Name] | None, *, is_signed: bool) -> None:
+        """right: see `_choose`. is_signed: what is below was read, and judged, by edge tiles that are right."""
         level = edge.name.level or 0
+        is_right = right is not None and edge.name in right
         for k in edge.differing:
             if is_right and level == 0:
                 self._add_entry("entry-differs", edge.name, k, edge.bundle)
+            elif is_right and is_signed:
+                pass  # the tile below has its faults already
             elif is_right:
                 child = Name(level - 1, edge.name.index * WIDTH + k)
                 self._add_hash("tile-differs", child, None)
@@ -124,7 +128,8 @@ class TileChecks:
                 self._add_hash("entry-or-hash-differs", edge.name, k)
             else:
                 self._add_hash("hash-differs", edge.name, k)
-        believed = edge.stored if is_right or _join(edge.derived) is None else _join(edge.derived)
+        derived = _join(edge.derived)
+        believed = (edge.stored or derived) if is_right or right is None else derived
         self._believe(edge.name, believed or b"")
 
     def _check_tile(self, name: Name, above: bytes | None, *, is_trusted: bool) -> bytes | None:

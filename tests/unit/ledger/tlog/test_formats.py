@@ -230,7 +230,12 @@ def test_malformed_receipts(old: str, new: str) -> None:
         notes.parse_note(receipts.parse_receipt(RECEIPT.replace(old, new, 1).encode()).checkpoint)
         trust = policy.parse_policy(VECTORS["policy"].encode())
         receipts.verify_receipt(RECEIPT.replace(old, new, 1).encode(), b"", trust)
-    assert code_of(error) in {"receipt-malformed", "note-malformed", "checkpoint-malformed", "note-unsigned"}
+    assert code_of(error) in {
+        "receipt-malformed",
+        "note-malformed",
+        "checkpoint-malformed",
+        "note-unsigned",
+    }
 
 
 def test_a_receipt_proves_one_entry_at_one_place() -> None:
