@@ -34,7 +34,7 @@ _TILES = "tile"
 
 def is_log(directory: Path) -> bool:
     """Whether there is a log in `directory`, or a part of one: then open it, and never create one."""
-    return any((directory / name).exists() for name in (CHECKPOINT, _TILES, FILE))
+    return bool(_parts(DurableFiles(directory, OsDisk())))
 
 
 def create_log(directory: Path, signer: notes.Signer, *, disk: Disk | None = None) -> Writer:
@@ -51,9 +51,8 @@ def create_log(directory: Path, signer: notes.Signer, *, disk: Disk | None = Non
         files.disk.sync_directory(directory.parent)
         files.make_folder(directory / FOLDER)
         lock = _lock(files, undo)
-        for path in (CHECKPOINT, _TILES, FILE):
-            if files.names(path) or files.read(path, 1) is not None:
-                raise _conflict("log-exists", directory=directory, what=path)
+        if parts := _parts(files):
+            raise _conflict("log-exists", directory=directory, what=", ".join(parts))
         log = OpenLog(
             files=files, lock=lock, tree=tree.Tree(), bundle=b"", pruned=0, checkpoint=b""
         )
@@ -77,7 +76,7 @@ def open_log(directory: Path, signer: notes.Signer, *, disk: Disk | None = None)
     """
     files = DurableFiles(directory, disk or OsDisk())
     with _opened(files) as undo:
-        if not files.names(FOLDER) and not is_log(directory):
+        if not _parts(files):
             raise _refusal(errors.LedgerError, "log-missing", directory=directory)
         files.make_folder(directory / FOLDER)
         lock = _lock(files, undo)  # 1
@@ -155,12 +154,16 @@ class _StoredTiles:
         return data
 
 
+def _parts(files: DurableFiles) -> list[str]:
+    """What there is of a log. A folder with only a lock is what an interrupted creation leaves."""
+    parts = [name for name in files.names("") if name in (CHECKPOINT, _TILES)]
+    return parts if files.read(FILE, 1) is None else [*parts, FILE]
+
+
 def _load_state(files: DurableFiles, origin: str) -> State:
     data = files.read(FILE, MAX_STATE_BYTES)
     if data is None:
-        if is_log(files.root):
-            raise _tamper("state-missing", directory=files.root, file=FILE)
-        raise _refusal(errors.LedgerError, "log-missing", directory=files.root)
+        raise _tamper("state-missing", directory=files.root, file=FILE)
     state = decode_state(data)
     if state is None:
         raise _tamper("state-malformed", file=FILE)

@@ -39,17 +39,17 @@ def test_every_vector_of_the_page_is_used() -> None:
 
 def test_key() -> None:
     signer = tlogs.SIGNER
-    assert KEY == {
+    assert {
         "name": signer.name,
         "public": signer.verifier.public.hex(),
         "id": signer.verifier.key_id.hex(),
         "vkey": signer.verifier.vkey,
         "skey": signer.skey,
-    }
+    } == KEY
     assert notes.parse_vkey(KEY["vkey"]) == signer.verifier
     assert notes.parse_skey(KEY["skey"]) == signer
     assert notes.parse_vkey(WITNESS_KEY) == tlogs.WITNESS.cosigner
-    assert WITNESS_KEY == tlogs.WITNESS.cosigner.vkey
+    assert tlogs.WITNESS.cosigner.vkey == WITNESS_KEY
 
 
 def test_hashes_and_bundle() -> None:
