@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-from gatereeve.ledger.tlog.disk import Disk
+from gatereeve.ledger.tlog.disk import Disk, OsDisk
 
 ROOT = Path("/memory")
+Left: TypeAlias = tuple[tuple[str, bytes | None], ...]
+"""Files with their content and folders with None, each folder before what is in it."""
 
 
 class Killed(BaseException):
@@ -44,9 +48,12 @@ class MemoryDisk:
         made.root = copy.deepcopy(self.root)
         return made
 
+    def left(self, *, names_kept: bool, contents_kept: bool) -> Left:
+        """What is there after a power cut. Both kept: only the process was killed."""
+        return tuple(_flatten(self.root, "", names_kept, contents_kept))
+
     def dump(self, target: Path, *, names_kept: bool, contents_kept: bool) -> None:
-        """What is there after a power cut, as real files. Both kept: only the process was killed."""
-        _dump(self.root, target, names_kept, contents_kept)
+        lay_out(self.left(names_kept=names_kept, contents_kept=contents_kept), target)
 
     def _folder(self, path: Path) -> Folder:
         folder = self.root
@@ -140,13 +147,36 @@ class NoFolderSync(MemoryDisk):
             super().sync_directory(path)
 
 
-def _dump(folder: Folder, target: Path, names_kept: bool, contents_kept: bool) -> None:
-    target.mkdir()
+def _flatten(
+    folder: Folder, below: str, names_kept: bool, contents_kept: bool
+) -> Iterator[tuple[str, bytes | None]]:
     for name, node in (folder.names if names_kept else folder.synced).items():
+        path = f"{below}{name}"
         if isinstance(node, Folder):
-            _dump(node, target / name, names_kept, contents_kept)
+            yield path, None
+            yield from _flatten(node, f"{path}/", names_kept, contents_kept)
         else:
-            (target / name).write_bytes(node.data if contents_kept else node.synced)
+            yield path, bytes(node.data) if contents_kept else node.synced
+
+
+def lay_out(left: Left, target: Path) -> None:
+    """Real files and folders of what `MemoryDisk.left` gave."""
+    target.mkdir()
+    for path, data in left:
+        if data is None:
+            (target / path).mkdir()
+        else:
+            (target / path).write_bytes(data)
+
+
+class QuickDisk(OsDisk):
+    """The real disk without its syncs: for what happens after the fault, whose order is not looked at."""
+
+    def sync(self, descriptor: int) -> None:
+        pass
+
+    def sync_directory(self, path: Path) -> None:
+        pass
 
 
 KILLS = ("killed before", "killed after", "killed within")

@@ -19,7 +19,9 @@ _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ledger-format.md"
 
 def vectors() -> dict[str, str]:
     """The text of each vector of the page, by its name, with its last newline."""
-    blocks = re.findall(r"^```text (\S+)\n(.*?)^```$", _PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```text (\S+)\n(.*?)^```$", _PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
     return dict(blocks)
 
 
