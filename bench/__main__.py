@@ -22,6 +22,7 @@ from bench import (
     data_plane,
     endpoints,
     figures,
+    ledger,
     litellm_proxy,
     loads,
     processes,
@@ -37,6 +38,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     changes.BENCHMARK,
     endpoints.BENCHMARK,
     admission.BENCHMARK,
+    ledger.BENCHMARK,
     clustered.BENCHMARK,
 )
 BUILD = Path("build")
