@@ -21,6 +21,7 @@ from bench import processes
 from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
 from gatereeve.ledger.tlog import notes, recovery, verify
+from gatereeve.ledger.tlog.writer import Writer
 
 SIGNER = notes.Signer("bench.example.com/log", bytes(range(32)))
 ENTRY_BYTES = 600
@@ -71,7 +72,7 @@ def append(folder: Path, records: int) -> Sample:
     )
 
 
-def _commit_ms(writer: recovery.Writer, entries: list[bytes]) -> float:
+def _commit_ms(writer: Writer, entries: list[bytes]) -> float:
     times = []
     for _ in range(50):
         began = time.perf_counter()

@@ -19,8 +19,8 @@ from typer.main import get_command
 from docs import generate_chart
 from docs.generate_findings import page as findings_page
 from docs.generate_indexes import changelog, decisions
-from docs.generate_ledger import faults_page
 from docs.generate_kinds import kinds_page
+from docs.generate_ledger import faults_page
 from docs.generate_nginx import page as nginx_page
 from docs.generate_records import page as records_page
 from gatereeve.api.crd import crds

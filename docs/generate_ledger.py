@@ -10,7 +10,7 @@ def faults_page() -> str:
     lines = [
         "# Faults of the ledger",
         "",
-        "For operators and auditors: what the verifier reports about a log, and why the writer refuses to open one. "
+        "For operators and auditors: what the verifier reports about a log, and why the writer refuses to open one.",
         "The code is stable; the message names the values of the case.",
         "The format is described in [ledger-format](ledger-format.md).",
         "",

@@ -79,7 +79,7 @@ def test_bundles_have_bounds() -> None:
     longest = b"x" * tiles.MAX_ENTRY_BYTES
     assert tiles.decode_bundle(tiles.encode_bundle([longest, b""]), 2) == [longest, b""]
     for entries in ([], [b""] * 257, [longest + b"x"]):
-        with pytest.raises(ValueError, match="bundle|bytes"):
+        with pytest.raises(ValueError, match=r"bundle|bytes"):
             tiles.encode_bundle(entries)
 
 
@@ -220,22 +220,23 @@ RECEIPT = VECTORS["receipt"]
     [
         ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2"), ("index 0", "index 00"),
         ("index 0\n", ""), ("index 0", "index -1"), ("q9qw", "q9q"), ("OYk=", "OYl="),
-        ("index 0", "extra !\nindex 0"), ("index 0", "index 0\n"), ("index 0", "index  0"),
+        ("index 0", "extra !\nindex 0"), ("index 0", "index  0"),
     ],
 )  # fmt: skip
 def test_malformed_receipts(old: str, new: str) -> None:
     with pytest.raises(TlogError) as error:
         receipts.parse_receipt(RECEIPT.replace(old, new, 1).encode())
-        # An empty line more ends the proof early; what follows is then no checkpoint.
-        notes.parse_note(receipts.parse_receipt(RECEIPT.replace(old, new, 1).encode()).checkpoint)
-        trust = policy.parse_policy(VECTORS["policy"].encode())
-        receipts.verify_receipt(RECEIPT.replace(old, new, 1).encode(), b"", trust)
-    assert code_of(error) in {
-        "receipt-malformed",
-        "note-malformed",
-        "checkpoint-malformed",
-        "note-unsigned",
-    }
+    assert code_of(error) == "receipt-malformed"
+
+
+def test_an_empty_line_ends_the_proof() -> None:
+    """What follows is then no checkpoint, and cannot be a shorter proof."""
+    data = RECEIPT.replace("index 0", "index 0\n", 1).encode()
+    assert receipts.parse_receipt(data).proof == ()
+    trust = policy.parse_policy(VECTORS["policy"].encode())
+    with pytest.raises(TlogError) as error:
+        receipts.verify_receipt(data, b"", trust)
+    assert code_of(error) in {"note-unsigned", "checkpoint-malformed"}
 
 
 def test_a_receipt_proves_one_entry_at_one_place() -> None:
