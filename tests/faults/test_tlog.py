@@ -4,13 +4,16 @@ The log has 255 entries and gets 2, which crosses a tile. A kill leaves what the
 take every name, or every content, that was not synced. The log as it lies there must verify at 255 or 257
 entries, never fewer than were acknowledged; the writer must open it, take other entries, and continue every
 checkpoint that was ever returned.
+A writer in a process of its own is also killed at random, on the real disk.
 Mutants that write in another order or do not sync must be caught by the same battery.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,6 +37,7 @@ from tests.faults.tlog_disks import (
     lay_out,
 )
 from tests.support import tlogs
+from tests.support.processes import start_python
 
 LOG = ROOT / "log"
 KEY = tlogs.SIGNER.verifier
@@ -324,3 +328,29 @@ def test_a_failed_pruning_fails_no_batch(tmp_path: Path) -> None:
     assert verify.verify(directory, KEY, older=case.checkpoints).is_intact
     recovery.open_log(directory, tlogs.SIGNER).close()
     assert not (directory / "tile/0/000.p").exists()
+
+
+def test_a_writer_that_is_killed_at_random_loses_nothing(tmp_path: Path) -> None:
+    """The real disk, and kill -9: what was acknowledged is there, in order, and the next writer goes on."""
+    directory = tmp_path / "log"
+    recovery.create_log(directory, tlogs.SIGNER).close()
+    acknowledged = 0
+    for number in range(8):
+        log = tmp_path / f"child-{number}"
+        child = start_python(["tests.faults.tlog_child", str(directory)], log=log)
+        try:
+            while log.read_bytes().count(b"\n") < random.randrange(1, 12):
+                assert child.poll() is None, log.read_text()
+                time.sleep(0.002)
+        finally:
+            child.kill()
+            child.wait()
+        acknowledged = int(log.read_bytes().rpartition(b"\n")[0].rpartition(b"\n")[2])
+        assert verify.verify(directory, KEY).size >= acknowledged
+    opened = recovery.open_log(directory, tlogs.SIGNER)
+    assert opened.size >= acknowledged > 8
+    opened.close()
+    seen: list[bytes] = []
+    verdict = verify.verify(directory, KEY, visit=lambda _, some: seen.extend(some))
+    assert (verdict.is_intact, verdict.leftovers) == (True, ())
+    assert seen == tlogs.entries(0, opened.size)

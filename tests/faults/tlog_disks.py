@@ -214,7 +214,8 @@ class FaultyDisk:
             assert isinstance(data, bytes | memoryview)
             done(descriptor, data[: len(data) // 2])
         elif self.mode == "killed after" or self.mode.endswith((", done", "in part")):
-            with contextlib.suppress(OSError):  # a name that is missing or taken: the fault is worse
+            # A name that is missing or taken is an error of its own: the fault comes in its place.
+            with contextlib.suppress(OSError):
                 done(*arguments)
         if self.mode in KILLS:
             raise Killed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -308,5 +309,8 @@ def test_malformed_policies(text: str) -> None:
     assert code_of(error) == "policy-malformed"
 
 
-def test_every_code_is_used_and_formats() -> None:
+def test_every_code_is_used_and_has_texts() -> None:
+    package = Path(tiles.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in package.glob("*.py"))
+    assert [code for code in texts() if f'"{code}"' not in source] == []
     assert all(text.about and text.message and text.hint for text in texts().values())
