@@ -72,8 +72,13 @@ def _note(leftovers: list[str], path: str) -> None:
 
 def _walk(directory: Path, below: str) -> Iterator[tuple[str, bool]]:
     """Paths of regular files (True), and of everything else that does not belong there (False)."""
-    with os.scandir(directory / below) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(directory / below) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        if not below:
+            raise
+        return  # the writer of a live log removed it meanwhile
     for entry in listed:
         path = f"{below}/{entry.name}" if below else entry.name
         if path == _IGNORED:

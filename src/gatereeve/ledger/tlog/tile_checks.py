@@ -199,7 +199,7 @@ class TileChecks:
             leaves = [sha256(b"\x00" + entry).digest() for entry in bundle.entries]
             if bundle.problem is None:
                 hashes = list(leaves)
-                if self.visit is not None and (stored is None or b"".join(leaves) == stored):
+                if self.visit is not None and b"".join(leaves) == stored:
                     self.visit(first, bundle.entries)
             else:
                 self._add_malformed(name, bundle, leaves, stored)
@@ -233,7 +233,8 @@ class TileChecks:
             self.kept[key] = hashes
         for kind in (level, None) if level == 0 else (level,):
             for width in sorted(self.partials.pop((kind, name.index), ())):
-                if width < name.width:
+                # Without any hash of the tile its files are missing, which is a fault of its own.
+                if width < name.width and hashes:
                     self._check_partial(Name(kind, name.index, width), hashes)
 
     def _check_partial(self, name: Name, hashes: bytes) -> None:

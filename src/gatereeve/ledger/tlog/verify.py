@@ -20,7 +20,7 @@ from gatereeve.ledger.tlog import checkpoints, inventory, notes, policy, tiles, 
 from gatereeve.ledger.tlog.checkpoints import Checkpoint
 from gatereeve.ledger.tlog.faults import Fault, TlogError, fault
 from gatereeve.ledger.tlog.tile_checks import TileChecks, read_file
-from gatereeve.ledger.tlog.tiles import HASH_BYTES, Name
+from gatereeve.ledger.tlog.tiles import HASH_BYTES
 
 CHECKPOINT = inventory.CHECKPOINT
 MAX_FAULTS = 10_000
@@ -160,11 +160,15 @@ def _open_older(
 
 
 def _check_older(older: Checkpoint, checks: TileChecks, faults: _Faults) -> None:
-    """The hashes that are believed after the check must have the root of an older checkpoint."""
+    """The hashes that are believed after the check must have the root of an older checkpoint.
 
-    def read(name: Name) -> bytes:
-        hashes = checks.kept[name.level or 0, name.index]
-        return hashes[: name.width * HASH_BYTES].ljust(name.width * HASH_BYTES, b"\0")
-
-    if tree.restore(older.size, read).root() != older.root:
+    Where files are missing there may be no hashes; then their faults are all that can be said.
+    """
+    hashes = {
+        name: checks.kept[name.level or 0, name.index][: name.width * HASH_BYTES]
+        for name in tiles.edge(older.size)
+    }
+    if any(len(known) < name.width * HASH_BYTES for name, known in hashes.items()):
+        return
+    if tree.restore(older.size, hashes.__getitem__).root() != older.root:
         faults.add(fault("history-rewritten", CHECKPOINT, older=older.size))

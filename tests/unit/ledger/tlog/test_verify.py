@@ -11,7 +11,6 @@ import pytest
 
 from gatereeve.ledger.tlog import merkle, notes, policy, recovery, tiles, verify
 from gatereeve.ledger.tlog.faults import Fault
-from gatereeve.ledger.tlog.tiles import Name
 from tests.support import tlogs
 
 KEY = tlogs.SIGNER.verifier
@@ -309,6 +308,21 @@ def test_older_checkpoints_are_judged_by_what_is_believed(copy: Path, tmp_path: 
     assert codes == ["entry-or-hash-differs", "hash-differs"]
 
 
+def test_missing_files_are_not_also_a_rewritten_past(copy: Path, tmp_path: Path) -> None:
+    signed = tlogs.make_log(tmp_path / "log", SIZES)
+    for path in ("tile/0/002.p/8", "tile/entries/002.p/8"):
+        (copy / path).unlink()
+    visited: list[int] = []
+    verdict = verify.verify(
+        copy, KEY, older=signed, visit=lambda first, some: visited.extend((first, len(some)))
+    )
+    assert [(f.code, f.file) for f in verdict.faults] == [
+        ("file-missing", "tile/0/002.p/8"),
+        ("file-missing", "tile/entries/002.p/8"),
+    ]
+    assert visited == [0, 256, 256, 256]
+
+
 def test_a_quorum(copy: Path) -> None:
     text = f"log {KEY.vkey}\nwitness w {tlogs.WITNESS.cosigner.vkey}\nquorum w\n"
     trust = policy.parse_policy(text.encode())
@@ -346,7 +360,3 @@ def test_the_verifier_stands_alone() -> None:
     outside = [m for m in modules if not m.startswith(package[2]) and m not in package]
     assert outside == []
     assert "gatereeve.ledger.tlog.writer" not in modules
-
-
-def test_names_of_the_edge() -> None:
-    assert Name(0, 2, 8) in set(tiles.edge(520))
