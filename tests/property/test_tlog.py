@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatereeve.ledger.tlog import merkle, proofs, reader, recovery, tiles, tree, verify
@@ -167,3 +168,49 @@ def test_a_written_log_is_the_tree_of_its_entries(counts: list[int], data: st.Da
         index = data.draw(st.integers(0, len(entries) - 1))
         proof = proofs.inclusion_proof(index, len(entries), log)
         merkle.verify_inclusion(merkle.hash_leaf(entries[index]), index, len(entries), proof, root)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("tlog") / "log"
+    tlogs.make_log(directory, (100, 300, 520))
+    return directory
+
+
+@given(data=st.data())
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_damage_is_found_and_stops_nothing(small: Path, data: st.DataObject) -> None:
+    """Several files at once are cut, overwritten, lengthened, exchanged or removed."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(shutil.copytree(small, Path(folder) / "log"))
+        paths = sorted(p for p in directory.rglob("*") if p.is_file() and ".state" not in p.parts)
+        harmed = data.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=4, unique=True))
+        for path in harmed:
+            old = path.read_bytes()
+            at = data.draw(st.integers(0, len(old) - 1))
+            noise = data.draw(st.binary(min_size=1, max_size=40))
+            new = data.draw(
+                st.sampled_from(
+                    [
+                        None,
+                        old[:at],
+                        old[:at] + noise + old[at:],
+                        old[at:] + old[:at],
+                        noise,
+                        old * 2,
+                    ]
+                )
+            )
+            # An older partial file may be removed: nothing says that it was ever published.
+            is_older = path.parts[-4:] == ("tile", "1", "000.p", "1")
+            if new is None and not is_older:
+                path.unlink()
+            else:
+                path.write_bytes(old + b"x" if new is None or new == old else new)
+        verdict = verify.verify(directory, tlogs.SIGNER.verifier)
+        assert not verdict.is_intact
+        named = {found.file for found in verdict.faults}
+        assert named & {path.relative_to(directory).as_posix() for path in harmed}
+        assert all(found.message and found.hint for found in verdict.faults)
