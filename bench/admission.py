@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 import yaml
 
 from bench import credentials, documents, processes
@@ -163,7 +163,7 @@ def _ask(port: int, bodies: list[bytes]) -> tuple[list[float], int]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     took, refused = [], 0
-    with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
+    with httpx2.Client(verify=context, trust_env=False, timeout=10) as client:
         for number, body in enumerate(bodies):
             began = time.perf_counter()
             answer = client.post(

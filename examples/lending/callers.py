@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from examples.lending import pki, prepare
 from gatereeve.core import refusals
@@ -99,10 +99,10 @@ def bearer(name: str, token: str) -> Caller:
     return Caller(name=name, headers={"authorization": f"Bearer {token}"})
 
 
-class GateTransport(httpx.HTTPTransport):
+class GateTransport(httpx2.HTTPTransport):
     """Connects to 127.0.0.1 whatever the host is called; server name and Host stay as asked."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         host = request.url.host
         request.url = request.url.copy_with(host="127.0.0.1")
         request.extensions = {**request.extensions, "sni_hostname": host}
@@ -167,19 +167,19 @@ class Office:
         transport = GateTransport(verify=self.trust(caller), local_address=caller.address)
         began = time.monotonic()
         try:
-            with httpx.Client(transport=transport, timeout=10, trust_env=False) as client:
+            with httpx2.Client(transport=transport, timeout=10, trust_env=False) as client:
                 response = client.request(
                     ask.method,
                     f"{scheme}://{ask.host}:{port}{ask.path}",
                     headers=headers,
                     json=body if ask.method == "POST" else None,
                 )
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             return Answer(status=0, error=f"{type(error).__name__}: {error}")
         return _read(response, time.monotonic() - began)
 
 
-def _read(response: httpx.Response, seconds: float) -> Answer:
+def _read(response: httpx2.Response, seconds: float) -> Answer:
     body: object = None
     try:
         body = response.json()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -203,7 +203,10 @@ def test_a_review_that_the_api_server_did_not_send_is_not_answered(
         )
         if shown is not None:
             trust.load_cert_chain(*shown)
-        with httpx.Client(verify=trust, trust_env=False) as client, pytest.raises(httpx.HTTPError):
+        with (
+            httpx2.Client(verify=trust, trust_env=False) as client,
+            pytest.raises(httpx2.HTTPError),
+        ):
             client.post(
                 hook["clientConfig"]["url"], content=forged,
                 headers={"content-type": "application/json"},

@@ -23,10 +23,11 @@ from gatereeve.sources.kube import resources, rights
 from gatereeve.sources.kube.access import Kubeconfig
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
 from gatereeve.sources.kube.client import ApiClient, ClientLimits, Object
-from gatereeve.sources.kube.events import Events, EventSubject
+from gatereeve.sources.kube.events import Events
 from gatereeve.sources.kube.lease import Elector, LeaseSettings
 from gatereeve.sources.kube.reflector import Pace
 from gatereeve.sources.kube.source import KubeSettings, KubeSource
+from gatereeve.sources.kube.typed_objects import ObjectReference
 
 pytestmark = pytest.mark.usefixtures("crds", "gateway_crds")
 
@@ -254,6 +255,13 @@ async def test_one_replica_leads(apiserver: Any, namespace: str) -> None:
         await asyncio.gather(second, return_exceptions=True)
 
 
+def event_subject(ref: refs.Ref, uid: str) -> ObjectReference:
+    return ObjectReference(
+        api_version="gatereeve.dev/v1alpha1", kind=ref.kind, name=ref.name, uid=uid,
+        namespace=ref.namespace,
+    )  # fmt: skip
+
+
 async def test_findings_become_events(apiserver: Any, admin: Any, namespace: str) -> None:
     uid = admin.apply(model()).ok()["metadata"]["uid"]
     ref = refs.Ref("gatereeve.dev", "Model", namespace, "credit")
@@ -261,7 +269,7 @@ async def test_findings_become_events(apiserver: Any, admin: Any, namespace: str
         code=findings.FindingCode("model-unversioned"), message="no version", hint="add one",
         origin=refs.Origin(ref),
     )  # fmt: skip
-    objects = {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    objects = {ref: event_subject(ref, uid)}
     async with client_of(apiserver) as client:
         for _ in range(2):
             events = Events(client, SystemClock(), Leads(), instance="test")
@@ -306,7 +314,7 @@ async def test_the_rights_that_are_asked_for_are_enough(
             code=findings.FindingCode("model-unversioned"), message="no version", hint="",
             origin=refs.Origin(ref),
         )  # fmt: skip
-        objects = {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+        objects = {ref: event_subject(ref, uid)}
         assert await events.tell([finding], objects) == 1
         secrets = resources.of_kind(registry.BY_KIND["", "Secret"])
         for verb in ("create", "update", "patch", "delete"):

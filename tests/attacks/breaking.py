@@ -93,6 +93,7 @@ def _of_bytes(original: bytes, chance: random.Random) -> Iterator[Blow]:
         "number": b"7\n",
         "list": b"[]\n",
         "listed": b"".join(b"- " * (n == 0) + b"  " * (n > 0) + line + b"\n" for n, line in enumerate(original.splitlines())),
+        "list-without-items": b"apiVersion: v1\nkind: List\nitem:\n- " + original.replace(b"\n", b"\n  ").rstrip(b" "),
         "open-bracket": b"[" + original,
         "open-quote": original.replace(b"spec:", b'spec: "', 1),
         "tab": original.replace(b"\n  ", b"\n\t", 1),

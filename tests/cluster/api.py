@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 import yaml
 
 from tests.cluster import waiting
@@ -104,7 +104,7 @@ class Api:
         if impersonate:
             headers += [("Impersonate-User", impersonate)]
             headers += [("Impersonate-Group", group) for group in groups]
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=url,
             headers=headers,
             verify=ssl.create_default_context(cafile=str(ca)),
@@ -268,14 +268,14 @@ def one(given: str | Document) -> Document:
     return documents[0]
 
 
-def _body(answer: httpx.Response) -> Any:
+def _body(answer: httpx2.Response) -> Any:
     try:
         return answer.json()
     except ValueError:
         return answer.text if answer.is_success else {"message": answer.text}
 
 
-def _warnings(headers: httpx.Headers) -> tuple[str, ...]:
+def _warnings(headers: httpx2.Headers) -> tuple[str, ...]:
     """RFC 7234 warnings, as kubectl prints them."""
     text = ", ".join(headers.get_list("warning"))
     return tuple(re.sub(r"\\(.)", r"\1", found) for found in _WARNING.findall(text))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.cluster import network
 from tests.cluster.api import MERGE, Api, RefusedError
@@ -48,7 +48,7 @@ def serve(api: Api) -> None:
     while True:
         try:
             _round(api)
-        except (httpx.HTTPError, RefusedError) as error:
+        except (httpx2.HTTPError, RefusedError) as error:
             print(f"asking again: {error}", file=sys.stderr, flush=True)
         time.sleep(_PAUSE_S)
 

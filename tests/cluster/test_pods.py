@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from tests.cluster import own_image, waiting
@@ -95,8 +95,10 @@ def server(cluster: Cluster, namespace: str) -> str:
 def answers(address: str) -> bool:
     """On a connection of its own, so the balancer chooses anew."""
     try:
-        return httpx.get(f"http://{address}/healthz", timeout=2, trust_env=False).status_code == 200
-    except httpx.TransportError:
+        return (
+            httpx2.get(f"http://{address}/healthz", timeout=2, trust_env=False).status_code == 200
+        )
+    except httpx2.TransportError:
         return False
 
 
@@ -129,7 +131,7 @@ def test_a_balancer_answers_from_outside_and_both_pods_serve(server: str) -> Non
     pods = set()
 
     def both() -> bool:
-        answer = httpx.get(f"http://{server}/v2/models/credit/infer", trust_env=False)
+        answer = httpx2.get(f"http://{server}/v2/models/credit/infer", trust_env=False)
         pods.add(answer.headers["x-pod"])
         return len(pods) == 2
 
@@ -144,7 +146,7 @@ def test_our_image_runs_restricted(probe: Probe) -> None:
 
 
 def test_names_resolve_and_reach_a_service_from_a_pod(server: str, probe: Probe) -> None:
-    ask = "import httpx; print(httpx.get('http://credit/v2/models/credit/infer').text)"
+    ask = "import httpx2; print(httpx2.get('http://credit/v2/models/credit/infer').text)"
 
     assert server
     assert '"model_name":"credit"' in probe("by-name", "python3", "-c", ask)
@@ -155,9 +157,9 @@ def test_a_network_policy_lets_only_gates_in(
 ) -> None:
     cluster.kubectl("apply", "-f", "-", f"--namespace={namespace}", given=ONLY_GATES)
     ask = (
-        "import httpx\n"
-        "try: print(httpx.get('http://credit/readyz', timeout=3).status_code)\n"
-        "except httpx.TransportError as error: print(type(error).__name__)"
+        "import httpx2\n"
+        "try: print(httpx2.get('http://credit/readyz', timeout=3).status_code)\n"
+        "except httpx2.TransportError as error: print(type(error).__name__)"
     )
 
     waiting.until(lambda: not answers(server), "the policy is enforced")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from gatereeve.core import errors
 from gatereeve.proxy.admin import Admin
@@ -53,10 +53,10 @@ class Process:
     def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
-    def ask(self, path: str) -> httpx.Response | None:
+    def ask(self, path: str) -> httpx2.Response | None:
         """Over plain HTTP, as a probe; None when nobody answers."""
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{self.http}{path}", timeout=DEADLINE_S)
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"http://127.0.0.1:{self.http}{path}", timeout=DEADLINE_S)
         return None
 
     def is_ready(self) -> bool:
@@ -264,7 +264,7 @@ class Load:
     def _ask(self) -> None:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with httpx.Client(verify=context, timeout=DEADLINE_S) as client:
+        with httpx2.Client(verify=context, timeout=DEADLINE_S) as client:
             while not self._stop.is_set():
                 try:
                     got = client.post(
@@ -274,7 +274,7 @@ class Load:
                         extensions={"sni_hostname": docs.HOST},
                     )
                     self.answers[got.status_code] += 1
-                except httpx.TransportError as error:
+                except httpx2.TransportError as error:
                     self.answers[type(error).__name__] += 1
 
 

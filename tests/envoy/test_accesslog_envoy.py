@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
-import httpx
+import httpx2
 import pytest
 from envoy.extensions.access_loggers.grpc.v3 import als_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -52,7 +52,7 @@ class Reporting:
     socket: pathlib.Path
 
     async def ask(self, path: str, times: int = 1) -> None:
-        async with httpx.AsyncClient(base_url=self.url) as client:
+        async with httpx2.AsyncClient(base_url=self.url) as client:
             for _ in range(times):
                 await client.get(path)
 
@@ -258,8 +258,8 @@ async def test_a_gate_that_is_killed_begins_a_new_count() -> None:
 
 async def test_answers_that_do_not_end() -> None:
     async with reporting() as gate, access_log.serve(gate.socket, gate.log):
-        async with httpx.AsyncClient(base_url=gate.url) as client:
-            with pytest.raises(httpx.RemoteProtocolError):
+        async with httpx2.AsyncClient(base_url=gate.url) as client:
+            with pytest.raises(httpx2.RemoteProtocolError):
                 await client.get("/half/cut")
             async with client.stream("GET", "/half/left") as response:
                 await anext(response.aiter_raw())  # the caller has seen enough
@@ -281,7 +281,7 @@ async def test_an_encoded_record_of_the_real_gate_comes_back() -> None:
         assert record.source_ip == "127.0.0.1"
         assert record.duration_us is not None
         assert record.user_agent is not None
-        assert record.user_agent.startswith("python-httpx/")
+        assert record.user_agent.startswith("python-httpx2/")
 
 
 async def test_a_gate_that_stops_in_order_tells_of_every_request() -> None:

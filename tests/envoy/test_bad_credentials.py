@@ -94,6 +94,14 @@ def raw_claims(text: str) -> str:
 
 GOOD = token()
 HEAD, BODY, SIGNATURE = GOOD.split(".")
+
+
+def padded_signature(zeros: int) -> str:
+    """The good signature with this many zero bytes before each of its two numbers."""
+    raw = base64.urlsafe_b64decode(SIGNATURE + "==")
+    return keys.b64(bytes(zeros) + raw[:32] + bytes(zeros) + raw[32:])
+
+
 FOREIGN = keys.token("stranger", claims(), kid="corp")
 STRANGER_JWK = json.loads(keys.jwks("stranger"))["keys"][0]
 
@@ -103,7 +111,7 @@ BAD = (
     f"{encoded({'alg': 'none'})}.{encoded(claims())}.{SIGNATURE}", f"{encoded({'typ': 'JWT'})}.{encoded(claims())}.",
     f"{HEAD}.{BODY}.", f"{HEAD}.{BODY}", f"{HEAD}.{encoded(claims('ceo'))}.{SIGNATURE}", f"{HEAD}..{SIGNATURE}", f".{BODY}.{SIGNATURE}",
     f"{HEAD}.{BODY}.{keys.b64(bytes(64))}", f"{HEAD}.{BODY}.{keys.b64(bytes(63) + b'1')}", f"{HEAD}.{BODY}.{SIGNATURE[:-4]}",
-    f"{HEAD}.{BODY}.{keys.b64(b'0' * 200)}", f"{HEAD}.{BODY}.{SIGNATURE[::-1]}",
+    f"{HEAD}.{BODY}.{keys.b64(b'0' * 200)}", f"{HEAD}.{BODY}.{SIGNATURE[::-1]}", f"{GOOD}{'A' * 42}",
     # a secret that everybody knows
     *(hs256(secret) for secret in (public_pem(), public_pem().strip(), base64.urlsafe_b64decode(PUBLIC_JWK["x"] + "=="),
                                    PUBLIC_JWK["x"].encode(), json.dumps(PUBLIC_JWK).encode(), keys.jwks("corp").encode(), b"", b"secret")),
@@ -156,8 +164,10 @@ async def test_a_token_that_proves_nothing(scene: Scene, bad: str) -> None:
 
 SPELLINGS = (
     GOOD, token(aud="https://gate/"), token(aud=["other", "gate"]), token(exp=NOW - 5), with_header(typ=None), with_header(kid=None), with_header(extra=1),
+    f"{HEAD}.{BODY}.{padded_signature(16)}", f"{HEAD}.{BODY}.{padded_signature(34)}",
 )  # fmt: skip
-"""Envoy overlooks the scheme of an audience; nothing of it changes who it is."""
+"""Envoy overlooks the scheme of an audience and leading zeros of both numbers of an ECDSA signature; nothing
+of it changes who it is."""
 
 
 @pytest.mark.parametrize("given", SPELLINGS, ids=range(len(SPELLINGS)))

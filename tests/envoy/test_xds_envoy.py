@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from envoy.config.core.v3 import extension_pb2
 from envoy.extensions.filters.http.local_ratelimit.v3 import local_rate_limit_pb2
@@ -51,7 +51,7 @@ async def publish(at: Gate, snapshot: snap.Snapshot) -> None:
 
 
 async def status_of(url: str) -> int:
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         return (await client.get(url)).status_code
 
 
@@ -423,13 +423,13 @@ async def test_mutual_tls_to_a_remote_controller() -> None:
 
 async def _until_all_answer(ports: list[int], status: int) -> None:
     """Ask each port until it answers so; listeners of a new process open one after the other."""
-    async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient() as client:
+    async with asyncio.timeout(DEADLINE_S), httpx2.AsyncClient() as client:
         for port in ports:
             answer = 0
             while answer != status:
                 try:
                     answer = (await client.get(f"http://127.0.0.1:{port}/x")).status_code
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     answer = 0
 
 

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 
 from gatereeve.core import errors, records
 from gatereeve.ledger import segments
@@ -192,14 +192,14 @@ class Up:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with httpx.Client(verify=context, timeout=DEADLINE_S) as client:
+            with httpx2.Client(verify=context, timeout=DEADLINE_S) as client:
                 got = client.post(
                     f"https://127.0.0.1:{self.https}/",
                     content=b"{}",
                     headers={"host": host} | dict(headers or {}),
                     extensions={"sni_hostname": host},
                 )
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return Answer(status=0, code=None)
         return Answer(status=got.status_code, code=got.headers.get("x-gatereeve-code"))
 

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from gatereeve.proxy import admin, bootstrap
 from gatereeve.proxy.local import envoy_process
@@ -135,7 +135,7 @@ class Load:
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._client = httpx.AsyncClient(base_url=self._url, timeout=DEADLINE_S)
+        self._client = httpx2.AsyncClient(base_url=self._url, timeout=DEADLINE_S)
         self._tasks = [asyncio.create_task(self._ask(path)) for path in self._paths]
         return self
 

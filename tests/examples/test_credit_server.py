@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypedDict
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from examples.lending.models import adult, credit, serve, tensors, train
@@ -52,9 +52,9 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def client(card: Path) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=serve.build_app(credit.load(card)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://credit") as client:
+async def client(card: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=serve.build_app(credit.load(card)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://credit") as client:
         yield client
 
 
@@ -91,11 +91,11 @@ def inputs(**changes: object) -> list[Tensor]:
         "/v2/models/credit/versions/v1/ready",
     ],
 )
-async def test_reads(client: httpx.AsyncClient, path: str) -> None:
+async def test_reads(client: httpx2.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 200
 
 
-async def test_metadata_names_every_tensor(client: httpx.AsyncClient) -> None:
+async def test_metadata_names_every_tensor(client: httpx2.AsyncClient) -> None:
     told = (await client.get("/v2/models/credit")).json()
     assert {i["name"]: i["datatype"] for i in told["inputs"]} == {
         name: "BYTES" if isinstance(value, str) else "FP64" for name, value in APPLICANT.items()
@@ -104,7 +104,7 @@ async def test_metadata_names_every_tensor(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/models/credit", "/v2/models/credit/versions/v1"])
-async def test_infer(client: httpx.AsyncClient, path: str) -> None:
+async def test_infer(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.post(f"{path}/infer", json={"id": "7", "inputs": inputs()})
     assert answer.status_code == 200
     told = answer.json()
@@ -115,7 +115,7 @@ async def test_infer(client: httpx.AsyncClient, path: str) -> None:
     assert decision["data"] == ["approve" if score["data"][0] >= 0.5 else "decline"]
 
 
-async def test_several_rows_nested_or_flat(client: httpx.AsyncClient) -> None:
+async def test_several_rows_nested_or_flat(client: httpx2.AsyncClient) -> None:
     flat: list[Tensor] = [
         {**tensor, "shape": [2], "data": tensor["data"] * 2} for tensor in inputs()
     ]
@@ -142,7 +142,7 @@ async def test_several_rows_nested_or_flat(client: httpx.AsyncClient) -> None:
         (b'{"inputs": []}', "age is missing"),
     ],
 )
-async def test_bad_bodies(client: httpx.AsyncClient, body: bytes, says: str) -> None:
+async def test_bad_bodies(client: httpx2.AsyncClient, body: bytes, says: str) -> None:
     answer = await client.post("/v2/models/credit/infer", content=body)
     assert answer.status_code == 400
     assert says in answer.json()["error"]
@@ -161,7 +161,7 @@ async def test_bad_bodies(client: httpx.AsyncClient, body: bytes, says: str) -> 
     ],
 )
 async def test_bad_tensors(
-    client: httpx.AsyncClient, changes: dict[str, object], says: str
+    client: httpx2.AsyncClient, changes: dict[str, object], says: str
 ) -> None:
     answer = await client.post("/v2/models/credit/infer", json={"inputs": inputs(**changes)})
     assert answer.status_code == 400
@@ -183,14 +183,14 @@ async def test_bad_tensors(
         {"name": None},
     ],
 )
-async def test_bad_tensor_words(client: httpx.AsyncClient, change: dict[str, object]) -> None:
+async def test_bad_tensor_words(client: httpx2.AsyncClient, change: dict[str, object]) -> None:
     first, *others = inputs()
     body = json.dumps({"inputs": [{**first, **change}, *others]})
     answer = await client.post("/v2/models/credit/infer", content=body)
     assert answer.status_code == 400
 
 
-async def test_bounds(client: httpx.AsyncClient) -> None:
+async def test_bounds(client: httpx2.AsyncClient) -> None:
     rows = tensors.MAX_ROWS + 1
     many = [{**t, "shape": [rows], "data": t["data"] * rows} for t in inputs()]
     answer = await client.post("/v2/models/credit/infer", json={"inputs": many})
@@ -199,7 +199,7 @@ async def test_bounds(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v2/models/credit/infer", content=huge)).status_code == 413
 
 
-async def test_names_that_are_not_here(client: httpx.AsyncClient) -> None:
+async def test_names_that_are_not_here(client: httpx2.AsyncClient) -> None:
     for path in ("/v2/models/other/infer", "/v2/models/credit/versions/v2/infer"):
         answer = await client.post(path, json={"inputs": inputs()})
         assert answer.status_code == 404

@@ -1,5 +1,6 @@
 """Golden folders: `in.yaml` compiles to `findings.yaml`, `ir.yaml` and, where they are there,
-`envoy.yaml` and `statuses.yaml` (what `kubectl` would show once every gate runs it).
+`statuses.yaml` (what `kubectl` would show once every gate runs it) and parts of what Envoy gets:
+`envoy-hosts.yaml` (virtual hosts that documents ask for), `envoy-listeners.yaml`, `envoy-clusters.yaml`.
 
 One folder per case, `tests/golden/<feature>/<case>/`; the first line of `in.yaml` says what it
 shows, the second may name documents of `shared/` that belong to it. `make golden` rewrites.
@@ -7,8 +8,10 @@ shows, the second may name documents of `shared/` that belong to it. `make golde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +34,24 @@ CASES = sorted(
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
+def hosts_of(dump: dict[str, Any]) -> dict[str, Any]:
+    """By route configuration, its virtual hosts; not those that every gate has for unknown hosts."""
+    return {
+        name: configuration["virtual_hosts"]
+        for name, configuration in dump["RDS"].items()
+        if not name.endswith("/wild")
+    }
+
+
+ENVOY: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "hosts": hosts_of,
+    "listeners": lambda dump: {
+        "https": dump["LDS"]["https"]
+    },  # that of plain HTTP has the same filters
+    "clusters": lambda dump: dump["CDS"],
+}
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.parent.name}/{c.name}")
 def test_golden(case: Path, *, update_golden: bool) -> None:
     parts = [parse.parse_text(text, name) for name, text in texts_of(case).items()]
@@ -44,8 +65,12 @@ def test_golden(case: Path, *, update_golden: bool) -> None:
         ),
         "ir.yaml": "".join(dump_ir(gate) for gate in compiled.ir.gates),
     }
-    if (case / "envoy.yaml").exists():
-        found["envoy.yaml"] = "".join(dump_envoy(gate) for gate in compiled.ir.gates)
+    for part, select in ENVOY.items():
+        if (case / f"envoy-{part}.yaml").exists():
+            gates = [yaml.load(dump_envoy(g), yaml.CSafeLoader) for g in compiled.ir.gates]
+            found[f"envoy-{part}.yaml"] = yaml.dump_all(
+                map(select, gates), Dumper=yaml.CSafeDumper, sort_keys=False, width=120
+            )
     if (case / "statuses.yaml").exists():
         told = statuses.derive(world, compiled, settled(compiled))
         found["statuses.yaml"] = dump(told)

@@ -177,10 +177,14 @@ class AdmissionServer:
         return config
 
     async def _review(self, request: Request) -> Response:
-        return await self._handle(request, lambda asked: review(asked, self._get_index()))
+        return await self._handle(
+            request, lambda review_request: review(review_request, self._get_index())
+        )
 
     async def _stamp(self, request: Request) -> Response:
-        return await self._handle(request, lambda asked: ReviewVerdict(response=stamp(asked)))
+        return await self._handle(
+            request, lambda review_request: ReviewVerdict(response=stamp(review_request))
+        )
 
     async def _handle(self, request: Request, judge: Judge) -> Response:
         start = self._clock.monotonic()
@@ -216,11 +220,13 @@ class AdmissionServer:
             return "malformed", PlainTextResponse("the review is too large\n", status_code=413)
         loop = asyncio.get_running_loop()
         try:
-            asked, verdict = await loop.run_in_executor(self._thread, _judge_body, body, judge)
+            review_request, verdict = await loop.run_in_executor(
+                self._thread, _judge_body, body, judge
+            )
         except admission_review.NotAReviewError as error:
             return "malformed", PlainTextResponse(f"{error}\n", status_code=400)
         if verdict.deleted is not None and self._tls.clients:
-            self._witness.deleted(verdict.deleted, asked.user.username)
+            self._witness.deleted(verdict.deleted, review_request.user.username)
         answer = verdict.response
         self.counts.codes.update(cause.code for cause in answer.causes)
         content = admission_review.write_review(answer)
@@ -236,8 +242,8 @@ def _start_thread() -> ThreadPoolExecutor:
 
 def _judge_body(body: bytes, judge: Judge) -> tuple[admission_review.ReviewRequest, ReviewVerdict]:
     """Read and review a body. Runs in the thread, because reading a hostile body is slow, too."""
-    asked = admission_review.read_review(body)
-    return asked, judge(asked)
+    review_request = admission_review.read_review(body)
+    return review_request, judge(review_request)
 
 
 async def _check_health(_request: Request) -> Response:

@@ -42,7 +42,7 @@ def namespace_of(metadata: Plain, otherwise: str) -> str:
 def models_of(
     kind: registry.Kind, value: Mapping[str, Plain], *, sure: bool
 ) -> tuple[str, ...] | None:
-    """The models a document speaks of; None when that cannot be made out.
+    """The models that a document is about; None when they are not known.
 
     sure: every field that is there was read as it was written.
     """

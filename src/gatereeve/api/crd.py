@@ -196,9 +196,9 @@ def _first_paragraph(kind: registry.Kind) -> str:
     return inspect.cleandoc(kind.spec.__doc__ or kind.kind).partition("\n\n")[0].replace("\n", " ")
 
 
-def _structural(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
+def _structural(source: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
     """One schema in the form that Kubernetes accepts, without references."""
-    schema = _resolved(given, definitions)
+    schema = _resolved(source, definitions)
     branches = schema.pop("anyOf", None)
     if isinstance(branches, list):
         schema = {**_union(branches, definitions), **schema}
@@ -226,9 +226,9 @@ def _structural(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) ->
     return result | _map(schema, definitions)
 
 
-def _resolved(given: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
-    """`given` with its `$ref` replaced by what it names; what stands beside the `$ref` wins."""
-    schema = dict(given)
+def _resolved(source: Mapping[str, Plain], definitions: Mapping[str, Plain]) -> Schema:
+    """`source` with its `$ref` replaced by the definition it names; keys beside the `$ref` win."""
+    schema = dict(source)
     reference = schema.pop("$ref", None)
     if isinstance(reference, str):
         target = definitions[reference.rpartition("/")[2]]

@@ -226,14 +226,14 @@ def _extra_hint(
     if confidential or len(items) > 1:
         return ""
     for item, _ in items:
-        given = item["input"]
-        if item["type"] == "string_type" and isinstance(given, bool | int | float):
-            return f'; put it in quotes: "{shown(given)}"'
-        if item["type"] == "literal_error" and isinstance(given, str):
+        value = item["input"]
+        if item["type"] == "string_type" and isinstance(value, bool | int | float):
+            return f'; put it in quotes: "{shown(value)}"'
+        if item["type"] == "literal_error" and isinstance(value, str):
             words = [w.strip(" '") for w in str(item.get("ctx", {})["expected"]).split(",")]
-            near = nearest(given, [w for part in words for w in part.split("' or '")])
+            near = nearest(value, [w for part in words for w in part.split("' or '")])
             return f"; did you mean `{near}`?" if near else ""
-        if item["type"] in ("int_type", "bool_type") and isinstance(given, str):
+        if item["type"] in ("int_type", "bool_type") and isinstance(value, str):
             return ", without quotes"
     return ""
 
@@ -245,7 +245,7 @@ def _fields(model: type[BaseModel] | None) -> list[str]:
 
 
 def _model_at(model: type[BaseModel], steps: Iterable[Step]) -> type[BaseModel] | None:
-    """The type of what stands at `steps`, as far as it is one of ours."""
+    """The type of the value at `steps`; None if it is not one of ours."""
     here: type[BaseModel] | None = model
     for step in steps:
         if isinstance(step, int):

@@ -269,7 +269,7 @@ def _without_nulls(value: yaml.Plain) -> yaml.Plain:
 
 
 def _digest(head: tuple[str, str], spec: BaseModel) -> str:
-    """Of what the document says: a default written out is the same document.
+    """The digest of the content: a document with a default written out has the same digest.
 
     So a document has one digest in a folder and in a cluster that filled the defaults in.
     """

@@ -225,10 +225,10 @@ class FrontendTLS(Lenient):
 
     def validates(self, port: int) -> bool:
         """Whether clients on `port` are meant to show a certificate."""
-        asked = [one.tls for one in self.per_port if one.port == port]
-        if not asked and self.default is not None:
-            asked = [self.default]
-        return any(one.validation is not None for one in asked)
+        settings = [config.tls for config in self.per_port if config.port == port]
+        if not settings and self.default is not None:
+            settings = [self.default]
+        return any(tls.validation is not None for tls in settings)
 
 
 class GatewayTLSConfig(Lenient):

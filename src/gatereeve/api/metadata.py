@@ -83,15 +83,15 @@ class MetadataReader:
             self._report.fail("invalid-name.namespace", "metadata.namespace", name=name)
 
     def _read_texts(self, metadata: Mapping[str, Plain], key: str) -> Mapping[str, str]:
-        given = metadata.get(key)
-        if given is None:
+        raw = metadata.get(key)
+        if raw is None:
             return _NO_TEXTS
-        if not isinstance(given, dict):
+        if not isinstance(raw, dict):
             path = f"metadata.{key}"
             self._report.fail("invalid-field.mapping", path, field=path)
             return _NO_TEXTS
         texts: dict[str, str] = {}
-        for name, value in given.items():
+        for name, value in raw.items():
             if isinstance(value, str):
                 texts[name] = value
             else:
@@ -104,15 +104,15 @@ class MetadataReader:
         return texts
 
     def _read_created(self, metadata: Mapping[str, Plain]) -> datetime | None:
-        given = metadata.get("creationTimestamp")
-        if given is None:
+        raw = metadata.get("creationTimestamp")
+        if raw is None:
             return None
         try:
-            created = datetime.fromisoformat(given if isinstance(given, str) else "")
+            created = datetime.fromisoformat(raw if isinstance(raw, str) else "")
         except ValueError:
             created = None
         if created is None or created.tzinfo is None:
             self._report.fail(
-                "invalid-field.time", "metadata.creationTimestamp", value=diagnose.shown(given)
+                "invalid-field.time", "metadata.creationTimestamp", value=diagnose.shown(raw)
             )
         return created

@@ -23,9 +23,9 @@ def is_bounded(value: Plain) -> bool:
             break
         level = [
             inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
+            for node in level
+            if isinstance(node, dict | list)
+            for inner in (node.values() if isinstance(node, dict) else node)
         ]
     return not level and left >= 0
 
@@ -39,5 +39,5 @@ def read(value: Plain) -> document.Outcome:
         words=frozenset(),
     )
     outcome = document.read(tree, "", 0)
-    found = tuple(dataclasses.replace(finding, where=None) for finding in outcome.findings)
-    return dataclasses.replace(outcome, findings=found)
+    findings = tuple(dataclasses.replace(finding, where=None) for finding in outcome.findings)
+    return dataclasses.replace(outcome, findings=findings)

@@ -137,13 +137,13 @@ class _Gathered:
 
 def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     trees, problem = yaml.read(chunk.text)
-    found = _Gathered()
-    found.take(document.read(tree, file, chunk.before) for tree in trees)
+    gathered = _Gathered()
+    gathered.take(document.read(tree, file, chunk.before) for tree in trees)
     if _NAMESPACE_LAST.search(chunk.text):
-        found.broken = [_anywhere(broken) for broken in found.broken]
+        gathered.broken = [_anywhere(broken) for broken in gathered.broken]
     lost = False
     if problem is not None:
-        read = {doc.ref for doc in found.docs} | {broken.ref for broken in found.broken}
+        read = {doc.ref for doc in gathered.docs} | {broken.ref for broken in gathered.broken}
         where = refs.Where(file, chunk.before + problem.line)
         salvaged = [
             dataclasses.replace(b, where=where)
@@ -154,8 +154,8 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
         named = not lost
         if not salvaged:
             salvaged = [broken_document(_namespace_in(chunk.text), where)]
-        found.broken.extend(salvaged)
-        found.findings.append(
+        gathered.broken.extend(salvaged)
+        gathered.findings.append(
             dataclasses.replace(
                 problem.finding, origin=refs.Origin(salvaged[0].ref) if named else None, where=where
             )
@@ -163,10 +163,10 @@ def _read(chunk: yaml.Chunk, file: str, key: bytes) -> Part:
     return Part(
         key=key,
         before=chunk.before,
-        docs=tuple(found.docs),
-        findings=tuple(found.findings),
-        broken=tuple(found.broken),
-        unreadable=lost or found.nameless,
+        docs=tuple(gathered.docs),
+        findings=tuple(gathered.findings),
+        broken=tuple(gathered.broken),
+        unreadable=lost or gathered.nameless,
     )
 
 

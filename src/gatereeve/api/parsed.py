@@ -1,6 +1,6 @@
 """What reading a file gave, part by part, and what of its earlier reading stays in force.
 
-Plain values between `parse`, which makes them, and `assemble`, which uses them. Reads no text.
+Plain values between `parse`, which makes them, and `sources.store`, which uses them. Reads no text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from gatereeve.core.report import describe
 class Part:
     """What one stretch of a file holds. key: hash of its text. before: lines above it.
 
-    unreadable: there may be documents in it whose names cannot be made out.
-    kept: last good documents that stand in for those.
+    unreadable: there may be documents in it whose names are not known.
+    kept: last good documents in place of those.
     """
 
     key: bytes
@@ -75,17 +75,19 @@ def unreadable(file: str, problem: findings.Finding, *, line: int = 0) -> Parsed
 def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
     """`parsed` with the documents of `previous` that an unreadable stretch may still hold.
 
-    Documents that can be identified are not kept here: those that became invalid are replaced by
-    `assemble`, those that are gone are gone.
+    Documents that can be identified are not kept here: `sources.store` replaces those that became
+    invalid, and those that are gone are gone.
     """
     if previous is None or not any(part.unreadable for part in parsed.parts):
         return parsed
     present = {doc.ref for doc in parsed.docs} | {broken.ref for broken in parsed.broken}
-    kept = tuple(doc for doc in (*previous.docs, *previous.kept) if doc.ref not in present)
-    if not kept:
+    kept_documents = tuple(
+        doc for doc in (*previous.docs, *previous.kept) if doc.ref not in present
+    )
+    if not kept_documents:
         return parsed
-    kinds = {doc.ref.kind for doc in kept}
-    names = {(doc.ref.kind, doc.ref.name) for doc in kept if doc.ref.namespace}
+    kinds = {doc.ref.kind for doc in kept_documents}
+    names = {(doc.ref.kind, doc.ref.name) for doc in kept_documents if doc.ref.namespace}
     replaced = 0
     parts = []
     for part in parsed.parts:
@@ -94,11 +96,14 @@ def keep_last_good(parsed: Parsed, previous: Parsed | None) -> Parsed:
             continue
         closing = []
         for broken in part.broken:
-            if replaced < len(kept) and _is_kept(broken.ref, kinds, names):
+            if replaced < len(kept_documents) and _is_kept(broken.ref, kinds, names):
                 replaced += 1
             else:
                 closing.append(broken)
-        here, kept_here = part.findings[:1], kept if len(parts) == _first_hurt(parsed) else ()
+        here, kept_here = (
+            part.findings[:1],
+            kept_documents if len(parts) == _first_hurt(parsed) else (),
+        )
         where = here[0].where if here else refs.Where(parsed.file)
         parts.append(
             dataclasses.replace(
@@ -116,7 +121,7 @@ def _first_hurt(parsed: Parsed) -> int:
 
 
 def _is_kept(ref: refs.Ref, kinds: set[str], names: set[tuple[str, str]]) -> bool:
-    """Whether a document that cannot be identified is, as far as it can be, one that is kept."""
+    """Whether a document that is identified only in part may be one of the kept documents."""
     if not ref.kind:
         return True
     if not ref.name:

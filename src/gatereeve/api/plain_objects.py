@@ -74,7 +74,7 @@ def empty_list(value: Plain) -> str | None:
 
 
 def get(value: Plain | Mapping[str, Plain], *path: str) -> Plain:
-    """What stands at `path`; None where nothing does."""
+    """The value at `path`; None if there is none."""
     for step in path:
         # `dict`, not `Mapping`: this is the innermost loop, and trees are made of dicts.
         if not isinstance(value, dict):

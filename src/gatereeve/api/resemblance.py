@@ -1,8 +1,8 @@
 """Whether something that is not a document of ours may be meant as one.
 
-A deny rule that is written under a wrong group or kind would deny nothing without a word. So what
-looks like ours and is not read closes what it could speak of (`world.broken_document`). Pure; reads
-plain trees.
+A deny rule that is written under a wrong group or kind would deny nothing, and without a finding. So
+an object that looks like ours and is not read closes every model that it may be about
+(`world.broken_document`). Pure; reads plain trees.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def of_ours(value: Mapping[str, Plain]) -> str:
 
 
 def has_deny_rules(value: Mapping[str, Plain]) -> bool:
-    """Whether an object that is read as another kind says what only an AccessPolicy says."""
+    """Whether an object that is read as another kind has fields that only an AccessPolicy has."""
     spec = value.get("spec")
     return isinstance(spec, dict) and "deny" in spec and bool(spec.keys() & _TARGETS)
 

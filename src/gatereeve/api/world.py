@@ -65,9 +65,9 @@ class Doc(Generic[S_co]):
 class Broken:
     """A document that cannot be used and has no last good form.
 
-    ref: kind "" when it cannot be made out: it may be of any kind of ours. Likewise name "", and
-    namespace "" of a namespaced kind: it may stand in any. models: the model names it speaks of;
-    None when they cannot be made out. rejects: names of the ModelVersions that an Approval may have
+    ref: kind "" when it is not known: it may be of any kind of ours. Likewise name "", and namespace
+    "" of a namespaced kind: it may be in any namespace. models: the names of the models that it is
+    about; None when they are not known. rejects: names of the ModelVersions that an Approval may have
     rejected; None for any, () for none. where: the place in a folder; None outside files. uid: of the
     object in a cluster; "" in a folder.
     """
@@ -80,7 +80,7 @@ class Broken:
 
     @property
     def called(self) -> str:
-        """The document by its name, or by its place where the name cannot be made out."""
+        """The document by its name, or by its place if the name is not known."""
         if self.ref.kind and self.ref.name:
             return str(self.ref)
         what = self.ref.kind or "a document"
@@ -88,9 +88,9 @@ class Broken:
 
 
 def broken_document(namespace: str, where: refs.Where | None) -> Broken:
-    """A document whose kind cannot be made out, so that it may be of any kind of ours.
+    """A document of unknown kind, so that it may be of any kind of ours.
 
-    namespace: "" when it cannot be made out either.
+    namespace: "" when it is not known either.
     """
     ref = refs.Ref(refs.GATEREEVE_GROUP, "", namespace, "")
     return Broken(ref=ref, models=None, rejects=None, where=where)
@@ -131,22 +131,23 @@ def _none() -> Mapping[Key, Doc[object]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """That something stood behind a model (`namespace/name`).
+    """That a Service or server served a model (`namespace/name`).
 
-    until: when no document said so any more; None as long as some does.
+    until: when the last document that said so was gone; None while there is one.
     """
 
     model: str
     until: datetime | None = None
 
     def is_released(self, released: datetime | None, at: datetime) -> bool:
-        """Whether a grant that says `released` opens it at `at`: not in advance, nor from before."""
+        """Whether a grant with `released` opens it at `at`. A moment in the future, or one before the
+        last model left, does not."""
         return self.until is not None and released is not None and self.until <= released <= at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What stood behind models, now or before: it stays closed to ordinary routes.
+    """The Services and servers of models, now or before: they stay closed to ordinary routes.
 
     services: by key. servers: named by hand, as (namespace, address, port), the address as
     `compile.backends.addresses.server` writes it.
@@ -165,7 +166,7 @@ class World:
     jwks: key sets that were retrieved, by URI; absent = not retrieved yet.
     geo: tables of the GeoIP databases that documents name.
     findings: what reading found. broken: documents that are named but cannot be used.
-    memory: what stood behind models, by this World or one before.
+    memory: the Services and servers of models, in this World or one before.
     """
 
     at: datetime

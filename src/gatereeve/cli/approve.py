@@ -1,7 +1,7 @@
 """`gatereeve approve` and `gatereeve reject`: one decision on one version, for the digest of now.
 
 Prints the Approval, for `kubectl apply -f -` or a file beside the other documents; or makes it in a
-cluster, as the person whom the API server knows. What a cluster thinks of it is said by its guards.
+cluster, as the person whom the API server knows. The guards of the cluster accept or refuse it.
 """
 
 from __future__ import annotations
@@ -98,11 +98,11 @@ def approve(
         raise SettingsError("--break-glass ends by itself; leave --expires out")
     if glass is not None and len(reason) < 10:
         raise SettingsError("an emergency needs a --reason that others understand")
-    said = DecisionText(
+    decision = DecisionText(
         decided="approve", role=_role(role), reason=reason, approver=approver, digest=digest,
         expires=None if expires is None else _zoned(expires), glass=glass,
     )  # fmt: skip
-    _decide(said, version, folder, chosen(kubeconfig, context, cluster=cluster))
+    _decide(decision, version, folder, chosen(kubeconfig, context, cluster=cluster))
 
 
 def reject(
@@ -118,10 +118,10 @@ def reject(
 ) -> None:
     """Reject a version as it is now: print the Approval that says so, or make it in the cluster.
     One rejection is enough."""
-    said = DecisionText(
+    decision = DecisionText(
         decided="reject", role=_role(role), reason=reason, approver=approver, digest=digest
     )  # fmt: skip
-    _decide(said, version, folder, chosen(kubeconfig, context, cluster=cluster))
+    _decide(decision, version, folder, chosen(kubeconfig, context, cluster=cluster))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,7 @@ def _person(directory: Directory, name: str, role: Role | None = None) -> str:
         ) from error
 
 
-def _decide(said: DecisionText, text: str, folder: Path | None, access: Access | None) -> None:
+def _decide(decision: DecisionText, text: str, folder: Path | None, access: Access | None) -> None:
     namespace, _, name = text.rpartition("/")
     if access is not None:
         if folder is not None:
@@ -195,28 +195,28 @@ def _decide(said: DecisionText, text: str, folder: Path | None, access: Access |
                 access,
                 namespace or "default",
                 name,
-                lambda found: said.of_version(
-                    found.version, said.approver or found.username, Directory()
+                lambda inputs: decision.of_version(
+                    inputs.version, decision.approver or inputs.username, Directory()
                 ),
             )
         )
-        _tell_made(made)
-    elif not said.approver:
+        _print_made(made)
+    elif not decision.approver:
         raise SettingsError("who decides?", hint="--approver NAME, or --cluster, which knows you")
-    elif folder is not None and said.digest is None:
+    elif folder is not None and decision.digest is None:
         world = read_folder(folder)
         directory = gather_people(world).directory
         version = _find(world, folder, namespace, name)
-        _print(said.of_version(version, said.approver, directory))
-    elif folder is None and said.digest is not None:
-        _person(Directory(), said.approver)
-        _print(said.document(namespace or "default", name, said.digest, said.approver))
+        _print(decision.of_version(version, decision.approver, directory))
+    elif folder is None and decision.digest is not None:
+        _person(Directory(), decision.approver)
+        _print(decision.document(namespace or "default", name, decision.digest, decision.approver))
     else:
         raise SettingsError(
             "give either --folder or --digest: a decision binds to one digest",
             hint="or --cluster, which has the version",
         )
-    if said.glass is not None:
+    if decision.glass is not None:
         ERR.print("An emergency: the finding break-glass-active stays as long as it lasts.")
 
 
@@ -224,7 +224,7 @@ def _print(document: Object) -> None:
     typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _tell_made(made: Object) -> None:
+def _print_made(made: Object) -> None:
     """One line of what is now in the cluster."""
     spec = cast("Mapping[str, str]", made["spec"])
     metadata = cast("Mapping[str, str]", made["metadata"])
@@ -252,14 +252,14 @@ def _zoned(moment: datetime) -> datetime:
 
 
 def _find(world: World, folder: Path, namespace: str, name: str) -> ModelVersionDoc:
-    found = [
+    versions = [
         doc
         for (place, key), doc in world.model_versions.items()
         if key == name and namespace in ("", place)
     ]
-    if len(found) != 1:
+    if len(versions) != 1:
         raise SettingsError(
-            f"there is {'no' if not found else 'more than one'} ModelVersion {name} in {folder}",
+            f"there is {'no' if not versions else 'more than one'} ModelVersion {name} in {folder}",
             hint="write NAMESPACE/NAME; `gatereeve digest` lists them",
         )
-    return found[0]
+    return versions[0]

@@ -130,7 +130,7 @@ def _print_human(findings: Iterable[Finding], looked: inventory.Inventory, *, sh
             OUT.print(Text(f"\n{title}: {summary(sections[title])}", style="bold"))
             _print_section(sections[title], shown)
     OUT.print()
-    for line in _told(looked):
+    for line in _describe_inventory(looked):
         OUT.print(_wrapped(line, "  ", first=""))
     OUT.print(f"audit: {summary(findings)}")
 
@@ -144,23 +144,23 @@ def _print_section(findings: Iterable[Finding], shown: int) -> None:
     for finding in findings:
         groups[finding.code, finding.hint].append(finding)
     headed: FindingCode | None = None
-    for (code, hint), found in sorted(
+    for (code, hint), group in sorted(
         groups.items(), key=lambda g: (-g[1][0].severity, list(registry()).index(g[0][0]))
     ):
         if headed != code:
-            severity = found[0].severity
+            severity = group[0].severity
             OUT.print(
                 Text.assemble("\n", (severity.name.lower(), STYLES[severity]), (f" {code}", "bold"))
             )
             OUT.print(_wrapped(registry()[code].about, "  "))
             headed = code
-        for finding in found[:shown]:
+        for finding in group[:shown]:
             OUT.print(
                 _wrapped(f"{finding.where or ''} {_who(finding)}".strip(), "      ", first="  - ")
             )
             OUT.print(_wrapped(finding.message, "      "))
-        if len(found) > shown:
-            OUT.print(f"  - and {len(found) - shown} more like these (--all shows them)")
+        if len(group) > shown:
+            OUT.print(f"  - and {len(group) - shown} more like these (--all shows them)")
         if hint:
             OUT.print(_wrapped(f"hint: {hint}", "    "))
 
@@ -169,8 +169,8 @@ def _who(finding: Finding) -> str:
     return str(finding.origin.ref) if finding.origin else ""
 
 
-def _told(looked: inventory.Inventory) -> Iterable[str]:
-    """What was looked at, what was not there to be seen, and what was passed by."""
+def _describe_inventory(looked: inventory.Inventory) -> Iterable[str]:
+    """Return lines that say what was read, what could not be read and why, and what was skipped."""
     seen = ", ".join(f"{number} {kind}" for kind, number in looked.seen.items())
     yield f"looked at: {seen or 'nothing'}"
     by_reason: defaultdict[str, list[str]] = defaultdict(list)

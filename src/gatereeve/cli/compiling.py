@@ -36,8 +36,10 @@ def compile_folder(
     if not gates:
         known = ", ".join(g.name for g in compiled.ir.gates) or "none"
         raise SettingsError(f"there is no Gate {gate or ''}".rstrip(), hint=f"Gates here: {known}")
-    for one in gates:
-        typer.echo(dump_ir(one) if to is Target.ir else dump_envoy(one), nl=False)
+    for compiled_gate in gates:
+        typer.echo(
+            dump_ir(compiled_gate) if to is Target.ir else dump_envoy(compiled_gate), nl=False
+        )
     print_findings((f for f in compiled.findings if f.severity is not Severity.INFO), ERR)
     ERR.print(f"{folder}: {summary(compiled.findings)}")
     raise typer.Exit(1 if any(f.severity is Severity.ERROR for f in compiled.findings) else 0)

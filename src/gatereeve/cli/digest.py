@@ -23,15 +23,15 @@ def digest(
 ) -> None:
     """Print the digest of each ModelVersion: what an Approval's subject.digest must say."""
     world = read_folder(folder)
-    found = [
+    versions = [
         doc
         for (namespace, key), doc in world.model_versions.items()
         if name is None or name in (key, f"{namespace}/{key}")
     ]
-    if name is not None and not found:
+    if name is not None and not versions:
         raise SettingsError(f"there is no ModelVersion {name} in {folder}")
-    if name is not None and len(found) == 1 and not as_json:
-        typer.echo(found[0].digest)
+    if name is not None and len(versions) == 1 and not as_json:
+        typer.echo(versions[0].digest)
         return
     if as_json:
         rows = [
@@ -41,10 +41,10 @@ def digest(
                 "version": d.spec.version,
                 "digest": d.digest,
             }
-            for d in found
+            for d in versions
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
-    for doc in found:  # never cut: it is there to be copied
+    for doc in versions:  # never cut: it is there to be copied
         OUT.print(Text(f"{doc.ref.short} ({doc.spec.model} {doc.spec.version})", style="bold"))
         OUT.print(f"  {doc.digest}")

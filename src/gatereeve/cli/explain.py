@@ -35,11 +35,11 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Explain what a gate answers to one request, with the document and line that decided each step."""
-    asked = requests.parse_request(_read(request))
+    parsed = requests.parse_request(_read(request))
     world, compiled = folders.load(folder)
     explanation = explaining.explain(
         choose_gate(compiled.ir, gate),
-        asked,
+        parsed,
         now=world.at,
         world=world,
         findings=compiled.findings,
@@ -47,7 +47,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(explaining.to_plain(explanation), indent=2, ensure_ascii=False))
     else:
-        _print(asked, explanation)
+        _print(parsed, explanation)
     raise typer.Exit(0 if explanation.decision.code is None else 1)
 
 
@@ -83,11 +83,11 @@ def _read(source: str) -> object:
     return data
 
 
-def _print(asked: requests.Request, explanation: explaining.Explanation) -> None:
+def _print(request: requests.Request, explanation: explaining.Explanation) -> None:
     decision = explanation.decision
     OUT.print(
         Text.assemble(
-            (f"{asked.method} {asked.scheme}://{asked.host}{asked.path}", "bold"),
+            (f"{request.method} {request.scheme}://{request.host}{request.path}", "bold"),
             "\n→ ",
             _verdict(explanation),
         )

@@ -15,8 +15,9 @@ from gatereeve.runtime.settings import state_paths
 def load(folder: Path) -> tuple[World, compiler.Compiled]:
     """The World of a folder and what it compiles to.
 
-    Remote key sets are not retrieved: the network has no say in what a check finds. What stood behind
-    models before is read where `up` keeps it, in the state directory of the environment.
+    Remote key sets are not retrieved: the result of a check does not depend on the network. The
+    Services and servers of models before are read where `up` keeps them, in the state directory of
+    the environment.
     Raises SourceError when the folder cannot be read, SettingsError when that memory cannot.
     """
     memory = FileStore(state_paths(None).governed, used=False).read()

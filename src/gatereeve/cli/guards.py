@@ -146,13 +146,15 @@ def guards(
     )
     if check:
         if check == IN_CLUSTER and access is not None:
-            there, broken = asyncio.run(read_guards(access)), tuple[Finding, ...]()
+            installed, broken = asyncio.run(read_guards(access)), tuple[Finding, ...]()
         else:
-            there, broken = _of_dumps(Path(check))
-        found = order((*find_drift(objects, there), *broken, *world.findings))
-        print_findings(found)
-        ERR.print(f"{check}: {summary(found)}")
-        raise typer.Exit(1 if any(one.severity is Severity.ERROR for one in found) else 0)
+            installed, broken = _of_dumps(Path(check))
+        findings = order((*find_drift(objects, installed), *broken, *world.findings))
+        print_findings(findings)
+        ERR.print(f"{check}: {summary(findings)}")
+        raise typer.Exit(
+            1 if any(finding.severity is Severity.ERROR for finding in findings) else 0
+        )
     if to is Form.json:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     else:

@@ -17,8 +17,8 @@ def to_sarif(
     findings: Iterable[Finding], properties: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """One run with its rules and results. properties: of the run, such as what was looked at."""
-    found = list(findings)
-    codes = sorted({f.code for f in found})
+    collected = list(findings)
+    codes = sorted({f.code for f in collected})
     rules = [
         {
             "id": code,
@@ -41,7 +41,7 @@ def to_sarif(
                         "rules": rules,
                     }
                 },
-                "results": [_result(f, codes.index(f.code)) for f in found],
+                "results": [_result(f, codes.index(f.code)) for f in collected],
                 **({"properties": dict(properties)} if properties else {}),
             }
         ],

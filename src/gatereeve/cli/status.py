@@ -29,34 +29,36 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show which gate runs which configuration. Exit code 1 when one does not run what it should."""
-    found: dict[str, Any] = wait_current(state_paths(state), wait)
+    report: dict[str, Any] = wait_current(state_paths(state), wait)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(report, indent=2))
     else:
-        _print(found)
-    raise typer.Exit(0 if all(gate["current"] for gate in found["gates"]) else 1)
+        _print(report)
+    raise typer.Exit(0 if all(gate["current"] for gate in report["gates"]) else 1)
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(report: dict[str, Any]) -> None:
     """One block per gate, which fits into 80 columns; then findings and records."""
-    for gate in found["gates"]:
+    for gate in report["gates"]:
         _print_gate(gate)
-    if not found["gates"]:
-        OUT.print(f"no Gate document in {found['folder']}; nothing is served")
-    counts = found["findings"]
+    if not report["gates"]:
+        OUT.print(f"no Gate document in {report['folder']}; nothing is served")
+    counts = report["findings"]
     words = [counted(counts[name], name) for name in ("error", "warning") if counts[name]]
     OUT.print(f"findings  {', '.join(words) or 'none'}")
-    serious = [one for one in found["problems"] if one["severity"] == "error"]
-    for one in serious[:_SHOWN]:
-        place = f"{one['place']}: " if one["place"] else ""
+    serious = [problem for problem in report["problems"] if problem["severity"] == "error"]
+    for problem in serious[:_SHOWN]:
+        place = f"{problem['place']}: " if problem["place"] else ""
         OUT.print(
-            Text.assemble(("  error ", _STYLES["error"]), f"{place}{one['code']}: {one['message']}")
+            Text.assemble(
+                ("  error ", _STYLES["error"]), f"{place}{problem['code']}: {problem['message']}"
+            )
         )
     if len(serious) > _SHOWN or counts["warning"]:
-        OUT.print(f"          all of them: gatereeve check {shlex.quote(found['folder'])}")
-    if (records := found.get("records")) is not None:  # a controller has none
+        OUT.print(f"          all of them: gatereeve check {shlex.quote(report['folder'])}")
+    if (records := report.get("records")) is not None:  # a controller has none
         OUT.print(f"records   {counted(records['requests'], 'request')}, {records['lost']} lost")
-    for task, times in found["failures"].items():
+    for task, times in report["failures"].items():
         OUT.print(Text(f"failed    {task}, {counted(times, 'time')}; see its log", style="yellow"))
 
 

@@ -50,8 +50,8 @@ def tail(
         )
     wanted = _filter(outcome, model)
     end = segments.end(directory)
-    found = list(islice(filter(wanted, segments.read_backwards(directory, end)), count))
-    for line in reversed(found):
+    lines = list(islice(filter(wanted, segments.read_backwards(directory, end)), count))
+    for line in reversed(lines):
         _show(line, as_json=as_json)
     if follow:
         try:
@@ -130,11 +130,11 @@ def _request(record: records.RequestRecord) -> Text:
     caller = record.caller
     who = f"{caller.provider}/{caller.id}" if caller.id else "anonymous"
     model = f"{record.model} {record.version or '?'}" if record.model else record.host or "?"
-    asked = f"{record.method or '?'} {record.path or '?'}"
+    request_line = f"{record.method or '?'} {record.path or '?'}"
     took = "" if record.duration_us is None else f"{record.duration_us / 1000:.1f} ms"
     if OUT.is_terminal and OUT.width < _WIDE:
         head = f"{_time(record.started_at)[6:14]} {record.outcome:<8}{record.status or '-':<4}"
-        words = (record.code, who, model, asked, took)
+        words = (record.code, who, model, request_line, took)
         rest = _fit("  ".join(word for word in words if word), max(OUT.width - len(head), 20))
         return Text.assemble((head, _STYLES[record.outcome]), rest.rstrip())
     return Text.assemble(
@@ -143,7 +143,7 @@ def _request(record: records.RequestRecord) -> Text:
         (f"{record.status or '-':<4}", "bold"),
         (f"{record.code or '':<21} ", _STYLES[record.outcome]),
         f"{_fit(who, 22)} {_fit(model, 22)} {record.operation or '':<10} ",
-        f"{_fit(asked, 36)} ",
+        f"{_fit(request_line, 36)} ",
         (f"{_fit(record.rule or '', 32)} {took:>9} ", "dim"),
         (record.record_id, "dim"),
     )
@@ -151,21 +151,21 @@ def _request(record: records.RequestRecord) -> Text:
 
 def _change(record: records.ChangeRecord) -> Text:
     hashes = f"{_short(record.before)} → {_short(record.after)}"
-    said = ": ".join(text for text in (", ".join(record.documents), record.reason) if text)
+    detail = ": ".join(text for text in (", ".join(record.documents), record.reason) if text)
     return Text.assemble(
         (f"{_time(record.at)} ", "dim"),
         (f"{record.event:<13}", "bold red" if record.event == "rejected" else "bold cyan"),
-        f"gate {record.gate} {hashes} {said}".rstrip(),
+        f"gate {record.gate} {hashes} {detail}".rstrip(),
     )
 
 
 def _document(record: records.DocumentRecord) -> Text:
-    said = f"{_short(record.before)} → {_short(record.after)}" if record.what != "found" else ""
+    detail = f"{_short(record.before)} → {_short(record.after)}" if record.what != "found" else ""
     by = _fit(record.by, len(record.by)) if record.by else "unknown"
     return Text.assemble(
         (f"{_time(record.at)} ", "dim"),
         (f"{record.what:<13}", "bold cyan"),
-        f"{record.document} by {by} {said}".rstrip(),
+        f"{record.document} by {by} {detail}".rstrip(),
     )
 
 

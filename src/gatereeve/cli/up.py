@@ -37,41 +37,41 @@ def up(
 
 
 class UpPrinter:
-    """Says what changed since it last spoke: new findings, mended ones, what gates run."""
+    """Prints what changed since it last printed: new findings, findings that are gone, what gates run."""
 
     def __init__(self, documents: str) -> None:
         self._documents = documents
-        self._told: frozenset[Finding] = frozenset()
+        self._printed: frozenset[Finding] = frozenset()
         self._hashes: Mapping[str, str] = {}
         self._active: Mapping[str, str | None] = {}
-        self._spoke = False
+        self._has_printed = False
 
     def __call__(self, plane: ControlPlane) -> None:
-        found = [f for f in plane.all_findings() if f.severity is not Severity.INFO]
-        self._tell_findings(found)
+        findings = [f for f in plane.all_findings() if f.severity is not Severity.INFO]
+        self._print_findings(findings)
         for name, run in sorted(plane.runs.items()):
-            self._tell_gate(name, run, found)
+            self._print_gate(name, run, findings)
         for name in sorted(self._hashes.keys() - plane.runs.keys()):
             OUT.print(f"gate {name}: its document is gone; it is stopped")
-        if not plane.runs and not plane.unpublished and (self._hashes or not self._spoke):
+        if not plane.runs and not plane.unpublished and (self._hashes or not self._has_printed):
             OUT.print(f"{self._documents}: no Gate document; waiting for one")
         self._hashes = {name: run.gate.hash for name, run in plane.runs.items()}
         self._active = {name: run.active for name, run in plane.runs.items()}
-        self._spoke = True
+        self._has_printed = True
 
-    def _tell_findings(self, found: Iterable[Finding]) -> None:
+    def _print_findings(self, findings: Iterable[Finding]) -> None:
         """A finding that only moved to another line is the same one."""
-        now = {replace(f, where=None): f for f in found}
-        print_findings(f for key, f in now.items() if key not in self._told)
-        gone = len(self._told - now.keys())
+        now = {replace(f, where=None): f for f in findings}
+        print_findings(f for key, f in now.items() if key not in self._printed)
+        gone = len(self._printed - now.keys())
         if gone:
             OUT.print(f"{counted(gone, 'finding')} mended")
-        self._told = frozenset(now)
+        self._printed = frozenset(now)
 
-    def _tell_gate(self, name: str, run: GateRun, found: Iterable[Finding]) -> None:
+    def _print_gate(self, name: str, run: GateRun, findings: Iterable[Finding]) -> None:
         short = run.gate.hash[:_HASH]
         if run.gate.hash != self._hashes.get(name):
             hosts = counted(len(hosts_of(run.gate)), "host")
-            OUT.print(f"gate {name}: {short} published, {hosts} ({summary(found)})")
+            OUT.print(f"gate {name}: {short} published, {hosts} ({summary(findings)})")
         if run.is_current and run.active != self._active.get(name):
             OUT.print(f"gate {name}: {short} active on {', '.join(listens_of(run.gate))}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gatereeve.api.gate import GateRequests
 from gatereeve.api.world import GateDoc, Key, Memory, ModelDoc, World
@@ -32,9 +32,10 @@ from gatereeve.compile.virtual_hosts.certificates import Secrets, SecretTables
 from gatereeve.compile.virtual_hosts.hosts import ListenerSetHosts, ListenerSetOutcome
 from gatereeve.compile.world_tables import WorldTables
 from gatereeve.core import findings, trusted_headers
-from gatereeve.core.derived import Computed, Derived, Reader, Source, Stage, Table
+from gatereeve.core.derived import Computed, Derived, Ordered, Reader, Source, Stage, Table
 from gatereeve.core.refs import ConfigHash
 from gatereeve.core.report import describe, finding
+from gatereeve.ir.access import Access
 from gatereeve.ir.clusters import Cluster
 from gatereeve.ir.gates import Gate, Ir, Listener, Requests
 from gatereeve.ir.routes import VirtualHost
@@ -261,6 +262,7 @@ class GateTables(Stage):
         self._listener_sets: dict[Key | None, ListenerSetHosts] = {}
         self._listeners: dict[str, _ListenerHosts] = {}
         self._models: tuple[Key, ...] = ()
+        self._access = Ordered[Key, Access](lambda key: self.policies.rows[key].access)
         self._clusters: tuple[Cluster, ...] = ()
         self._reached = Source[Key, bool]()
         self._of_gate = Computed(self._find_of_gate)
@@ -301,6 +303,7 @@ class GateTables(Stage):
             for one in served:
                 clusters.update(one.clusters_by_name())
             self._clusters = tuple(clusters[name] for name in sorted(clusters))
+        self._access.update(self._models, self.policies.changed)
         self._of_gate.update()
         self._of_models.update(self.policies)
         outcome = GateOutcome(
@@ -323,14 +326,17 @@ class GateTables(Stage):
 
     def _assemble(self, doc: GateDoc, served: list[ListenerSetHosts]) -> Gate:
         identified = self._governance.identified.value
+        listeners = tuple(x for one in served for x in self._make_listeners(doc, one))
+        for name in self._listeners.keys() - {listener.name for listener in listeners}:
+            del self._listeners[name]
         gate = Gate(
             name=self._name,
             region=doc.spec.region,
             hash=ConfigHash(""),
-            listeners=tuple(x for one in served for x in self._make_listeners(doc, one)),
+            listeners=listeners,
             identity=identified.identity,
             attributes=identified.attributes,
-            access=tuple(self.policies.rows[key].access for key in self._models),
+            access=self._access.values,
             clusters=self._clusters,
             trusted_hops=doc.spec.trusted_hops,
             max_body_bytes=doc.spec.max_body_bytes,
@@ -345,10 +351,9 @@ class GateTables(Stage):
         origin = None if gateway is None else self._tables.routes.gateways.rows[gateway]
         for port in listener_set.doors:
             known = self._listeners.get(port.name)
-            if known is None or hosts.hosts.changed or known.of is not hosts:
-                at_port = (host.virtual_hosts.get(port.name) for host in hosts.in_order)
-                known = _ListenerHosts(hosts, tuple(host for host in at_port if host is not None))
-                self._listeners[port.name] = known
+            if known is None or known.of is not hosts:
+                known = self._listeners[port.name] = _ListenerHosts(hosts, port.name)
+            known.update()
             yield Listener(
                 name=port.name,
                 protocol=port.protocol,
@@ -378,11 +383,23 @@ class GateTables(Stage):
         return Findings((*unrouted, *_removed_fields(doc, headers)))
 
 
-class _ListenerHosts(NamedTuple):
-    """The virtual hosts of one listener, and the table that they come from."""
+class _ListenerHosts:
+    """The virtual hosts of one listener. of: the tables that they come from."""
 
-    of: ListenerSetHosts
-    hosts: tuple[VirtualHost, ...]
+    def __init__(self, of: ListenerSetHosts, port: str) -> None:
+        self.of = of
+        self.hosts: tuple[VirtualHost, ...] = ()
+        rows = of.hosts.rows
+        self._at_port = Ordered[str, VirtualHost | None](
+            lambda host: rows[host].virtual_hosts.get(port)
+        )
+
+    def update(self) -> None:
+        """Follow the tables."""
+        before = self._at_port.values
+        self._at_port.update(self.of.names, self.of.hosts.changed)
+        if self._at_port.values is not before:
+            self.hosts = tuple(filter(None, self._at_port.values))
 
 
 def _tls_port(listener_set: ListenerSet) -> int | None:

@@ -1,4 +1,4 @@
-"""What came of a document, as data: conditions, and what each kind's status says besides.
+"""The result of a document, as data: conditions, and the other status fields of each kind.
 
 `statuses` makes these values; `status_documents` turns them into the JSON of `.status`. A
 condition carries no time and no observedGeneration: both follow from the object, and equal findings
@@ -89,7 +89,7 @@ class ApprovalBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessPolicyBody:
-    """models: those that the policy speaks of and that exist."""
+    """models: those that the policy names or selects and that exist."""
 
     digest: str
     models: tuple[str, ...]

@@ -19,6 +19,7 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar, cast
@@ -73,6 +74,13 @@ class Source(Table[K, V]):
         if rows is not self.rows:
             self.changed |= changed_keys(self.rows, rows)
             self.rows = rows
+
+    def patch(self, rows: Mapping[K, V]) -> None:
+        """Take over these rows; all others stay."""
+        self.changed |= {
+            key for key, value in rows.items() if self.rows.get(key, _ABSENT) is not value
+        }
+        self.rows = {**self.rows, **rows}
 
 
 class Values(Source[K, V]):
@@ -215,7 +223,8 @@ class Derived(Table[K, V]):
             new = [key for key in keys.changed if key not in rows and key in wanted]
             gone = [key for key in keys.changed if key in rows and key not in wanted]
         else:
-            new = [key for key in wanted if key not in rows]
+            same = isinstance(wanted, AbstractSet) and rows.keys() == wanted
+            new = [] if same else [key for key in wanted if key not in rows]
             gone = (
                 [] if len(rows) + len(new) == len(wanted) else [k for k in rows if k not in wanted]
             )
@@ -297,12 +306,14 @@ class Grouped(Table[G, tuple[T, ...]]):
         self._order = order
         self._groups: dict[object, tuple[G, ...]] = {}
         self._members: dict[G, dict[tuple[Any, int], T]] = {}
+        self._is_begun = False
 
     def update(self) -> None:
         """Follow the changes of the source."""
         affected: dict[G, None] = {}
         rows = self._source.rows
-        for key in self._source.changed if self._groups else rows:
+        keys, self._is_begun = self._source.changed if self._is_begun else rows, True
+        for key in keys:
             for number, group in enumerate(self._groups.pop(key, ())):
                 members = self._members[group]
                 del members[key, number]
@@ -331,6 +342,29 @@ class Grouped(Table[G, tuple[T, ...]]):
         if self.rows.get(group) != value:
             self.rows[group] = value
             self.changed.add(group)
+
+
+class Ordered(Generic[K, V]):
+    """What a function gives for each of some keys, in their order. Only changed keys are asked again."""
+
+    def __init__(self, get: Callable[[K], V]) -> None:
+        self._get = get
+        self._keys: tuple[K, ...] = ()
+        self._places: dict[K, int] = {}
+        self.values: tuple[V, ...] = ()
+
+    def update(self, keys: tuple[K, ...], changed: Collection[K]) -> None:
+        """keys: the same object as before, as long as they are the same. changed: since then."""
+        if keys is not self._keys:
+            self._keys = keys
+            self._places = {key: place for place, key in enumerate(keys)}
+            self.values = tuple(map(self._get, keys))
+        elif changed:
+            values = list(self.values)
+            for key in changed:
+                if key in self._places:
+                    values[self._places[key]] = self._get(key)
+            self.values = tuple(values)
 
 
 def _collect(affected: set[Any], readers: object) -> None:

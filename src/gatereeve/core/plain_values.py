@@ -81,32 +81,32 @@ LOOK_ALIKE: Final = (
 fits, turn into `/`, `\\`, `%`, `;` or dots; and segments of dots and characters that cannot be seen."""
 
 _QUERY_VALUE: Final = r"[!-$'-*,-:<-~]*"
-"""A value of a query parameter without `%`, `&`, `+` and `;`: what it says when decoded is what it says."""
+"""A value of a query parameter without `%`, `&`, `+` and `;`: decoding does not change it."""
 
 
 @lru_cache(maxsize=1024)
 def query_forms(name: str) -> tuple[str, str, str]:
-    """Expressions over a whole target (path and query) in which a parameter stands: somehow, twice,
-    and plainly, under its own name with a value that needs no decoding.
+    """Three expressions for a whole target (path and query) that contains a parameter: in any form,
+    twice, and plainly: under its own name, with a value that needs no decoding.
 
-    Somehow: in escapes, in other letters, or behind a `;`, which some servers take for `&`.
+    Any form: also with escapes, in upper or lower case, or after a `;`, which some servers read as `&`.
     """
     other = "".join(_spellings(letter) for letter in name)
     rest = "(?:[=&;].*)?"
-    some = rf"[^?]*\?(?:.*[&;])?{other}{rest}"
+    any_form = rf"[^?]*\?(?:.*[&;])?{other}{rest}"
     plain = rf"[^?]*\?(?:.*&)?{re.escape(name)}(?:={_QUERY_VALUE})?(?:&.*)?"
-    return some, rf"{some}[&;]{other}{rest}", plain
+    return any_form, rf"{any_form}[&;]{other}{rest}", plain
 
 
 def _spellings(letter: str) -> str:
-    escapes = (f"%{ord(one):02x}" for one in sorted({letter.lower(), letter.upper()}))
+    escapes = (f"%{ord(char):02x}" for char in sorted({letter.lower(), letter.upper()}))
     return f"(?i:{'|'.join((re.escape(letter), *escapes))})"
 
 
 def is_plain_query(name: str, target: str) -> bool:
-    """Whether the parameter stands in the target once and plainly, or not at all."""
-    some, twice, plain = query_forms(name)
-    if re.fullmatch(some, target, re.DOTALL) is None:
+    """Whether the target contains the parameter once and plainly, or not at all."""
+    any_form, twice, plain = query_forms(name)
+    if re.fullmatch(any_form, target, re.DOTALL) is None:
         return True
     return re.fullmatch(twice, target, re.DOTALL) is None and (
         re.fullmatch(plain, target, re.DOTALL) is not None

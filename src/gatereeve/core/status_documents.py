@@ -1,4 +1,4 @@
-"""`ObjectStatus` to the JSON of `.status`, merged with what stands there already.
+"""`ObjectStatus` to the JSON of `.status`, merged with the existing status.
 
 Pure. A condition keeps its lastTransitionTime while its status stays (KEP-1623); entries of other
 controllers in a route's status stay untouched. What comes out is equal to what stands there when
@@ -36,30 +36,32 @@ _Document = dict[str, Json]
 def document(status: ObjectStatus, existing: Json, now: datetime) -> _Document:
     """The `.status` to write.
 
-    existing: the `.status` of the object as it was read last; what is unreadable in it counts as
-    absent. now: the time of a change, in UTC.
+    existing: the `.status` of the object as it was read last; its unreadable parts count as absent.
+    now: the time of a change, in UTC.
     """
-    there = existing if isinstance(existing, dict) else {}
+    previous = existing if isinstance(existing, dict) else {}
     body = status.body
     if isinstance(body, IngressBody):
         return {"loadBalancer": {"ingress": [_ingress(text) for text in body.addresses]}}
     if isinstance(body, RouteBody):
-        return {"parents": _parents(status, body, there.get("parents"), now)}
-    found: _Document = {
-        "conditions": conditions(status.conditions, there.get("conditions"), status.generation, now)
+        return {"parents": _parents(status, body, previous.get("parents"), now)}
+    conditions_field: _Document = {
+        "conditions": conditions(
+            status.conditions, previous.get("conditions"), status.generation, now
+        )
     }
     if isinstance(body, GatewayClassBody):
-        return {**found, "supportedFeatures": [{"name": name} for name in body.features]}
+        return {**conditions_field, "supportedFeatures": [{"name": name} for name in body.features]}
     if isinstance(body, GatewayBody):
         return {
             "addresses": [_address(text) for text in body.addresses],
-            **found,
-            "listeners": _listeners(status, body, there.get("listeners"), now),
+            **conditions_field,
+            "listeners": _listeners(status, body, previous.get("listeners"), now),
         }
     generation: _Document = {"observedGeneration": status.generation} if status.generation else {}
     if isinstance(body, BrokenBody):
-        return {**generation, **found}
-    return {**generation, **_own(body), **found}
+        return {**generation, **conditions_field}
+    return {**generation, **_own(body), **conditions_field}
 
 
 def withdrawn(existing: Json) -> _Document | None:
@@ -78,24 +80,24 @@ def conditions(
 ) -> list[Json]:
     """Conditions as JSON, in the order given.
 
-    existing: the list that stands there. generation: of the object that was judged; 0: not known.
+    existing: the list in the object. generation: of the object that was judged; 0: not known.
     """
     before = {str(item.get("type")): item for item in _objects(existing)}
-    found: list[Json] = []
-    for one in wanted:
-        old = before.get(one.type, {})
-        since = old.get("lastTransitionTime") if old.get("status") == one.status else None
+    items: list[Json] = []
+    for condition in wanted:
+        old = before.get(condition.type, {})
+        since = old.get("lastTransitionTime") if old.get("status") == condition.status else None
         made: _Document = {
-            "type": one.type,
-            "status": one.status,
-            "reason": one.reason,
-            "message": one.message,
+            "type": condition.type,
+            "status": condition.status,
+            "reason": condition.reason,
+            "message": condition.message,
             "lastTransitionTime": since if isinstance(since, str) else _time(now),
         }
         if generation:
             made["observedGeneration"] = generation
-        found.append(made)
-    return found
+        items.append(made)
+    return items
 
 
 def _time(now: datetime) -> str:
@@ -113,15 +115,17 @@ def _objects(value: Json) -> list[dict[str, Json]]:
 
 def _own(body: OwnBody) -> _Document:
     """The fields of a body of ours, in camelCase."""
-    found: _Document = {}
+    json_fields: _Document = {}
     for field in fields(body):
         first, *rest = field.name.split("_")
         value: object = getattr(body, field.name)
         if isinstance(value, tuple):
-            found[first + "".join(part.title() for part in rest)] = [str(item) for item in value]
+            json_fields[first + "".join(part.title() for part in rest)] = [
+                str(item) for item in value
+            ]
         elif isinstance(value, str | int):
-            found[first + "".join(part.title() for part in rest)] = value
-    return found
+            json_fields[first + "".join(part.title() for part in rest)] = value
+    return json_fields
 
 
 def _is_address(text: str) -> bool:
@@ -142,37 +146,39 @@ def _address(text: str) -> Json:
 
 def _listeners(status: ObjectStatus, body: GatewayBody, existing: Json, now: datetime) -> Json:
     before = {str(item.get("name")): item for item in _objects(existing)}
-    found: list[Json] = []
-    for one in body.listeners:
-        old = before.get(one.name, {})
-        kinds: list[Json] = [{"group": group, "kind": kind} for group, kind in one.kinds]
-        found.append(
+    entries: list[Json] = []
+    for listener in body.listeners:
+        old = before.get(listener.name, {})
+        kinds: list[Json] = [{"group": group, "kind": kind} for group, kind in listener.kinds]
+        entries.append(
             {
-                "name": one.name,
+                "name": listener.name,
                 "supportedKinds": kinds,
-                "attachedRoutes": one.attached,
+                "attachedRoutes": listener.attached,
                 "conditions": conditions(
-                    one.conditions, old.get("conditions"), status.generation, now
+                    listener.conditions, old.get("conditions"), status.generation, now
                 ),
             }
         )
-    return found
+    return entries
 
 
 def _parents(status: ObjectStatus, body: RouteBody, existing: Json, now: datetime) -> Json:
-    """Others' entries as they stand, then ours."""
-    kept = [entry for entry in _items(existing) if not _is_ours(entry)]
+    """The entries of other controllers, unchanged, then ours."""
+    entries = [entry for entry in _items(existing) if not _is_ours(entry)]
     before = [entry for entry in _objects(existing) if _is_ours(entry)]
-    for one in body.parents:
-        reference = _reference(one)
-        old = next((e for e in before if _is_same(e.get("parentRef"), one)), {})
+    for parent in body.parents:
+        reference = _reference(parent)
+        old = next((e for e in before if _is_same(e.get("parentRef"), parent)), {})
         made: _Document = {
             "parentRef": reference,
             "controllerName": CONTROLLER,
-            "conditions": conditions(one.conditions, old.get("conditions"), status.generation, now),
+            "conditions": conditions(
+                parent.conditions, old.get("conditions"), status.generation, now
+            ),
         }
-        kept.append(made)
-    return kept
+        entries.append(made)
+    return entries
 
 
 def _is_ours(entry: Json) -> bool:
@@ -180,14 +186,14 @@ def _is_ours(entry: Json) -> bool:
 
 
 def _reference(parent: ParentStatus) -> _Document:
-    found: _Document = {"group": parent.group, "kind": parent.kind, "name": parent.name}
+    reference: _Document = {"group": parent.group, "kind": parent.kind, "name": parent.name}
     if parent.namespace is not None:
-        found["namespace"] = parent.namespace
+        reference["namespace"] = parent.namespace
     if parent.section is not None:
-        found["sectionName"] = parent.section
+        reference["sectionName"] = parent.section
     if parent.port is not None:
-        found["port"] = parent.port
-    return found
+        reference["port"] = parent.port
+    return reference
 
 
 def _is_same(reference: Json, parent: ParentStatus) -> bool:

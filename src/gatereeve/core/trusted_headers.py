@@ -58,9 +58,9 @@ def pattern(identity: Sequence[str]) -> str:
 
 
 def removed(identity: Sequence[str], names: Iterable[str]) -> list[str]:
-    """Those of `names` (lower case) that models do not get, sorted, each once."""
-    found = re.compile(pattern(identity))
-    return sorted({name for name in names if found.fullmatch(name) is not None})
+    """Return those of `names` (lower case) that models do not get, sorted, each once."""
+    expression = re.compile(pattern(identity))
+    return sorted({name for name in names if expression.fullmatch(name) is not None})
 
 
 def _spelled(name: str) -> str:

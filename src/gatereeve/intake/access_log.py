@@ -217,20 +217,20 @@ class AccessLog:
     def _note(self, stream: _Stream, losses: Collection[loss.Loss]) -> None:
         """Queue loss records; the next `_keep` stores them."""
         now = self._clock.now()
-        for found in losses:
-            at = now if found.over_us is None else _from_us(found.over_us)
-            self.lost += found.lost
+        for item in losses:
+            at = now if item.over_us is None else _from_us(item.over_us)
+            self.lost += item.lost
             note = records.LossRecord(
                 record_id=self._fresh_id(),
                 gate=stream[0],
                 node=stream[1],
                 at=records.instant(at),
-                lost=found.lost,
-                reason=found.reason,
+                lost=item.lost,
+                reason=item.reason,
             )
             self._queue((note,))
-            log = _LOG.warning if found.lost else _LOG.info
-            log("records_lost", node=stream[1], count=found.lost, reason=found.reason)
+            log = _LOG.warning if item.lost else _LOG.info
+            log("records_lost", node=stream[1], count=item.lost, reason=item.reason)
 
     def _watch(self, stream: _Stream) -> loss.LossWatch:
         watch = self._watches.get(stream)
@@ -289,11 +289,15 @@ async def serve(socket: pathlib.Path, log: AccessLog) -> AsyncIterator[grpc.aio.
 
 def _check_place(socket: pathlib.Path) -> None:
     try:
-        found = socket.parent.lstat()
+        directory_stat = socket.parent.lstat()
     except OSError as error:
         raise errors.SettingsError(f"{socket.parent} cannot be used: {error.strerror}") from error
-    mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISDIR(found.st_mode) or mode & 0o077 or found.st_uid != os.getuid():
+    mode = stat.S_IMODE(directory_stat.st_mode)
+    if (
+        not stat.S_ISDIR(directory_stat.st_mode)
+        or mode & 0o077
+        or directory_stat.st_uid != os.getuid()
+    ):
         raise errors.SettingsError(
             f"{socket.parent} must be a directory of the running user with mode 0700",
             hint=f"mkdir -m 700 {socket.parent}",

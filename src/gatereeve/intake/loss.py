@@ -191,34 +191,34 @@ class LossWatch:
 
     def settle(self, now_us: int) -> tuple[Loss, ...]:
         """The losses that are certain by now. To be called from time to time."""
-        found: list[Loss] = []
+        losses: list[Loss] = []
         for run in (*self._past, self._run):
             for mark in tuple(run.marks):
                 if mark.moved:
                     mark.moved, mark.quiet_since_us = False, now_us
                 elif now_us - mark.quiet_since_us >= self._settle_us:
                     run.marks.remove(mark)
-                    found.extend(_judge(run, mark))
+                    losses.extend(_judge(run, mark))
         for run in tuple(self._past):
             if not run.marks and now_us - (run.over_us or 0) >= self._settle_us:
                 self._past.remove(run)
-                found.append(_last_word(run))
-        self._sequence += sum(loss.lost for loss in found)
-        return tuple(found)
+                losses.append(_last_word(run))
+        self._sequence += sum(loss.lost for loss in losses)
+        return tuple(losses)
 
     def finish(self) -> tuple[Loss, ...]:
         """The losses, when the gate is gone and nothing more can come."""
-        found = [
+        losses = [
             loss
             for run in (*self._past, self._run)
             for mark in run.marks
             for loss in _judge(run, mark)
         ]
-        found.extend(_last_word(run) for run in self._past)
+        losses.extend(_last_word(run) for run in self._past)
         for run in (*self._past, self._run):
             run.marks.clear()
         self._past.clear()
-        return tuple(found)
+        return tuple(losses)
 
 
 def _judge(run: _Run, mark: _Mark) -> list[Loss]:

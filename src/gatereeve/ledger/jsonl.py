@@ -28,7 +28,7 @@ from gatereeve.ledger import disk, segments
 ROTATE_BYTES = 64 * 1024 * 1024
 MAX_RECORDS = 10_000
 EVERY_GATE = "*"
-"""Stands in a LossRecord where the store cannot know whose record was lost."""
+"""The gate of a LossRecord when the store does not know whose record was lost."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -70,13 +70,14 @@ class JsonLines:
         self._closed = False
         self._one_at_a_time = threading.Lock()
 
-    def append(self, given: Sequence[records.Record]) -> None:
-        """Keep `given`. Raises RecordError and keeps none of them, ValueError beyond MAX_RECORDS."""
-        if len(given) > MAX_RECORDS:
-            raise ValueError(f"{len(given)} records in one call; at most {MAX_RECORDS}")
-        if not given:
+    def append(self, batch: Sequence[records.Record]) -> None:
+        """Store the records of `batch`. Raises RecordError and stores none of them, ValueError beyond
+        MAX_RECORDS."""
+        if len(batch) > MAX_RECORDS:
+            raise ValueError(f"{len(batch)} records in one call; at most {MAX_RECORDS}")
+        if not batch:
             return
-        data = b"".join([records.encode(record) + b"\n" for record in given])
+        data = b"".join([records.encode(record) + b"\n" for record in batch])
         with self._one_at_a_time, _translated(self._directory, "could not be stored"):
             self._check_open()
             self._mend()
@@ -85,7 +86,7 @@ class JsonLines:
             if self._segment.size and self._segment.size + len(data) > self._rotate_bytes:
                 self._rotate()
             self._write(data)
-            self._unsynced += len(given)
+            self._unsynced += len(batch)
 
     def sync(self) -> None:
         """Return when all records appended so far would survive a power cut."""
@@ -216,27 +217,27 @@ def _open_segment(directory: Path, number: int, files: disk.Disk) -> _Segment:
 def _clear_torn_end(
     directory: Path, store: JsonLines, segment: _Segment, files: disk.Disk, clock: protocols.Clock
 ) -> None:
-    """Move what is no line at the end of the segment aside and note it, once, even if the process is killed.
+    """Move an incomplete line at the end of the segment aside and note it, once, even after a kill.
 
     1. Copy the torn end to `….torn.new`, durably. 2. Cut the segment. 3. Store the note, durably.
-    4. Rename the copy. The next opening goes on where a kill or an error stopped this one.
+    4. Rename the copy. The next opening continues where a kill or an error stopped this one.
     """
     path = segments.segment_path(directory, segment.number)
     fresh = path.with_name(f"{path.name}.torn.new")
     data = path.read_bytes()
     whole = _whole_bytes(data)
     torn = data[whole:]
-    kept = fresh.read_bytes() if fresh.exists() else None
-    if not torn and kept is None:
+    copied = fresh.read_bytes() if fresh.exists() else None
+    if not torn and copied is None:
         return
-    if torn and (kept is None or torn.startswith(kept)):
+    if torn and (copied is None or torn.startswith(copied)):
         _write_durably(fresh, torn, files)  # 1, or 1 again
-        kept = torn
+        copied = torn
     # Else `torn` is our own note, half-written by an opening that ended in step 3.
     files.truncate(segment.descriptor, whole)  # 2
     segment.size = whole
     aside = next(name for name in _names(path) if not name.exists())
-    store.append((_note(kept or b"", aside.name, clock),))  # 3
+    store.append((_note(copied or b"", aside.name, clock),))  # 3
     store.sync()
     files.rename(fresh, aside)  # 4
     files.sync_directory(path.parent)

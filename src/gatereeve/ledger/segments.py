@@ -42,7 +42,7 @@ def segment_numbers(directory: Path) -> tuple[int, ...]:
         return ()
     except OSError as error:
         raise _unreadable(directory, error) from error
-    return tuple(sorted(int(found[1]) for found in map(_NAME.fullmatch, names) if found))
+    return tuple(sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match))
 
 
 def end(directory: Path) -> Position:
@@ -115,9 +115,9 @@ def _whole(file: BinaryIO) -> int:
     while size > 0:
         step = min(_BLOCK_BYTES, size)
         file.seek(size - step)
-        found = file.read(step).rfind(b"\n")
-        if found >= 0:
-            return size - step + found + 1
+        position = file.read(step).rfind(b"\n")
+        if position >= 0:
+            return size - step + position + 1
         size -= step
     return 0
 

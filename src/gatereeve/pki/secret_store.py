@@ -6,8 +6,6 @@ A Secret of that name without our label is neither read nor written.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -17,6 +15,7 @@ from gatereeve.pki.certificate_plan import Bundle
 from gatereeve.pki.stores import CERTIFICATE, KEY, TRUST
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
+from gatereeve.sources.kube.typed_objects import Metadata, Secret
 
 PREFIX: Final = "gatereeve-"
 LABEL: Final = "gatereeve.dev/bundle"
@@ -37,7 +36,7 @@ class SecretStore:
         bundles: dict[str, Bundle] = {}
         with _translate_errors(self._namespace):
             scope = kube.ListScope(resource=resources.SECRETS, namespace=self._namespace)
-            for item in await list_all.everything(self._client, scope):
+            for item in await list_all.everything_as(self._client, scope, Secret):
                 name, bundle = _read(item)
                 if name:
                     bundles[name] = bundle
@@ -61,59 +60,36 @@ class SecretStore:
             body = await self._client.get(resources.SECRETS, self._namespace, PREFIX + name)
         except errors.ApiMissingError:
             return
-        if _read_label(kube.decode(body, "get Secret")) != name:
+        if _read_label(kube.decode_as(body, "get Secret", Secret)) != name:
             raise errors.PublishError(
                 f"Secret {self._namespace}/{PREFIX}{name} does not have the label {LABEL}",
                 hint="rename or delete it; until then this certificate is not issued",
             )
 
-    def _make_secret(self, name: str, bundle: Bundle) -> kube.Object:
-        data: kube.Object = {
-            CERTIFICATE: _encode(bundle.certificate),
-            KEY: _encode(bundle.key),
-            TRUST: _encode(bundle.trust or _NO_TRUST),
-        }
-        return {
-            "apiVersion": resources.SECRETS.api_version,
-            "kind": resources.SECRETS.kind,
-            "metadata": {
-                "name": PREFIX + name,
-                "namespace": self._namespace,
-                "labels": {LABEL: name, "app.kubernetes.io/managed-by": "gatereeve"},
-            },
-            "type": "kubernetes.io/tls",
-            "data": data,
-        }
+    def _make_secret(self, name: str, bundle: Bundle) -> Secret:
+        return Secret(
+            metadata=Metadata(
+                name=PREFIX + name,
+                namespace=self._namespace,
+                labels={LABEL: name, "app.kubernetes.io/managed-by": "gatereeve"},
+            ),
+            type="kubernetes.io/tls",
+            data={CERTIFICATE: bundle.certificate, KEY: bundle.key, TRUST: bundle.trust or _NO_TRUST},
+        )  # fmt: skip
 
 
-def _read_label(item: kube.Object) -> str:
-    metadata = item.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    label = labels.get(LABEL) if isinstance(labels, dict) else None
-    return label if isinstance(label, str) else ""
+def _read_label(secret: Secret) -> str:
+    return (secret.metadata.labels or {}).get(LABEL, "")
 
 
-def _read(item: kube.Object) -> tuple[str, Bundle]:
+def _read(secret: Secret) -> tuple[str, Bundle]:
     """Return name and content; the name is "" without our label."""
-    name, metadata, data = _read_label(item), item.get("metadata"), item.get("data")
-    if not isinstance(metadata, dict) or metadata.get("name") != PREFIX + name:
+    name = _read_label(secret)
+    if secret.metadata.name != PREFIX + name:
         name = ""
-    parts = [_decode(data.get(part)) if isinstance(data, dict) else b"" for part in
-             (CERTIFICATE, KEY, TRUST)]  # fmt: skip
-    trust = b"" if parts[2] == _NO_TRUST else parts[2]
-    return name, Bundle(certificate=parts[0], key=parts[1], trust=trust)
-
-
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _decode(value: kube.Json) -> bytes:
-    """Return the bytes; empty if they cannot be decoded."""
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except binascii.Error:
-        return b""
+    certificate, key, trust = (secret.data.get(part, b"") for part in (CERTIFICATE, KEY, TRUST))
+    trust = b"" if trust == _NO_TRUST else trust
+    return name, Bundle(certificate=certificate, key=key, trust=trust)
 
 
 @contextlib.contextmanager

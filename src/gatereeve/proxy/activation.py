@@ -296,7 +296,7 @@ async def _workers_have_it(gate: admin.Admin, expected: Expected, seen: ActiveSt
     when that was taken everywhere."""
     if snap.SEAL not in expected.filters:
         return True
-    counted = await gate.numbers(_SEALED)
+    counted = await gate.counters(_SEALED)
     reloads = counted.get(f"{_FILTER}{snap.SEAL}.config_reload", 0)
     ahead = counted.get(f"{_FILTER}{snap.SEAL}.update_success", 0) - reloads
     if ahead > seen.ahead and seen.waits < _PATIENCE:

@@ -1,7 +1,7 @@
 """The admin interface of one gate, over its Unix socket.
 
 The only place that speaks to it. Reads state and starts drains; never changes configuration (xDS
-does) or runtime. httpx's errors end here.
+does) or runtime. httpx2's errors end here.
 
 Source: Envoy v1.40 documentation, "Administration interface".
 """
@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from gatereeve.core import errors
 
@@ -21,8 +21,8 @@ class Admin:
     """A connection to a gate's admin socket. `async with` closes it; calls may run concurrently."""
 
     def __init__(self, socket: pathlib.Path, *, timeout_s: float = 5.0) -> None:
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=False),  # no TLS on it
+        self._client = httpx2.AsyncClient(
+            transport=httpx2.AsyncHTTPTransport(uds=str(socket), verify=False),  # no TLS on it
             base_url="http://admin",
             timeout=timeout_s,
         )
@@ -36,15 +36,15 @@ class Admin:
     async def is_ready(self) -> bool:
         """Whether the gate is live: started, and its first configuration warmed."""
         try:
-            return (await self._client.get("/ready")).status_code == httpx.codes.OK
-        except httpx.HTTPError:
+            return (await self._client.get("/ready")).status_code == httpx2.codes.OK
+        except httpx2.HTTPError:
             return False
 
     async def answers(self) -> bool:
         """Whether there is a process at all that answers."""
         try:
             await self._client.get("/ready")
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return False
         return True
 
@@ -67,14 +67,19 @@ class Admin:
         return await self._call("POST", path, parameters)
 
     async def numbers(self, pattern: str) -> dict[str, int]:
-        """Counters and gauges whose names match a regular expression.
+        """Counters and gauges whose names match a regular expression, and that were ever set.
 
-        Envoy holds it against the name of every statistic it has, on its main thread.
+        Envoy holds it against the name of every such statistic, on its main thread: 126 ms at 10 000
+        models, and 35 and 47 ms for counters or gauges alone. Those never set would double it.
         """
         return await self._numbers({"filter": pattern})
 
+    async def counters(self, pattern: str) -> dict[str, int]:
+        """Counters alone, as `numbers`."""
+        return await self._numbers({"filter": pattern, "type": "Counters"})
+
     async def gauges(self, pattern: str) -> dict[str, int]:
-        """Gauges alone: at thousands of clusters, half the work of `numbers`."""
+        """Gauges alone, as `numbers`."""
         return await self._numbers({"filter": pattern, "type": "Gauges"})
 
     async def texts(self, pattern: str) -> dict[str, str]:
@@ -100,7 +105,7 @@ class Admin:
         return found
 
     async def _numbers(self, parameters: Mapping[str, str]) -> dict[str, int]:
-        body = await self.get("/stats", {**parameters, "format": "json"})
+        body = await self.get("/stats", {**parameters, "format": "json", "usedonly": ""})
         return {
             entry["name"]: entry["value"]
             for entry in json.loads(body)["stats"]
@@ -110,12 +115,12 @@ class Admin:
     async def _call(self, method: str, path: str, parameters: Mapping[str, str] | None) -> bytes:
         try:
             response = await self._client.request(method, path, params=parameters)
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             raise errors.ProxyTimeoutError(f"the gate's admin did not answer {path}") from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise errors.ProxyTimeoutError(
                 f"the gate's admin cannot be reached: {error}"
             ) from error
-        if response.status_code != httpx.codes.OK:
+        if response.status_code != httpx2.codes.OK:
             raise errors.ProxyError(f"the gate's admin answered {response.status_code} to {path}")
         return response.content

@@ -66,6 +66,6 @@ async def _any(gate: admin.Admin, pattern: str) -> bool:
 
 
 async def _holds_records(gate: admin.Admin) -> bool:
-    entries = await gate.numbers(_LOG_ENTRIES)
+    entries = await gate.counters(_LOG_ENTRIES)
     written = entries.pop(f"{_LOG}logs_written", 0)
     return written > sum(entries.values())

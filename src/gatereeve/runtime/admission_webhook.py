@@ -55,8 +55,8 @@ class Clients:
 class AdmissionWebhook:
     """See the module. Used from one event loop.
 
-    address: `host:port`. departures: hears who lets documents go, where `clients` says who asks.
-    clients: None where the API server shows no certificate.
+    address: `host:port`. departures: is notified who deletes documents, if `clients` is there to prove
+    who asks. clients: None where the API server shows no certificate.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class AdmissionWebhook:
         self._newest: World | None = None
         self._come = asyncio.Event()
         self._shown: Tls | None = None
-        self._said = ""
+        self._last_problem = ""
 
     @property
     def counts(self) -> Counts:
@@ -127,13 +127,13 @@ class AdmissionWebhook:
     def _renew(self, scratch: Path) -> bool:
         """Show the newest certificate that can be used; whether one is shown."""
         try:
-            found = self._wanted()
-            if found is not None and found != self._shown:
-                self._server.renew(found, scratch)
-                self._shown, self._said = found, ""
+            certificate = self._wanted()
+            if certificate is not None and certificate != self._shown:
+                self._server.renew(certificate, scratch)
+                self._shown, self._last_problem = certificate, ""
         except SettingsError as error:
-            if self._said != str(error):
-                self._said = str(error)
+            if self._last_problem != str(error):
+                self._last_problem = str(error)
                 _LOG.warning("webhook_certificate_not_renewed", error=error)
         return self._shown is not None
 

@@ -48,32 +48,32 @@ class ChangeRecords:
         findings: int = 0,
         reason: str | None = None,
     ) -> None:
-        """One change of one gate, now; the fields are those of `records.ChangeRecord`."""
-        one = records.change(
+        """Record one change of one gate, now; the fields are those of `records.ChangeRecord`."""
+        record = records.change(
             event, record_id=str(uuid4()), gate=gate, at=self._clock.now(), before=before,
             after=after, by=by, documents=documents, findings=findings, reason=reason,
         )  # fmt: skip
-        self.keep((one,))
+        self.keep((record,))
 
-    def keep(self, noted: Iterable[records.Record]) -> None:
-        """These records, in their order."""
-        for one in noted:
+    def keep(self, new: Iterable[records.Record]) -> None:
+        """Store these records, in their order."""
+        for record in new:
             if len(self._waiting) == MAX_WAITING:
                 self._waiting.popleft()
                 self._lost += 1
-            self._waiting.append(one)
+            self._waiting.append(record)
         self.flush()
 
     def flush(self) -> None:
-        """Try to store what waits."""
+        """Try to store the records that wait."""
         try:
             if self._lost:
                 self._recorder.append([self._loss()])
                 self._lost = 0
             while self._waiting:
-                some = list(islice(self._waiting, _AT_ONCE))
-                self._recorder.append(some)
-                for _ in some:
+                batch = list(islice(self._waiting, _AT_ONCE))
+                self._recorder.append(batch)
+                for _ in batch:
                     self._waiting.popleft()
         except RecordError as error:
             if not self._failing:

@@ -82,7 +82,7 @@ class ClusterEnvironment:
 
     def background_tasks(self, inputs: TaskInputs) -> Mapping[str, BackgroundTask]:
         leadership, plane = self._elector.leadership, inputs.plane
-        writer = ServerSideApply(self._client, leadership)
+        writer = ServerSideApply(self._client, leadership, observed=self.source.observed)
         telling = self._status_writer = StatusWriter(
             self._client,
             writer,
@@ -128,9 +128,9 @@ class ClusterEnvironment:
 
 
 def _trust(webhook: Callable[[], MutualTls | None]) -> bytes:
-    """Whom the webhook's certificate is from; b"" while there is none."""
+    """The authority that signed the webhook's certificate, as PEM; b"" while there is none."""
     try:
-        found = webhook()
+        tls = webhook()
     except SettingsError:
         return b""
-    return b"" if found is None else found.client_authority
+    return b"" if tls is None else tls.client_authority

@@ -47,16 +47,18 @@ async def read_guards(access: Access) -> tuple[Object, ...]:
         await client.aclose()
 
 
-async def read_everything(access: Access, asked: Iterable[KindQuery]) -> KindListing:
+async def read_everything(access: Access, queries: Iterable[KindQuery]) -> KindListing:
     """Every object of these kinds, as far as we may list them. Raises ApiError, or SettingsError."""
     client = ApiClient(access)
     try:
-        return await everything(client, asked)
+        return await everything(client, queries)
     finally:
         await client.aclose()
 
 
 def _why(source: KubeSource, server: str, within_s: float) -> tuple[str]:
     late = [mirror for mirror in source.mirrors() if not mirror.synced]
-    said = "; ".join(sorted({f"{one.kind}: {one.problem or 'no answer'}" for one in late}))
-    return (f"{server} was not read within {within_s:.0f} s: {said or 'Secrets'}",)
+    problems = "; ".join(
+        sorted({f"{mirror.kind}: {mirror.problem or 'no answer'}" for mirror in late})
+    )
+    return (f"{server} was not read within {within_s:.0f} s: {problems or 'Secrets'}",)

@@ -175,10 +175,10 @@ class ControlPlane:
         return any((every_gate or run.nodes) and not run.is_current for run in self.runs.values())
 
     async def apply(self, world: World) -> None:
-        """Hops 2 to 4 and 7 for one World. Never raises for what documents say.
+        """Hops 2 to 4 and 7 for one World. Never raises because of the content of documents.
 
-        A defect of ours in one gate's configuration is raised when all other gates have theirs, and
-        GatereeveError when it cannot be read what stood behind models before.
+        A defect of ours in one gate's configuration is raised when all other gates have theirs.
+        Raises GatereeveError when the memory of Services and servers of models cannot be read.
         """
         defects: list[Exception] = []
         async with self._publishing():
@@ -204,7 +204,7 @@ class ControlPlane:
                     defects.append(error)
             self.next_change = compiled.next_change
             self._documents.note(changed, world, {g.name: g.hash for g in compiled.ir.gates})
-            if any(one.again for one in self.unpublished.values()):
+            if any(unpublished.again for unpublished in self.unpublished.values()):
                 soon = self._clock.now() + _PLACE_AGAIN
                 self.next_change = min(soon, self.next_change or soon)
             self.applied_at = self._clock.now()
@@ -348,7 +348,7 @@ class ControlPlane:
         await prover.wait_active(expected_of(run.snapshot), timeout_s=_PROOF_S)
 
     def _forget_node(self, name: str, node: str, known: NodeRun) -> None:
-        """It is asked no more: what it ran says nothing about the Gate any longer."""
+        """Remove a node that is no longer asked: what it ran no longer counts for the Gate."""
         self._settled.pop((name, node), None)
         run = self.runs.get(name)
         if run is not None and run.nodes.get(node) is known:
@@ -356,7 +356,7 @@ class ControlPlane:
             self._agree(run)
 
     def _agree(self, run: GateRun) -> None:
-        """Whether all Envoys of the Gate run the same now; noted when that is new."""
+        """Find out whether all Envoys of the Gate run the same configuration; record it when new."""
         self._progress.notify()
         actives = {node.active for node in run.nodes.values()}
         if not actives - {None}:
@@ -387,10 +387,10 @@ class ControlPlane:
         if isinstance(event, events.Nacked) and event.names:
             self._blame(run, self._rejections.note(run.gate, event), event.detail)
 
-    def _blame(self, run: GateRun, found: Sequence[Finding], why: str) -> None:
-        """Envoy rejected something: the document behind it is named, and taken out."""
+    def _blame(self, run: GateRun, findings: Sequence[Finding], why: str) -> None:
+        """Record that Envoy rejected something, with the documents behind it, and take them out."""
         name = run.gate.name
-        for finding in found:
+        for finding in findings:
             self._note(name, "rejected", run.active, run.gate.hash,
                        documents=(str(finding.origin or run.gate.origin),), reason=why)  # fmt: skip
         if self._rejections.isolation(name).has_changed:
@@ -433,11 +433,11 @@ class ControlPlane:
         run = self.runs.get(name)
         if run is not None:
             await self._publish_gate(self._wanted(run), _NO_CAUSE)
-            self._on_gates(tuple(one.gate for one in self.runs.values()))
+            self._on_gates(tuple(other.gate for other in self.runs.values()))
 
     async def _is_rejected(self, name: str, event: asyncio.Event) -> bool:
-        """Whether something of what was published last is rejected, and what is admitted is other
-        now; False when all of it is accepted, or no Envoy says anything."""
+        """Whether an Envoy rejected a part of the last published configuration, so that other parts
+        are admitted now; False when all of it is accepted, or no Envoy answers."""
         isolation = self._rejections.isolation(name)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TRIAL_S):
@@ -452,9 +452,9 @@ class ControlPlane:
         """What keeps the newest form of a Gate, or a part of it, from being in force."""
         unpublished = self.unpublished.get(gate)
         run = self.runs.get(gate)
-        found = (*((unpublished.finding,) if unpublished else ()),
+        problems = (*((unpublished.finding,) if unpublished else ()),
                  *(self._rejections.findings(run.gate) if run else ()))  # fmt: skip
-        return tuple(replace(one, where=self._where(one)) for one in found)
+        return tuple(replace(finding, where=self._where(finding)) for finding in problems)
 
     def _where(self, finding: Finding) -> Where | None:
         if self.world is None or finding.origin is None:
@@ -464,7 +464,7 @@ class ControlPlane:
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of gates that rejected something, of the guards, and of the documents."""
         gates = sorted(self.runs.keys() | self.unpublished.keys())
-        rejected = (found for gate in gates for found in self.rejections(gate))
+        rejected = (finding for gate in gates for finding in self.rejections(gate))
         return (*rejected, *self.of_guards, *self.findings)
 
     def _note(
@@ -491,10 +491,10 @@ class ControlPlane:
 
 
 def _cause(changed: Sequence[DocumentChange]) -> _Cause:
-    """Everything there was from the start caused the first configuration, and needs no list."""
-    changes = [one for one in changed if one.what != "found"]
-    people = {one.by for one in changes}
+    """Who and what caused a configuration. The documents of the first World are not listed."""
+    changes = [change for change in changed if change.what != "found"]
+    people = {change.by for change in changes}
     return _Cause(
         by=people.pop() if len(people) == 1 else None,
-        documents=tuple(str(one.ref) for one in changes[:_MOST_NAMED]),
+        documents=tuple(str(change.ref) for change in changes[:_MOST_NAMED]),
     )

@@ -58,21 +58,21 @@ async def ask(paths: StatePaths) -> dict[str, Any]:
 
     Raises SettingsError when nothing runs there, ProxyTimeoutError when it does not answer.
     """
-    import httpx  # noqa: PLC0415 - 60 ms that only `status` pays
+    import httpx2  # noqa: PLC0415 - 60 ms that only `status` pays
 
-    transport = httpx.AsyncHTTPTransport(uds=str(paths.control_socket))
+    transport = httpx2.AsyncHTTPTransport(uds=str(paths.control_socket))
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=5.0) as client:
+        async with httpx2.AsyncClient(transport=transport, timeout=5.0) as client:
             answer = await client.get("http://gatereeve/status")
-    except httpx.TimeoutException as error:
+    except httpx2.TimeoutException as error:
         raise ProxyTimeoutError("the running gatereeve does not answer") from error
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise SettingsError(
             f"no gatereeve is running with the state directory {paths.root}",
             hint="start one with `gatereeve up FOLDER`, or name its state directory with --state",
         ) from error
-    found: dict[str, Any] = answer.json()
-    return found
+    status: dict[str, Any] = answer.json()
+    return status
 
 
 def wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
@@ -88,12 +88,12 @@ async def _wait_current(paths: StatePaths, timeout_s: float) -> dict[str, Any]:
     while True:
         late = asyncio.get_running_loop().time() >= deadline
         try:
-            found = await ask(paths)
+            status = await ask(paths)
         except (SettingsError, ProxyTimeoutError):
             if late:
                 raise
         else:
-            gates = found.get("gates")
+            gates = status.get("gates")
             if late or (isinstance(gates, list) and gates and all(g["current"] for g in gates)):
-                return found
+                return status
         await asyncio.sleep(0.05)

@@ -42,15 +42,15 @@ async def decide(access: Access, namespace: str, name: str, make: Make) -> Objec
     """
     client = kube.ApiClient(access)
     try:
-        found = DecisionWriter(
+        inputs = DecisionWriter(
             version=await _version(client, namespace, name), username=await client.username()
         )
-        wanted = make(found)
+        wanted = make(inputs)
         try:
             answer = await client.create(_APPROVALS, namespace, cast("kube.Object", wanted))
         except errors.ApiConflictError as error:
             raise errors.ApiConflictError(
-                f"{found.username} has decided so already, on this digest and in this role",
+                f"{inputs.username} has decided so already, on this digest and in this role",
                 hint="kubectl get approvals shows it; delete it to decide again",
             ) from error
         except errors.ApiRefusedError as error:
@@ -76,6 +76,6 @@ async def _version(client: kube.ApiClient, namespace: str, name: str) -> ModelVe
         ) from error
     outcome = objects.read(kube.decode(body, f"get ModelVersion {namespace}/{name}"))
     if outcome.doc is None:
-        said = "; ".join(finding.message for finding in outcome.findings)
-        raise errors.SourceError(f"ModelVersion {namespace}/{name} cannot be read: {said}")
+        problems = "; ".join(finding.message for finding in outcome.findings)
+        raise errors.SourceError(f"ModelVersion {namespace}/{name} cannot be read: {problems}")
     return cast("ModelVersionDoc", outcome.doc)

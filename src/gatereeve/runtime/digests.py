@@ -73,7 +73,10 @@ class Digests:
     def _save(self, changed: Mapping[Ref, str | None], known: Mapping[Ref, str]) -> None:
         try:
             self._journal.save(
-                {_key(ref): None if one is None else one.encode() for ref, one in changed.items()},
+                {
+                    _key(ref): None if digest is None else digest.encode()
+                    for ref, digest in changed.items()
+                },
                 lambda: ((_key(ref), digest.encode()) for ref, digest in known.items()),
             )
         except OSError as error:

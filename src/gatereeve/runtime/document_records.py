@@ -50,34 +50,36 @@ class DocumentRecords:
         return find_changes_since(known or None, world)
 
     def note(
-        self, found: Iterable[DocumentChange], world: World, configs: Mapping[str, str]
+        self, changes: Iterable[DocumentChange], world: World, configs: Mapping[str, str]
     ) -> None:
-        """These changes led to `world`, and `world` to these configurations, by Gate."""
-        found = tuple(found)
+        """Record changes that led to `world`. configs: the configurations it compiled to, by Gate."""
+        changes = tuple(changes)
         self._noted = world
-        if not found:
+        if not changes:
             return
         at, bound = records.instant(self._clock.now()), dict(configs)
-        versions = any(one.ref.kind == _VERSION for one in found)
+        versions = any(change.ref.kind == _VERSION for change in changes)
         decisions = _decisions(world) if versions else {}
         self._changes.keep(
             records.DocumentRecord(
-                record_id=str(uuid4()), document=str(one.ref), at=at, what=one.what, by=one.by,
-                before=one.before, after=one.after, configs=bound,
-                approvals=tuple(decisions.get((one.ref.namespace, one.ref.name, one.after), ())),
+                record_id=str(uuid4()), document=str(change.ref), at=at, what=change.what,
+                by=change.by, before=change.before, after=change.after, configs=bound,
+                approvals=tuple(
+                    decisions.get((change.ref.namespace, change.ref.name, change.after), ())
+                ),
             )
-            for one in found
+            for change in changes
         )  # fmt: skip
-        for one in found:
-            self._digests.put(one.ref, one.after)
+        for change in changes:
+            self._digests.put(change.ref, change.after)
 
 
 def _decisions(world: World) -> Mapping[tuple[str, str, str | None], list[str]]:
     """Every decision that there is, in order of names, by the version and digest that it is on."""
-    found: defaultdict[tuple[str, str, str | None], list[str]] = defaultdict(list)
+    decisions: defaultdict[tuple[str, str, str | None], list[str]] = defaultdict(list)
     for (namespace, _), doc in sorted(world.approvals.items()):
-        said, subject = doc.spec, doc.spec.subject
-        found[namespace, subject.name, subject.digest].append(
-            f"{said.role} {said.decision} {said.approver}"
+        spec, subject = doc.spec, doc.spec.subject
+        decisions[namespace, subject.name, subject.digest].append(
+            f"{spec.role} {spec.decision} {spec.approver}"
         )
-    return found
+    return decisions

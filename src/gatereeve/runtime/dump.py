@@ -28,21 +28,21 @@ def dump_envoy(gate: Gate) -> str:
 
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        found: dict[str, object] = {}
+        plain: dict[str, object] = {}
         kind = type(value).__name__
         if kind in _TAGGED:
-            found["is"] = kind
+            plain["is"] = kind
         for item in dataclasses.fields(value):
             part = getattr(value, item.name)
             if item.name == "origin":
-                found["origin"] = str(part)
+                plain["origin"] = str(part)
             elif item.name in _SECRET_FIELDS and not item.repr:
-                found[item.name] = "(redacted)"
+                plain[item.name] = "(redacted)"
             elif item.name in _PEM_FIELDS and isinstance(part, str):
-                found[item.name] = f"(PEM, {canonical.sha256(part.encode())})"
+                plain[item.name] = f"(PEM, {canonical.sha256(part.encode())})"
             elif part not in (None, (), "", False) and part != item.default:
-                found[item.name] = _plain(part)
-        return found
+                plain[item.name] = _plain(part)
+        return plain
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -1,7 +1,7 @@
-"""Where a controller stands: what it reads, who of its replicas leads, where certificates are kept.
+"""What a controller reads, which of its replicas leads, and where its certificates are kept.
 
-The controller is the same on a machine with a folder and in a cluster; a `Environment` is all that
-differs. `FolderEnvironment` is here, the cluster's is in `cluster`.
+The controller is the same on a machine with a folder and in a cluster; only the `Environment`
+differs. `FolderEnvironment` is here, the cluster's is in `cluster_environment`.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class FolderEnvironment:
     def __init__(
         self, folder: Path, state: StatePaths, certificates: Path, clock: Clock, retrieved: Retrieve
     ) -> None:
-        """Raises SourceError when the folder is not there or may not be read, SettingsError when it
-        cannot be read what stood behind models before."""
+        """Raises SourceError when the folder is not there or may not be read, SettingsError when the
+        memory of Services and servers of models cannot be read."""
         check_readable(folder)
         self.memory = governed_addresses.FileStore(state.governed, used=state.documents.exists())
         self.memory.read()

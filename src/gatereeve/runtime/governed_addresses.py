@@ -1,4 +1,4 @@
-"""What stood behind models, kept across restarts: it stays closed to ordinary routes (P2).
+"""The Services and servers of models, kept across restarts: they stay closed to ordinary routes (P2).
 
 The memory grows with every World and is durable before the configuration that governs it goes out.
 It is read before the first World is served; one that is damaged or lost is never taken for an empty
@@ -48,7 +48,7 @@ class GovernedAddresses:
     def __init__(self, store: GovernedStore | None = None) -> None:
         self._store = store
         self._memory: Memory | None = None if store is not None else Memory()
-        self._kept: Memory | None = None
+        self._saved: Memory | None = None
 
     async def compile(self, world: World, compiler: Compiler) -> tuple[World, Compiled]:
         """Compile a World with the memory of the Worlds before, and keep what is new in it.
@@ -64,20 +64,20 @@ class GovernedAddresses:
             world = replace(world, memory=self._memory)
             compiled, memory = await asyncio.to_thread(compiler.compile_remembering, world)
             self._memory = memory
-            if self._store is not None and memory is not self._kept:
+            if self._store is not None and memory is not self._saved:
                 await self._save(self._store, memory)
             if self._memory is memory:  # else others kept more meanwhile
                 return replace(world, memory=memory), compiled
 
     async def _save(self, store: GovernedStore, memory: Memory) -> None:
         try:
-            whole, is_kept = await store.save(memory)
+            whole, is_saved = await store.save(memory)
         except GatereeveError as error:
             _LOG.error("governed_addresses_not_saved", error=error)
             return
         self._memory = memory if whole == memory else whole
-        if is_kept:
-            self._kept = self._memory
+        if is_saved:
+            self._saved = self._memory
 
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -98,14 +98,14 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: _Moment | None = None
 
 
-class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _StoredMemory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     services: tuple[_Service, ...]
     servers: tuple[_Server, ...]
 
 
 def encode(memory: Memory) -> bytes:
     """As JSON, in order."""
-    kept = _Kept(
+    stored = _StoredMemory(
         services=tuple(
             _Service(*key, held.model, held.until) for key, held in sorted(memory.services.items())
         ),
@@ -113,17 +113,19 @@ def encode(memory: Memory) -> bytes:
             _Server(*key, held.model, held.until) for key, held in sorted(memory.servers.items())
         ),
     )
-    return msgspec.json.format(msgspec.json.encode(kept), indent=1)
+    return msgspec.json.format(msgspec.json.encode(stored), indent=1)
 
 
 def decode(text: bytes | str) -> Memory:
     """What `encode` wrote. Raises ValueError for anything else."""
-    kept = msgspec.json.decode(text, type=_Kept)
+    stored = msgspec.json.decode(text, type=_StoredMemory)
     return Memory(
-        services={(s.namespace, s.name): Held(model=s.model, until=s.until) for s in kept.services},
+        services={
+            (s.namespace, s.name): Held(model=s.model, until=s.until) for s in stored.services
+        },
         servers={
             (s.namespace, s.address, s.port): Held(model=s.model, until=s.until)
-            for s in kept.servers
+            for s in stored.servers
         },
     )
 
@@ -131,19 +133,20 @@ def decode(text: bytes | str) -> Memory:
 _K = TypeVar("_K")
 
 
-def union(one: Memory, other: Memory) -> Memory:
+def union(first: Memory, second: Memory) -> Memory:
     """Both together. What is governed by either is governed; else the later moment counts."""
     return Memory(
-        services=_union(one.services, other.services), servers=_union(one.servers, other.servers)
+        services=_union(first.services, second.services),
+        servers=_union(first.servers, second.servers),
     )
 
 
-def _union(one: Mapping[_K, Held], other: Mapping[_K, Held]) -> Mapping[_K, Held]:
-    both = {**other, **one}
-    for key in one.keys() & other.keys():
-        mine, theirs = one[key].until, other[key].until
+def _union(first: Mapping[_K, Held], second: Mapping[_K, Held]) -> Mapping[_K, Held]:
+    both = {**second, **first}
+    for key in first.keys() & second.keys():
+        mine, theirs = first[key].until, second[key].until
         if mine is not None and theirs is not None and theirs > mine:
-            both[key] = other[key]
+            both[key] = second[key]
     return both
 
 

@@ -1,7 +1,8 @@
-"""What stood behind models, in a ConfigMap of the controllers' namespace: the `Store` of a cluster.
+"""The `GovernedStore` of a cluster: a ConfigMap in the controllers' namespace.
 
 The leader writes; every controller reads it before it serves, and again whenever its own differs.
-Who may write the ConfigMap may release what models stood behind, like who may write HostGrants.
+A person who may write the ConfigMap may release Services and servers of models, as a person who may
+write HostGrants may.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ class ConfigMapStore:
             ) from error
 
     async def save(self, memory: Memory) -> tuple[Memory, bool]:
-        kept = await self.load()
-        both = governed_addresses.union(memory, kept)
-        if both != kept and self._is_leading():
+        stored = await self.load()
+        both = governed_addresses.union(memory, stored)
+        if both != stored and self._is_leading():
             await self._client.apply(resources.CONFIG_MAPS, self._namespace, NAME, self._body(both))
-            kept = both
-        return both, both == kept
+            stored = both
+        return both, both == stored
 
     def _body(self, memory: Memory) -> kube.Object:
         return {

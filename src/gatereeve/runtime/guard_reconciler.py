@@ -50,7 +50,7 @@ _UNSEEN: Final = describe("guard-missing.no-right")
 class GuardReconciler:
     """See the module. Used from one event loop. digests: loaded; of guards, not of documents.
 
-    trust: PEM of whom the webhook's certificate is from, b"" when it is not served.
+    trust: PEM of the authority of the webhook's certificate, b"" when the webhook is not served.
     installed: how many guards there were at the last look. Differences become findings of the control plane.
     """
 
@@ -79,7 +79,7 @@ class GuardReconciler:
         self._is_leading = is_leading
         self._wanted: tuple[World, tuple[Object, ...]] | None = None
         self._changed = asyncio.Event()
-        self._said = ""
+        self._last_problem = ""
 
     def notify(self) -> None:
         """Documents may have changed, or this replica leads."""
@@ -99,11 +99,11 @@ class GuardReconciler:
                 elif self.installed:
                     await self._plane.wait_quiet(_PATIENCE_S)
                     await self.keep()
-                self._said = ""
+                self._last_problem = ""
             except errors.ApiError as error:
                 pause_s = _RETRY_S
-                if self._said != str(error):
-                    self._said = str(error)
+                if self._last_problem != str(error):
+                    self._last_problem = str(error)
                     _LOG.warning("guards_not_checked", error=error)
             await asyncio.sleep(pause_s)
             with contextlib.suppress(TimeoutError):
@@ -111,51 +111,51 @@ class GuardReconciler:
                     await self._changed.wait()
 
     async def look(self) -> None:
-        """What is installed: note what changed, find what differs, and put right what is ours to keep.
+        """Read what is installed: record what changed, report what differs, and correct our parameters.
 
         Raises ApiError.
         """
         try:
-            found = cast("list[Object]", await reading.installed(self._client))
+            installed = cast("list[Object]", await reading.installed(self._client))
         except errors.ApiRefusedError:
             # the right to look comes with the guards, and goes with them
             self.installed = 0
             self._plane.of_guards = (_UNSEEN,) if len(self._digests) else ()
             return
-        ours = {ref_of(one): one for one in found if is_guard(one)}
+        ours = {ref_of(guard): guard for guard in installed if is_guard(guard)}
         self.installed = len(ours)
         if not ours and not len(self._digests):
             self._plane.of_guards = ()
             return
         self._note(ours)
-        wanted = await self._asked()
+        wanted = await self._make_wanted()
         if wanted is None:
             return
-        self._plane.of_guards = await asyncio.to_thread(find_drift, wanted, found)
+        self._plane.of_guards = await asyncio.to_thread(find_drift, wanted, installed)
         if any(_is_of(finding, _PARAMETERS) for finding in self._plane.of_guards):
             self._writer.forget()
         await self._show_authority(ours.values())
         await self.keep()
 
     async def keep(self) -> None:
-        """The parameters, as the documents ask; only by the leader.
+        """Write the parameters that the documents ask for; only the leader does.
 
-        One that cannot be written, as in a namespace that is going, keeps no other from being written.
-        Raises ApiError, the first, when all have been tried.
+        If one cannot be written, as in a namespace that is being deleted, the others are still
+        written. Raises the first ApiError after all have been tried.
         """
-        wanted = await self._asked() if self._is_leading() else None
+        wanted = await self._make_wanted() if self._is_leading() else None
         failed: list[errors.ApiError] = []
-        for one in wanted or ():
-            if one["kind"] == _PARAMETERS:
+        for guard in wanted or ():
+            if guard["kind"] == _PARAMETERS:
                 try:
-                    await self._writer.apply_object(_target(one), _without_place(one))
+                    await self._writer.apply_object(_target(guard), _without_place(guard))
                 except errors.ApiError as error:
                     failed.append(error)
         if failed:
             raise failed[0]
 
-    async def _asked(self) -> tuple[Object, ...] | None:
-        """The guards that the documents of now ask for; None before there are documents."""
+    async def _make_wanted(self) -> tuple[Object, ...] | None:
+        """Return the guards that the current documents ask for; None before there are documents."""
         world = self._plane.world
         if world is None:
             return None
@@ -164,13 +164,13 @@ class GuardReconciler:
         return self._wanted[1]
 
     async def _show_authority(self, ours: Iterable[Object]) -> None:
-        """Whom the API server trusts to be the webhook, in the registrations that there are."""
+        """Write into the registrations the authority by which the API server trusts the webhook."""
         trust = self._trust()
         if not trust or not self._is_leading():
             return
         bundle = base64.b64encode(trust).decode()
-        for one in ours:
-            metadata, hooks = one.get("metadata"), one.get("webhooks")
+        for guard in ours:
+            metadata, hooks = guard.get("metadata"), guard.get("webhooks")
             if (
                 not isinstance(metadata, dict)
                 or not isinstance(hooks, list)
@@ -182,14 +182,14 @@ class GuardReconciler:
                 for hook in hooks
                 if isinstance(hook, dict)
             ]
-            target = _target(one, uid=str(metadata.get("uid") or ""))
+            target = _target(guard, uid=str(metadata.get("uid") or ""))
             if await self._writer.apply_object(target, {"webhooks": cast("kube.Json", named)}):
-                _LOG.info("webhook_authority_written", kind=one["kind"], name=WEBHOOK)
+                _LOG.info("webhook_authority_written", kind=guard["kind"], name=WEBHOOK)
 
     def _note(self, ours: dict[Ref, Object]) -> None:
-        """What was changed since the last look. Parameters are ours: `guard_drift` reports those."""
+        """Record what changed since the last look. Parameters are ours: `guard_drift` reports them."""
         new = not len(self._digests)
-        now = {ref: _digest(one) for ref, one in ours.items() if ref.kind != _PARAMETERS}
+        now = {ref: _digest(guard) for ref, guard in ours.items() if ref.kind != _PARAMETERS}
         noted = []
         for ref in sorted({*now, *self._digests}):
             before, after = self._digests.get(ref), now.get(ref)
@@ -209,25 +209,25 @@ class GuardReconciler:
         self._changes.keep(noted)
 
 
-def _digest(one: Object) -> str:
-    """Of what a person says in it; the API server's own words are none of it."""
-    metadata = one.get("metadata")
+def _digest(guard: Object) -> str:
+    """The digest of what a person wrote in it, without the fields that the API server writes."""
+    metadata = guard.get("metadata")
     meta = metadata if isinstance(metadata, dict) else {}
-    said = {key: value for key, value in one.items() if key not in ("metadata", "status")}
-    return digest({**said, "labels": meta.get("labels"), "annotations": meta.get("annotations")})
+    content = {key: value for key, value in guard.items() if key not in ("metadata", "status")}
+    return digest({**content, "labels": meta.get("labels"), "annotations": meta.get("annotations")})
 
 
 def _is_of(finding: Finding, kind: str) -> bool:
     return finding.origin is not None and finding.origin.ref.kind == kind
 
 
-def _target(one: Object, *, uid: str = "") -> ApplyTarget:
-    ref = ref_of(one)
+def _target(guard: Object, *, uid: str = "") -> ApplyTarget:
+    ref = ref_of(guard)
     resource = next(kind for kind in reading.KINDS if kind.kind == ref.kind)
     return ApplyTarget(resource=resource, namespace=ref.namespace, name=ref.name, uid=uid)
 
 
-def _without_place(one: Object) -> dict[str, kube.Json]:
-    metadata = one["metadata"]
+def _without_place(guard: Object) -> dict[str, kube.Json]:
+    metadata = guard["metadata"]
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    return cast("dict[str, kube.Json]", {"metadata": {"labels": labels}, "spec": one["spec"]})
+    return cast("dict[str, kube.Json]", {"metadata": {"labels": labels}, "spec": guard["spec"]})

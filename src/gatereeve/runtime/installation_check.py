@@ -16,8 +16,8 @@ from gatereeve.sources.kube.installation_facts import survey
 
 def our_definitions() -> Mapping[str, Json]:
     """Our CustomResourceDefinitions by name, as this version has them."""
-    found = {f"{kind.plural}.{kind.group}": crd.definition(kind) for kind in crd.defined()}
-    return cast("Mapping[str, Json]", found)
+    definitions = {f"{kind.plural}.{kind.group}": crd.definition(kind) for kind in crd.defined()}
+    return cast("Mapping[str, Json]", definitions)
 
 
 async def look(access: Access, *, namespace: str) -> tuple[Check, ...]:

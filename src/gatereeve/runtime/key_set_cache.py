@@ -28,18 +28,18 @@ class KeySetCache:
         """What was saved last, by URI."""
         try:
             stored = json.loads(self._path.read_bytes())
-            return {uri: _kept(one) for uri, one in stored.items()}
+            return {uri: _decode(entry) for uri, entry in stored.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             _LOG.warning("file_counts_as_empty", file=self._path, error=error)
             return {}
 
-    def save(self, kept: Mapping[str, CachedKeySet]) -> None:
+    def save(self, key_sets: Mapping[str, CachedKeySet]) -> None:
         """Replaces what was saved. A file that cannot be written is logged; the old one stays."""
         stored = {
-            uri: {"text": one.text, "at": one.at.isoformat(), "trust": one.trust}
-            for uri, one in sorted(kept.items())
+            uri: {"text": key_set.text, "at": key_set.at.isoformat(), "trust": key_set.trust}
+            for uri, key_set in sorted(key_sets.items())
         }
         try:
             private_file.replace(self._path, [json.dumps(stored).encode()])
@@ -47,8 +47,9 @@ class KeySetCache:
             _LOG.warning("file_not_written", file=self._path, error=error.strerror)
 
 
-def _kept(stored: Mapping[str, str]) -> CachedKeySet:
-    """Raises ValueError, TypeError or KeyError for what is none."""
+def _decode(stored: Mapping[str, str]) -> CachedKeySet:
+    """Return the key set of one entry of the file. Raises ValueError, TypeError or KeyError if it has
+    none."""
     text, at, trust = stored["text"], datetime.fromisoformat(stored["at"]), stored["trust"]
     if not (isinstance(text, str) and isinstance(trust, str)) or at.tzinfo is None:
         msg = "a key set lacks its text, its trust or a time zone"

@@ -54,14 +54,14 @@ class LastDocuments:
             return ()
         if folder != self._folder:
             return ()
-        found = tuple(doc for key, value in stored.items() if (doc := self._read(key, value)))
-        self._is_whole = len(found) == len(stored)
+        documents = tuple(doc for key, value in stored.items() if (doc := self._read(key, value)))
+        self._is_whole = len(documents) == len(stored)
         tables: dict[str, dict[Key, AnyDoc]] = {}
-        for doc in found:
+        for doc in documents:
             kind = registry.BY_KIND[doc.ref.group, doc.ref.kind]
             tables.setdefault(kind.world, {})[doc.ref.namespace, doc.ref.name] = doc
         self._tables = {**tables}
-        return found
+        return documents
 
     def _read(self, key: str, value: bytes) -> AnyDoc | None:
         try:

@@ -36,11 +36,11 @@ def manifests(*, namespace: str, image: str, gate: str, gateway_api: bool) -> st
 
     gateway_api: the cluster has Gateway API, so there can be a GatewayClass.
     """
-    for what, given, pattern in (
+    for what, value, pattern in (
         ("namespace", namespace, _LABEL), ("image", image, _REFERENCE), ("name of a Gate", gate, _GATE),
     ):  # fmt: skip
-        if not re.fullmatch(pattern, given):
-            raise SettingsError(f"{given!r} is no {what}", hint=f"it must match {pattern}")
+        if not re.fullmatch(pattern, value):
+            raise SettingsError(f"{value!r} is no {what}", hint=f"it must match {pattern}")
     text = resources.files(__package__).joinpath("manifests.yaml").read_text(encoding="utf-8")
     if not gateway_api:
         text = "".join(

@@ -171,7 +171,7 @@ def of_controller(
 ) -> Measured:
     """What a controller measures of its control plane."""
     counters, now = server.counters, clock.now()
-    found = plane.all_findings()
+    findings = plane.all_findings()
     runs = sorted(plane.runs.items())
     yield GATE_INFO, [((name, run.gate.hash), 1) for name, run in runs]
     yield GATE_CURRENT, [((name,), run.is_current) for name, run in runs]
@@ -186,7 +186,7 @@ def of_controller(
             )
         ],
     )
-    yield XDS_STREAMS, [((), sum(one.connected for one in server.status()))]
+    yield XDS_STREAMS, [((), sum(gate_status.connected for gate_status in server.status()))]
     yield XDS_OPENED, [((), counters.streams)]
     yield XDS_REFUSED, [((), counters.streams_refused)]
     yield XDS_PUSHES, [((), counters.responses)]
@@ -197,11 +197,11 @@ def of_controller(
         yield WORLD_AGE_S, [((), (now - plane.applied_at).total_seconds())]
     yield (
         FINDINGS,
-        [((level.name.lower(),), sum(f.severity is level for f in found)) for level in Severity],
+        [((level.name.lower(),), sum(f.severity is level for f in findings)) for level in Severity],
     )
     yield (
         FINDING_CODES,
-        [((code,), n) for code, n in sorted(Counter(f.code for f in found).items())],
+        [((code,), n) for code, n in sorted(Counter(f.code for f in findings).items())],
     )
     yield LEADING, [((), leading)]
 

@@ -34,7 +34,7 @@ class RemoteGates:
         self._supervisor = supervisor
         self._tls = tls
         self._agents: dict[tuple[str, str], str] = {}
-        self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._proofs: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._elsewhere: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def observe(self, event: GateEvent) -> None:
@@ -52,7 +52,7 @@ class RemoteGates:
             self._ask(event.gate, event.node)
         if isinstance(event, Published):
             for gate, node in self._agents:
-                if gate == event.gate and self._asked[gate, node].done():
+                if gate == event.gate and self._proofs[gate, node].done():
                     self._ask(gate, node)
 
     def listed(self, gate: str, agents: Collection[str]) -> None:
@@ -68,7 +68,7 @@ class RemoteGates:
 
     def _ask(self, gate: str, node: str) -> None:
         work = partial(self._prove, gate, node, self._agents[gate, node])
-        self._asked[gate, node] = self._supervisor.keep(f"proof of {gate}", work)
+        self._proofs[gate, node] = self._supervisor.keep(f"proof of {gate}", work)
 
     async def _prove(self, gate: str, node: str, agent: str, *, elsewhere: bool = False) -> None:
         """For as long as the node is asked."""
@@ -80,7 +80,7 @@ class RemoteGates:
 
     def _leave(self, gate: str, node: str) -> None:
         self._agents.pop((gate, node), None)
-        task = self._asked.pop((gate, node), None)
+        task = self._proofs.pop((gate, node), None)
         if task is not None:
             task.cancel()
 
@@ -90,10 +90,10 @@ Resolve = Callable[[str, int], Awaitable[Collection[str]]]
 
 
 async def resolve(host: str, port: int) -> Collection[str]:
-    """As this machine does it."""
+    """The addresses of a host, as this machine resolves it."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return {str(info[4][0]) for info in found}
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return {str(info[4][0]) for info in infos}
 
 
 class RemoteGateDiscovery:
@@ -131,8 +131,8 @@ class RemoteGateDiscovery:
         for gate in sorted(gates):
             host, port = split_address(self._where.replace("{gate}", gate))
             with contextlib.suppress(OSError):
-                found = await self._resolve(host, port)
-                self._roster.listed(gate, {_address(ip, port) for ip in found})
+                ips = await self._resolve(host, port)
+                self._roster.listed(gate, {_address(ip, port) for ip in ips})
 
 
 def _address(ip: str, port: int) -> str:

@@ -85,7 +85,7 @@ class StatePaths:
 
     @property
     def governed(self) -> Path:
-        """What stood behind models (`governed`)."""
+        """The Services and servers of models (`governed_addresses`)."""
         return self.root / "governed.json"
 
     @property
@@ -115,10 +115,10 @@ def half_of_memory() -> int:
     is unknown or less, unless the container has less.
     """
     try:
-        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (ValueError, OSError):
-        found = 0
-    machine = max(found, _LEAST_HEAP)
+        half = 0
+    machine = max(half, _LEAST_HEAP)
     with contextlib.suppress(OSError, ValueError):  # cgroup v2: "max" where there is no bound
         return min(machine, int(_CONTAINER_MEMORY.read_text()) // 2)
     return machine
@@ -144,7 +144,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
-    """How a controller stands in a cluster.
+    """The place of a controller in a cluster.
 
     namespace: where it runs, keeps its Lease and its certificates, and finds the Services of gates.
     replica: name of its pod. namespaces: those that are watched, () for all. files: a mounted
@@ -259,19 +259,19 @@ class RecorderSettings:
     last_s: float = 360.0
 
 
-def replica_name(given: str | None, environment: Mapping[str, str] | None = None) -> str:
+def replica_name(name: str | None, environment: Mapping[str, str] | None = None) -> str:
     """As given, else the pod's or machine's name. Raises SettingsError when there is none."""
     environment = os.environ if environment is None else environment
-    found = given or environment.get(REPLICA_VARIABLE) or environment.get("HOSTNAME")
-    if not found:
+    replica = name or environment.get(REPLICA_VARIABLE) or environment.get("HOSTNAME")
+    if not replica:
         raise SettingsError("the name of this replica is not known", hint="name it with --replica")
-    return found
+    return replica
 
 
-def state_paths(given: Path | None, environment: Mapping[str, str] | None = None) -> StatePaths:
+def state_paths(path: Path | None, environment: Mapping[str, str] | None = None) -> StatePaths:
     """The state directory: as given, else from the environment, else `.gatereeve` here."""
     environment = os.environ if environment is None else environment
-    root = given or Path(environment.get(STATE_VARIABLE) or ".gatereeve")
+    root = path or Path(environment.get(STATE_VARIABLE) or ".gatereeve")
     return StatePaths(root=root.absolute())
 
 
@@ -285,8 +285,8 @@ def prepare(*directories: Path, hint: str) -> None:
     for directory in directories:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = directory.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            directory_stat = directory.lstat()
+            if not stat.S_ISDIR(directory_stat.st_mode) or directory_stat.st_uid != os.getuid():
                 raise SettingsError(f"{directory} is not a directory of this user", hint=hint)
             directory.chmod(0o700)
         except OSError as error:
@@ -304,7 +304,7 @@ def cluster_settings(
     files: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ClusterSettings:
-    """As given, else as the environment of a pod says. Raises SettingsError when neither does."""
+    """The settings as given, else from the environment of a pod. Raises SettingsError without both."""
     environment = os.environ if environment is None else environment
     if kubeconfig is not None:
         access: Access = Kubeconfig(path=kubeconfig, context=context)
@@ -332,7 +332,7 @@ def cluster_settings(
 
 
 def kubeconfig_access(
-    given: Path | None, context: str | None, environment: Mapping[str, str] | None = None
+    kubeconfig: Path | None, context: str | None, environment: Mapping[str, str] | None = None
 ) -> Access:
     """A person's way to a cluster: as given, else $KUBECONFIG, else kubectl's own place.
 
@@ -340,7 +340,7 @@ def kubeconfig_access(
     """
     environment = os.environ if environment is None else environment
     home = Path(environment.get("HOME", "/")) / ".kube" / "config"
-    path = given or Path(environment.get(KUBECONFIG_VARIABLE) or home)
+    path = kubeconfig or Path(environment.get(KUBECONFIG_VARIABLE) or home)
     if not path.is_file():
         raise SettingsError(
             f"there is no kubeconfig at {path}", hint="name one file with --kubeconfig"

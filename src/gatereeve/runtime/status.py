@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gatereeve.core.findings import Finding, Severity
 from gatereeve.intake.access_log import AccessLog
-from gatereeve.ir.gates import Gate
+from gatereeve.ir.gates import Gate, Listener
 from gatereeve.proxy.xds.events import GateStatus
 from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.control_plane import ControlPlane
@@ -50,9 +50,9 @@ def controller_status(
     A node is `active` with the hash it has proved; one without an agent never proves anything.
     """
     connected: dict[str, list[GateStatus]] = {}
-    for one in server.status():
-        if one.connected:
-            connected.setdefault(one.gate, []).append(one)
+    for gate_status in server.status():
+        if gate_status.connected:
+            connected.setdefault(gate_status.gate, []).append(gate_status)
     return {
         "folder": documents,
         "gates": [
@@ -69,15 +69,15 @@ def _names(plane: ControlPlane) -> list[str]:
 
 
 def _findings(plane: ControlPlane) -> dict[str, object]:
-    found = plane.all_findings()
-    serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in found
+    findings = plane.all_findings()
+    serious = [f for severity in (Severity.ERROR, Severity.WARNING) for f in findings
                if f.severity is severity]  # fmt: skip
     return {
         "findings": {
-            severity.name.lower(): sum(f.severity is severity for f in found)
+            severity.name.lower(): sum(f.severity is severity for f in findings)
             for severity in Severity
         },
-        "problems": [_finding(one) for one in serious[:_SHOWN]],
+        "problems": [_finding(finding) for finding in serious[:_SHOWN]],
     }
 
 
@@ -115,7 +115,7 @@ def _process(name: str, plane: ControlPlane, process: ProxyState | None) -> dict
 def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[str, object]:
     run = plane.runs.get(name)
     known = run.nodes if run else {}
-    builds = {one.node: one.build for one in connected}
+    builds = {gate_status.node: gate_status.build for gate_status in connected}
     nodes = sorted(known.keys() | builds.keys())
     away = "" if nodes else "no gate is connected to this controller"
     return {
@@ -135,15 +135,17 @@ def _nodes(name: str, plane: ControlPlane, connected: list[GateStatus]) -> dict[
 
 def hosts_of(gate: Gate) -> frozenset[str]:
     """The hosts that a gate serves, on whichever listener."""
-    return frozenset(host.host for one in gate.listeners for host in one.hosts)
+    return frozenset(host.host for listener in gate.listeners for host in listener.hosts)
 
 
 def listens_of(gate: Gate) -> tuple[str, ...]:
     """Where a gate listens, as `https://127.0.0.1:8443`."""
-    return tuple(
-        f"{one.protocol}://{f'[{one.address}]' if ':' in one.address else one.address}:{one.port}"
-        for one in gate.listeners
-    )
+    return tuple(_url(listener) for listener in gate.listeners)
+
+
+def _url(listener: Listener) -> str:
+    host = f"[{listener.address}]" if ":" in listener.address else listener.address
+    return f"{listener.protocol}://{host}:{listener.port}"
 
 
 def _problem(name: str, plane: ControlPlane, away: str) -> str | None:
@@ -153,18 +155,18 @@ def _problem(name: str, plane: ControlPlane, away: str) -> str | None:
     """
     rejections = plane.rejections(name)
     if rejections:
-        return "; ".join(found.message for found in rejections)
+        return "; ".join(finding.message for finding in rejections)
     if _is_current(name, plane):
         return None
     run = plane.runs.get(name)
     return away or (run.unproved if run else "") or "it is being brought to what the documents say"
 
 
-def _finding(found: Finding) -> dict[str, object]:
+def _finding(finding: Finding) -> dict[str, object]:
     return {
-        "code": found.code,
-        "severity": found.severity.name.lower(),
-        "message": found.message,
-        "hint": found.hint,
-        "place": str(found.where or found.origin or "") or None,
+        "code": finding.code,
+        "severity": finding.severity.name.lower(),
+        "message": finding.message,
+        "hint": finding.hint,
+        "place": str(finding.where or finding.origin or "") or None,
     }

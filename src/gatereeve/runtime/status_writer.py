@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
+from msgspec import UNSET
+
 from gatereeve.api import registry, tables
 from gatereeve.api.world import Key, World
 from gatereeve.compile.compiler import Compiled
@@ -27,7 +29,8 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import list_all, resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply
-from gatereeve.sources.kube.events import Events, EventSubject
+from gatereeve.sources.kube.events import Events
+from gatereeve.sources.kube.typed_objects import ObjectReference
 from gatereeve.statuses import GateFacts, RuntimeFacts, StatusTables, gateway_services
 
 _LOG = EventLog(__name__)
@@ -55,7 +58,7 @@ Addresses = Mapping[str, tuple[str, ...]]
 class StatusWriter:
     """See the module. `run` once at a time; `notify` may be called from the loop at any time.
 
-    namespace: where the gates' own Services stand. watched: namespaces that are read, () for all.
+    namespace: of the gates' own Services. watched: namespaces that are read, () for all.
     """
 
     def __init__(
@@ -91,10 +94,10 @@ class StatusWriter:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled.
+        """Write statuses until cancelled.
 
-        A change reaches the gates first, statuses follow: with thousands of models, writing what
-        came of it takes longer than the change itself, on the same processor.
+        A change reaches the gates first, statuses follow: with thousands of models, writing the
+        statuses takes longer than the change itself, on the same processor.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -111,7 +114,7 @@ class StatusWriter:
             await asyncio.sleep(_QUIET_S)
 
     async def _look(self) -> bool:
-        """Tell what is new, leading; whether there is nothing that wants to be tried again soon."""
+        """Write what is new, if this replica leads. Returns False if something must be tried again."""
         leading = self._is_leading()
         if leading and not self._was_leading:  # another replica may have written meanwhile
             self._known.clear()
@@ -149,8 +152,8 @@ class StatusWriter:
             await self._inherit(current)
         new = await asyncio.to_thread(self._differing, current)
         written = await asyncio.gather(*(self._write_one(ref, current.get(ref)) for ref in new))
-        found = self._plane.all_findings()
-        await self._events.tell(found, _about(world, found))
+        findings = self._plane.all_findings()
+        await self._events.tell(findings, _about(world, findings))
         whole = all(written)
         self._last = (compiled, facts) if whole else None
         return whole
@@ -168,7 +171,7 @@ class StatusWriter:
         return derived
 
     def _differing(self, current: Mapping[refs.Ref, ObjectStatus]) -> list[refs.Ref]:
-        """Objects whose status is another than was written, or was not written, or that are not ours any more."""
+        """Objects whose status differs from the written one, was not written, or is no longer ours."""
         return [
             *(ref for ref, status in current.items()
               if (written := self._known.get(ref)) is not status and written != status),
@@ -176,8 +179,8 @@ class StatusWriter:
         ]  # fmt: skip
 
     async def _inherit(self, current: Mapping[refs.Ref, ObjectStatus]) -> None:
-        """What leaders before us said: it is not asked for object by object where it still holds, and
-        what they said of routes that are not ours any more is taken back."""
+        """Read the statuses that earlier leaders wrote. Those that still hold are not written again;
+        those of routes that are no longer ours are removed."""
         kinds = {_ROUTES, *(_resource(ref) for ref in current)}
         for resource in sorted(kinds, key=str):
             for namespace in (self._watched or ("",)) if resource.namespaced else ("",):
@@ -196,18 +199,21 @@ class StatusWriter:
         items: Iterable[kube.Object],
         current: Mapping[refs.Ref, ObjectStatus],
     ) -> tuple[dict[refs.Ref, ObjectStatus], list[refs.Ref]]:
-        """Statuses that say already what they are to say; routes with entries that are ours no more."""
+        """Statuses that need no change; routes with entries of ours that must be removed."""
         held: dict[refs.Ref, ObjectStatus] = {}
         left: list[refs.Ref] = []
         for item in items:
-            metadata, said = _part(item, "metadata"), _part(item, "status")
+            metadata, existing = _part(item, "metadata"), _part(item, "status")
             name, namespace = str(metadata.get("name")), str(metadata.get("namespace") or "")
             ref = refs.Ref(resource.group, resource.kind, namespace, name)
             wanted = current.get(ref)
             if wanted is None:
-                if status_documents.withdrawn(cast("Json", said)) is not None:
+                if status_documents.withdrawn(cast("Json", existing)) is not None:
                     left.append(ref)
-            elif wanted.uid in ("", metadata.get("uid")) and self._edited(wanted, said) == said:
+            elif (
+                wanted.uid in ("", metadata.get("uid"))
+                and self._edited(wanted, existing) == existing
+            ):
                 held[ref] = wanted
         return held, left
 
@@ -234,7 +240,7 @@ class StatusWriter:
         await self._writer.edit_status(_target(status.ref, status.uid), edit)
 
     def _edited(self, status: ObjectStatus, existing: kube.Object) -> kube.Object:
-        """What stands there, with our part as it is to be."""
+        """Return the existing status with our part replaced."""
         before = cast("Json", existing)
         document = status_documents.document(status, before, self._clock.now())
         made = cast("kube.Object", document)
@@ -264,21 +270,21 @@ class StatusWriter:
             gates={name: self._gate_facts(name, own.get(name, ())) for name in self._plane.runs},
             gateways=fronted,
             rejected=tuple(
-                one for name in self._plane.runs for one in self._plane.rejections(name)
+                finding for name in self._plane.runs for finding in self._plane.rejections(name)
             ),
         )
 
     def _gate_facts(self, name: str, addresses: tuple[str, ...]) -> GateFacts:
         run = self._plane.runs[name]
         active = {node.active for node in run.nodes.values()}
-        (one,) = active if len(active) == 1 else (None,)
+        (active_hash,) = active if len(active) == 1 else (None,)
         return GateFacts(
-            active=one or "",
+            active=active_hash or "",
             running=sum(node.active is not None for node in run.nodes.values()),
             ready=sum(run.runs(node) for node in run.nodes),
             gates=len(run.nodes),
             addresses=addresses,
-            rejections=tuple(found.message for found in self._plane.rejections(name)),
+            rejections=tuple(finding.message for finding in self._plane.rejections(name)),
         )
 
     async def _addresses(self, world: World) -> tuple[Addresses, Mapping[Key, tuple[str, ...]]]:
@@ -313,14 +319,14 @@ def _target(ref: refs.Ref, uid: str = "") -> ApplyTarget:
 
 
 def _part(value: kube.Object, key: str) -> kube.Object:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+    part = value.get(key)
+    return part if isinstance(part, dict) else {}
 
 
 def _met_at(service: kube.Object) -> tuple[str, ...]:
     """The addresses of a Service: those of its load balancer, else the one inside the cluster."""
     balancer = _part(_part(service, "status"), "loadBalancer").get("ingress")
-    found = [
+    addresses = [
         address
         for entry in (balancer if isinstance(balancer, list) else ())
         if isinstance(entry, dict)
@@ -329,9 +335,9 @@ def _met_at(service: kube.Object) -> tuple[str, ...]:
     ]
     spec = _part(service, "spec")
     inside = spec.get("clusterIP")
-    if not found and spec.get("type") != "LoadBalancer" and isinstance(inside, str):
-        found = [inside] if inside not in ("", "None") else []
-    return tuple(found)
+    if not addresses and spec.get("type") != "LoadBalancer" and isinstance(inside, str):
+        addresses = [inside] if inside not in ("", "None") else []
+    return tuple(addresses)
 
 
 def _with_others(existing: kube.Object, made: kube.Object) -> kube.Object:
@@ -341,24 +347,26 @@ def _with_others(existing: kube.Object, made: kube.Object) -> kube.Object:
         return {}
     types = {entry.get("type") for entry in ours if isinstance(entry, dict)}
     before = existing.get("conditions")
-    kept = [
+    others = [
         entry
         for entry in (before if isinstance(before, list) else ())
         if isinstance(entry, dict) and entry.get("type") not in types
     ]
-    return {"conditions": [*ours, *kept]}
+    return {"conditions": [*ours, *others]}
 
 
-def _about(world: World, found: Iterable[Finding]) -> Mapping[refs.Ref, EventSubject]:
+def _about(world: World, findings: Iterable[Finding]) -> Mapping[refs.Ref, ObjectReference]:
     """The objects that these findings are about and that events can be about."""
-    objects: dict[refs.Ref, EventSubject] = {}
-    for finding in found:
+    objects: dict[refs.Ref, ObjectReference] = {}
+    for finding in findings:
         ref = finding.origin.ref if finding.origin is not None else None
         kind = None if ref is None else registry.BY_KIND.get((ref.group, ref.kind))
         if ref is None or kind is None:
             continue
         doc = tables.table_of(world, kind).get((ref.namespace, ref.name))
         if doc is not None and doc.meta.uid:
-            version = resources.of_kind(kind).api_version
-            objects[ref] = EventSubject(ref=ref, uid=doc.meta.uid, api_version=version)
+            objects[ref] = ObjectReference(
+                api_version=resources.of_kind(kind).api_version, kind=ref.kind, name=ref.name,
+                uid=doc.meta.uid, namespace=ref.namespace or UNSET,
+            )  # fmt: skip
     return objects

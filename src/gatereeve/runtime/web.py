@@ -43,14 +43,14 @@ def listen(address: str) -> socket.socket:
         try:
             info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             # With its protocol: asyncio sets TCP_NODELAY only on sockets that say they are TCP.
-            found = undo.enter_context(socket.socket(info[0], info[1], info[2]))
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind(info[4])
+            listening = undo.enter_context(socket.socket(info[0], info[1], info[2]))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(info[4])
         except OSError as error:
             why = error.strerror or error
             raise SettingsError(f"{address} cannot be listened on: {why}") from error
         undo.pop_all()
-    return found
+    return listening
 
 
 def split_address(address: str) -> tuple[str, int]:

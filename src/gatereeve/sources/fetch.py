@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import httpx
+import certifi
+import httpx2
 
 from gatereeve.core import addresses
 from gatereeve.core.addresses import Ip
@@ -78,10 +79,10 @@ def is_reachable(address: Ip) -> bool:
     return not addresses.is_forbidden(address)
 
 
-def _allowed_url(target: FetchTarget) -> httpx.URL:
+def _allowed_url(target: FetchTarget) -> httpx2.URL:
     try:
-        url = httpx.URL(target.uri)
-    except httpx.InvalidURL as error:
+        url = httpx2.URL(target.uri)
+    except httpx2.InvalidURL as error:
         raise FetchRefusedError(f"it is no URL: {error}") from error
     if url.scheme != "https" and not (url.scheme == "http" and target.allow_private):
         raise FetchRefusedError("it is not https")
@@ -92,7 +93,7 @@ def _allowed_url(target: FetchTarget) -> httpx.URL:
     return url
 
 
-async def _addresses(url: httpx.URL, target: FetchTarget, resolve: Resolve) -> list[Ip]:
+async def _addresses(url: httpx2.URL, target: FetchTarget, resolve: Resolve) -> list[Ip]:
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
         texts = await resolve(url.raw_host.decode("ascii").strip("[]"), port)
@@ -107,12 +108,12 @@ async def _addresses(url: httpx.URL, target: FetchTarget, resolve: Resolve) -> l
     return allowed[:_MAX_ADDRESSES]
 
 
-async def _first(url: httpx.URL, target: FetchTarget, judged: list[Ip]) -> bytes:
+async def _first(url: httpx2.URL, target: FetchTarget, judged: list[Ip]) -> bytes:
     """The answer of the first address that can be connected to."""
     verify = _trust(target.ca)
     problem = "it has no address"
     for address in judged:
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             verify=verify,
             trust_env=False,
             follow_redirects=False,
@@ -121,14 +122,14 @@ async def _first(url: httpx.URL, target: FetchTarget, judged: list[Ip]) -> bytes
         ) as client:
             try:
                 return await _get(client, url, address)
-            except httpx.ConnectError as error:
+            except httpx2.ConnectError as error:
                 problem = f"no connection: {error}"
-            except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+            except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
                 raise UnavailableError(f"{type(error).__name__}: {error}") from error
     raise UnavailableError(problem)
 
 
-async def _get(client: httpx.AsyncClient, url: httpx.URL, address: Ip) -> bytes:
+async def _get(client: httpx2.AsyncClient, url: httpx2.URL, address: Ip) -> bytes:
     name = url.raw_host.decode("ascii").strip("[]")
     request = client.build_request(
         "GET",
@@ -145,7 +146,7 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, address: Ip) -> bytes:
     try:
         if answer.is_redirect:
             raise UnavailableError("it redirects, which is not followed")
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != httpx2.codes.OK:
             raise UnavailableError(f"it answered {answer.status_code}")
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise UnavailableError("it answered compressed")
@@ -165,7 +166,7 @@ def _trust(ca: bytes | None) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def _public_trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _own_trust(ca: bytes) -> ssl.SSLContext:

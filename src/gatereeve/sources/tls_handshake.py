@@ -31,4 +31,4 @@ async def _close_when_cancelled(request: _Request) -> None:
 
 
 EVENT_HOOKS: Final = {"request": [_close_when_cancelled]}
-"""The `event_hooks` of a client of httpx or httpx2."""
+"""The `event_hooks` of a client of httpx2."""

@@ -17,10 +17,13 @@ def reason(code: str) -> str:
 
 def text(findings: Sequence[Finding]) -> str:
     """What the first findings say, with their hints, in one printable line."""
-    found = [f"{one.message}: {one.hint}" if one.hint else one.message for one in findings]
-    found = list(dict.fromkeys(found))
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return bounded("; ".join(found[:_SHOWN]) + more)
+    texts = [
+        f"{finding.message}: {finding.hint}" if finding.hint else finding.message
+        for finding in findings
+    ]
+    texts = list(dict.fromkeys(texts))
+    more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return bounded("; ".join(texts[:_SHOWN]) + more)
 
 
 def bounded(message: str) -> str:
@@ -46,12 +49,12 @@ def from_findings(of: str, findings: Sequence[Finding]) -> Condition:
 
 
 def accepted(findings: Sequence[Finding], *elsewhere: str) -> Condition:
-    """`Accepted`: False for the first error; True with what else is to be said.
+    """`Accepted`: False with the errors; True with the other findings as its message.
 
     elsewhere: codes that another condition of the object reports.
     """
-    findings = [one for one in findings if one.code not in elsewhere]
-    errors = [one for one in findings if one.severity is Severity.ERROR]
+    findings = [finding for finding in findings if finding.code not in elsewhere]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         return from_findings("Accepted", errors)
     return true("Accepted", "Accepted", text(findings))
@@ -59,5 +62,5 @@ def accepted(findings: Sequence[Finding], *elsewhere: str) -> Condition:
 
 def of_codes(findings: Iterable[Finding], *codes: str) -> list[Finding]:
     """Those of these codes, in the order of the codes."""
-    found = list(findings)
-    return [one for code in codes for one in found if one.code == code]
+    collected = list(findings)
+    return [finding for code in codes for finding in collected if finding.code == code]

@@ -29,8 +29,8 @@ class GateFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeFacts:
-    """gates: by name. gateways: where a Gateway with an address of its own is met. rejected: what
-    gates' Envoys rejected, said of the documents behind it (`gate-rejected`)."""
+    """gates: by name. gateways: the addresses of a Gateway with addresses of its own. rejected: the
+    findings `gate-rejected` about documents whose configuration an Envoy rejected."""
 
     gates: Mapping[str, GateFacts] = field(default_factory=dict)
     gateways: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)

@@ -99,14 +99,14 @@ def derive_class(reading: StatusIndex, doc: GatewayClassDoc) -> ObjectStatus | N
     served = reading.classes.gateway
     if doc.spec.controller_name != CONTROLLER:
         return None
-    found = reading.of(doc)
+    findings = reading.of(doc)
     if doc.ref.name in served:
         message = f"Gate {served[doc.ref.name]} serves it"
         accepted = conditions.true("Accepted", "Accepted", message)
-    elif conditions.of_codes(found, "parameters-invalid"):
-        accepted = conditions.false("Accepted", "InvalidParameters", conditions.text(found))
+    elif conditions.of_codes(findings, "parameters-invalid"):
+        accepted = conditions.false("Accepted", "InvalidParameters", conditions.text(findings))
     else:
-        accepted = conditions.false("Accepted", "Pending", conditions.text(found))
+        accepted = conditions.false("Accepted", "Pending", conditions.text(findings))
     gate = reading.world.gates.get(("", served.get(doc.ref.name, "")))
     own = gate is not None and gate.spec.gateways is not None
     features = tuple(sorted((*FEATURES, *OWN_ADDRESSES))) if own else FEATURES
@@ -147,8 +147,8 @@ def _gateway(
     facts = reading.facts(binding.gate)
     addresses = facts.addresses if binding.front is None else reading.gateway_addresses(key)
     listeners = tuple(
-        _listener(reading, binding, state, given, attached.get((key, state.name), 0))
-        for state, given in zip(binding.states, binding.doc.spec.listeners, strict=False)
+        _listener(reading, binding, state, listener, attached.get((key, state.name), 0))
+        for state, listener in zip(binding.states, binding.doc.spec.listeners, strict=False)
     )
     accepted = _gateway_accepted(reading, binding)
     return status(
@@ -203,10 +203,10 @@ def _listener(
     reading: StatusIndex,
     binding: Binding,
     state: ListenerState,
-    given: kube.Listener,
+    listener: kube.Listener,
     attached: int,
 ) -> ListenerStatus:
-    """The listener `state` came of `given`."""
+    """The status of `listener`; `state` was computed from it."""
     if state.refused is not None:
         accepted = conditions.false("Accepted", *state.refused)
     elif state.conflict is not None:
@@ -219,7 +219,7 @@ def _listener(
         else conditions.true("Conflicted", *state.conflict)
     )
     resolved = _resolved(reading, binding, state)
-    takes = state.is_known and takes_routes(given.allowed_routes)
+    takes = state.is_known and takes_routes(listener.allowed_routes)
     return ListenerStatus(
         name=state.name,
         kinds=((GROUP, "HTTPRoute"),) if takes else (),
@@ -292,20 +292,20 @@ def _targets(
 ) -> tuple[resolution.ResolvedBackend, ...]:
     """What every backend that a rule or mirror names is on a gate, wherever it is asked for."""
     services, policies = reading.services, reading.policies_on(gate)
-    asked: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
+    uses: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
     for rule in claimed.rules:
         places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
-        given = dict.fromkeys(entry.grants for entry in places)
-        asked += [(rule, one) for one in given or (None,)]
+        grant_sets = dict.fromkeys(entry.grants for entry in places)
+        uses += [(rule, grants) for grants in grant_sets or (None,)]
     return tuple(
         resolution.resolve(
             claimed.doc,
             backend,
-            given,
+            grants,
             plans=policies,
             found=services,
         )
-        for rule, given in asked
+        for rule, grants in uses
         for backend in (*rule.backends, *(mirror.backend for mirror in rule.mirrors))
     )
 
@@ -316,8 +316,10 @@ def _route(
     targets: Mapping[str, tuple[resolution.ResolvedBackend, ...]],
 ) -> ObjectStatus:
     parents = claimed.parents[:_MAX_PARENTS]
-    found = tuple(_parent(reading, claimed, one, targets[one.gate]) for one in parents)
-    return status(claimed.doc, RouteBody(parents=found))
+    parent_statuses = tuple(
+        _parent(reading, claimed, parent, targets[parent.gate]) for parent in parents
+    )
+    return status(claimed.doc, RouteBody(parents=parent_statuses))
 
 
 def _parent(
@@ -346,12 +348,12 @@ def _parent(
 def _accepted(reading: StatusIndex, claimed: RouteDocument, parent: ParentRef) -> Condition:
     if parent.refused is not None:
         return conditions.false("Accepted", *parent.refused)
-    found = reading.of(claimed.doc)
+    findings = reading.of(claimed.doc)
     if not claimed.live:
         return conditions.false(
-            "Accepted", "UnsupportedValue", conditions.text(_rule_findings(found))
+            "Accepted", "UnsupportedValue", conditions.text(_rule_findings(findings))
         )
-    refused = conditions.of_codes(found, "host-not-granted")
+    refused = conditions.of_codes(findings, "host-not-granted")
     if refused and not any(
         entry.gate == parent.gate and entry.gateway == parent.front for entry in claimed.entries
     ):
@@ -359,8 +361,8 @@ def _accepted(reading: StatusIndex, claimed: RouteDocument, parent: ParentRef) -
     return conditions.true("Accepted", "Accepted")
 
 
-def _rule_findings(found: tuple[Finding, ...]) -> list[Finding]:
-    return [one for one in found if one.code in _RULE_CODES]
+def _rule_findings(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [finding for finding in findings if finding.code in _RULE_CODES]
 
 
 def _references(targets: tuple[resolution.ResolvedBackend, ...]) -> Condition:
@@ -377,18 +379,18 @@ def _reservations(
     reading: StatusIndex, claimed: RouteDocument, parent: ParentRef
 ) -> list[Condition]:
     """Conditions of an accepted route that is not served in full; each only where it applies."""
-    found = []
+    reservations = []
     own = reading.of(claimed.doc)
     dropped = [*_rule_findings(own), *conditions.of_codes(own, "host-not-granted")]
     if dropped:
         message = f"Dropped Rule: {conditions.text(dropped)}"
-        found.append(conditions.true("PartiallyInvalid", "UnsupportedValue", message))
+        reservations.append(conditions.true("PartiallyInvalid", "UnsupportedValue", message))
     its = reading.at_listener_set(parent.gate, parent.front, claimed.doc)
     lost = conditions.of_codes(its, "route-conflict")
     if lost:
-        found.append(conditions.true(OVERLAP, "RouteConflict", conditions.text(lost)))
+        reservations.append(conditions.true(OVERLAP, "RouteConflict", conditions.text(lost)))
     insecure = conditions.of_codes(its, "tls-unavailable")
     unserved = [*conditions.of_codes(own, "gate-rejected"), *insecure]
     if unserved:
-        found.append(conditions.from_findings(SERVED, unserved))
-    return found
+        reservations.append(conditions.from_findings(SERVED, unserved))
+    return reservations

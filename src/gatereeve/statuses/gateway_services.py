@@ -17,7 +17,7 @@ from gatereeve.compile.routes.gateways import Binding
 from gatereeve.compile.routes.listener_sets import (
     GATE_LABEL,
     GATEWAY_ANNOTATION,
-    given_ports,
+    assigned_ports,
     port_range,
     service_name,
     service_of,
@@ -51,8 +51,8 @@ def wanted(world: World, compiled: Compiled) -> tuple[GatewayService, ...]:
 
 
 def orphans(world: World, compiled: Compiled) -> tuple[Ref, ...]:
-    """Services of ours that belong to no Gateway any more, where gates with such Services stand."""
-    kept = {service.ref for service in wanted(world, compiled)}
+    """Services of ours whose Gateway is gone, in the namespaces of gates that have such Services."""
+    wanted_refs = {service.ref for service in wanted(world, compiled)}
     places = {
         gate.spec.gateways.namespace
         for gate in world.gates.values()
@@ -64,7 +64,7 @@ def orphans(world: World, compiled: Compiled) -> tuple[Ref, ...]:
         if doc.ref.namespace in places
         and GATEWAY_ANNOTATION in doc.meta.annotations
         and GATE_LABEL in doc.meta.labels
-        and doc.ref not in kept
+        and doc.ref not in wanted_refs
     )
 
 
@@ -91,8 +91,8 @@ def document(service: GatewayService) -> dict[str, Json]:
 
 
 def _of_gate(world: World, compiled: Compiled, gate: GateDoc) -> Iterator[GatewayService]:
-    given = gate.spec.gateways
-    if given is None:
+    settings = gate.spec.gateways
+    if settings is None:
         return
     bindings = sorted(
         (b for b in compiled.outcome.bindings.values() if b.gate == gate.ref.name),
@@ -103,10 +103,10 @@ def _of_gate(world: World, compiled: Compiled, gate: GateDoc) -> Iterator[Gatewa
         key = _key(binding)
         if ports[key]:
             yield GatewayService(
-                ref=Ref("", "Service", given.namespace, service_name(gate.ref.name, key)),
+                ref=Ref("", "Service", settings.namespace, service_name(gate.ref.name, key)),
                 gate=gate.ref.name,
                 gateway=key,
-                type=given.service_type,
+                type=settings.service_type,
                 ports=tuple(sorted(ports[key].items())),
             )
 
@@ -127,27 +127,27 @@ def _services(
 def _ports(
     gate: GateDoc, bindings: list[Binding], services: list[tuple[Key, ServiceDoc]]
 ) -> dict[Key, dict[int, int]]:
-    """Every Gateway's ports, given and new. A port that a Gateway no longer serves is free again."""
-    before = given_ports(gate, services)
-    asked = {_key(b): sorted({listener.port for listener in b.listeners}) for b in bindings}
-    found = {
+    """Every Gateway's ports: those it has and new ones. A port that it no longer serves is free."""
+    before = assigned_ports(gate, services)
+    wanted_ports = {_key(b): sorted({listener.port for listener in b.listeners}) for b in bindings}
+    assigned = {
         key: {port: before[key][port] for port in ports if port in before.get(key, {})}
-        for key, ports in asked.items()
+        for key, ports in wanted_ports.items()
     }
-    taken = {target for ports in found.values() for target in ports.values()}
-    for key, ports in asked.items():
+    taken = {target for ports in assigned.values() for target in ports.values()}
+    for key, ports in wanted_ports.items():
         for port in ports:
-            if port not in found[key]:
+            if port not in assigned[key]:
                 target = _free(gate, key, port, taken)
                 if target is not None:
-                    found[key][port] = target
+                    assigned[key][port] = target
                     taken.add(target)
-    return found
+    return assigned
 
 
 def _free(gate: GateDoc, gateway: Key, port: int, taken: set[int]) -> int | None:
-    """The first free port from the place that the name decides; None when all are given."""
-    there = port_range(gate)
-    start = zlib.crc32(f"{gateway[0]}/{gateway[1]}:{port}".encode()) % len(there)
-    turns = (there[(start + step) % len(there)] for step in range(len(there)))
+    """The first free port, beginning at a port that the name decides; None when all are taken."""
+    targets = port_range(gate)
+    start = zlib.crc32(f"{gateway[0]}/{gateway[1]}:{port}".encode()) % len(targets)
+    turns = (targets[(start + step) % len(targets)] for step in range(len(targets)))
     return next((target for target in turns if target not in taken), None)

@@ -92,7 +92,7 @@ class StatusInputs(Stage):
         outcome = compiled.outcome
         self.world.update(world)
         self.hashes.update({gate.name: gate.hash for gate in compiled.ir.gates})
-        self.documents.update({one.doc.ref: one for one in outcome.documents})
+        self.documents.update({document.doc.ref: document for document in outcome.documents})
         self.checks.update(outcome.policies)
         self.bindings.update(outcome.bindings)
         self.classes.update(outcome.classes)
@@ -119,7 +119,7 @@ class StatusInputs(Stage):
         for finding in (*facts.rejected, *compiled.findings):
             if finding.origin is not None:
                 by_document[finding.origin.ref].append(finding)
-        self.findings.update({ref: tuple(some) for ref, some in by_document.items()})
+        self.findings.update({ref: tuple(problems) for ref, problems in by_document.items()})
 
     def _update_gates(self, outcome: Outcome) -> None:
         served: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(
@@ -134,11 +134,11 @@ class StatusInputs(Stage):
             own[name] = gate.listener_sets[0].listener_set
             for key in gate.models:
                 routed[key].append(name)
-            for one in gate.listener_sets:
-                answering.update(((name, ref), True) for ref in one.served)
-                for finding in findings.order(one.findings):
+            for listener_set in gate.listener_sets:
+                answering.update(((name, ref), True) for ref in listener_set.served)
+                for finding in findings.order(listener_set.findings):
                     if finding.origin is not None:
-                        gateway = one.listener_set.gateway
+                        gateway = listener_set.listener_set.gateway
                         at_sets[name, gateway, finding.origin.ref].append(finding)
             answers = {a for s in gate.listener_sets for h in s.hosts.values() for a in h.answers}
             for model, version in answers:
@@ -148,7 +148,7 @@ class StatusInputs(Stage):
         self.own_listener_sets.update(own)
         self.answering.update(answering)
         self.routed.update({key: tuple(names) for key, names in routed.items()})
-        self.at_listener_sets.update({key: tuple(some) for key, some in at_sets.items()})
+        self.at_listener_sets.update({key: tuple(problems) for key, problems in at_sets.items()})
         self.served.update(
             {
                 model: tuple((version, tuple(names)) for version, names in sorted(versions.items()))

@@ -227,13 +227,14 @@ def _in_force(
 
 
 def _emergency(reading: StatusIndex, doc: ApprovalDoc, name: str) -> Condition:
-    """Of a broken glass that nothing speaks against by itself. One gate may admit what others refuse."""
-    found = reading.of(doc)
-    if conditions.of_codes(found, "break-glass-active"):
+    """`InForce` of a break-glass Approval without an objection to itself. Gates may differ: one may
+    admit it, another refuse it."""
+    findings = reading.of(doc)
+    if conditions.of_codes(findings, "break-glass-active"):
         return conditions.true(
             "InForce", "BreakGlass", f"{doc.spec.approver} broke the glass for {name}"
         )
-    refused = conditions.of_codes(found, "break-glass-refused")
+    refused = conditions.of_codes(findings, "break-glass-refused")
     if refused:
         return conditions.from_findings("InForce", refused)
     return conditions.false(
@@ -242,19 +243,19 @@ def _emergency(reading: StatusIndex, doc: ApprovalDoc, name: str) -> Condition:
 
 
 def derive_rollout(reading: StatusIndex, doc: RolloutDoc) -> ObjectStatus:
-    """Accepted; Effective: it says which version of its model answers."""
+    """Accepted; Effective: it decides which version of its model answers."""
     return _rollout(reading, doc, reading.policies((doc.ref.namespace, doc.spec.model)))
 
 
 def _rollout(reading: StatusIndex, doc: RolloutDoc, plans: _Plans) -> ObjectStatus:
     chosen = [plan for plan in plans if plan.rollout is doc]
     named = {split.version for split in doc.spec.split}
-    found = {c.version for plan in chosen for c in plan.candidates} & named
+    candidate_versions = {c.version for plan in chosen for c in plan.candidates} & named
     return status(
         doc,
-        RolloutBody(digest=doc.digest, versions=tuple(sorted(found))),
+        RolloutBody(digest=doc.digest, versions=tuple(sorted(candidate_versions))),
         conditions.accepted(reading.of(doc)),
-        _effective(reading, doc, chosen, found),
+        _effective(reading, doc, chosen, candidate_versions),
     )
 
 

@@ -111,7 +111,7 @@ def _enforced(reading: StatusIndex, doc: AccessPolicyDoc, models: tuple[str, ...
 
 def derive_broken(reading: StatusIndex) -> tuple[ObjectStatus, ...]:
     """Documents of ours that cannot be used and have no last good form."""
-    refs = sorted({one.ref for one in reading.world.broken if _is_ours(one)})
+    refs = sorted({broken.ref for broken in reading.world.broken if _is_ours(broken)})
     return tuple(_derive_broken(reading.of_ref(ref), ref) for ref in refs)
 
 
@@ -126,5 +126,5 @@ def _derive_broken(findings: tuple[Finding, ...], ref: Ref) -> ObjectStatus:
     return ObjectStatus(ref=ref, uid="", generation=0, conditions=(accepted,), body=BrokenBody())
 
 
-def _is_ours(one: Broken) -> bool:
-    return one.ref.group == GATEREEVE_GROUP and bool(one.ref.name)
+def _is_ours(broken: Broken) -> bool:
+    return broken.ref.group == GATEREEVE_GROUP and bool(broken.ref.name)

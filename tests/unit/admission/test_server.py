@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from gatereeve.admission import admission_review, world_subset
@@ -80,16 +80,16 @@ async def serving(server: AdmissionServer) -> AsyncIterator[str]:
                 await task
 
 
-def client(authority: Authority, shown: tuple[Path, Path] | None = None) -> httpx.AsyncClient:
+def client(authority: Authority, shown: tuple[Path, Path] | None = None) -> httpx2.AsyncClient:
     context = ssl.create_default_context(cafile=str(authority.certificate))
     if shown is not None:
         context.load_cert_chain(*shown)
-    return httpx.AsyncClient(verify=context, trust_env=False, timeout=20)
+    return httpx2.AsyncClient(verify=context, trust_env=False, timeout=20)
 
 
-def plain_client(server: AdmissionServer) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=server.app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://review", headers=JSON)
+def plain_client(server: AdmissionServer) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=server.app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://review", headers=JSON)
 
 
 def made(seen: world_subset.WorldIndex | None) -> AdmissionServer:
@@ -143,7 +143,7 @@ async def test_only_who_shows_the_right_certificate_may_ask(
         assert heard.deletions == [(Ref("gatereeve.dev", "Model", "shop", "offers"), "petra")]
         for shown in (None, foreign, node):
             async with client(authority, shown) as api:
-                with pytest.raises(httpx.HTTPError):
+                with pytest.raises(httpx2.HTTPError):
                     await api.post(f"{url}/review", content=gone, headers=JSON)
     assert len(heard.deletions) == 1
     assert server.counts.outcomes == {"allowed": 1}
@@ -168,7 +168,7 @@ async def test_another_authority_of_clients_ends_the_connections_of_the_old_one(
         async def is_refused() -> bool:
             try:
                 await api.post(f"{url}/stamp", content=body(MODEL), headers=JSON)
-            except httpx.HTTPError:
+            except httpx2.HTTPError:
                 return True
             return False
 

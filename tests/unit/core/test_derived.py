@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatereeve.core.derived import Clock, Computed, Derived, Grouped, Reader, Source, Stage
+from gatereeve.core.derived import Clock, Computed, Derived, Grouped, Ordered, Reader, Source, Stage
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -133,3 +133,45 @@ def test_fresh_tables_give_the_same_rows(
         assert shop.by_cost.rows == fresh.by_cost.rows
         assert shop.total.value == fresh.total.value
         assert shop.costs.snapshot() == fresh.costs.rows
+
+
+def test_ordered_values_follow_their_keys_and_what_changed() -> None:
+    rows = {"a": 1, "b": 2}
+    asked: list[str] = []
+
+    def get(key: str) -> int:
+        asked.append(key)
+        return rows[key]
+
+    ordered = Ordered(get)
+    keys = ("b", "a")
+    ordered.update(keys, set())
+    assert ordered.values == (2, 1)
+    before = ordered.values
+    ordered.update(keys, set())
+    assert ordered.values is before
+    rows["a"] = 3
+    asked.clear()
+    ordered.update(keys, {"a", "gone"})
+    assert (ordered.values, asked) == ((2, 3), ["a"])
+    ordered.update(("a",), set())
+    assert list(ordered.values) == [3]
+
+
+def test_a_grouped_table_without_groups_looks_at_rows_once() -> None:
+    source = Source[str, int]()
+    looked: list[int] = []
+
+    def split(row: int) -> list[tuple[str, int]]:
+        looked.append(row)
+        return []
+
+    grouped: Grouped[str, int] = Grouped(source, split)
+    source.update({"a": 1, "b": 2})
+    grouped.update()
+    source.begin()
+    grouped.begin()
+    source.patch({"b": 3})
+    grouped.update()
+    assert (looked, grouped.rows) == ([1, 2, 3], {})
+    assert source.rows == {"a": 1, "b": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import timedelta
 
@@ -243,6 +244,14 @@ def test_longer_curves(curve: ec.EllipticCurve) -> None:
     token = f"{data.decode()}.{ir.b64(r.to_bytes(size, 'big') + s.to_bytes(size, 'big'))}"
     provider = CORP.provider(jwks=json.dumps({"keys": [jwk]}))
     assert isinstance(tokens.verify(token, (provider,), now=ir.NOW), Verified)
+
+
+def test_each_half_of_an_ecdsa_signature_is_a_number() -> None:
+    head, payload, signature = CORP.token().split(".")
+    assert not is_good(f"{head}.{payload}.{signature}{'A' * 42}")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    padded = ir.b64(bytes(16) + raw[:32] + bytes(16) + raw[32:])
+    assert is_good(f"{head}.{payload}.{padded}")
 
 
 def test_leeway_is_the_providers() -> None:

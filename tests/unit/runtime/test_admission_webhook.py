@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
+import httpx2
 import pytest
 
 from gatereeve.admission.change_authors import DeletionLog
@@ -70,12 +70,12 @@ async def opened(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def ask(kept: Kept, url: str) -> httpx.Response | None:
+async def ask(kept: Kept, url: str) -> httpx2.Response | None:
     context = ssl.create_default_context(cafile=str(kept.authority.certificate))
-    async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+    async with httpx2.AsyncClient(verify=context, trust_env=False) as client:
         try:
             return await client.post(url, content=body(approval("mia")), headers=JSON)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return None
 
 
@@ -89,7 +89,7 @@ async def until(look: Callable[[], Awaitable[Found | None]]) -> Found:
     return found
 
 
-async def answered(kept: Kept, url: str) -> httpx.Response:
+async def answered(kept: Kept, url: str) -> httpx2.Response:
     return await until(lambda: ask(kept, url))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -22,12 +22,12 @@ async def test_health() -> None:
     with web.listen("127.0.0.1:0") as place:
         url = f"http://127.0.0.1:{place.getsockname()[1]}"
         task = asyncio.create_task(web.serve_health(place, lambda: why[0], measured))
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url) as client:
             for _ in range(500):
                 try:
                     assert (await client.get("/healthz")).status_code == 200
                     break
-                except httpx.ConnectError:
+                except httpx2.ConnectError:
                     await asyncio.sleep(0.01)
             answer = await client.get("/readyz")
             assert (answer.status_code, answer.text) == (503, "nothing is published yet\n")

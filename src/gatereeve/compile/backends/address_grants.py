@@ -31,10 +31,10 @@ class AddressGrantMatch(NamedTuple):
     released: datetime | None = None
 
     def and_also(self, other: AddressGrantMatch | None) -> AddressGrantMatch:
-        """Both together."""
+        """The two grants as one: the higher rank and the later release."""
         if other is None:
             return self
-        moments = [one for one in (self.released, other.released) if one is not None]
+        moments = [moment for moment in (self.released, other.released) if moment is not None]
         return AddressGrantMatch(max(self.rank, other.rank), max(moments, default=None))
 
 
@@ -48,13 +48,13 @@ def grant_of(
     address = ip.parse(text)
     if address is None or ip.is_forbidden(address):
         return None
-    found = []
+    matches = []
     for meaning in ip.meanings(address):
         granted = _best(grants, reserved, meaning, port)
         if granted is None:
             return None
-        found.append(granted)
-    return min(found, key=lambda one: one.rank)
+        matches.append(granted)
+    return min(matches, key=lambda match: match.rank)
 
 
 def _best(
@@ -62,18 +62,18 @@ def _best(
 ) -> AddressGrantMatch | None:
     best: AddressGrantMatch | None = None
     for doc in grants:
-        for one in doc.spec.addresses:
-            if _covers(one, reserved, address, port):
+        for grant in doc.spec.addresses:
+            if _covers(grant, reserved, address, port):
                 named = host_grants.NAME_LABEL in doc.spec.namespace_selector.match_labels
-                rank = (_bits(_network(one.cidr)), one.ports is not None, named)
-                best = AddressGrantMatch(rank, one.released).and_also(best)
+                rank = (_bits(_network(grant.cidr)), grant.ports is not None, named)
+                best = AddressGrantMatch(rank, grant.released).and_also(best)
     return best
 
 
-def _covers(one: AddressGrant, reserved: frozenset[str], address: ip.Ip, port: int) -> bool:
-    """Whether a grant means this address; loopback and the API server only in so many words."""
-    network = _network(one.cidr)
-    if address not in network or (one.ports is not None and port not in one.ports):
+def _covers(grant: AddressGrant, reserved: frozenset[str], address: ip.Ip, port: int) -> bool:
+    """Whether a grant covers this address. Loopback and the API server must be named explicitly."""
+    network = _network(grant.cidr)
+    if address not in network or (grant.ports is not None and port not in grant.ports):
         return False
     if address.is_loopback and not any(_is_inside(network, wide) for wide in _LOOPBACK):
         return False

@@ -142,14 +142,14 @@ class Sources:
 
 
 def find_owners(sources: Sources) -> Owners:
-    """One pass over everything that has addresses."""
+    """Find the owners in one pass over everything that has addresses."""
     work = _Work(sources)
-    for key, found in sources.slices:
-        work.add_slice(key, found)
+    for key, slice_addresses in sources.slices:
+        work.add_slice(key, slice_addresses)
     reserved = frozenset(work.reserved())
     work.add_claims(reserved)
-    taken = {namespace: tuple(sorted(found)) for namespace, found in work.taken().items()}
-    lost = {(namespace, server) for namespace, found in taken.items() for server, _ in found}
+    taken = {namespace: tuple(sorted(servers)) for namespace, servers in work.taken().items()}
+    lost = {(namespace, server) for namespace, servers in taken.items() for server, _ in servers}
     return Owners(
         reserved=reserved,
         taken=taken,
@@ -163,8 +163,8 @@ class _Work:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._held: defaultdict[Server, dict[str, Held]] = defaultdict(dict)
-        for (namespace, address, port), one in sources.memory.servers.items():
-            self._held[address, port][namespace] = one
+        for (namespace, address, port), held in sources.memory.servers.items():
+            self._held[address, port][namespace] = held
         self._by_hand: defaultdict[Key, list[tuple[str, int]]] = defaultdict(list)
         self._pods: defaultdict[str, set[str]] = defaultdict(set)
         self._claims: defaultdict[Server, dict[str, AddressGrantMatch]] = defaultdict(dict)
@@ -172,12 +172,12 @@ class _Work:
         self._reserved: frozenset[str] = frozenset()
         self.models: dict[tuple[str, Server], str] = {}
 
-    def add_slice(self, key: Key, found: SliceAddresses) -> None:
+    def add_slice(self, key: Key, slice_addresses: SliceAddresses) -> None:
         """key: namespace and Service."""
-        for address in found.pods:
+        for address in slice_addresses.pods:
             self._pods[address].add(key[0])
-        if found.by_hand:
-            self._by_hand[key] += found.by_hand
+        if slice_addresses.by_hand:
+            self._by_hand[key] += slice_addresses.by_hand
 
     def reserved(self) -> Iterator[str]:
         """Addresses of the API server, as far as a cluster's own documents say them."""
@@ -189,7 +189,7 @@ class _Work:
             yield text
 
     def add_claims(self, reserved: frozenset[str]) -> None:
-        """Note who names what with a grant, and which of it is a model's."""
+        """Note which namespace names which server with a grant, and which servers are a model's."""
         self._reserved = reserved
         for namespace, text, port, model in self._named():
             granted = grant_of(self._sources.selecting(namespace), reserved, text, port)
@@ -220,29 +220,29 @@ class _Work:
                 yield namespace, endpoint.address, endpoint.port, version.spec.model
 
     def taken(self) -> Mapping[str, list[tuple[Server, str]]]:
-        """By namespace, the servers that it names and that are another's, with why."""
-        found: defaultdict[str, list[tuple[Server, str]]] = defaultdict(list)
-        given = self._given()
+        """By namespace, the servers that it names but that another namespace has, with the reason."""
+        by_namespace: defaultdict[str, list[tuple[Server, str]]] = defaultdict(list)
+        cluster_ips = self._cluster_ips()
         for server, claims in self._claims.items():
-            owners = self._pods.get(server[0], set()) | given.get(server[0], set())
+            owners = self._pods.get(server[0], set()) | cluster_ips.get(server[0], set())
             if owners:
                 why = f"belongs to namespace {min(owners)}"
                 losers = dict.fromkeys(claims.keys() - owners, why)
             else:
                 losers = self._losers(server, claims) | self._in_doubt(server, claims)
             for namespace, why in losers.items():
-                found[namespace].append((server, why))
-        return found
+                by_namespace[namespace].append((server, why))
+        return by_namespace
 
-    def _given(self) -> Mapping[str, set[str]]:
+    def _cluster_ips(self) -> Mapping[str, set[str]]:
         """Addresses that an API server gave to Services, by namespace. A file proves nothing."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
+        namespaces: defaultdict[str, set[str]] = defaultdict(set)
         for (namespace, _), service in self._sources.services.items():
             spec = service.spec
             for text in () if service.file else (spec.cluster_ip, *spec.cluster_ips):
                 if text and text != "None":
-                    found[addresses.server(text, 0)[0]].add(namespace)
-        return found
+                    namespaces[addresses.server(text, 0)[0]].add(namespace)
+        return namespaces
 
     def _losers(self, server: Server, claims: Mapping[str, AddressGrantMatch]) -> dict[str, str]:
         """Of the namespaces that are granted a server, those that do not get it, with why."""

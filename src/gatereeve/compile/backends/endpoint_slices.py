@@ -33,19 +33,19 @@ def is_pod(doc: EndpointSliceDoc, endpoint: kube.SliceEndpoint) -> bool:
 
 def all_ports(service: ServiceDoc | None, doc: EndpointSliceDoc) -> tuple[int, ...]:
     """Every port that the slice or, where the slice leaves it open, the Service names."""
-    given = {port.port for port in doc.spec.ports if port.port is not None}
+    ports = {port.port for port in doc.spec.ports if port.port is not None}
     if service is not None:
-        given |= {p.target_port for p in service.spec.ports if isinstance(p.target_port, int)}
+        ports |= {p.target_port for p in service.spec.ports if isinstance(p.target_port, int)}
         if any(port.port is None for port in doc.spec.ports):
-            given |= {p.port for p in service.spec.ports}
-    return tuple(sorted(given))
+            ports |= {p.port for p in service.spec.ports}
+    return tuple(sorted(ports))
 
 
 def virtual_addresses(service: ServiceDoc) -> tuple[str, ...]:
     """Addresses of the Service itself: of the cluster, external, of a load balancer."""
     spec = service.spec
-    given = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips, spec.load_balancer_ip)
-    return tuple(dict.fromkeys(text for text in given if text and text != "None"))
+    texts = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips, spec.load_balancer_ip)
+    return tuple(dict.fromkeys(text for text in texts if text and text != "None"))
 
 
 def has_addresses(slices: tuple[EndpointSliceDoc, ...]) -> bool:

@@ -32,20 +32,20 @@ class ModelAddresses:
     ) -> tuple[Server, Held] | None:
         """The first server of `reaches`, in order, that stands behind a model.
 
-        namespace: of the Service that reaches them. by_hand: those that no selector produced.
+        namespace: of the Service that reaches them. by_hand: the servers that no selector produced.
         """
         for server in sorted(reaches):
-            found = (
+            held = (
                 self.servers.get((namespace, server))
                 or self.whole.get((namespace, server[0]))
                 or self.pods.get(server[0])
             )
-            if found is not None:
-                return server, found
+            if held is not None:
+                return server, held
         for server in sorted(by_hand):
-            found = self.node_ports.get((namespace, server[1]))
-            if found is not None:
-                return server, found
+            held = self.node_ports.get((namespace, server[1]))
+            if held is not None:
+                return server, held
         return None
 
 

@@ -50,15 +50,14 @@ ResolvedBackend: TypeAlias = ModelBackend | ServiceBackend | UnresolvedBackend
 def resolve(
     doc: AnyDoc,
     backend: Backend,
-    given: tuple[HostGrantDoc, ...] | None,
+    grants: tuple[HostGrantDoc, ...] | None,
     *,
     plans: ModelPolicies,
     found: services.ServiceIndex,
 ) -> ResolvedBackend:
     """What `backend` of `doc` is. Never raises; what cannot be served is `UnresolvedBackend`.
 
-    given: the HostGrants that cover the host and path where it is asked for; None where it is asked
-    for nowhere.
+    grants: the HostGrants that cover the host and path of the route; None if no host serves the route.
     """
     if backend.problem is not None:
         return UnresolvedBackend(problem=backend.problem, governed=backend.kind == "Model")
@@ -81,7 +80,7 @@ def resolve(
         )  # fmt: skip
     if backend.kind == "Model":
         return _model(backend, plans)
-    return _service(doc, backend, given, plans, found)
+    return _service(doc, backend, grants, plans, found)
 
 
 def _unresolved(text: str, /, *, governed: bool, **values: object) -> UnresolvedBackend:
@@ -99,12 +98,12 @@ def _model(backend: Backend, plans: ModelPolicies) -> ResolvedBackend:
 def _service(
     doc: AnyDoc,
     backend: Backend,
-    given: tuple[HostGrantDoc, ...] | None,
+    grants: tuple[HostGrantDoc, ...] | None,
     plans: ModelPolicies,
-    found: services.ServiceIndex,
+    index: services.ServiceIndex,
 ) -> ResolvedBackend:
     key = (backend.namespace, backend.name)
-    versions = found.behind.get(key)
+    versions = index.behind.get(key)
     if versions:
         models = sorted({version.spec.model for version in versions})
         if len(models) > 1:
@@ -120,27 +119,27 @@ def _service(
         pinned = tuple(sorted({version.spec.version for version in versions}))
         everything = set(plan.known) <= set(pinned)
         return ModelBackend(plan=plan, pinned=None if everything else pinned, service=backend.name)
-    hiding = found.hiding_in(backend.namespace)
+    hiding = index.hiding_in(backend.namespace)
     if hiding is not None:
         return _unresolved(
             "hidden-path-to-model", governed=True, document=hiding, service=backend.name
         )
-    service = found.services.get(key)
+    service = index.services.get(key)
     leave = host_grants.RoutePermission()
-    if service is not None and given is not None:
+    if service is not None and grants is not None:
         labels = service.meta.labels
-        allowed = host_grants.leave_for(given, doc.ref.namespace, key, labels)
-        held = found.held.get(key)
+        allowed = host_grants.leave_for(grants, doc.ref.namespace, key, labels)
+        held = index.held.get(key)
         released = None if allowed is None else allowed.released
-        if held is not None and not found.is_released(held, released):
+        if held is not None and not index.is_released(held, released):
             return _was_governed(doc, backend, f"Service {key[0]}/{key[1]}", held)
         if allowed is None:
-            return _not_granted(doc, backend, given)
+            return _not_granted(doc, backend, grants)
         leave = allowed
-    servers = found.resolve(backend.namespace, backend.name, backend.port)
+    servers = index.resolve(backend.namespace, backend.name, backend.port)
     if isinstance(servers, Finding):
         return UnresolvedBackend(problem=servers, governed=False)
-    return _past_models(doc, backend, servers, leave, found) or ServiceBackend(servers=servers)
+    return _past_models(doc, backend, servers, leave, index) or ServiceBackend(servers=servers)
 
 
 def _past_models(
@@ -148,11 +147,11 @@ def _past_models(
     backend: Backend,
     servers: Servers,
     leave: host_grants.RoutePermission,
-    found: services.ServiceIndex,
+    index: services.ServiceIndex,
 ) -> UnresolvedBackend | None:
-    """The refusal of a Service that reaches what stands, or stood, behind a model."""
+    """The refusal of a Service that reaches a server that is, or was, behind a model."""
     namespace = backend.namespace
-    versions = found.versions[""]
+    versions = index.versions[""]
     hidden = versions.standing.of(namespace, servers.reaches, servers.by_hand)
     if hidden is not None:
         (address, port), held = hidden
@@ -165,7 +164,7 @@ def _past_models(
         if closed is None:
             continue
         held = closed[1]
-        if not found.is_server_released(namespace, held, server, leave.released):
+        if not index.is_server_released(namespace, held, server, leave.released):
             return _was_governed(doc, backend, f"{server[0]}:{server[1]}", held)
     return None
 
@@ -181,14 +180,14 @@ def _was_governed(doc: AnyDoc, backend: Backend, what: str, held: Held) -> Unres
 
 
 def _not_granted(
-    doc: AnyDoc, backend: Backend, given: tuple[HostGrantDoc, ...]
+    doc: AnyDoc, backend: Backend, grants: tuple[HostGrantDoc, ...]
 ) -> UnresolvedBackend:
     namespace = (
         "" if backend.namespace == doc.ref.namespace else f", namespace: {backend.namespace}"
     )
-    names = " or ".join(grant.ref.name for grant in given)
+    names = " or ".join(grant.ref.name for grant in grants)
     entry = f"{{name: {backend.name}{namespace}}}"
-    if any(grant.spec.backends is not None and grant.spec.backends.services for grant in given):
+    if any(grant.spec.backends is not None and grant.spec.backends.services for grant in grants):
         line = f"add to the list backends.services of HostGrant {names}: {entry}"
     else:
         line = f"add to the spec of HostGrant {names}: backends: {{services: [{entry}]}}"

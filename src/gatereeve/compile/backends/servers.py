@@ -93,16 +93,20 @@ def resolve_port(
             known=tuple(p.name or p.port for p in service.spec.ports),
         )
     findings: list[Finding] = []
-    found: list[_Address] = []
+    slice_addresses: list[_Address] = []
     still_serving = not any(_is_ready(e) for doc in docs for e in doc.spec.endpoints)
     for doc in docs:
         number = _slice_port(chosen, doc)
         if number is not None:
-            found += _addresses(
+            slice_addresses += _addresses(
                 doc, service, number, rights(), findings, still_serving=still_serving
             )
-    usable = {(one.address, one.server[1]) for one in found if one.address is not None}
-    refused = next((one.objection for one in found if one.objection is not None), None)
+    usable = {
+        (entry.address, entry.server[1]) for entry in slice_addresses if entry.address is not None
+    }
+    refused = next(
+        (entry.objection for entry in slice_addresses if entry.objection is not None), None
+    )
     if not usable and refused is not None:
         return refused
     if not usable:
@@ -112,8 +116,8 @@ def resolve_port(
         port=chosen.port,
         endpoints=tuple(Endpoint(address=a, port=p) for a, p in sorted(usable)),
         protocol="http2" if (chosen.app_protocol or "").lower() in _HTTP2 else "http1",
-        reaches=frozenset(one.server for one in found),
-        by_hand=frozenset(one.server for one in found if one.by_hand),
+        reaches=frozenset(entry.server for entry in slice_addresses),
+        by_hand=frozenset(entry.server for entry in slice_addresses if entry.by_hand),
         findings=tuple(findings),
     )
 

@@ -158,7 +158,7 @@ class Backends(Stage):
         )
         self._remembered = Computed(self._remember)
         self._has_servers = Derived(self._find_servers)
-        self._given = Derived(self._find_given)
+        self._all_servers = Derived(self._find_all_servers)
         self._vetted = Derived(self._vet)
         self.endpoints = Derived(self._find_endpoints)
         self._version_findings = Derived(self._find_problems)
@@ -179,7 +179,7 @@ class Backends(Stage):
             }
             self._namespaces.update(dict.fromkeys(names, True))
         self.rights.update(self._namespaces)
-        self._given.update(world.model_versions)
+        self._all_servers.update(world.model_versions)
         self._vetted.update(world.model_versions)
         self._version_findings.update(world.model_versions)
         self.endpoints.update(world.model_versions)
@@ -259,11 +259,14 @@ class Backends(Stage):
         return find_owners(
             Sources(
                 services=world.services,
-                slices=(found for _, found in sorted(read.all(self._read_slices).items())),
+                slices=(
+                    slice_addresses
+                    for _, slice_addresses in sorted(read.all(self._read_slices).items())
+                ),
                 versions=tuple(world.model_versions.values()),
                 strays=read.value(self._strays),
                 unsure=unlocated_servers.namespaces(world, read.value(self.hiding)),
-                unread_grants=any(one.ref.kind in ("HostGrant", "") for one in world.broken),
+                unread_grants=any(broken.ref.kind in ("HostGrant", "") for broken in world.broken),
                 selecting=lambda namespace: granted.get(namespace, ()),
                 memory=world.memory,
                 at=world.at,
@@ -288,7 +291,7 @@ class Backends(Stage):
             lone=read.get(self._lone, "") or (),
             held=read.value(self.held),
             memory=read.value(self._world.memory),
-            given=read.all(self._given),
+            all_servers=read.all(self._all_servers),
             findings=read.all(self._version_findings),
         )
         docs = tuple(read.all(self._world.model_versions).values())
@@ -300,13 +303,14 @@ class Backends(Stage):
         service = read.get(self._world.services, key)
         return service is not None and slice_facts.has_addresses(slices)
 
-    def _find_given(self, key: Key, read: Reader) -> frozenset[Server]:
+    def _find_all_servers(self, key: Key, read: Reader) -> frozenset[Server]:
         """Every server that a version gives, ready or not."""
         version = read.row(self._world.model_versions, key)
         backend = _backend_of(version)
         if backend is None:
             return frozenset(
-                addresses.server(one.address, one.port) for one in version.spec.endpoints or ()
+                addresses.server(endpoint.address, endpoint.port)
+                for endpoint in version.spec.endpoints or ()
             )
         service, slices = read.get(self._world.services, backend), read.get(self.slices, backend)
         return slice_facts.all_servers(service, slices or ())
@@ -331,7 +335,7 @@ class Backends(Stage):
         if isinstance(vetted, Finding):
             return (place(read.row(self._world.model_versions, key), "spec.backend", vetted),)
         if isinstance(vetted, Servers):
-            return tuple(one for one in vetted.findings if one.code != "no-endpoints")
+            return tuple(finding for finding in vetted.findings if finding.code != "no-endpoints")
         return vetted[1]
 
 
@@ -350,11 +354,11 @@ def _backend_of(version: ModelVersionDoc) -> Key | None:
 
 
 def _released(world: World) -> Iterator[datetime | None]:
-    """The moments of release that HostGrants say."""
+    """The moments of release in HostGrants."""
     if not world.memory.services and not world.memory.servers:
         return
     for doc in world.host_grants.values():
-        yield from (one.released for one in doc.spec.addresses)
+        yield from (address_grant.released for address_grant in doc.spec.addresses)
 
 
 _K = TypeVar("_K")
@@ -378,7 +382,7 @@ class _Versions:
     lone: tuple[EndpointSliceDoc, ...]
     held: Mapping[Key, Held]
     memory: Memory
-    given: Mapping[Key, frozenset[Server]]
+    all_servers: Mapping[Key, frozenset[Server]]
     findings: Mapping[Key, tuple[Finding, ...]]
 
     def versions(
@@ -389,12 +393,12 @@ class _Versions:
         named = set(self.held)
         standing = ModelAddresses()
         findings: list[Finding] = []
-        given: defaultdict[tuple[str, Server], list[ModelVersionDoc]] = defaultdict(list)
+        sharing: defaultdict[tuple[str, Server], list[ModelVersionDoc]] = defaultdict(list)
         for version in sorted(docs, key=lambda d: d.ref):
             namespace = version.ref.namespace
             key = (namespace, version.ref.name)
-            for server in self.given[key]:
-                given[namespace, server].append(version)
+            for server in self.all_servers[key]:
+                sharing[namespace, server].append(version)
             held = Held(model=f"{namespace}/{version.spec.model}")
             if version.spec.backend is not None:
                 named.add((namespace, version.spec.backend.service))
@@ -410,7 +414,7 @@ class _Versions:
             closed=self._closed(standing),
             shared={
                 place: tuple(versions)
-                for place, versions in given.items()
+                for place, versions in sharing.items()
                 if len({version.spec.model for version in versions}) > 1
             },
             findings=tuple(findings),

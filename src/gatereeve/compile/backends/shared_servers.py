@@ -64,18 +64,24 @@ class SeparatedPolicies(Stage):
         self._evaluated = policies
         self._shared = shared
         self._places = places
+        self._speaks_openai = Derived(self._find_openai)
         self._terms = Derived(self._make_terms)
         self._unequal = Derived(self._compare)
         self.policies = Derived(self._separate)
 
     def update(self) -> None:
         """Follow the policies."""
+        self._speaks_openai.update(self._places)
         self._terms.update(self._places)
         self._unequal.update(self._shared)
         self.policies.update(self._evaluated)
 
+    def _find_openai(self, key: Key, read: Reader) -> bool:
+        policy = read.get(self._evaluated, key)
+        return policy is not None and policy.protocol == "openai"
+
     def _make_terms(self, key: Key, read: Reader) -> Mapping[Ref, str]:
-        """By ModelVersion, a digest of everything that must be equal."""
+        """By ModelVersion, a digest of everything that must be equal; nothing without a policy."""
         policy = read.get(self._evaluated, key)
         if policy is None:
             return {}
@@ -88,15 +94,13 @@ class SeparatedPolicies(Stage):
         """The models of a server whose policies differ, by name; none when they are equal."""
         versions = read.row(self._shared, place)
         keys = dict.fromkeys(map(_model, versions))
-        policies = {key: read.get(self._evaluated, key) for key in keys}
-        if all(one is None or one.protocol != "openai" for one in policies.values()):
+        speaks_openai = read.mapping(self._speaks_openai)
+        if not any(speaks_openai.get(key) for key in keys):
             return ()
-        terms = {
-            term
-            for version in versions
-            if (term := (read.get(self._terms, _model(version)) or {}).get(version.ref)) is not None
-        }
-        if len(terms) == 1 and None not in policies.values():
+        of_models = read.mapping(self._terms)
+        terms_of = {key: of_models.get(key, {}) for key in keys}
+        terms = {terms_of[_model(version)].get(version.ref, "") for version in versions}
+        if len(terms) == 1 and "" not in terms:
             return ()
         return tuple(sorted("/".join(key) for key in keys))
 

@@ -51,9 +51,12 @@ def namespaces_with_unlocated_servers(
     return dict(reversed([*_reasons(world, has_servers)]))
 
 
-def namespaces(world: World, found: Mapping[str, str]) -> frozenset[str]:
-    """The namespaces of `found` (of `namespaces_with_unlocated_servers`), all of the World's for ANYWHERE."""
-    return frozenset(UnreadableScopes(world).namespaces if ANYWHERE in found else found)
+def namespaces(world: World, reasons: Mapping[str, str]) -> frozenset[str]:
+    """The namespaces of `reasons`, with ANYWHERE replaced by all namespaces of the World.
+
+    reasons: the result of `namespaces_with_unlocated_servers`.
+    """
+    return frozenset(UnreadableScopes(world).namespaces if ANYWHERE in reasons else reasons)
 
 
 def _reasons(world: World, has_servers: Mapping[Key, bool]) -> Iterator[tuple[str, str]]:
@@ -76,16 +79,18 @@ def _reasons(world: World, has_servers: Mapping[Key, bool]) -> Iterator[tuple[st
 
 
 def _remembered(world: World, has_servers: Mapping[Key, bool]) -> set[Key]:
-    """Models of which the memory says where they stood, so that it keeps that closed by itself."""
+    """Models whose servers the memory knows, so that it keeps those closed by itself."""
     held = [
         *world.memory.servers.values(),
-        *(one for key, one in world.memory.services.items() if has_servers.get(key, False)),
+        *(entry for key, entry in world.memory.services.items() if has_servers.get(key, False)),
     ]
-    return {(namespace, name) for one in held for namespace, _, name in (one.model.partition("/"),)}
+    return {
+        (namespace, name) for entry in held for namespace, _, name in (entry.model.partition("/"),)
+    }
 
 
 def _unread(world: World) -> Iterator[tuple[str, str]]:
-    """Documents that are not understood; those about servers count where models are."""
+    """Documents that cannot be read; those about servers count where models are."""
     if not world.broken:
         return
     governed = {namespace for namespace, _ in (*world.model_versions, *world.memory.services)}
@@ -97,4 +102,8 @@ def _unread(world: World) -> Iterator[tuple[str, str]]:
         if broken.ref.kind in _VERSIONS:
             yield namespace, why
         elif broken.ref.kind in _SERVERS:
-            yield from ((one, why) for one in sorted(governed) if namespace in (ANYWHERE, one))
+            yield from (
+                (governed_namespace, why)
+                for governed_namespace in sorted(governed)
+                if namespace in (ANYWHERE, governed_namespace)
+            )

@@ -30,7 +30,7 @@ def policies_for(
     model: ModelDoc, policies: tuple[AccessPolicyDoc, ...]
 ) -> tuple[AccessPolicyDoc, ...]:
     """The policies of the model's namespace that name it or whose selector matches it, by name."""
-    found = []
+    matching = []
     for policy in policies:
         selector = policy.spec.selector
         if policy.spec.models is not None:
@@ -41,8 +41,8 @@ def policies_for(
                 selector.all or all(labels.get(k) == v for k, v in selector.match_labels.items())
             )
         if named:
-            found.append(policy)
-    return tuple(sorted(found, key=lambda p: p.ref))
+            matching.append(policy)
+    return tuple(sorted(matching, key=lambda p: p.ref))
 
 
 def compile_access(
@@ -54,9 +54,9 @@ def compile_access(
     groups: Mapping[str, tuple[str, ...]],
     known: KnownValues,
 ) -> tuple[ir.Access, tuple[Finding, ...]]:
-    """All rules about one model.
+    """Return all rules about one model.
 
-    policies: as `policies_for` gives them. groups: region group to its regions. The model has to be
+    policies: the result of `policies_for`. groups: region group to its regions. The model has to be
     refused when `deny-matches-nothing` is among the findings.
     """
     findings: list[Finding] = []
@@ -71,8 +71,8 @@ def compile_access(
             ("deny", policy.spec.deny),
             ("allow", policy.spec.allow),
         )
-        for verb, given in both:
-            for index, rule in enumerate(given):
+        for verb, policy_rules in both:
+            for index, rule in enumerate(policy_rules):
                 if verb == "deny" and policy.spec.mode == "enforce":
                     findings.extend(_unmatched(model, policy, index, rule, known))
                 compiled = _rule(model, report, verb, index, rule, identity, attributes, groups)
@@ -180,15 +180,15 @@ def _subjects(
 ) -> tuple[ir.SubjectMatch, ...] | None:
     if subjects is None:
         return None
-    found: list[ir.SubjectMatch] = []
+    matches: list[ir.SubjectMatch] = []
     for index, subject in enumerate(subjects):
         match = _subject(subject)
         provider = None if isinstance(match, ir.IsAnonymous) else match.provider
         if provider is not None and identity.method(provider) is None:
             report("provider-unknown", f"{path}.subjects[{index}]", provider=provider)
             continue
-        found.append(match)
-    return tuple(found)
+        matches.append(match)
+    return tuple(matches)
 
 
 def _subject(subject: api.Subject) -> ir.SubjectMatch:

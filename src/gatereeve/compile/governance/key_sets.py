@@ -86,12 +86,12 @@ def read_key_set(text: str) -> KeySet:
     refused = []
     for index, key in enumerate(keys):
         try:
-            one = _read_key(key)
+            usable = _read_key(key)
         except _RefusedError as error:
             refused.append(f"keys[{index}] {error}")
             continue
-        if one not in used:
-            used.append(one)
+        if usable not in used:
+            used.append(usable)
     problem = None if used else "none of its keys can be used"
     return KeySet(text=_write(used), refused=tuple(refused), problem=problem)
 
@@ -105,12 +105,12 @@ class _RepeatedError(ValueError):
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise _RepeatedError(f"the member {twice!r} stands twice in one object")
-    return found
+    return members
 
 
 def _refuse_constant(text: str) -> object:

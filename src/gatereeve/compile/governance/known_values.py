@@ -90,8 +90,10 @@ def _add_listed(
     listed: Sequence[ApiKey] | Sequence[CertificateIdentity],
 ) -> None:
     """A Gate always lists some; a thin one of a review (`admission.world_subset`) lists none."""
-    _add(ids, provider, [one.id for one in listed] or None)
-    _add(groups, provider, [group for one in listed for group in one.groups] if listed else None)
+    _add(ids, provider, [entry.id for entry in listed] or None)
+    _add(
+        groups, provider, [group for entry in listed for group in entry.groups] if listed else None
+    )
 
 
 def _add(
@@ -110,11 +112,11 @@ def _lacking(working: int, written: int, what: str) -> str:
 def _regions(gate: GateSpec, attributes: Attributes) -> frozenset[str]:
     """Regions of tables, and groups that hold one of them; with a claim or a header as source, all
     that the Gate names."""
-    found: set[str] = set()
+    regions: set[str] = set()
     for source in attributes.region:
         if isinstance(source, CidrSource):
-            found.update(region for _, region in source.entries)
+            regions.update(region for _, region in source.entries)
         else:
-            found.update((gate.region, *(r for g in gate.region_groups for r in g.regions)))
-    found.update(g.name for g in gate.region_groups if found & set(g.regions))
-    return frozenset(found)
+            regions.update((gate.region, *(r for g in gate.region_groups for r in g.regions)))
+    regions.update(g.name for g in gate.region_groups if regions & set(g.regions))
+    return frozenset(regions)

@@ -95,7 +95,7 @@ class GatePolicies(Stage):
 
     def _scope(self, read: Reader) -> GateScope:
         gate, identified = read.row(self._world.gates, self._gate), read.value(self.identified)
-        gates = [one.spec for one in read.all(self._world.gates).values()]
+        gates = [doc.spec for doc in read.all(self._world.gates).values()]
         return GateScope(
             gate=gate,
             identity=identified.identity,

@@ -25,23 +25,25 @@ class People:
 
 
 def gather_people(world: World) -> People:
-    """Everybody whom the documents of `world` name."""
-    broken = any(one.ref.kind == "People" for one in world.broken)
+    """Return all people whom the documents of `world` name."""
+    broken = any(broken_doc.ref.kind == "People" for broken_doc in world.broken)
     listing = _Listing()
     for doc in world.people.values():
         listing.add(doc)
     named = bool(world.people) or broken
     directory = person_names.Directory(listed=listing.persons() if named else None)
-    found = [*listing.findings]
-    found += [
-        one for gate in world.gates.values() for one in _check(gate, _of_gate(gate.spec.governance))
+    findings = [*listing.findings]
+    findings += [
+        finding
+        for gate in world.gates.values()
+        for finding in _check(gate, _of_gate(gate.spec.governance))
     ]
-    found += [
-        one
+    findings += [
+        finding
         for grant in world.host_grants.values()
-        for one in _check(grant, _of_team(grant.spec.governance))
+        for finding in _check(grant, _of_team(grant.spec.governance))
     ]
-    return People(directory=directory, findings=tuple(found))
+    return People(directory=directory, findings=tuple(findings))
 
 
 class _Listing:
@@ -54,17 +56,17 @@ class _Listing:
         self._doubtful: set[str] = set()
 
     def add(self, doc: PeopleDoc) -> None:
-        for index, one in enumerate(doc.spec.people):
+        for index, person in enumerate(doc.spec.people):
             path = f"spec.people[{index}]"
-            owner = self._read(doc, f"{path}.name", one.name)
+            owner = self._read(doc, f"{path}.name", person.name)
             if owner is None:
                 continue
-            roles = None if one.roles is None else frozenset(one.roles)
+            roles = None if person.roles is None else frozenset(person.roles)
             before = self._roles.get(owner)
             both = roles if before is None else before if roles is None else before & roles
             self._roles[owner] = both
             self._claim(doc, f"{path}.name", owner, owner)
-            for number, alias in enumerate(one.aliases):
+            for number, alias in enumerate(person.aliases):
                 place = f"{path}.aliases[{number}]"
                 spelled = self._read(doc, place, alias)
                 if spelled is not None:
@@ -100,23 +102,23 @@ def _check(doc: Doc[object], named: Iterable[tuple[str, str]]) -> Iterator[Findi
             yield finding(doc, "person-refused", f"spec.governance.{path}", name=name, why=error)
 
 
-def _of_gate(said: GateGovernance) -> Iterator[tuple[str, str]]:
-    yield from _named("platform", said.platform)
-    yield from _named("auditors", said.auditors)
-    yield from _approving(said.approvers)
-    for index, user in enumerate(said.break_glass.users):
+def _of_gate(governance: GateGovernance) -> Iterator[tuple[str, str]]:
+    yield from _named("platform", governance.platform)
+    yield from _named("auditors", governance.auditors)
+    yield from _approving(governance.approvers)
+    for index, user in enumerate(governance.break_glass.users):
         yield f"breakGlass.users[{index}]", user
 
 
-def _of_team(said: TeamGovernance) -> Iterator[tuple[str, str]]:
-    yield from _named("developers", said.developers)
-    yield from _named("pipelines", said.pipelines)
-    yield from _approving(said.approvers)
+def _of_team(governance: TeamGovernance) -> Iterator[tuple[str, str]]:
+    yield from _named("developers", governance.developers)
+    yield from _named("pipelines", governance.pipelines)
+    yield from _approving(governance.approvers)
 
 
-def _approving(said: Iterable[Approvers]) -> Iterator[tuple[str, str]]:
-    for index, one in enumerate(said):
-        yield from _named(f"approvers[{index}].people", one.people)
+def _approving(entries: Iterable[Approvers]) -> Iterator[tuple[str, str]]:
+    for index, entry in enumerate(entries):
+        yield from _named(f"approvers[{index}].people", entry.people)
 
 
 def _named(place: str, people: Iterable[Person]) -> Iterator[tuple[str, str]]:

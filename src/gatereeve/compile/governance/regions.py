@@ -11,14 +11,14 @@ def expand_regions(
     regions: tuple[str, ...], groups: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Regions with every group replaced by its members (and its own name, which a claim may say)."""
-    found: set[str] = set()
+    expanded: set[str] = set()
     for region in regions:
-        found.add(region)
-        found.update(groups.get(region, ()))
-    return tuple(sorted(found))
+        expanded.add(region)
+        expanded.update(groups.get(region, ()))
+    return tuple(sorted(expanded))
 
 
 def group_match(group: str) -> ir.InGroup:
-    """`provider/group` as a match; what stands after the first `/` is the group."""
+    """`provider/group` as a match; the text after the first `/` is the group."""
     provider, _, name = group.partition("/")
     return ir.InGroup(provider=provider, group=name)

@@ -1,13 +1,13 @@
-"""Documents of governance that are not understood, by what they may have said.
+"""Documents of governance that cannot be read, and the models and versions that they close.
 
-Closed on doubt (P2), by one rule. A document that may be a policy or rollout and is not understood
-closes the models that it may speak of: those that it names if they exist, else its namespace, and
-where that cannot be made out, every model. An approval closes the versions that it may reject. A
-policy whose deny rules name or select no model is such a document too: its author meant another.
+Closed on doubt (P2), by one rule. A document that may be a policy or rollout and cannot be read
+closes the models that it may be about: those that it names if they exist, else all of its namespace,
+and if that is not known, every model. An approval closes the versions that it may reject. A policy
+whose deny rules name or select no model is such a document too: its author meant another model.
 
-In a folder a namespace in which nothing else stands counts as not made out: it may be misspelled. A
-deny rule for a Model that only other namespaces have may be meant for those too. In a cluster the
-API server knows the namespace. Last good documents stand in before this (`api.assemble`).
+In a folder, a namespace with no other document counts as not known: it may be misspelled. A deny
+rule for a Model that only other namespaces have may be meant for those too. In a cluster the API
+server knows the namespace. Before this rule, last good documents replace those that cannot be read.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from gatereeve.core.findings import Finding
 from gatereeve.core.report import finding
 
 ANYWHERE = ""
-"""As a namespace or name: it could not be made out, so it may be every one."""
+"""As a namespace or name: it is not known, so it may be any."""
 
 _POLICIES = frozenset({"AccessPolicy", "Rollout", ""})
 _TABLES = ("models", "model_versions", "services", "endpoint_slices", "ingresses", "http_routes")
-"""What stands in a namespace that exists. Secrets are left out: a Gate's may stand alone."""
+"""Documents that show that a namespace exists. Not Secrets: a namespace may hold only a Gate's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """By (namespace, name), either of them ANYWHERE, what is not understood.
+    """By (namespace, name), either of them ANYWHERE: what documents that cannot be read may be about.
 
-    models: names of Models, with why a policy or rollout may speak of them. versions: names of
+    models: names of Models, with why a policy or rollout may be about them. versions: names of
     ModelVersion documents, with the approval that may reject them. more: names of Models, with a
     ModelVersion of theirs that cannot be read: without a Rollout they may have several versions.
     """
@@ -45,7 +45,7 @@ class Unreadable:
         return _look_up(self.more, namespace, name)
 
     def about_model(self, namespace: str, name: str) -> str | None:
-        """Why something may be said about a Model that is not understood; None: nothing is."""
+        """Why an unreadable document may be about a Model; None if there is no such document."""
         return _look_up(self.models, namespace, name)
 
     def about_version(self, namespace: str, name: str) -> str | None:
@@ -55,7 +55,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableModels:
-    """What is not understood, and findings about policies that name no model."""
+    """What unreadable documents may be about, and findings about policies that name no model."""
 
     unreadable: Unreadable
     findings: tuple[Finding, ...]
@@ -64,10 +64,10 @@ class UnreadableModels:
 def find_unreadable(
     world: World, astray: Iterable[AccessPolicyDoc], rejecting: Iterable[ApprovalDoc]
 ) -> UnreadableModels:
-    """What documents that are not understood close.
+    """Return what is refused because of documents that cannot be read.
 
     astray: policies that name a Model which does not exist, or select none. rejecting: rejections of
-    a version that does not exist. The first document that speaks of something is named.
+    a version that does not exist. Of several documents about one thing, the first is named.
     """
     denying = [doc for doc in astray if _may_deny(doc)]
     places = UnreadableScopes(world)
@@ -85,7 +85,7 @@ def find_unreadable(
         elif item.ref.kind == "Approval":
             names = places.versions_named(namespace, item.rejects)
             _note(versions, namespace, names, item.called)
-    found = [
+    findings = [
         _note_astray(models, places, doc)
         for doc in denying
         if places.models_named(doc.ref.namespace, doc.spec.models) is None
@@ -93,7 +93,9 @@ def find_unreadable(
     for approval in rejecting:
         for key in places.versions_of(approval.spec.subject.digest):
             versions.setdefault(key, str(approval.ref))
-    return UnreadableModels(Unreadable(models=models, versions=versions, more=more), tuple(found))
+    return UnreadableModels(
+        Unreadable(models=models, versions=versions, more=more), tuple(findings)
+    )
 
 
 def _may_deny(doc: AccessPolicyDoc) -> bool:
@@ -166,13 +168,13 @@ def _astray(doc: AccessPolicyDoc, namespace: str, elsewhere: tuple[str, ...]) ->
     )
 
 
-def _note(found: dict[Key, str], namespace: str, names: tuple[str, ...] | None, why: str) -> None:
+def _note(reasons: dict[Key, str], namespace: str, names: tuple[str, ...] | None, why: str) -> None:
     for name in (ANYWHERE,) if names is None else names:
-        found.setdefault((namespace, name), why)
+        reasons.setdefault((namespace, name), why)
 
 
-def _look_up(found: Mapping[Key, str], namespace: str, name: str) -> str | None:
-    if not found:
+def _look_up(reasons: Mapping[Key, str], namespace: str, name: str) -> str | None:
+    if not reasons:
         return None
     places = ((n, m) for n in (namespace, ANYWHERE) for m in (name, ANYWHERE))
-    return next((found[place] for place in places if place in found), None)
+    return next((reasons[place] for place in places if place in reasons), None)

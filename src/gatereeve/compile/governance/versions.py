@@ -99,11 +99,11 @@ def judge_versions(
 
 
 def moments(approval: ApprovalDoc) -> tuple[datetime, ...]:
-    """The instants at which an approval begins or ends to count, as far as it says them."""
+    """The instants at which an approval begins or ends to count, as far as the document has them."""
     spec = approval.spec
     glass = spec.break_glass
-    said = (spec.expires, *((glass.since, glass.until) if glass is not None else ()))
-    return tuple(moment for moment in said if moment is not None)
+    instants = (spec.expires, *((glass.since, glass.until) if glass is not None else ()))
+    return tuple(moment for moment in instants if moment is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,10 @@ class _Judge:
         return True
 
     def _counts(self, approval: ApprovalDoc) -> bool:
-        found = objection(self.version, approval, self.at, self.directory)
-        if found is not None:
-            self.findings.append(found)
-        return found is None
+        problem = objection(self.version, approval, self.at, self.directory)
+        if problem is not None:
+            self.findings.append(problem)
+        return problem is None
 
     def _is_in_force(self, approval: ApprovalDoc, rule: BreakGlassRule) -> bool:
         """Whether a broken glass counts. Its digest, its end and its author were looked at before."""
@@ -264,8 +264,8 @@ def _alias(version: ModelVersionDoc, name: str) -> str:
 
 def _ids(directory: person_names.Directory, names: Iterable[str]) -> set[str]:
     """The people of these names; names that are no person's are reported elsewhere (`people`)."""
-    found = set()
+    ids = set()
     for name in names:
         with contextlib.suppress(person_names.UnclearError):
-            found.add(directory.find(name).id)
-    return found
+            ids.add(directory.find(name).id)
+    return ids

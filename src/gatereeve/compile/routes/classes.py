@@ -104,9 +104,9 @@ class _Table:
             self._by_parameters(report, parameters)
         elif name not in self.gates:
             wanted = doc.meta.annotations.get(GATE_ANNOTATION)
-            found = [g.ref.name for g in self._all if wanted in (None, g.ref.name)]
-            if len(found) == 1:
-                self.gates[name] = found[0]
+            names = [g.ref.name for g in self._all if wanted in (None, g.ref.name)]
+            if len(names) == 1:
+                self.gates[name] = names[0]
             else:
                 report("class-unknown.no-gate", name=name, field=self._field)
 

@@ -61,68 +61,82 @@ def read_filters(
     filter-unsupported, rule-invalid.
     """
     report = Report(doc)
-    found = Filtered(findings=report.findings)
+    filtered = Filtered(findings=report.findings)
     seen: set[str] = set()
-    for position, given in enumerate(rule.filters):
+    for position, route_filter in enumerate(rule.filters):
         path = f"{at}.filters[{position}]"
-        attribute = _KINDS.get(given.type)
-        if attribute is None or getattr(given, attribute) is None:
-            report("filter-unsupported.type", path, type=given.type, known=tuple(_KINDS))
+        attribute = _KINDS.get(route_filter.type)
+        if attribute is None or getattr(route_filter, attribute) is None:
+            report("filter-unsupported.type", path, type=route_filter.type, known=tuple(_KINDS))
             continue
-        if given.type != "RequestMirror" and given.type in seen:
-            report("rule-invalid.filter-twice", path, type=given.type)
+        if route_filter.type != "RequestMirror" and route_filter.type in seen:
+            report("rule-invalid.filter-twice", path, type=route_filter.type)
             continue
-        seen.add(given.type)
-        _read_one(report, path, given, rule, to_backend, found)
-    for name, asked in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
-        if asked is not None:
+        seen.add(route_filter.type)
+        _read_filter(report, path, route_filter, rule, to_backend, filtered)
+    for name, feature in (("retry", rule.retry), ("sessionPersistence", rule.session_persistence)):
+        if feature is not None:
             report("rule-invalid.feature", f"{at}.{name}", feature=name)
-    if found.redirect is not None and (rule.backend_refs or "URLRewrite" in seen):
+    if filtered.redirect is not None and (rule.backend_refs or "URLRewrite" in seen):
         report("rule-invalid.redirect-and-backends", at)
-    return found
+    return filtered
 
 
-def _read_one(
+def _read_filter(
     report: Report[HTTPRouteDoc],
     path: str,
-    given: kube.HTTPRouteFilter,
+    route_filter: kube.HTTPRouteFilter,
     rule: kube.HTTPRouteRule,
     to_backend: Callable[[kube.BackendObjectReference, int, str], Backend],
-    found: Filtered,
+    filtered: Filtered,
 ) -> None:
-    if given.request_header_modifier is not None and given.type == "RequestHeaderModifier":
+    if (
+        route_filter.request_header_modifier is not None
+        and route_filter.type == "RequestHeaderModifier"
+    ):
         at = f"{path}.requestHeaderModifier"
-        found.request_headers = _headers(report, at, given.request_header_modifier)
-    elif given.response_header_modifier is not None and given.type == "ResponseHeaderModifier":
+        filtered.request_headers = _headers(report, at, route_filter.request_header_modifier)
+    elif (
+        route_filter.response_header_modifier is not None
+        and route_filter.type == "ResponseHeaderModifier"
+    ):
         at = f"{path}.responseHeaderModifier"
-        found.response_headers = _headers(report, at, given.response_header_modifier)
-    elif given.request_redirect is not None and given.type == "RequestRedirect":
-        found.redirect = _redirect(report, f"{path}.requestRedirect", given.request_redirect, rule)
-    elif given.url_rewrite is not None and given.type == "URLRewrite":
+        filtered.response_headers = _headers(report, at, route_filter.response_header_modifier)
+    elif route_filter.request_redirect is not None and route_filter.type == "RequestRedirect":
+        filtered.redirect = _redirect(
+            report, f"{path}.requestRedirect", route_filter.request_redirect, rule
+        )
+    elif route_filter.url_rewrite is not None and route_filter.type == "URLRewrite":
         at = f"{path}.urlRewrite"
-        found.rewrite = _path_modifier(report, at, given.url_rewrite.path, rule)
-        found.rewrite_host = _hostname(report, at, given.url_rewrite.hostname)
-    elif given.request_mirror is not None:
+        filtered.rewrite = _path_modifier(report, at, route_filter.url_rewrite.path, rule)
+        filtered.rewrite_host = _hostname(report, at, route_filter.url_rewrite.hostname)
+    elif route_filter.request_mirror is not None:
         at = f"{path}.requestMirror"
-        backend = to_backend(given.request_mirror.backend_ref, 1, f"{at}.backendRef")
-        per_million = _per_million(report, at, given.request_mirror)
-        found.mirrors.append(MirrorBackend(backend=backend, per_million=per_million))
+        backend = to_backend(route_filter.request_mirror.backend_ref, 1, f"{at}.backendRef")
+        per_million = _per_million(report, at, route_filter.request_mirror)
+        filtered.mirrors.append(MirrorBackend(backend=backend, per_million=per_million))
 
 
-def _per_million(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRequestMirror) -> int:
+def _per_million(report: Report[HTTPRouteDoc], at: str, mirror: kube.HTTPRequestMirror) -> int:
     """The share that is mirrored, rounded down, but never to nothing."""
-    fraction = given.fraction
+    fraction = mirror.fraction
     if fraction is None:
-        return MILLION if given.percent is None else given.percent * MILLION // 100
-    if given.percent is not None or fraction.numerator > fraction.denominator:
+        return MILLION if mirror.percent is None else mirror.percent * MILLION // 100
+    if mirror.percent is not None or fraction.numerator > fraction.denominator:
         report("rule-invalid.fraction", f"{at}.fraction")
         return 0
     exact = fraction.numerator * MILLION // fraction.denominator
     return max(exact, 1) if fraction.numerator else 0
 
 
-def _headers(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPHeaderFilter) -> HeaderEdit:
-    for part, edits in (("set", given.set), ("add", given.add), ("remove", given.remove)):
+def _headers(
+    report: Report[HTTPRouteDoc], at: str, header_filter: kube.HTTPHeaderFilter
+) -> HeaderEdit:
+    for part, edits in (
+        ("set", header_filter.set),
+        ("add", header_filter.add),
+        ("remove", header_filter.remove),
+    ):
         if len(edits) > MAX_HEADERS:
             report(
                 "rule-invalid.too-many-headers",
@@ -133,42 +147,44 @@ def _headers(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPHeaderFilter
             return HeaderEdit()
 
     def pairs(part: str, headers: tuple[kube.HTTPHeader, ...]) -> tuple[tuple[str, str], ...]:
-        kept: dict[str, str] = {}
+        headers_by_name: dict[str, str] = {}
         for number, header in enumerate(headers):
             name = grammar.editable_header(header.name)
             if name is None or not grammar.is_value(header.value):
                 report("rule-invalid.header", f"{at}.{part}[{number}]", name=header.name)
             else:
-                kept.setdefault(name, header.value)
-        return tuple(kept.items())
+                headers_by_name.setdefault(name, header.value)
+        return tuple(headers_by_name.items())
 
     removed = []
-    for number, text in enumerate(given.remove):
+    for number, text in enumerate(header_filter.remove):
         name = grammar.editable_header(text)
         if name is None:
             report("rule-invalid.header", f"{at}.remove[{number}]", name=text)
         else:
             removed.append(name)
     return HeaderEdit(
-        set=pairs("set", given.set), add=pairs("add", given.add), remove=tuple(removed)
+        set=pairs("set", header_filter.set),
+        add=pairs("add", header_filter.add),
+        remove=tuple(removed),
     )
 
 
 def _redirect(
     report: Report[HTTPRouteDoc],
     at: str,
-    given: kube.HTTPRequestRedirect,
+    redirect: kube.HTTPRequestRedirect,
     rule: kube.HTTPRouteRule,
 ) -> Redirect:
-    if given.status_code not in REDIRECT_STATUSES:
+    if redirect.status_code not in REDIRECT_STATUSES:
         known = sorted(REDIRECT_STATUSES)
-        report("rule-invalid.status", f"{at}.statusCode", status=given.status_code, known=known)
+        report("rule-invalid.status", f"{at}.statusCode", status=redirect.status_code, known=known)
     return Redirect(
-        status=given.status_code,
-        scheme=given.scheme,
-        host=_hostname(report, at, given.hostname),
-        port=given.port,
-        path=_path_modifier(report, at, given.path, rule),
+        status=redirect.status_code,
+        scheme=redirect.scheme,
+        host=_hostname(report, at, redirect.hostname),
+        port=redirect.port,
+        path=_path_modifier(report, at, redirect.path, rule),
     )
 
 
@@ -182,20 +198,20 @@ def _hostname(report: Report[HTTPRouteDoc], at: str, text: str | None) -> str | 
 def _path_modifier(
     report: Report[HTTPRouteDoc],
     at: str,
-    given: kube.HTTPPathModifier | None,
+    modifier: kube.HTTPPathModifier | None,
     rule: kube.HTTPRouteRule,
 ) -> PathRewrite | None:
-    if given is None:
+    if modifier is None:
         return None
-    if given.type == "ReplaceFullPath":
-        value = grammar.canonical_path(given.replace_full_path or "/", "exact")
+    if modifier.type == "ReplaceFullPath":
+        value = grammar.canonical_path(modifier.replace_full_path or "/", "exact")
         if value is not None:
             return PathRewrite(kind="full", value=value)
     else:
         if any(match.path.type != "PathPrefix" for match in rule.matches):
             report("rule-invalid.prefix", f"{at}.path")
             return None
-        value = grammar.canonical_path(given.replace_prefix_match or "/", "prefix")
+        value = grammar.canonical_path(modifier.replace_prefix_match or "/", "prefix")
         if value is not None:
             return PathRewrite(kind="prefix", value=value)
     report("rule-invalid.path", f"{at}.path")
@@ -203,13 +219,16 @@ def _path_modifier(
 
 
 def read_timeout(
-    report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRouteTimeouts | None
+    report: Report[HTTPRouteDoc], at: str, timeouts: kube.HTTPRouteTimeouts | None
 ) -> float | None:
-    """The time limit of a rule in seconds; None when it names none; 0s means the longest we give."""
-    if given is None:
+    """The time limit of a rule in seconds; None if it has none; 0s means the longest that we allow."""
+    if timeouts is None:
         return None
     limits = []
-    for field_name, text in (("request", given.request), ("backendRequest", given.backend_request)):
+    for field_name, text in (
+        ("request", timeouts.request),
+        ("backendRequest", timeouts.backend_request),
+    ):
         if text is None:
             continue
         limit = grammar.seconds(text)

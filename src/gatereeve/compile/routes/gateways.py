@@ -75,7 +75,7 @@ class Binding:
 
     @property
     def gateway(self) -> Key | None:
-        """The front's gateway, as `Entry` says it."""
+        """The Gateway of its own listener set, as in `HostRoute.gateway`; None when it has none."""
         return None if self.front is None else self.front.gateway
 
 
@@ -84,7 +84,7 @@ def bind(
 ) -> Binding:
     """The listeners of `doc` that `gate` serves.
 
-    ports: those of the gate that the Gateway was given, by its own ports (`fronts.given_ports`).
+    ports: the Gateway's own ports and the gate's port for each (`listener_sets.assigned_ports`).
     Findings: listener-invalid, listener-conflict, host-invalid, parameters-invalid,
     gateway-pending.
     """
@@ -94,7 +94,7 @@ def bind(
     attached = [state.attached for state in states if state.attached is not None]
     front = None
     if gate.spec.gateways is not None:
-        protocols = {one.port: one.protocol for one in attached}
+        protocols = {listener.port: listener.protocol for listener in attached}
         front = own_listener_set(gate, doc, protocols, dict(ports))
         work.say_pending(front, attached)
     return Binding(

@@ -48,17 +48,17 @@ class HostGrantMatch:
     any: _Paths
 
     def on(self, host: str) -> _Paths:
-        """What these grants give on `host` (a name, `*.suffix` or `*`)."""
+        """The paths that these grants allow on `host` (a name, `*.suffix` or `*`)."""
         if host == "*":
             return self.any
-        found = [*self.any, *self.exact.get(host, ())]
+        granted = [*self.any, *self.exact.get(host, ())]
         rest = host.removeprefix("*.")
         if host != rest:
-            found += self.suffixes.get(rest, ())
+            granted += self.suffixes.get(rest, ())
         while "." in rest:
             rest = rest.split(".", 1)[1]
-            found += self.suffixes.get(rest, ())
-        return tuple(found)
+            granted += self.suffixes.get(rest, ())
+        return tuple(granted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +77,13 @@ class Grants:
 
         A pattern is covered by a grant of every path only.
         """
-        found = {
+        grants = {
             grant
             for prefix, grant in (*self.own.on(host), *self.everybody.on(host))
             if prefix == "/"
             or (path.kind != "regex" and grammar.is_under(path.value.rstrip("/") or "/", prefix))
         }
-        return tuple(sorted(found, key=attrgetter("ref")))
+        return tuple(sorted(grants, key=attrgetter("ref")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,22 +200,22 @@ def leave_for(
 
     labels: of the Service.
     """
-    found: list[datetime | None] = []
+    releases: list[datetime | None] = []
     for grant in grants:
         backends = grant.spec.backends
         if backends is None:
             continue
-        found += [
-            one.released
-            for one in backends.services
-            if (one.namespace or namespace, one.name) == service
+        releases += [
+            entry.released
+            for entry in backends.services
+            if (entry.namespace or namespace, entry.name) == service
         ]
         chosen = backends.selector
         if chosen is not None and _chooses(chosen, labels):
-            found.append(None)
-    if not found:
+            releases.append(None)
+    if not releases:
         return None
-    return RoutePermission(max((one for one in found if one is not None), default=None))
+    return RoutePermission(max((moment for moment in releases if moment is not None), default=None))
 
 
 def _chooses(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
@@ -255,14 +255,14 @@ def _granted(docs: Iterable[HostGrantDoc]) -> HostGrantMatch:
             else:
                 exact[host] |= paths
     return HostGrantMatch(
-        exact={host: _in_order(given) for host, given in exact.items()},
-        suffixes={host: _in_order(given) for host, given in suffixes.items()},
+        exact={host: _in_order(paths) for host, paths in exact.items()},
+        suffixes={host: _in_order(paths) for host, paths in suffixes.items()},
         any=_in_order(anything),
     )
 
 
-def _in_order(given: set[GrantedNamespaces]) -> _Paths:
-    return tuple(sorted(given, key=lambda one: (one.path, one.grant.ref)))
+def _in_order(paths: set[GrantedNamespaces]) -> _Paths:
+    return tuple(sorted(paths, key=lambda entry: (entry.path, entry.grant.ref)))
 
 
 def _path_findings(doc: HostGrantDoc) -> list[Finding]:

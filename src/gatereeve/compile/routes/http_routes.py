@@ -41,13 +41,13 @@ def parents_of(
     gateways: Mapping[tuple[str, str], Binding | Finding],
 ) -> tuple[Binding | bool | None, ...]:
     """What each parentRef names: a Binding, True for one that is not ours, None for nothing."""
-    found: list[Binding | bool | None] = []
+    parents: list[Binding | bool | None] = []
     for reference in doc.spec.parent_refs:
         key = (reference.namespace or doc.ref.namespace, reference.name)
         ours = reference.kind == "Gateway" and reference.group == GROUP
         gateway = gateways.get(key) if ours else None
-        found.append(True if not ours or isinstance(gateway, Finding) else gateway)
-    return tuple(found)
+        parents.append(True if not ours or isinstance(gateway, Finding) else gateway)
+    return tuple(parents)
 
 
 def compile_http_route(
@@ -146,12 +146,14 @@ def _attached(
 
 def _place(binding: Binding, listener: Attached, hosts: tuple[str, ...]) -> _Place:
     common = (gateways.common_host(listener.host, host) for host in hosts)
-    found = tuple(host for host in common if host is not None)
+    common_hosts = tuple(host for host in common if host is not None)
     return _Place(
         binding=binding,
         listener=listener,
-        hosts=found,
-        served=tuple(h for h in found if not gateways.is_closer(binding.listeners, listener, h)),
+        hosts=common_hosts,
+        served=tuple(
+            h for h in common_hosts if not gateways.is_closer(binding.listeners, listener, h)
+        ),
     )
 
 
@@ -177,15 +179,15 @@ def _entries(
     claims: list[RouteRequest],
     grants: Grants,
 ) -> list[HostRoute]:
-    """Every claim on every host of every front, as far as the namespace is granted it."""
+    """Every claim on every host of every listener set, as far as the namespace is granted it."""
     listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
     for place in attached:
         for host in place.served:
             listeners[place.binding.gate, place.binding.gateway, host].append(place.listener)
     entries: list[HostRoute] = []
-    for (gate, gateway, host), found in sorted(listeners.items(), key=_by_front):
-        doors = tuple(sorted({listener.door for listener in found}))
-        protocols = tuple(sorted({listener.protocol for listener in found}))
+    for (gate, gateway, host), sharing in sorted(listeners.items(), key=_by_front):
+        doors = tuple(sorted({listener.door for listener in sharing}))
+        protocols = tuple(sorted({listener.protocol for listener in sharing}))
         for claim in claims:
             covering = grants.covering(host, claim.path)
             if covering:
@@ -205,47 +207,48 @@ def _by_front(item: tuple[tuple[str, Key | None, str], object]) -> tuple[str, Ke
 
 def _rules(report: Report[HTTPRouteDoc]) -> tuple[RouteRule, ...]:
     return tuple(
-        _rule(report, f"spec.rules[{number}]", given)
-        for number, given in enumerate(_given(report.doc))
+        _rule(report, f"spec.rules[{number}]", spec_rule)
+        for number, spec_rule in enumerate(_spec_rules(report.doc))
     )
 
 
-def _given(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
+def _spec_rules(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
     return doc.spec.rules or (kube.HTTPRouteRule(),)
 
 
 def _claims(report: Report[HTTPRouteDoc], rules: tuple[RouteRule, ...]) -> list[RouteRequest]:
     claims = []
-    for number, (given, rule) in enumerate(zip(_given(report.doc), rules, strict=True)):
+    for number, (spec_rule, rule) in enumerate(zip(_spec_rules(report.doc), rules, strict=True)):
         at = rule.path
-        for position, match in enumerate(given.matches or (kube.HTTPRouteMatch(),)):
-            where = f"{at}.matches[{position}]" if given.matches else at
+        for position, match in enumerate(spec_rule.matches or (kube.HTTPRouteMatch(),)):
+            where = f"{at}.matches[{position}]" if spec_rule.matches else at
             claim = _claim(report, where, (number, position), match, rule)
             if claim is not None:
                 claims.append(claim)
     return claims
 
 
-def _rule(report: Report[HTTPRouteDoc], at: str, given: kube.HTTPRouteRule) -> RouteRule:
+def _rule(report: Report[HTTPRouteDoc], at: str, spec_rule: kube.HTTPRouteRule) -> RouteRule:
     doc = report.doc
-    found = read_filters(doc, at, given, partial(_backend, doc))
-    timeout_s = read_timeout(Report(doc, found.findings), at, given.timeouts)
+    filtered = read_filters(doc, at, spec_rule, partial(_backend, doc))
+    timeout_s = read_timeout(Report(doc, filtered.findings), at, spec_rule.timeouts)
     backends = tuple(
-        _weighted(doc, f"{at}.backendRefs[{n}]", ref) for n, ref in enumerate(given.backend_refs)
+        _weighted(doc, f"{at}.backendRefs[{n}]", ref)
+        for n, ref in enumerate(spec_rule.backend_refs)
     )
-    if found.redirect is None and not found.broken and not any(b.weight for b in backends):
+    if filtered.redirect is None and not filtered.broken and not any(b.weight for b in backends):
         report("backend-not-found.none", at)
-    report.findings.extend(found.findings)
+    report.findings.extend(filtered.findings)
     return RouteRule(
         backends=backends,
-        redirect=found.redirect,
-        rewrite=found.rewrite,
-        rewrite_host=found.rewrite_host,
-        request_headers=found.request_headers,
-        response_headers=found.response_headers,
-        mirrors=tuple(found.mirrors),
+        redirect=filtered.redirect,
+        rewrite=filtered.rewrite,
+        rewrite_host=filtered.rewrite_host,
+        request_headers=filtered.request_headers,
+        response_headers=filtered.response_headers,
+        mirrors=tuple(filtered.mirrors),
         timeout_s=timeout_s,
-        broken=found.broken,
+        broken=filtered.broken,
         path=at,
     )
 
@@ -313,14 +316,16 @@ def _claim(
     )
 
 
-def _path(report: Report[HTTPRouteDoc], where: str, given: kube.HTTPPathMatch) -> PathMatch | None:
-    if given.type == "RegularExpression":
-        pattern = _pattern(report, f"{where}.path", given.value)
+def _path(
+    report: Report[HTTPRouteDoc], where: str, path_match: kube.HTTPPathMatch
+) -> PathMatch | None:
+    if path_match.type == "RegularExpression":
+        pattern = _pattern(report, f"{where}.path", path_match.value)
         return None if pattern is None else PathMatch(kind="regex", value=pattern)
-    exact = given.type == "Exact"
-    value = grammar.canonical_path(given.value, "exact" if exact else "prefix")
+    exact = path_match.type == "Exact"
+    value = grammar.canonical_path(path_match.value, "exact" if exact else "prefix")
     if value is None:
-        report("path-refused", f"{where}.path", path=given.value)
+        report("path-refused", f"{where}.path", path=path_match.value)
         return None
     return PathMatch(kind="exact" if exact else "prefix", value=value)
 
@@ -342,11 +347,11 @@ def _pattern(report: Report[HTTPRouteDoc], path: str, text: str) -> str | None:
 
 
 def _values(
-    report: Report[HTTPRouteDoc], where: str, part: str, given: tuple[kube.HTTPValueMatch, ...]
+    report: Report[HTTPRouteDoc], where: str, part: str, matches: tuple[kube.HTTPValueMatch, ...]
 ) -> tuple[ValueMatch, ...]:
     """Header or query matches, sorted; of several with one name the first counts (Gateway API)."""
-    found: dict[str, ValueMatch] = {}
-    for number, value in enumerate(given):
+    by_name: dict[str, ValueMatch] = {}
+    for number, value in enumerate(matches):
         path = f"{where}.{part}[{number}]"
         name = grammar.header_name(value.name) if part == "headers" else value.name
         if name is None or (part != "headers" and not grammar.is_query_name(name)):
@@ -355,12 +360,12 @@ def _values(
         if value.type == "RegularExpression":
             pattern = _pattern(report, path, value.value)
             if pattern is not None:
-                found.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
+                by_name.setdefault(name, ValueMatch(name=name, kind="regex", value=pattern))
         elif not grammar.is_value(value.value):
             report("rule-invalid.value", path)
         else:
-            found.setdefault(name, ValueMatch(name=name, kind="exact", value=value.value))
-    return tuple(found[name] for name in sorted(found))
+            by_name.setdefault(name, ValueMatch(name=name, kind="exact", value=value.value))
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
 def _certificates(

@@ -171,14 +171,14 @@ def _default_entries(
         path=root,
         rule=RouteRule(backends=(_backend(doc, doc.spec.default_backend, at),), path=at),
     )
-    found = []
+    defaults = []
     for host in sorted(hosts - taken):
         covering = grants.covering(host, root)
         if covering:
-            found.append(_entry(gate, host, covering, claim))
+            defaults.append(_entry(gate, host, covering, claim))
         else:
             report_not_granted(report, at, host, "/")
-    return found
+    return defaults
 
 
 def _certificates(

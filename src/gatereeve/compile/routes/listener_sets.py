@@ -119,35 +119,39 @@ def service_name(gate: str, gateway: Key) -> str:
 def service_of(
     services: Mapping[Key, ServiceDoc], gate: GateDoc, gateway: Key
 ) -> ServiceDoc | None:
-    """The Service that gives `gateway` its ports on `gate`, where the gate's pods stand."""
+    """The Service that gives `gateway` its ports on `gate`, in the namespace of the gate's pods."""
     if gate.spec.gateways is None:
         return None
-    found = services.get((gate.spec.gateways.namespace, service_name(gate.ref.name, gateway)))
-    if found is None or found.meta.labels.get(GATE_LABEL) != gate.ref.name:
+    service = services.get((gate.spec.gateways.namespace, service_name(gate.ref.name, gateway)))
+    if service is None or service.meta.labels.get(GATE_LABEL) != gate.ref.name:
         return None
-    return found
+    return service
 
 
-def given_ports(
+def assigned_ports(
     gate: GateDoc, services: Iterable[tuple[Key, ServiceDoc]]
 ) -> dict[Key, dict[int, int]]:
     """Gateway to its ports: the port of the Gateway to the port of the gate.
 
-    services: of the Gateways of `gate`. Where two were given one port, the older Service keeps it.
+    services: of the Gateways of `gate`. Where two have the same port, the older Service keeps it.
     """
-    found: dict[Key, dict[int, int]] = {}
+    assigned: dict[Key, dict[int, int]] = {}
     taken: set[int] = set()
     for gateway, service in sorted(services, key=lambda item: age(item[1])):
-        found[gateway] = {}
+        assigned[gateway] = {}
         for port in service.spec.ports:
             target = port.target_port
             if isinstance(target, int) and target in port_range(gate) and target not in taken:
                 taken.add(target)
-                found[gateway].setdefault(port.port, target)
-    return found
+                assigned[gateway].setdefault(port.port, target)
+    return assigned
 
 
 def port_range(gate: GateDoc) -> range:
-    """The ports of the gate that are given out."""
-    given = gate.spec.gateways
-    return range(0) if given is None else range(given.first_port, given.first_port + given.ports)
+    """The ports of the gate that its Gateways may be assigned."""
+    settings = gate.spec.gateways
+    return (
+        range(0)
+        if settings is None
+        else range(settings.first_port, settings.first_port + settings.ports)
+    )

@@ -111,7 +111,7 @@ class _Reader:
             size += 2
 
     def _repeated(self) -> _Part:
-        part = self._one()
+        part = self._atom()
         following = self._peek()
         if following == "{":
             part = self._counted(part)
@@ -139,7 +139,7 @@ class _Reader:
             raise PatternError(f"repetitions within each other multiply to {repeats}; {MAX_NESTED_REPEAT} are accepted")  # fmt: skip
         return _Part((part.size + 2) * times + 3, repeats)
 
-    def _one(self) -> _Part:
+    def _atom(self) -> _Part:
         character = self._peek()
         if character == "\\":
             self._at += 1
@@ -204,8 +204,8 @@ class _Reader:
         character = self._peek()
         if character == "\\":
             self._at += 1
-            found = self._escaped()
-            return ranges + max(found, 1), None if found else self._text[self._at - 1]
+            class_ranges = self._escaped()
+            return ranges + max(class_ranges, 1), None if class_ranges else self._text[self._at - 1]
         literal = character in _LITERAL and (
             character != "-" or self._text[self._at + 1 : self._at + 2] in ("]", "")
         )

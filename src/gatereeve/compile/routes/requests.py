@@ -1,8 +1,9 @@
-"""Claims: what routes of every kind ask for, in one form, before anybody has won.
+"""Route requests: what routes of every kind ask for, in one form, before one of them wins.
 
-An Ingress path or an HTTPRoute match is one `RouteRequest`; an `HostRoute` puts it on a host. What it forwards
-to is still a name: `backends` resolves it, `rows` turns it into rows, `vhosts` decides who wins.
-Claims compare by identity and are made once per document, so they are memo keys.
+An Ingress path or an HTTPRoute match is one `RouteRequest`; a `HostRoute` puts it on a host. Its
+backends are still names: `compile.backends` resolves them, and `compile.virtual_hosts` makes routes
+of the requests and decides which one wins. Requests compare by identity and are made once per
+document, so they can be keys of caches.
 """
 
 from __future__ import annotations

@@ -112,16 +112,16 @@ class RouteTables(Stage):
         return None if service is None else (name, service)
 
     def _give_ports(self, read: Reader) -> Mapping[Key, tuple[tuple[int, int], ...]]:
-        """The ports that Gateways with addresses of their own were given."""
-        given: defaultdict[str, list[tuple[Key, ServiceDoc]]] = defaultdict(list)
+        """The ports that Gateways with addresses of their own were assigned."""
+        services: defaultdict[str, list[tuple[Key, ServiceDoc]]] = defaultdict(list)
         for key, doc in read.all(self._world.gateways).items():
             pair = self._service(read, doc)
             if pair is not None:
-                given[pair[0]].append((key, pair[1]))
+                services[pair[0]].append((key, pair[1]))
         return {
             key: tuple(sorted(ports.items()))
-            for name, pairs in given.items()
-            for key, ports in listener_sets.given_ports(
+            for name, pairs in services.items()
+            for key, ports in listener_sets.assigned_ports(
                 read.row(self._world.gates, ("", name)), pairs
             ).items()
         }
@@ -172,4 +172,4 @@ def _certificates(
     row: RouteDocument | Binding | Finding,
 ) -> list[tuple[ListenerSetKey, CertificateRequest]]:
     requests = () if isinstance(row, Finding) else row.certificates
-    return [((one.gate, one.gateway), one) for one in requests]
+    return [((request.gate, request.gateway), request) for request in requests]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 
 from gatereeve.api.world import GateDoc, HostGrantDoc, Key
 from gatereeve.compile import digests
@@ -124,7 +126,7 @@ class ListenerSetHosts(Stage):
                 hosts=hosts,
                 findings=(
                     *self.chosen.value.findings,
-                    *(finding for host in self.in_order for finding in host.findings),
+                    *chain.from_iterable(map(attrgetter("findings"), self.in_order)),
                 ),
             )
         return self._outcome

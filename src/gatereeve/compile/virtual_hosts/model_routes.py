@@ -88,18 +88,15 @@ def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
     """
     if mount.path.kind == "regex":
         return _refused(plan, mount, "pattern-refused.mount")
-    clusters: dict[str, Cluster] = {}
+    writer = _RouteWriter(plan, mount)
     routes: list[Route] = []
     shared: list[Route] = []
     served = calls(plan.protocol, plan.served_name, plan.known)
     under_path = any(_is_under(call.path, mount.path.value) for call in served if not call.server)
     for call in served:
         placed = _place(call, mount, under_path=under_path)
-        if placed is None:
-            continue
-        path, rewrite = placed
-        rows = _call_rows(plan, mount, call, path, rewrite, clusters)
-        (shared if call.server else routes).extend(rows)
+        if placed is not None:
+            (shared if call.server else routes).extend(writer.write(call, *placed))
     if not routes:
         return _refused(
             plan,
@@ -113,7 +110,7 @@ def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
     return ModelRoutes(
         routes=tuple(routes),
         shared=tuple(shared),
-        clusters=tuple(clusters[name] for name in sorted(clusters)),
+        clusters=tuple(writer.clusters[name] for name in sorted(writer.clusters)),
         findings=(),
     )
 
@@ -153,50 +150,6 @@ def _exact(mount: Mount, path: str, standard: str) -> tuple[PathMatch, PathRewri
     return PathMatch(kind="exact", value=path), rewrite
 
 
-def _call_rows(
-    plan: ModelPolicy,
-    mount: Mount,
-    call: Call,
-    path: PathMatch,
-    rewrite: PathRewrite | None,
-    clusters: dict[str, Cluster],
-) -> list[Route]:
-    headers = mount.headers if call.header is None else (*mount.headers, call.header)
-    methods = call.methods or mount.methods
-    if call.methods and mount.methods:
-        methods = tuple(one for one in mount.methods if one in call.methods)
-        if not methods:
-            return []
-    base = Match(
-        path=path,
-        methods=methods,
-        headers=headers,
-        query=mount.query,
-        body_model=(plan.served_name,) if call.by_body else None,
-        body_stream=call.stream,
-    )
-    rows: list[Route] = []
-    for number, lawful in enumerate(plan.classes):
-        choices = _choices(plan, mount, call, lawful)
-        for choice in choices:
-            name = _row_name(plan, call, number if len(plan.classes) > 1 else None, choice.rule)
-            match = base
-            if choice.groups or choice.regions or choice.headers:
-                match = replace(base, groups=choice.groups, regions=choice.regions,
-                                headers=headers + choice.headers)  # fmt: skip
-            action = _action(plan, mount, call, choice, lawful, rewrite, clusters)
-            rows.append(
-                Route(
-                    name=name,
-                    match=match,
-                    action=action,
-                    governance=_governance(plan, call, choice.rule),
-                    origin=choice.origin or mount.origin,
-                )
-            )
-    return rows
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Choice:
     """One way to choose versions: conditions, and the shares; no shares means refusal."""
@@ -209,13 +162,15 @@ class _Choice:
     origin: Origin | None = None
 
 
-def _choices(plan: ModelPolicy, mount: Mount, call: Call, lawful: LawfulClass) -> list[_Choice]:
+def _choices(
+    plan: ModelPolicy, mount: Mount, requested: str | None, lawful: LawfulClass
+) -> list[_Choice]:
     """Design section 5.5, for one residency class: requested, match rules, split, fallback."""
     open_versions = [v for v in lawful.versions if mount.admits(v)]
     if plan.refuse is not None:
         return [_Choice(rule="refused", shares=(), regions=lawful.regions)]
-    if call.requested is not None:
-        wanted = call.requested if call.requested in open_versions else None
+    if requested is not None:
+        wanted = requested if requested in open_versions else None
         return [_Choice(rule="requested", shares=_whole(wanted), regions=lawful.regions)]
     rollout = plan.rollout
     if rollout is None or not mount.is_choice:
@@ -262,68 +217,151 @@ def _whole(version: str | None) -> tuple[tuple[str, int], ...]:
     return () if version is None else ((version, 1),)
 
 
-def _action(
-    plan: ModelPolicy,
-    mount: Mount,
-    call: Call,
-    choice: _Choice,
-    lawful: LawfulClass,
-    rewrite: PathRewrite | None,
-    clusters: dict[str, Cluster],
-) -> Forward | Refuse:
-    if not choice.shares:
-        return Refuse(code=plan.refuse or "no-eligible-version")
-    by_version = {c.version: c for c in plan.candidates}
-    fallback = _fallback(plan, call, lawful, mount)
-    shares = []
-    for version, weight in choice.shares:
-        chain = [by_version[version]]
+class _RouteWriter:
+    """The routes of one mounted model, a call at a time. clusters: those that they need, by name.
+
+    Most calls of a model are answered alike: what they share is made once.
+    """
+
+    def __init__(self, plan: ModelPolicy, mount: Mount) -> None:
+        self._plan = plan
+        self._mount = mount
+        self.clusters: dict[str, Cluster] = {}
+        self._by_version = {candidate.version: candidate for candidate in plan.candidates}
+        self._sticky = _sticky(plan)
+        self._caller_headers = tuple(sorted(set(plan.doc.spec.caller_headers)))
+        self._choices: dict[str | None, list[tuple[str, LawfulClass, _Choice]]] = {}
+        self._actions: dict[tuple[object, ...], Forward | Refuse] = {}
+        self._governance: dict[tuple[object, ...], Governance] = {}
+
+    def write(self, call: Call, path: PathMatch, rewrite: PathRewrite | None) -> list[Route]:
+        """The routes of one call, in the order in which they must be tried."""
+        mount = self._mount
+        headers = mount.headers if call.header is None else (*mount.headers, call.header)
+        methods = call.methods or mount.methods
+        if call.methods and mount.methods:
+            methods = tuple(method for method in mount.methods if method in call.methods)
+            if not methods:
+                return []
+        base = Match(
+            path=path,
+            methods=methods,
+            headers=headers,
+            query=mount.query,
+            body_model=(self._plan.served_name,) if call.by_body else None,
+            body_stream=call.stream,
+        )
+        name = f"{self._plan.doc.ref.short}:{call.operation}:{call.path or '*'}"
+        if call.requested is not None:
+            name += f":@{call.requested}"
+        routes = []
+        for residency, lawful, choice in self._choices_of(call.requested):
+            match = base
+            if choice.groups or choice.regions or choice.headers:
+                match = replace(base, groups=choice.groups, regions=choice.regions,
+                                headers=headers + choice.headers)  # fmt: skip
+            routes.append(
+                Route(
+                    name=f"{name}{residency}:{choice.rule}",
+                    match=match,
+                    action=self._action(call, choice, lawful, rewrite),
+                    governance=self._governance_of(call, choice.rule),
+                    origin=choice.origin or mount.origin,
+                )
+            )
+        return routes
+
+    def _choices_of(self, requested: str | None) -> list[tuple[str, LawfulClass, _Choice]]:
+        """For each residency class, as it stands in the names of routes, the ways to choose."""
+        choices = self._choices.get(requested)
+        if choices is None:
+            classes = self._plan.classes
+            choices = self._choices[requested] = [
+                (f":residency[{number}]" if len(classes) > 1 else "", lawful, choice)
+                for number, lawful in enumerate(classes)
+                for choice in _choices(self._plan, self._mount, requested, lawful)
+            ]
+        return choices
+
+    def _action(
+        self, call: Call, choice: _Choice, lawful: LawfulClass, rewrite: PathRewrite | None
+    ) -> Forward | Refuse:
+        if not choice.shares:
+            return Refuse(code=self._plan.refuse or "no-eligible-version")
+        is_mirrored = call.operation not in ("metadata", "health")
+        streaming = call.operation == "stream"
+        named = call.requested is not None
+        key = (id(choice), named, is_mirrored, streaming, rewrite)
+        action = self._actions.get(key)
+        if action is None:
+            mount = self._mount
+            fallback = None if named else self._fallback(lawful)
+            bounds = [self._by_version[version].doc.spec.bounds for version, _ in choice.shares]
+            timeout_s = max(bound.timeout_seconds for bound in bounds)
+            action = self._actions[key] = Forward(
+                shares=tuple(
+                    Share(cluster=self._chain(version, fallback), version=version, weight=weight)
+                    for version, weight in choice.shares
+                ),
+                sticky=self._sticky,
+                mirrors=self._mirrors(lawful) if is_mirrored else (),
+                rewrite=rewrite,
+                rewrite_host=mount.rewrite_host,
+                request_headers=mount.request_headers,
+                response_headers=mount.response_headers,
+                timeout_s=mount.timeout_s if mount.timeout_s is not None else timeout_s,
+                streaming=streaming,
+            )
+        return action
+
+    def _governance_of(self, call: Call, rule: str) -> Governance:
+        key = (call.operation, rule, call.requested or None)
+        governance = self._governance.get(key)
+        if governance is None:
+            plan = self._plan
+            governance = self._governance[key] = Governance(
+                model=plan.doc.ref.short,
+                protocol=plan.doc.spec.protocol,
+                operation=call.operation,
+                audit=plan.doc.spec.audit,
+                policy=plan.policy,
+                route_rule=rule,
+                requested=call.requested or None,
+                caller_headers=self._caller_headers,
+            )
+        return governance
+
+    def _fallback(self, lawful: LawfulClass) -> Candidate | None:
+        """The lawful fallback version, for calls that name no version."""
+        if self._plan.rollout is None or not self._mount.is_choice:
+            return None
+        wanted = self._plan.rollout.spec.fallback
+        if wanted is None or wanted not in lawful.versions or not self._mount.admits(wanted):
+            return None
+        return self._by_version.get(wanted)
+
+    def _mirrors(self, lawful: LawfulClass) -> tuple[Mirror, ...]:
+        """A mirrored request is processing like any other: only to an eligible, lawful version."""
+        rollout = self._plan.rollout
+        if rollout is None or rollout.spec.mirror is None or not self._mount.is_choice:
+            return ()
+        mirror = rollout.spec.mirror
+        is_lawful = mirror.version in lawful.versions and mirror.version in self._by_version
+        if not is_lawful or not self._mount.admits(mirror.version):
+            return ()
+        cluster = self._chain(mirror.version, None)
+        return (Mirror(cluster=cluster, per_million=mirror.percent * 10_000),)
+
+    def _chain(self, version: str, fallback: Candidate | None) -> str:
+        """The name of the cluster of a version, with the fallback behind it; many routes share it."""
+        chain = [self._by_version[version]]
         if fallback is not None and fallback.version != version:
             chain.append(fallback)
-        cluster = _cluster(plan, tuple(chain), clusters)
-        shares.append(Share(cluster=cluster.name, version=version, weight=weight))
-    timeout = max(by_version[v].doc.spec.bounds.timeout_seconds for v, _ in choice.shares)
-    return Forward(
-        shares=tuple(shares),
-        sticky=_sticky(plan),
-        mirrors=_mirrors(plan, call, lawful, mount, clusters),
-        rewrite=rewrite,
-        rewrite_host=mount.rewrite_host,
-        request_headers=mount.request_headers,
-        response_headers=mount.response_headers,
-        timeout_s=mount.timeout_s if mount.timeout_s is not None else timeout,
-        streaming=call.operation == "stream",
-    )
-
-
-def _fallback(plan: ModelPolicy, call: Call, lawful: LawfulClass, mount: Mount) -> Candidate | None:
-    """The lawful fallback version; a version that was asked for by name has none."""
-    if plan.rollout is None or call.requested is not None or not mount.is_choice:
-        return None
-    wanted = plan.rollout.spec.fallback
-    if wanted is None or wanted not in lawful.versions or not mount.admits(wanted):
-        return None
-    return next((c for c in plan.candidates if c.version == wanted), None)
-
-
-def _mirrors(
-    plan: ModelPolicy,
-    call: Call,
-    lawful: LawfulClass,
-    mount: Mount,
-    clusters: dict[str, Cluster],
-) -> tuple[Mirror, ...]:
-    """A mirrored request is processing like any other: only to an eligible, lawful version."""
-    if plan.rollout is None or plan.rollout.spec.mirror is None or not mount.is_choice:
-        return ()
-    mirror = plan.rollout.spec.mirror
-    if call.operation in ("metadata", "health") or not mount.admits(mirror.version):
-        return ()
-    for candidate in plan.candidates:
-        if candidate.version == mirror.version and candidate.version in lawful.versions:
-            cluster = _cluster(plan, (candidate,), clusters)
-            return (Mirror(cluster=cluster.name, per_million=mirror.percent * 10_000),)
-    return ()
+        namespace, model = self._plan.key
+        name = f"model/{namespace}/{model}/" + ">".join(candidate.version for candidate in chain)
+        if name not in self.clusters:
+            self.clusters[name] = _cluster(self._plan, name, chain)
+        return name
 
 
 def _sticky(plan: ModelPolicy) -> tuple[StickyKey, ...]:
@@ -335,17 +373,11 @@ def _sticky(plan: ModelPolicy) -> tuple[StickyKey, ...]:
     return (*keys, StickyPrincipal(), StickyAddress())
 
 
-def _cluster(
-    plan: ModelPolicy, chain: tuple[Candidate, ...], clusters: dict[str, Cluster]
-) -> Cluster:
-    """The cluster of this chain, made once and kept in `clusters`: many rows share it."""
+def _cluster(plan: ModelPolicy, name: str, chain: list[Candidate]) -> Cluster:
     first = chain[0]
-    name = f"model/{plan.key[0]}/{plan.key[1]}/" + ">".join(c.version for c in chain)
-    if name in clusters:
-        return clusters[name]
     spec = first.doc.spec
     health = spec.health
-    clusters[name] = Cluster(
+    return Cluster(
         name=name,
         model=plan.doc.ref.short,
         version=first.version,
@@ -368,29 +400,6 @@ def _cluster(
         max_requests=spec.bounds.requests,
         origin=first.doc.origin(),
     )
-    return clusters[name]
-
-
-def _governance(plan: ModelPolicy, call: Call, rule: str) -> Governance:
-    return Governance(
-        model=plan.doc.ref.short,
-        protocol=plan.doc.spec.protocol,
-        operation=call.operation,
-        audit=plan.doc.spec.audit,
-        policy=plan.policy,
-        route_rule=rule,
-        requested=call.requested or None,
-        caller_headers=tuple(sorted(set(plan.doc.spec.caller_headers))),
-    )
-
-
-def _row_name(plan: ModelPolicy, call: Call, lawful: int | None, rule: str) -> str:
-    parts = [plan.doc.ref.short, call.operation, call.path or "*"]
-    if call.requested is not None:
-        parts.append(f"@{call.requested}")
-    if lawful is not None:
-        parts.append(f"residency[{lawful}]")
-    return ":".join([*parts, rule])
 
 
 def _closing_rows(plan: ModelPolicy, mount: Mount, routes: list[Route]) -> list[Route]:

@@ -8,8 +8,11 @@ builder gives the same bytes, slower.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import TypeVar
 
 from gatereeve.core.derived import Computed, Derived, Grouped, Reader, Source, Stage, Value, Values
 from gatereeve.core.refs import ConfigHash
@@ -48,6 +51,8 @@ from gatereeve.proxy.xds.snapshot import (
     resource_of_bytes,
 )
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class _EncodedHost:
@@ -83,6 +88,7 @@ class SnapshotBuilder(Stage):
         self._certificates = Values[str, gates.Certificate]()
         self._hosts = Source[str, routes.VirtualHost]()
         self._wildcards = Source[str, routes.VirtualHost]()
+        self._served: Mapping[str, tuple[routes.VirtualHost, ...]] = {}
 
         self._matchers = Computed(self._make_matchers)
         self._cluster_resources = Derived(self._make_cluster)
@@ -90,6 +96,11 @@ class SnapshotBuilder(Stage):
         self._certificate_resources = Derived(self._make_certificate)
         self._encoded_listeners = Derived(self._make_listener)
         self._scopes = Derived(self._make_scope)
+        self._wildcard_scopes = Derived[str, Resource](
+            lambda listener, _read: _scope(listener, "*")
+        )
+        self._scope_parts: tuple[Resources, Resources] = ({}, {})
+        self._scopes_served: Resources = {}
         self._encoded_hosts = Derived(self._make_host)
         self._encoded_wildcards = Derived(self._make_wildcard)
         self._by_configuration = Grouped(self._encoded_hosts, _configuration_of)
@@ -115,19 +126,29 @@ class SnapshotBuilder(Stage):
         self._frame.update(replace(gate, hash=ConfigHash(""), listeners=(), access=(), clusters=()))
         self._listeners.update({x.name: replace(x, hosts=()) for x in gate.listeners})
         self._contexts.update({x.name: _context_of(gate, x) for x in gate.listeners})
-        self._access.update({rules.model: rules for rules in gate.access})
-        self._clusters.update({cluster.name: cluster for cluster in gate.clusters})
+        self._access.update(_by(attrgetter("model"), gate.access))
+        self._clusters.update(_by(attrgetter("name"), gate.clusters))
         self._certificates.update({c.name: c for x in gate.listeners for c in x.certificates})
-        hosts = {names.scope_key(x.name, h.host): h for x in gate.listeners for h in x.hosts}
-        wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
-        for key in wildcards:
-            del hosts[key]
-        self._hosts.update(hosts)
-        self._wildcards.update(wildcards)
-        if wildcards:  # only they read the names
+        self._read_hosts({x.name: x.hosts for x in gate.listeners})
+        if self._wildcards.rows:  # only they read the names
             self._host_names.update(
                 {x.name: tuple(h.host for h in x.hosts) for x in gate.listeners}
             )
+
+    def _read_hosts(self, served: Mapping[str, tuple[routes.VirtualHost, ...]]) -> None:
+        """Take over the hosts of each listener."""
+        replaced = _replaced(self._served, served)
+        if replaced is not None:
+            self._hosts.patch({key: h for key, h in replaced.items() if h.host[0] != "*"})
+            self._wildcards.patch({key: h for key, h in replaced.items() if h.host[0] == "*"})
+        else:
+            hosts = {names.scope_key(name, h.host): h for name, hs in served.items() for h in hs}
+            wildcards = {key: host for key, host in hosts.items() if host.host[0] == "*"}
+            for key in wildcards:
+                del hosts[key]
+            self._hosts.update(hosts)
+            self._wildcards.update(wildcards)
+        self._served = served
 
     def _derive(self) -> None:
         self._matchers.update()
@@ -142,6 +163,7 @@ class SnapshotBuilder(Stage):
         self._wildcards_by_configuration.update()
         self._configurations.update(self._by_configuration)
         self._wildcard_configurations.update(self._listeners)
+        self._wildcard_scopes.update(self._listeners)
 
     def _resources(self, gate: gates.Gate) -> Mapping[TypeUrl, Resources]:
         encoded = self._encoded_listeners.rows.values()
@@ -159,15 +181,21 @@ class SnapshotBuilder(Stage):
             SDS: {resource.name: resource for resource in served},
             LDS: {x.listener.name: x.listener for x in encoded if x.listener is not None},
             ECDS: {resource.name: resource for resource in discovered},
-            SRDS: {
-                **self._scopes.snapshot(),
-                **{r.name: r for r in (_scope(listener, "*") for listener in wildcards)},
-            },
+            SRDS: self._all_scopes(),
             RDS: {
                 **self._configurations.snapshot(),
                 **{resource.name: resource for resource in wildcards.values()},
             },
         }
+
+    def _all_scopes(self) -> Resources:
+        """The same object as long as no host comes or goes."""
+        parts = (self._scopes.snapshot(), self._wildcard_scopes.snapshot())
+        if any(map(is_not, parts, self._scope_parts)):
+            self._scope_parts = parts
+            scopes, wildcards = parts
+            self._scopes_served = {**scopes, **{r.name: r for r in wildcards.values()}}
+        return self._scopes_served
 
     def _make_matchers(self, read: Reader) -> IdentityMatchers:
         gate = read.value(self._frame)
@@ -248,6 +276,30 @@ class SnapshotBuilder(Stage):
             bodies.append(virtual_hosts.build_unknown_host(context, matchers))
         requests = read.value(self._frame).requests
         return _route_configuration(name, bodies, requests, exact=False)
+
+
+def _by(key: Callable[[T], str], items: Sequence[T]) -> dict[str, T]:
+    return dict(zip(map(key, items), items, strict=True))
+
+
+def _replaced(
+    before: Mapping[str, tuple[routes.VirtualHost, ...]],
+    after: Mapping[str, tuple[routes.VirtualHost, ...]],
+) -> dict[str, routes.VirtualHost] | None:
+    """The hosts that are other objects than before; None when their names are not the same."""
+    if before.keys() != after.keys():
+        return None
+    replaced = {}
+    for listener, hosts in after.items():
+        old = before[listener]
+        if len(old) != len(hosts):
+            return None
+        pairs = zip(old, hosts, strict=True)
+        for one, other in compress(pairs, map(is_not, old, hosts)):
+            if one.host != other.host:
+                return None
+            replaced[names.scope_key(listener, other.host)] = other
+    return replaced
 
 
 def _context_of(gate: gates.Gate, listener: gates.Listener) -> ListenerContext:

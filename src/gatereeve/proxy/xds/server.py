@@ -16,6 +16,7 @@ import os
 import pathlib
 import stat
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Final, Self
 
 import grpc
@@ -154,10 +155,11 @@ class AdsServer:
         resource is larger than a message may be.
         """
         for type_url, resources in snapshot.resources.items():
-            for resource in resources.values():
-                if len(resource.body) > MAX_MESSAGE_BYTES - 1024:
-                    message = f"has {len(resource.body)} bytes, too large to send"
-                    raise snap.ResourceError((type_url, resource.name), message)
+            sizes = [*map(len, map(attrgetter("body"), resources.values()))]
+            if max(sizes, default=0) > MAX_MESSAGE_BYTES - 1024:
+                size, too_large = max(zip(sizes, resources, strict=True))
+                message = f"has {size} bytes, too large to send"
+                raise snap.ResourceError((type_url, too_large), message)
         self.add_gate(name)
         state = self._gates[name]
         if not state.publish(snapshot):

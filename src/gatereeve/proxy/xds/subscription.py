@@ -53,6 +53,7 @@ class Subscription:
         """The version of the newest response on this stream."""
         self._seen: gate.TypeView | None = None
         self._missing: tuple[str, ...] = ()
+        self._surplus: tuple[str, ...] = ()
 
     def open(self, names: Iterable[str], held: Mapping[str, str]) -> None:
         """The first request of the type on this stream.
@@ -104,9 +105,7 @@ class Subscription:
 
     def additions(self, view: gate.TypeView) -> tuple[str, ...]:
         """Names whose content the gate lacks or is owed; sorted. One batch at a time while isolating."""
-        if self._seen is not view:
-            self._missing = tuple(sorted(self._differing(view)))
-            self._seen = view
+        self._compare(view)
         while self.batches:
             batch = tuple(name for name in self._missing if name in self.batches[0])
             if batch:
@@ -126,9 +125,8 @@ class Subscription:
 
     def removals(self, view: gate.TypeView) -> tuple[str, ...]:
         """Names the gate holds and should no longer; sorted."""
-        if len(self.held) <= len(view.versions) and self.held.keys() <= view.versions.keys():
-            return ()
-        return tuple(sorted(self.held.keys() - view.versions.keys() - view.kept))
+        self._compare(view)
+        return self._surplus
 
     def sending(self, sent: Sent) -> None:
         """Note a response as outstanding."""
@@ -167,6 +165,13 @@ class Subscription:
         rest = [batch - set(names) for batch in self.batches]
         halves = [frozenset(names[:middle]), frozenset(names[middle:])]
         self.batches = [batch for batch in (*halves, *rest) if batch]
+
+    def _compare(self, view: gate.TypeView) -> None:
+        """What the gate holds with the view, once for each state of both."""
+        if self._seen is not view:
+            self._missing = tuple(sorted(self._differing(view)))
+            self._surplus = tuple(sorted(self.held.keys() - view.versions.keys() - view.kept))
+            self._seen = view
 
     def _differing(self, view: gate.TypeView) -> set[str]:
         if self.wildcard:

@@ -5,5 +5,5 @@
     secrets     which Secrets are read, and reading   source      `KubeSource`, the whole of it
     lease       who of several replicas may write     apply, events   what the leader writes
 
-Nothing outside this package imports lightkube or httpx2, and no error of theirs leaves it.
+Nothing outside this package imports lightkube, and no error of lightkube or httpx2 leaves it.
 """

@@ -35,6 +35,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
 
 class _Head(msgspec.Struct, frozen=True, gc=False):
     metadata: ObjectMeta
+    status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _ListMeta(msgspec.Struct, frozen=True, gc=False):
@@ -74,10 +75,11 @@ class _Bookmark(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One object as it came. resource_version: opaque; equal or not, nothing else."""
+    """One object as it came. status: a part of raw."""
 
     meta: ObjectMeta
     raw: msgspec.Raw
+    status: msgspec.Raw
 
     @property
     def key(self) -> tuple[str, str]:
@@ -108,7 +110,7 @@ class Event:
 
 def page(data: bytes) -> Page:
     """One page of a list. Raises ApiError when it is none."""
-    found = _decode(data, _List)
+    found = decode(data, _List)
     return Page(
         items=tuple(item(raw) for raw in found.items or ()),
         resource_version=found.metadata.resource_version,
@@ -118,11 +120,11 @@ def page(data: bytes) -> Page:
 
 def event(line: bytes) -> Event:
     """One line of a watch. Raises the error that an ERROR event reports, ApiError for no event."""
-    found = _decode(line, _Event)
+    found = decode(line, _Event)
     if found.type == "ERROR":
         raise error_of(_status(bytes(found.object)), 0, "the watch ended", None)
     if found.type == "BOOKMARK":
-        meta = _decode(found.object, _Bookmark).metadata
+        meta = decode(found.object, _Bookmark).metadata
         ends = (meta.annotations or {}).get("k8s.io/initial-events-end") == "true"
         return Event(type=found.type, resource_version=meta.resource_version, initial_end=ends)
     if found.type not in ("ADDED", "MODIFIED", "DELETED"):
@@ -133,7 +135,7 @@ def event(line: bytes) -> Event:
 
 def plain(data: bytes) -> Object:
     """An object as plain values. Raises ApiUnavailableError when it is none."""
-    return _decode(data, dict)
+    return decode(data, dict)
 
 
 def error_of(status: _Status, code: int, what: str, retry_after_s: float | None) -> errors.ApiError:
@@ -184,10 +186,12 @@ def _status(data: bytes) -> _Status:
 
 def item(raw: msgspec.Raw) -> Item:
     """An object with as much of its metadata as a reflector needs. Raises ApiError for no object."""
-    return Item(meta=_decode(raw, _Head).metadata, raw=raw)
+    head = decode(raw, _Head)
+    return Item(meta=head.metadata, raw=raw, status=head.status)
 
 
-def _decode(data: bytes | msgspec.Raw, shape: type[T]) -> T:
+def decode(data: bytes | msgspec.Raw, shape: type[T]) -> T:
+    """The JSON as `shape`. Raises ApiUnavailableError when it is none."""
     try:
         return msgspec.json.decode(data, type=shape)
     except RecursionError:

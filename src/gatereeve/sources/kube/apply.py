@@ -8,6 +8,7 @@ are edited instead: read, our entries exchanged, written only if the object did 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from gatereeve.sources.kube.resources import ApiResource
 
 _ATTEMPTS = 5
 _INVALID = 422
+
+Observed = Callable[[ApiResource, tuple[str, str]], "kube.Object | None"]
+"""What a watch showed last of the object of that (namespace, name): uid, resourceVersion, status."""
 
 Edit = Callable[[kube.Object], kube.Object]
 """The status as it is → as it should be; equal when there is nothing to do. Pure."""
@@ -49,13 +53,21 @@ class ServerSideApply:
     Every method returns whether something was written: False when it was so already, when this
     replica does not lead, or when the object is gone or another one by now. Raises ApiError when
     the API server did not do it; nothing may then be assumed, and the same may be asked again.
+    observed: saves the request that asks for an object before its status is edited.
     written: writes that reached the API server.
     """
 
-    def __init__(self, client: kube.ApiClient, leads: Leads) -> None:
+    def __init__(
+        self,
+        client: kube.ApiClient,
+        leads: Leads,
+        *,
+        observed: Observed = lambda _resource, _key: None,
+    ) -> None:
         self.written = 0
         self._client = client
         self._leads = leads
+        self._observed = observed
         self._known: dict[tuple[str, str, str], tuple[str, bytes]] = {}
 
     async def apply_object(self, target: ApplyTarget, body: kube.Object) -> bool:
@@ -86,41 +98,46 @@ class ServerSideApply:
 
     async def edit_status(self, target: ApplyTarget, edit: Edit) -> bool:
         """The status after `edit`, which keeps what belongs to others."""
-        resource = target.resource
+        observed = self._observed(target.resource, (target.namespace, target.name))
+        if observed is not None:
+            # It may be older than what is there: then this is a conflict, or nothing to do.
+            with contextlib.suppress(errors.ApiConflictError):
+                if await self._edit(target, edit, observed):
+                    return True
         for _ in range(_ATTEMPTS):
             if not self._leads.leading:
                 return False
             try:
-                found = await self._get(target)
+                return await self._edit(target, edit, await self._get(target))
             except errors.ApiMissingError:
                 return False
-            if not _is_meant(target, found):
-                return False
-            metadata = _part(found, "metadata")
-            before = _part(found, "status")
-            after = edit(cast("kube.Object", msgspec.json.decode(msgspec.json.encode(before))))
-            if after == before:
-                return False
-            patch: kube.Object = {
-                "metadata": {"resourceVersion": metadata.get("resourceVersion")},
-                "status": {**dict.fromkeys(before.keys() - after.keys()), **after},
-            }
-            if not self._leads.leading:
-                return False
-            try:
-                await self._client.merge(
-                    resource, target.namespace, target.name, patch, sub="status"
-                )
             except errors.ApiConflictError:
                 continue
-            except errors.ApiMissingError:
-                return False
-            self.written += 1
-            return True
         raise errors.ApiConflictError(
-            f"{resource.kind} {target.name} changes faster than its status can be written",
+            f"{target.resource.kind} {target.name} changes faster than its status can be written",
             hint="it is tried again", status=409,
         )  # fmt: skip
+
+    async def _edit(self, target: ApplyTarget, edit: Edit, found: kube.Object) -> bool:
+        """The status after `edit` of what was found. Raises ApiConflictError when it is another by now."""
+        if not _is_meant(target, found):
+            return False
+        metadata, before = _part(found, "metadata"), _part(found, "status")
+        after = edit(cast("kube.Object", msgspec.json.decode(msgspec.json.encode(before))))
+        if after == before or not self._leads.leading:
+            return False
+        patch: kube.Object = {
+            "metadata": {"resourceVersion": metadata.get("resourceVersion")},
+            "status": {**dict.fromkeys(before.keys() - after.keys()), **after},
+        }
+        try:
+            await self._client.merge(
+                target.resource, target.namespace, target.name, patch, sub="status"
+            )
+        except errors.ApiMissingError:
+            return False
+        self.written += 1
+        return True
 
     async def delete(self, target: ApplyTarget) -> bool:
         """The object goes, if it is still the one that is meant."""

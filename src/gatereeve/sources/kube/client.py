@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import httpx2
 import msgspec
@@ -36,9 +37,14 @@ __all__ = [
     "Object",
     "PageTooLargeError",
     "decode",
+    "decode_as",
 ]
 
 FIELD_MANAGER = "gatereeve"
+
+T = TypeVar("T")
+Body: TypeAlias = Object | msgspec.Struct
+"""What is written: plain values, or a type of `typed_objects`."""
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """Of one page of a list. A page beyond it is asked for again with fewer objects."""
@@ -157,15 +163,13 @@ class ApiClient:
         """What stands at a path that is no resource's: /version, what a group serves."""
         return await self._read("GET", path, f"get {path}")
 
-    async def create(self, resource: ApiResource, namespace: str, body: Object) -> Object:
+    async def create(self, resource: ApiResource, namespace: str, body: Body) -> Object:
         """A new object. Raises ApiConflictError when one of that name is there."""
         return await self._write(
             "POST", resource.path(namespace), _what("create", resource, namespace, ""), body
         )
 
-    async def update(
-        self, resource: ApiResource, namespace: str, name: str, body: Object
-    ) -> Object:
+    async def update(self, resource: ApiResource, namespace: str, name: str, body: Body) -> Object:
         """The object as a whole. Raises ApiConflictError when its resourceVersion is not current."""
         return await self._write(
             "PUT",
@@ -175,7 +179,7 @@ class ApiClient:
         )
 
     async def apply(
-        self, resource: ApiResource, namespace: str, name: str, body: Object, *, sub: str = ""
+        self, resource: ApiResource, namespace: str, name: str, body: Body, *, sub: str = ""
     ) -> Object:
         """Server-side apply: what we say of the object becomes so and is ours (`FIELD_MANAGER`).
 
@@ -193,7 +197,7 @@ class ApiClient:
         )
 
     async def merge(
-        self, resource: ApiResource, namespace: str, name: str, body: Object, *, sub: str = ""
+        self, resource: ApiResource, namespace: str, name: str, body: Body, *, sub: str = ""
     ) -> Object:
         """A JSON merge patch (RFC 7396). With `metadata.resourceVersion` in it, ApiConflictError
         when the object has changed meanwhile."""
@@ -314,7 +318,7 @@ class ApiClient:
         method: str,
         path: str,
         what: str,
-        body: Object,
+        body: Body,
         *,
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
@@ -328,8 +332,13 @@ class ApiClient:
 
 def decode(body: bytes, what: str) -> Object:
     """A JSON object, maybe without its managedFields. Raises ApiUnavailableError when it is none."""
+    return decode_as(body, what, dict)
+
+
+def decode_as(body: bytes, what: str, shape: type[T]) -> T:
+    """An object as a type of `typed_objects`; otherwise as `decode`."""
     try:
-        return api_json.plain(body)
+        return api_json.decode(body, shape)
     except errors.ApiUnavailableError as error:
         raise errors.ApiUnavailableError(f"{what}: {error}", hint=error.hint) from error
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gatereeve.core import conditions, errors, findings, protocols, refs
 from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import client as kube
+from gatereeve.sources.kube import typed_objects as typed
 from gatereeve.sources.kube.apply import Leads
 from gatereeve.sources.kube.resources import EVENTS
 
@@ -24,15 +24,6 @@ MAX_AT_ONCE = 50
 """Of one call; what is beyond comes with the next."""
 _MAX_NOTE = 1024
 _MAX_NAME = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventSubject:
-    """The object that a finding is about. api_version: like `gatereeve.dev/v1alpha1`."""
-
-    ref: refs.Ref
-    uid: str
-    api_version: str
 
 
 class Events:
@@ -52,13 +43,13 @@ class Events:
         self._told: set[str] = set()
 
     async def tell(
-        self, found: Iterable[findings.Finding], objects: Mapping[refs.Ref, EventSubject]
+        self, found: Iterable[findings.Finding], objects: Mapping[refs.Ref, typed.ObjectReference]
     ) -> int:
         """Everything that is found now; how many Events were written.
 
         objects: those that Events can be about; findings about others are left out.
         """
-        current: dict[str, tuple[EventSubject, findings.Finding]] = {}
+        current: dict[str, tuple[typed.ObjectReference, findings.Finding]] = {}
         for finding in found:
             about = objects.get(finding.origin.ref) if finding.origin is not None else None
             if about is not None:
@@ -78,9 +69,11 @@ class Events:
                 _LOG.warning("event_lost", error=error)
         return written
 
-    async def _write(self, name: str, about: EventSubject, finding: findings.Finding) -> None:
+    async def _write(
+        self, name: str, about: typed.ObjectReference, finding: findings.Finding
+    ) -> None:
         body = event_of(name, about, finding, self._clock.now(), self._instance)
-        namespace = about.ref.namespace or "default"
+        namespace = about.namespace or "default"
         try:
             await self._client.create(EVENTS, namespace, body)
         except errors.ApiConflictError:
@@ -88,45 +81,34 @@ class Events:
 
     async def _count_on(self, namespace: str, name: str) -> None:
         """It was written before, by us or by another replica: the same Event, once more."""
-        found = kube.decode(await self._client.get(EVENTS, namespace, name), "get Event")
-        series = found.get("series")
-        count = series.get("count") if isinstance(series, dict) else 1
-        patch: kube.Object = {
-            "series": {
-                "count": (count if isinstance(count, int) else 1) + 1,
-                "lastObservedTime": _micro_time(self._clock.now()),
-            }
-        }
+        body = await self._client.get(EVENTS, namespace, name)
+        count = kube.decode_as(body, "get Event", typed.RepeatedEvent).series.count
+        at = typed.micro_time(self._clock.now())
+        patch = typed.RepeatedEvent(
+            series=typed.EventSeries(count=count + 1, last_observed_time=at)
+        )
         await self._client.merge(EVENTS, namespace, name, patch)
 
 
 def event_of(
-    name: str, about: EventSubject, finding: findings.Finding, at: datetime, instance: str
-) -> kube.Object:
+    name: str, about: typed.ObjectReference, finding: findings.Finding, at: datetime, instance: str
+) -> typed.Event:
     """The Event of one finding. Its reason is the finding's code in the manner of Kubernetes."""
-    ref = about.ref
     place = finding.origin.path if finding.origin is not None else ""
     note = f"{place}: {finding.message}" if place else finding.message
     if finding.hint:
         note += f" ({finding.hint})"
-    regarding: kube.Object = {
-        "apiVersion": about.api_version, "kind": ref.kind, "name": ref.name, "uid": about.uid,
-    }  # fmt: skip
-    if ref.namespace:
-        regarding["namespace"] = ref.namespace
-    return {
-        "apiVersion": EVENTS.api_version,
-        "kind": EVENTS.kind,
-        "metadata": {"name": name, "namespace": ref.namespace or "default"},
-        "eventTime": _micro_time(at),
-        "reportingController": conditions.CONTROLLER,
-        "reportingInstance": instance[:128],
-        "action": "Compile",
-        "reason": reason_of(finding.code),
-        "regarding": regarding,
-        "note": note[:_MAX_NOTE],
-        "type": "Normal" if finding.severity is findings.Severity.INFO else "Warning",
-    }
+    return typed.Event(
+        metadata=typed.Metadata(name=name, namespace=about.namespace or "default"),
+        event_time=typed.micro_time(at),
+        reporting_controller=conditions.CONTROLLER,
+        reporting_instance=instance[:128],
+        action="Compile",
+        reason=reason_of(finding.code),
+        regarding=about,
+        note=note[:_MAX_NOTE],
+        type="Normal" if finding.severity is findings.Severity.INFO else "Warning",
+    )
 
 
 def reason_of(code: str) -> str:
@@ -134,12 +116,8 @@ def reason_of(code: str) -> str:
     return "".join(part.capitalize() for part in code.split("-"))
 
 
-def _name(about: EventSubject, finding: findings.Finding) -> str:
+def _name(about: typed.ObjectReference, finding: findings.Finding) -> str:
     """The same finding about the same object has the same name on every replica."""
     said = "\0".join((about.uid, str(finding.origin), finding.code, finding.message))
     digest = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
-    return f"{about.ref.name[:_MAX_NAME]}.{digest}"
-
-
-def _micro_time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{about.name[:_MAX_NAME]}.{digest}"

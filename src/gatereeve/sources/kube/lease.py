@@ -12,14 +12,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from random import SystemRandom
-from typing import cast
+
+from msgspec.structs import replace
 
 from gatereeve.core import errors, protocols
 from gatereeve.core.logs import EventLog
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.resources import LEASES
+from gatereeve.sources.kube.typed_objects import Lease, LeaseSpec, micro_time
 
 _LOG = EventLog(__name__)
 _RELEASE_S = 2.0
@@ -63,15 +64,6 @@ class LeaseLeadership:
         return at is not None and self._clock.monotonic() - at < self._renew_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lease:
-    """What a Lease says. body: as it is written back, so that no other writer is overwritten unseen."""
-
-    holder: str
-    transitions: int
-    body: kube.Object
-
-
 class Elector:
     """Tries to lead for as long as `run` runs. Used from one event loop, `run` once at a time.
 
@@ -96,7 +88,7 @@ class Elector:
         self._settings = settings
         self._on_change = on_change
         self._was_leading = False
-        self._seen: tuple[kube.Object, float] | None = None
+        self._seen: tuple[LeaseSpec, float] | None = None
         self._random = SystemRandom()
 
     async def run(self) -> None:
@@ -140,19 +132,22 @@ class Elector:
         """Looks, and takes or renews when that is ours to do; whether it is ours now."""
         settings = self._settings
         try:
-            lease = _read(await self._client.get(LEASES, settings.namespace, settings.name))
+            lease = await self._get()
         except errors.ApiMissingError:
-            await self._client.create(LEASES, settings.namespace, self._body(None))
-            self._note(settings.identity, 0)
+            metadata = {"name": settings.name, "namespace": settings.namespace}
+            own = LeaseSpec(holder_identity=settings.identity)
+            new = self._renewed(Lease(metadata=metadata, spec=own))
+            await self._client.create(LEASES, settings.namespace, new)
+            self._note(new)
             return True
-        self._note(lease.holder, lease.transitions)
-        if self._seen is None or self._seen[0] != _spec(lease.body):
-            self._seen = (_spec(lease.body), self._clock.monotonic())
-        if lease.holder not in ("", settings.identity) and not self._has_run_out():
+        self._note(lease)
+        if self._seen is None or self._seen[0] != lease.spec:
+            self._seen = (lease.spec, self._clock.monotonic())
+        if lease.spec.holder_identity not in ("", settings.identity) and not self._has_run_out():
             return False
-        body = self._body(lease)
-        await self._client.update(LEASES, settings.namespace, settings.name, body)
-        self._note(settings.identity, _transitions(body))
+        new = self._renewed(lease)
+        await self._client.update(LEASES, settings.namespace, settings.name, new)
+        self._note(new)
         return True
 
     def _has_run_out(self) -> bool:
@@ -161,8 +156,9 @@ class Elector:
             and self._clock.monotonic() - self._seen[1] >= self._settings.lease_s
         )
 
-    def _note(self, holder: str, transitions: int) -> None:
-        self.leadership.holder, self.leadership.transitions = holder, transitions
+    def _note(self, lease: Lease) -> None:
+        self.leadership.holder = lease.spec.holder_identity
+        self.leadership.transitions = lease.spec.lease_transitions
 
     def _tell(self) -> None:
         leading = self.leadership.leading
@@ -171,72 +167,42 @@ class Elector:
             _LOG.info("leading" if leading else "leading_ended")
             self._on_change(leading)
 
-    def _body(self, lease: _Lease | None) -> kube.Object:
-        """The Lease as it is when it is ours from now on."""
+    async def _get(self) -> Lease:
         settings = self._settings
-        now = _micro_time(self._clock.now())
-        mine = lease is not None and lease.holder == settings.identity
-        spec: kube.Object = {
-            "holderIdentity": settings.identity,
-            "leaseDurationSeconds": max(1, round(settings.lease_s)),
-            "acquireTime": _spec(lease.body).get("acquireTime", now) if lease and mine else now,
-            "renewTime": now,
-            "leaseTransitions": 0 if lease is None else lease.transitions + (not mine),
-        }
-        return self._with(lease, spec)
+        body = await self._client.get(LEASES, settings.namespace, settings.name)
+        return kube.decode_as(body, "get Lease", Lease)
 
-    def _with(self, lease: _Lease | None, spec: kube.Object) -> kube.Object:
-        metadata: kube.Object = {"name": self._settings.name, "namespace": self._settings.namespace}
-        if lease is not None:
-            metadata = cast("kube.Object", lease.body["metadata"])
-        return {
-            "apiVersion": LEASES.api_version, "kind": LEASES.kind,
-            "metadata": metadata, "spec": spec,
-        }  # fmt: skip
+    def _renewed(self, lease: Lease) -> Lease:
+        """The Lease as it is when it is ours from now on."""
+        settings, before = self._settings, lease.spec
+        now = micro_time(self._clock.now())
+        is_ours = before.holder_identity == settings.identity
+        spec = LeaseSpec(
+            holder_identity=settings.identity,
+            lease_duration_seconds=max(1, round(settings.lease_s)),
+            acquire_time=(before.acquire_time if is_ours else "") or now,
+            renew_time=now,
+            lease_transitions=before.lease_transitions + (not is_ours),
+        )
+        return replace(lease, spec=spec)
 
     async def _release(self) -> None:
         """So that another need not wait; without it, they wait until it has run out."""
         settings = self._settings
         with contextlib.suppress(errors.ApiError, TimeoutError):
             async with asyncio.timeout(_RELEASE_S):
-                lease = _read(await self._client.get(LEASES, settings.namespace, settings.name))
-                if lease.holder != settings.identity:
+                lease = await self._get()
+                if lease.spec.holder_identity != settings.identity:
                     return
-                now = _micro_time(self._clock.now())
-                spec: kube.Object = {
-                    "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now,
-                    "acquireTime": now, "leaseTransitions": lease.transitions,
-                }  # fmt: skip
-                await self._client.update(
-                    LEASES, settings.namespace, settings.name, self._with(lease, spec)
-                )
+                now = micro_time(self._clock.now())
+                spec = replace(
+                    lease.spec, holder_identity="", lease_duration_seconds=1,
+                    acquire_time=now, renew_time=now,
+                )  # fmt: skip
+                free = replace(lease, spec=spec)
+                await self._client.update(LEASES, settings.namespace, settings.name, free)
 
     def _pause_s(self) -> float:
         """Followers part a little; a holder keeps its rhythm, and wakes when its time is up."""
         retry_s = self._settings.retry_s
         return retry_s if self._was_leading else retry_s * self._random.uniform(1.0, 1.2)
-
-
-def _read(body: bytes) -> _Lease:
-    lease = kube.decode(body, "get Lease")
-    holder = _spec(lease).get("holderIdentity")
-    return _Lease(
-        holder=holder if isinstance(holder, str) else "",
-        transitions=_transitions(lease),
-        body=lease,
-    )
-
-
-def _spec(lease: kube.Object) -> kube.Object:
-    spec = lease.get("spec")
-    return spec if isinstance(spec, dict) else {}
-
-
-def _transitions(lease: kube.Object) -> int:
-    count = _spec(lease).get("leaseTransitions")
-    return count if isinstance(count, int) else 0
-
-
-def _micro_time(at: datetime) -> str:
-    """`MicroTime` of Kubernetes."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

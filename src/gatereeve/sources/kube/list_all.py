@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from gatereeve.sources.kube import client as kube
+
+T = TypeVar("T")
 
 _PAGE = 500
 _MOST_PAGES = 200
@@ -10,11 +14,16 @@ _MOST_PAGES = 200
 
 async def everything(client: kube.ApiClient, scope: kube.ListScope) -> list[kube.Object]:
     """Every object of `scope`, whole. Raises ApiError; what was read by then is not given out."""
-    found: list[kube.Object] = []
+    return await everything_as(client, scope, dict)
+
+
+async def everything_as(client: kube.ApiClient, scope: kube.ListScope, shape: type[T]) -> list[T]:
+    """The same as values of a type of `typed_objects`."""
+    found: list[T] = []
     token = ""
     for _ in range(_MOST_PAGES):
         page = await client.page(scope, limit=_PAGE, continue_token=token)
-        found += [kube.decode(bytes(item.raw), f"list {scope}") for item in page.items]
+        found += [kube.decode_as(bytes(item.raw), f"list {scope}", shape) for item in page.items]
         token = page.continue_token
         if not token:
             return found

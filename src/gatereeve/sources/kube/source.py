@@ -24,7 +24,8 @@ from gatereeve.core import findings, protocols, refs
 from gatereeve.core.report import describe
 from gatereeve.sources.folder import named_files
 from gatereeve.sources.folder.folder_source import Retrieved
-from gatereeve.sources.kube import objects
+from gatereeve.sources.kube import api_json, objects, resources
+from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube.client import ApiClient
 from gatereeve.sources.kube.objects import Key, StoredObject
 from gatereeve.sources.kube.references import Referring, secrets_of
@@ -118,6 +119,7 @@ class KubeSource:
         self._complete = False
         self._shown: tuple[object, ...] = ()
         self._burst_until = 0.0
+        self._sinks: dict[KindKey, list[_KindSink]] = {}
         self._reflectors = tuple(self._make_reflectors())
 
     @property
@@ -146,6 +148,14 @@ class KubeSource:
             )
             for r in self._reflectors
         )  # fmt: skip
+
+    def observed(self, resource: resources.ApiResource, key: Key) -> kube.Object | None:
+        """An object as the watch showed it last: uid, resourceVersion and status; None for none.
+
+        It may be older than what is there: write with its resourceVersion.
+        """
+        sinks = self._sinks.get((resource.group, resource.kind), ())
+        return next((seen for sink in sinks if (seen := sink.observed(key)) is not None), None)
 
     def wake(self) -> None:
         """A World is wanted soon although no object changed: time went on, or a key set arrived."""
@@ -332,6 +342,16 @@ class _KindSink:
         self._store = store
         self._on_change = on_change
         self._entries: dict[Key, StoredObject] = {}
+        self._observed: dict[Key, tuple[api_json.ObjectMeta, bytes]] = {}
+
+    def observed(self, key: Key) -> kube.Object | None:
+        """The object as it was last seen, without what is read of it: metadata in part, and status."""
+        seen = self._observed.get(key)
+        if seen is None:
+            return None
+        meta, status = seen
+        metadata: kube.Object = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        return {"metadata": metadata, "status": api_json.plain(status)}
 
     async def take(self, changes: Sequence[Change], *, complete: bool) -> None:
         if len(changes) > _INLINE:
@@ -341,6 +361,12 @@ class _KindSink:
         if complete:
             listed = {key for key, _ in entries}
             entries += [(key, None) for key in self._entries if key not in listed]
+            self._observed = {}
+        for change in changes:
+            if change.item is None:
+                self._observed.pop(change.key, None)
+            else:
+                self._observed[change.key] = (change.item.meta, bytes(change.item.status))
         is_shown = False
         for key, entry in entries:
             is_shown |= self._put(key, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from gatereeve.core import errors, findings, refs
 from gatereeve.sources.kube import client as kube
 from gatereeve.sources.kube import resources
 from gatereeve.sources.kube.apply import ApplyTarget, ServerSideApply, is_said
-from gatereeve.sources.kube.events import Events, EventSubject, event_of
+from gatereeve.sources.kube.events import Events, event_of
+from gatereeve.sources.kube.typed_objects import ObjectReference
 from tests.support.apiserver import ApiServer, Fault, Obj, serving
 from tests.unit.sources.clock import StillClock
 from tests.unit.sources.kube.harness import client_of
@@ -197,6 +199,44 @@ async def test_an_edit_that_was_overtaken_is_made_again(tmp_path: Path) -> None:
         assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
 
 
+def seen(server: ApiServer, **changes: Any) -> Callable[..., kube.Object]:
+    """The route as a watch showed it: as it is now, but for these changes."""
+    found = server.find("HTTPRoute", "web", "m")
+    assert found is not None
+    metadata = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+    return lambda *_: {"metadata": metadata, "status": found.get("status") or {}} | changes
+
+
+async def test_what_the_watch_showed_saves_a_request(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put({**ROUTE, "status": {"parents": [THEIRS]}})
+        writer = ServerSideApply(client, Leads(), observed=seen(server))
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
+        assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
+        assert [r.method for r in server.requests] == ["PATCH"]
+
+
+@pytest.mark.parametrize("shown", [{}, {"status": {"parents": [OURS]}}, {"status": {}}])
+async def test_what_the_watch_showed_may_be_old(tmp_path: Path, shown: dict[str, Any]) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put(ROUTE)
+        old = seen(server, **shown)
+        server.put({**ROUTE, "status": {"parents": [THEIRS]}})
+        writer = ServerSideApply(client, Leads(), observed=old)
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
+        assert status_of(server, "HTTPRoute")["parents"] == [THEIRS, OURS]
+
+
+async def test_an_object_that_was_made_anew_is_asked_for(tmp_path: Path) -> None:
+    async with serving() as server, client_of(server, tmp_path) as client:
+        server.put(ROUTE)
+        old = seen(server)
+        server.delete("HTTPRoute", "web", "m")
+        server.put(ROUTE)
+        writer = ServerSideApply(client, Leads(), observed=old)
+        assert await writer.edit_status(target(server, "HTTPRoute", ROUTES), with_ours)
+
+
 async def test_an_edit_can_take_away(tmp_path: Path) -> None:
     async with serving() as server, client_of(server, tmp_path) as client:
         server.put({**ROUTE, "status": {"parents": [OURS], "a": 1}})
@@ -255,9 +295,13 @@ def finding(code: str = "host-not-granted", message: str = "no grant") -> findin
     )  # fmt: skip
 
 
-def abouts(uid: str = "u1") -> dict[refs.Ref, EventSubject]:
+def abouts(uid: str = "u1") -> dict[refs.Ref, ObjectReference]:
     ref = refs.Ref("gatereeve.dev", "Model", "web", "m")
-    return {ref: EventSubject(ref=ref, uid=uid, api_version="gatereeve.dev/v1alpha1")}
+    return {
+        ref: ObjectReference(
+            api_version="gatereeve.dev/v1alpha1", kind="Model", name="m", uid=uid, namespace="web"
+        )
+    }
 
 
 async def test_a_finding_becomes_one_event(tmp_path: Path) -> None:
@@ -312,5 +356,5 @@ async def test_an_event_that_is_lost_hurts_nobody(tmp_path: Path) -> None:
 def test_an_event_keeps_the_bounds_of_its_kind() -> None:
     (about,) = abouts().values()
     event = event_of("n", about, finding(message="x" * 2000), StillClock().now(), "i" * 300)
-    assert len(str(event["note"])) <= 1024
-    assert len(str(event["reportingInstance"])) <= 128
+    assert len(event.note) <= 1024
+    assert len(event.reporting_instance) <= 128
