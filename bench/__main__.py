@@ -23,6 +23,7 @@ from bench import (
     data_plane,
     endpoints,
     figures,
+    ledger,
     litellm_proxy,
     loads,
     processes,
@@ -38,6 +39,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     changes.BENCHMARK,
     endpoints.BENCHMARK,
     admission.BENCHMARK,
+    ledger.BENCHMARK,
     clustered.BENCHMARK,
     callouts.BENCHMARK,
 )

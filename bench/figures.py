@@ -48,6 +48,11 @@ BARS: Mapping[str, Bar] = {
     "cluster-change-5000": Bar("at most", 500),
     "cluster-statuses-5000": Bar("at least", 100),
     "cluster-steady-changes-errors": Bar("at most", 0),
+    "ledger-append-rate": Bar("at least", 20_000),
+    "ledger-verify-rate": Bar("at least", 200_000),
+    "ledger-verify-long-rate": Bar("at least", 200_000),
+    "ledger-start-time": Bar("at most", 2),
+    "ledger-memory-growth": Bar("at most", 5),
     "litellm-throughput-ratio": Bar("at least", 50),
     "callout-cpu-ratio-16": Bar("at least", 10),
 }

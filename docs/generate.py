@@ -20,6 +20,7 @@ from docs import generate_chart
 from docs.generate_findings import page as findings_page
 from docs.generate_indexes import changelog, decisions
 from docs.generate_kinds import kinds_page
+from docs.generate_ledger import faults_page
 from docs.generate_nginx import page as nginx_page
 from docs.generate_records import page as records_page
 from gatereeve.api.crd import crds
@@ -39,6 +40,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield reference / "cli.md", NOTE + cli_page()
     yield reference / "metrics.md", NOTE + metrics_page()
     yield reference / "kinds.md", NOTE + kinds_page()
+    yield reference / "ledger-faults.md", NOTE + faults_page()
     yield reference / "records.md", NOTE + records_page()
     yield reference / "ingress-nginx.md", NOTE + nginx_page()
     yield reference / "chart.md", NOTE + generate_chart.page(ROOT)

@@ -104,7 +104,9 @@ SUITE = Module(
 )
 PAUSE = Module(name="pause", programs={"pause": "."})
 STANDIN = Module(name="standin", programs={"standin": "."})
-ALL = (KUBERNETES, ETCD, ADDONS, SUITE, PAUSE, STANDIN)
+# Checks a log with code of others: Go's sumdb and Tessera's fsck.
+TLOG = Module(name="tlog", programs={"tlog-check": "."})
+ALL = (KUBERNETES, ETCD, ADDONS, SUITE, PAUSE, STANDIN, TLOG)
 
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")
 CLUSTER = (

@@ -14,6 +14,10 @@
     │   ├── ProxyMissingError   no usable Envoy on this machine        install it
     │   └── ProxyTimeoutError   the gate did not answer in time        again may help
     ├── RecordError          a record could not be stored              nothing more may be served strictly
+    │   └── LedgerError         the ledger cannot go on: its `reason` says why
+    │       ├── StorageError       a call on a file failed               open it again
+    │       ├── ConflictError      another process writes there          end one of both
+    │       └── TamperError        what is stored contradicts itself     verify, restore a copy
     └── RequestError         a request given to `explain` is unusable  fix the request
 
 A library's errors are translated where they enter and chained. What a user wrote in a document is
@@ -115,6 +119,28 @@ class ProxyTimeoutError(ProxyError):
 
 class RecordError(GatereeveError):
     """A record could not be stored."""
+
+
+class LedgerError(RecordError):
+    """The ledger cannot be opened or written. reason: a stable code, see `ledger/tlog/faults.toml`."""
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class StorageError(LedgerError):
+    """A call on a file failed, so it is unknown what of the last batch is durable. Open the log again."""
+
+    retry = True
+
+
+class ConflictError(LedgerError):
+    """Another process writes to the log, or a log is where a new one was to be created."""
+
+
+class TamperError(LedgerError):
+    """What is stored contradicts itself: files are missing, changed, or of different times."""
 
 
 class RequestError(GatereeveError):
