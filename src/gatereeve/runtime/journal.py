@@ -95,11 +95,13 @@ class Journal:
         if frame and self._size + len(frame) <= 2 * self._live + _SLACK_BYTES:
             self._append(frame)
             for key, value in changed.items():
-                if value is None:
-                    self._sizes.pop(key, None)
-                else:
+                before = self._sizes.pop(key, None)
+                if before is not None:
+                    self._live -= len(key) + before
+                if value is not None:
                     self._sizes[key] = len(value)
-            self._know(self._sizes, self._size + len(frame))
+                    self._live += len(key) + len(value)
+            self._size += len(frame)
         else:
             self._make_anew(everything())
 
