@@ -17,15 +17,19 @@ _FIELD = re.compile(r"^ {4}(\w+): ")
 _INTRODUCTION = """\
 # Records
 
-What is kept about every request, change, document and loss: one JSON object per line, keys sorted, UTF-8, in
-`records/000001.jsonl`, `000002.jsonl`, … under the state directory. `gatereeve tail` shows them.
-`kind` says which of the four a line is. A field with nothing to say (no text, 0, no items) is left
+What is kept about every request, change, document and loss: canonical JSON (RFC 8785), UTF-8, one object for each
+entry of the log in `ledger/` under the state directory. `gatereeve ledger tail` shows them,
+`gatereeve ledger export` writes one line for each. [ledger-format](ledger-format.md) says how the log is stored.
+`kind` says which of the four an entry is. A field with nothing to say (no text, 0, no items) is left
 out, never `""` or `"-"`.
 No credential, no body, no query string and no token payload is ever in a record.
 
-Records on disk are durable against a power cut once the store has synced; a line that a kill left
-half-written is moved to `….jsonl.torn` and noted as a loss. The access log of a gate may lose
+A record waits at most a quarter of a second before it is in the log, signed and durable against a power cut. What
+waits is in the operating system's hands: a kill loses none of it. Bytes that a kill or a power cut left
+half-written are kept in `ledger/.state/torn-…` and noted as a loss. The access log of a gate may lose
 entries; the loss is found from the gate's own counters and recorded with its exact number.
+An entry has at most 65,535 bytes. A longer record has its texts cut to 1,000 characters, or fewer, and its lists
+to 50 items; a text that was cut ends in `…`.
 """
 
 

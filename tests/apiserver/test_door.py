@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from gatereeve.cli import app
 from gatereeve.core import records
 from gatereeve.core.errors import GatereeveError
-from gatereeve.ledger import segments
+from gatereeve.ledger.reading import RecordLog
 from gatereeve.runtime.cluster_reader import read_cluster
 from gatereeve.sources.kube import rights
 from gatereeve.sources.kube.access import Kubeconfig
@@ -56,7 +56,7 @@ class Installed:
         return "" if answer is None else answer.text
 
     def noted(self, document: str) -> list[records.DocumentRecord]:
-        lines = segments.read_backwards(self.state, segments.end(self.state))
+        lines = [entry for _, entry in RecordLog(self.state).read_backwards()]
         found = [records.decode(line) for line in lines]
         return [
             one

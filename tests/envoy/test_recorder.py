@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from gatereeve.core import records
-from gatereeve.ledger import segments
+from gatereeve.ledger.reading import RecordLog
 from tests.envoy import upping
 from tests.envoy.fleet import Fleet, Load, Process, a_fleet
 from tests.envoy.upping import Backend
@@ -39,7 +39,7 @@ def gate(fleet: Fleet) -> Process:
 
 def kept(fleet: Fleet) -> tuple[int, int]:
     """Requests with a record, and requests told as lost."""
-    found = [records.decode(line) for line in segments.read(fleet.records())]
+    found = [records.decode(line) for _, line in RecordLog(fleet.records()).read()]
     requests = [one for one in found if isinstance(one, records.RequestRecord)]
     assert {one.node for one in requests} <= {"gate/public-a"}
     assert len({one.record_id for one in requests}) == len(requests)

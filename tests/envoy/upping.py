@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from gatereeve.core import errors, records
-from gatereeve.ledger import segments
+from gatereeve.ledger.reading import RecordLog
 from gatereeve.runtime import control_socket
 from gatereeve.runtime.settings import StatePaths
 from tests.features import documents as docs
@@ -220,7 +220,7 @@ class Up:
         return code
 
     def records(self) -> list[records.Record]:
-        return [records.decode(line) for line in segments.read(self.state)]
+        return [records.decode(line) for _, line in RecordLog(self.state).read()]
 
     def left_behind(self) -> list[str]:
         """Sockets and processes that remain of it."""

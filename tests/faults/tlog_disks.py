@@ -90,6 +90,12 @@ class MemoryDisk:
         folder.names[path.name] = file
         return self._opened(file)
 
+    def open_append(self, path: Path) -> int:
+        return self.open_lock(path)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        del self._open[descriptor].data[size:]
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         taken = max(1, len(data) * 2 // 3)  # fewer than asked for: legal
         self._open[descriptor].data += data[:taken]
@@ -230,6 +236,12 @@ class FaultyDisk:
 
     def create(self, path: Path) -> int:
         return self._call("create", path)  # type: ignore[return-value]
+
+    def open_append(self, path: Path) -> int:
+        return self._call("open_append", path)  # type: ignore[return-value]
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self._call("truncate", descriptor, size)
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         return self._call("write", descriptor, data)  # type: ignore[return-value]

@@ -18,7 +18,8 @@ from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 from gatereeve.core import errors, records
 from gatereeve.intake import access_log
 from gatereeve.ir import record_fields
-from gatereeve.ledger import jsonl, segments
+from gatereeve.ledger.reading import RecordLog
+from gatereeve.ledger.store import open_store
 from tests.recording import MemoryRecorder, StillClock
 from tests.unit.intake import entries
 
@@ -235,12 +236,13 @@ async def test_gates_that_are_gone_are_let_go(
 
 
 async def test_it_writes_through_to_the_real_store(run_dir: Path, clock: StillClock) -> None:
-    store = jsonl.open_store(run_dir / "state", clock)
+    (run_dir / "state").mkdir()
+    store = open_store(run_dir / "state", clock)
     log = access_log.AccessLog(store, clock=clock)
     async with access_log.serve(run_dir / "als.sock", log):
         await send(run_dir, message(*[entries.entry()] * 300))
     store.close()
-    lines = [records.decode(line) for line in segments.read(run_dir / "state")]
+    lines = [records.decode(line) for _, line in RecordLog(run_dir / "state").read()]
     numbers = [line.sequence for line in lines if isinstance(line, records.RequestRecord)]
     assert numbers == list(range(1, 301))
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gatereeve.cli.terminal import DEFAULT_STATE, OUT
 from gatereeve.core import errors, records
-from gatereeve.ledger import segments
+from gatereeve.ledger.reading import Indexed, RecordLog
 from gatereeve.runtime.settings import state_paths
 
 OUTCOMES: Final = ("served", "refused", "reset", "broken")
@@ -49,14 +49,15 @@ def tail(
             hint="start gatereeve with `gatereeve up FOLDER`, or name its directory with --state",
         )
     wanted = _filter(outcome, model)
-    end = segments.end(directory)
-    lines = list(islice(filter(wanted, segments.read_backwards(directory, end)), count))
-    for line in reversed(lines):
-        _show(line, as_json=as_json)
+    log = RecordLog(directory)
+    end = log.size()
+    lines = list(islice(filter(wanted, log.read_backwards(end)), count))
+    for _, line in reversed(lines):
+        show(line, as_json=as_json)
     if follow:
         try:
-            for line in filter(wanted, segments.read(directory, end, wait=_waiter(directory))):
-                _show(line, as_json=as_json)
+            for _, line in filter(wanted, log.read(end, wait=_waiter(directory))):
+                show(line, as_json=as_json)
         except KeyboardInterrupt:
             return
 
@@ -82,11 +83,11 @@ def _waiter(directory: Path) -> Callable[[], bool]:
     return wait
 
 
-def _filter(outcome: str | None, model: str | None) -> Callable[[bytes], bool]:
-    def wanted(line: bytes) -> bool:
+def _filter(outcome: str | None, model: str | None) -> Callable[[Indexed], bool]:
+    def wanted(indexed: Indexed) -> bool:
         if outcome is None and model is None:
             return True
-        record = _decoded(line)
+        record = _decoded(indexed[1])
         if not isinstance(record, records.RequestRecord):
             return False
         named = record.model or ""
@@ -104,7 +105,8 @@ def _decoded(line: bytes) -> records.Record | None:
         return None
 
 
-def _show(line: bytes, *, as_json: bool) -> None:
+def show(line: bytes, *, as_json: bool) -> None:
+    """Print one record: as stored, or as a row for people."""
     if as_json:
         typer.echo(line)
         return

@@ -1,19 +1,33 @@
 """What a store already has of one life of a gate's process, for a recorder that begins again.
 
-Reads only the segments written to since that life began. The store is taken to be that of one
-recorder beside one gate: a loss whose gate is not known (`*`) is the gate's.
+The numbers come from summaries of ranges of the log, `.state/counts`, one line each: how many requests and losses
+of each node, and of which times. Only ranges that no summary covers, and those in which the life began, are read
+entry by entry. So the time does not grow with the log. The file is derived: what is missing in it is read again.
+The store is taken to be that of one recorder beside one gate: a loss whose gate is not known (`*`) is the gate's.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from gatereeve.core import records
 from gatereeve.core.errors import RecordError
-from gatereeve.ledger import segments
-from gatereeve.ledger.jsonl import EVERY_GATE
+from gatereeve.ledger.tlog.faults import TlogError
+from gatereeve.ledger.tlog.files import DurableFiles
+from gatereeve.ledger.tlog.reader import LogReader
+from gatereeve.ledger.tlog.state import FOLDER
+
+FILE: Final = f"{FOLDER}/counts"
+RANGE: Final = 16_384
+"""Entries of a summary, at least, except at the end of a process."""
+_EVERY: Final = "*"
+_MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,31 +42,180 @@ class RecordedCounts:
     sequence: int = 0
 
 
-def count(directory: Path, node: str, began_us: int) -> RecordedCounts:
-    """What is kept of `node` since `began_us`. Raises RecordError when it cannot be read."""
-    began = records.instant(datetime.fromtimestamp(began_us / 1_000_000, UTC))
-    received = lost = sequence = 0
-    for line in segments.read(directory, _first_since(directory, began_us)):
+class _Tally(msgspec.Struct, array_like=True):
+    """Of one kind of record of one node: a number, and the earliest and latest instant."""
+
+    number: int = 0
+    earliest: str = ""
+    latest: str = ""
+
+    def add(self, number: int, at: str) -> None:
+        self.number += number
+        self.earliest = min(self.earliest or at, at)
+        self.latest = max(self.latest, at)
+
+    def since(self, began: str) -> int | None:
+        """How many are later than `began`; None where only the records themselves tell."""
+        if not self.number or self.latest <= began:
+            return 0
+        return self.number if self.earliest > began else None
+
+
+class _Node(msgspec.Struct, array_like=True):
+    received: _Tally
+    lost: _Tally
+    sequence: int = 0
+
+
+class _Range(msgspec.Struct):
+    """A summary of the entries `start` to `end` (not included)."""
+
+    start: int
+    end: int
+    nodes: dict[str, _Node]
+
+    def add(self, record: records.Record | None) -> None:
+        if isinstance(record, records.RequestRecord):
+            node = self._node(record.node)
+            node.received.add(1, record.started_at)
+            node.sequence = max(node.sequence, record.sequence)
+        elif isinstance(record, records.LossRecord):
+            self._node(record.node).lost.add(record.lost, record.at)
+
+    def _node(self, name: str) -> _Node:
+        node = self.nodes.get(name)
+        if node is None:
+            node = self.nodes[name] = _Node(_Tally(), _Tally())
+        return node
+
+    def since(self, node: str, began: str) -> RecordedCounts | None:
+        """The numbers of `node` since `began`; None where only the entries tell."""
+        one, every = self.nodes.get(node), self.nodes.get(_EVERY)
+        received = one.received.since(began) if one else 0
+        lost = [each.lost.since(began) for each in (one, every) if each is not None]
+        if received is None or None in lost:
+            return None
+        return RecordedCounts(
+            received=received,
+            lost=sum(number or 0 for number in lost),
+            sequence=one.sequence if one else 0,
+        )
+
+
+_LINES: Final = msgspec.json.Decoder(_Range)
+
+
+class Counts:
+    """Made by `open_counts`. Errors of writing are passed over: a summary that is missing costs time only."""
+
+    def __init__(self, files: DurableFiles, size: int, ranges: list[_Range]) -> None:
+        self._files = files
+        self._ranges = ranges
+        self._current = _Range(size, size, {})
+
+    def add(self, first: int, batch: Sequence[records.Record]) -> None:
+        """`batch` will be in the log from index `first` on."""
+        if first != self._current.end:
+            self._current = _Range(first, first, {})
+        for record in batch:
+            self._current.add(record)
+        self._current.end += len(batch)
+
+    def keep(self, size: int) -> None:
+        """The log has `size` entries, all that were added: write a summary if it is time."""
+        if self._current.end == size and size - self._current.start >= RANGE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the summary of what was added since the last one."""
+        done, self._current = self._current, _Range(self._current.end, self._current.end, {})
+        if done.end > done.start:
+            self._save(done)
+
+    def count(self, node: str, began_us: int, size: int) -> RecordedCounts:
+        """What the log of `size` entries has of `node` since `began_us`. Raises RecordError."""
+        began = records.instant(datetime.fromtimestamp(began_us / 1_000_000, UTC))
+        self._fill_gaps(size)
+        parts: list[RecordedCounts] = []
+        for each in [*self._ranges, self._current]:
+            found = each.since(node, began)
+            if found is None:
+                found = _tally(self._decode(each.start, each.end), node, began)
+            parts.append(found)
+        return RecordedCounts(
+            received=sum(part.received for part in parts),
+            lost=sum(part.lost for part in parts),
+            sequence=max(part.sequence for part in parts),
+        )
+
+    def _fill_gaps(self, size: int) -> None:
+        """Summarise the entries that no summary covers."""
+        position = 0
+        for end in [*(each.start for each in self._ranges), min(self._current.start, size)]:
+            while position < end:
+                made = _Range(position, min(position + RANGE, end), {})
+                for record in self._decode(made.start, made.end):
+                    made.add(record)
+                self._save(made)
+                position = made.end
+            position = max([position, *(e.end for e in self._ranges if e.start == end)])
+        self._ranges.sort(key=lambda each: each.start)
+
+    def _save(self, made: _Range) -> None:
+        self._ranges.append(made)
+        line = b"\n" + msgspec.json.encode(made) + b"\n"
+        disk = self._files.disk
+        with contextlib.suppress(OSError):
+            descriptor = disk.open_append(self._files.root / FILE)
+            try:
+                left = memoryview(line)
+                while left:
+                    left = left[disk.write(descriptor, left) :]
+            finally:
+                disk.close(descriptor)
+
+    def _decode(self, start: int, end: int) -> Iterable[records.Record | None]:
         try:
-            record = records.decode(line)
-        except ValueError:
-            continue  # of another version; not ours to judge
+            for entry in LogReader(self._files.root).read_entries(start, end):
+                yield _decoded(entry)
+        except (OSError, TlogError) as error:
+            raise RecordError(
+                f"entries {start} to {end} of {self._files.root} cannot be read: {error}",
+                hint="verify the log; gatereeve ledger verify names the files",
+            ) from error
+
+
+def open_counts(files: DurableFiles, size: int) -> Counts:
+    """The summaries of a log of `size` entries, as far as they are usable."""
+    ranges: list[_Range] = []
+    try:
+        data = files.read(FILE, _MAX_BYTES) or b""
+    except OSError:
+        data = b""
+    for line in data.split(b"\n"):
+        with contextlib.suppress(msgspec.MsgspecError):
+            ranges.append(_LINES.decode(line))
+    usable: list[_Range] = []
+    for each in sorted(ranges, key=lambda found: found.start):
+        if (usable[-1].end if usable else 0) <= each.start < each.end <= size:
+            usable.append(each)
+    return Counts(files, size, usable)
+
+
+def _tally(found: Iterable[records.Record | None], node: str, began: str) -> RecordedCounts:
+    received = lost = sequence = 0
+    for record in found:
         if isinstance(record, records.RequestRecord) and record.node == node:
             received += record.started_at > began
             sequence = max(sequence, record.sequence)
-        elif isinstance(record, records.LossRecord) and record.node in (node, EVERY_GATE):
+        elif isinstance(record, records.LossRecord) and record.node in (node, _EVERY):
             lost += record.lost if record.at > began else 0
     return RecordedCounts(received=received, lost=lost, sequence=sequence)
 
 
-def _first_since(directory: Path, began_us: int) -> segments.Position | None:
-    """Where to begin: segments that were written last before that life are its elders' alone."""
-    for number in segments.segment_numbers(directory):
-        try:
-            written_us = segments.segment_path(directory, number).stat().st_mtime_ns // 1000
-        except OSError as error:
-            raise RecordError(f"records in {directory} cannot be read: {error.strerror}") from error
-        if written_us >= began_us:
-            return segments.Position(number, 0)
-    numbers = segments.segment_numbers(directory)
-    return segments.Position(numbers[-1], 0) if numbers else None
+def _decoded(entry: bytes) -> records.Record | None:
+    """None for a record of another version, which is not ours to judge."""
+    try:
+        return records.decode(entry)
+    except ValueError:
+        return None

@@ -19,7 +19,7 @@ from gatereeve.api.world import World
 from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.ir.gates import Gate
-from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.ledger.store import LedgerStore, open_store
 from gatereeve.pki import certificate_plan
 from gatereeve.pki.issuer import Issuer
 from gatereeve.pki.mounted import MountedCertificates
@@ -34,6 +34,7 @@ from gatereeve.runtime.control_plane import ControlPlane
 from gatereeve.runtime.environment import Environment, FolderEnvironment, Retrieve, TaskInputs
 from gatereeve.runtime.governed_addresses import GovernedAddresses
 from gatereeve.runtime.key_set_cache import KeySetCache
+from gatereeve.runtime.ledger_commits import commit_records
 from gatereeve.runtime.remote_gates import RemoteGateDiscovery, RemoteGates
 from gatereeve.runtime.settings import ClusterSettings, ControllerSettings, prepare, prepare_state
 from gatereeve.runtime.signals import stop_event, unless_stopped
@@ -84,13 +85,14 @@ class ControllerProcess:
         self,
         settings: ControllerSettings,
         clock: Clock,
-        recorder: JsonLines,
+        recorder: LedgerStore,
         supervisor: Supervisor,
         announce: Announce,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._supervisor = supervisor
+        self._store = recorder
         self._announce = announce
         cache = KeySetCache(settings.state.key_sets)
         keys = KeySets(self._wake, clock, remembered=cache.load(), remember=cache.save)
@@ -167,6 +169,7 @@ class ControllerProcess:
         keep = self._supervisor.keep
         with web.listen(self._settings.http) as place:
             keep("health", partial(web.serve_health, place, self._unready, self._measure))
+            keep("ledger", partial(commit_records, self._store))
             self._loop.serve_status(self._supervisor, self._status)
             inputs = TaskInputs(
                 plane=self._loop.plane, changes=self._loop.changes, webhook=self._webhook_tls

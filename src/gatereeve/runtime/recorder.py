@@ -18,12 +18,12 @@ from gatereeve.core.errors import ProxyError
 from gatereeve.core.logs import EventLog
 from gatereeve.core.protocols import Clock
 from gatereeve.intake import access_log, loss
-from gatereeve.ledger import resume
-from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.ledger.store import LedgerStore, open_store
 from gatereeve.proxy import bootstrap
 from gatereeve.proxy.admin import Admin
 from gatereeve.runtime import envoy_lifecycle, metrics, web
 from gatereeve.runtime.envoy_lifecycle import EnvoyLifecycle
+from gatereeve.runtime.ledger_commits import commit_records
 from gatereeve.runtime.settings import RecorderSettings, prepare
 from gatereeve.runtime.signals import stop_event
 from gatereeve.runtime.supervise import Supervisor, SystemClock
@@ -57,10 +57,11 @@ class RecorderProcess:
     """The parts of one running recorder and how they are connected."""
 
     def __init__(
-        self, settings: RecorderSettings, clock: Clock, store: JsonLines, supervisor: Supervisor
+        self, settings: RecorderSettings, clock: Clock, store: LedgerStore, supervisor: Supervisor
     ) -> None:
         self._settings = settings
         self._supervisor = supervisor
+        self._store = store
         self._stream = settings.gate, bootstrap.node_id(settings.gate, settings.replica)
         self._intake = access_log.AccessLog(store, clock=clock, on_stream=self._came)
         self._admin = Admin(settings.paths.admin_socket)
@@ -74,6 +75,7 @@ class RecorderProcess:
             async with self._admin, access_log.serve(settings.paths.records_socket, self._intake):
                 _LOG.info("keeping_records", gate=self._stream[1], state=settings.state)
                 keep("health", partial(web.serve_health, place, lambda: "", self._measure))
+                keep("ledger", partial(commit_records, self._store))
                 keep("losses", partial(self._intake.reconcile, *self._stream, self._read))
                 await stop.wait()
                 await self._gate_gone()
@@ -83,9 +85,7 @@ class RecorderProcess:
         """Go on where an earlier process of ours ended. It was the only one this gate ever had."""
         self._life = envoy_lifecycle.read(self._settings.paths.life)
         if self._life is not None:
-            kept = await asyncio.to_thread(
-                resume.count, self._settings.state, self._stream[1], self._life.began_us
-            )
+            kept = await asyncio.to_thread(self._store.count, self._stream[1], self._life.began_us)
             self._intake.resume(
                 *self._stream,
                 loss.PriorCounts(

@@ -75,10 +75,6 @@ class StatePaths:
         return self.root / "gates" / gate
 
     @property
-    def records(self) -> Path:
-        return self.root / "records"
-
-    @property
     def documents(self) -> Path:
         """Digests of the documents whose changes were recorded (`documents`)."""
         return self.root / "documents.journal"

@@ -16,7 +16,7 @@ from gatereeve.core.protocols import Clock
 from gatereeve.intake import loss
 from gatereeve.intake.access_log import AccessLog
 from gatereeve.ir.gates import Gate
-from gatereeve.ledger.jsonl import JsonLines, open_store
+from gatereeve.ledger.store import LedgerStore, open_store
 from gatereeve.proxy import bootstrap
 from gatereeve.proxy.activation import AdminVerifier
 from gatereeve.proxy.admin import Admin
@@ -32,6 +32,7 @@ from gatereeve.runtime.folder_reader import check_readable
 from gatereeve.runtime.governed_addresses import FileStore, GovernedAddresses
 from gatereeve.runtime.key_set_cache import KeySetCache
 from gatereeve.runtime.last_documents import LastDocuments
+from gatereeve.runtime.ledger_commits import commit_records
 from gatereeve.runtime.local_gates import REPLICA, LocalGates
 from gatereeve.runtime.settings import Settings, prepare_state
 from gatereeve.runtime.signals import stop_event
@@ -80,7 +81,7 @@ class UpProcess:
         self,
         settings: Settings,
         clock: Clock,
-        recorder: JsonLines,
+        recorder: LedgerStore,
         binary: envoy_process.EnvoyBinary,
         supervisor: Supervisor,
         announce: Announce,
@@ -88,6 +89,7 @@ class UpProcess:
     ) -> None:
         self._settings = settings
         self._supervisor = supervisor
+        self._store = recorder
         self._intake = AccessLog(recorder, clock=clock)
         server = AdsServer(
             AdsSettings(
@@ -133,6 +135,7 @@ class UpProcess:
         """Start everything, wait for the end, stop everything."""
         self._loop.remember()
         async with self._server:
+            self._supervisor.keep("ledger", partial(commit_records, self._store))
             self._loop.start(self._supervisor)
             self._loop.serve_status(self._supervisor, self._status)
             await stop.wait()

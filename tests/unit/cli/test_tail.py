@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from gatereeve.cli.tail import tail
 from gatereeve.core import errors, records
-from gatereeve.ledger import jsonl, segments
+from gatereeve.ledger import log_key
+from gatereeve.ledger.reading import RecordLog
+from gatereeve.ledger.store import open_store
+from gatereeve.ledger.tlog import recovery
 from tests.recording import NOON, StillClock, request
 
 APP = typer.Typer()
@@ -41,7 +44,7 @@ GIVEN: tuple[records.Record, ...] = (
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    store = jsonl.open_store(tmp_path, StillClock())
+    store = open_store(tmp_path, StillClock())
     store.append(GIVEN)
     store.close()
     return tmp_path
@@ -71,7 +74,7 @@ def test_text_of_callers_cannot_paint_the_terminal(state: Path) -> None:
 
 def test_json_gives_the_lines_as_stored(state: Path) -> None:
     lines = run("--state", str(state), "--json").splitlines()
-    assert [line.encode() for line in lines] == list(segments.read(state))
+    assert [line.encode() for line in lines] == [entry for _, entry in RecordLog(state).read()]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_follow_shows_what_is_written_meanwhile(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def changes(*_paths: Path, **_options: object) -> Iterator[set[object]]:
-        store = jsonl.open_store(state, StillClock())
+        store = open_store(state, StillClock())
         store.append([request(4)])
         store.close()
         yield set()
@@ -105,9 +108,11 @@ def test_follow_shows_what_is_written_meanwhile(
     assert [records.decode(line.encode()) for line in lines] == [GIVEN[-1], request(4)]
 
 
-def test_a_line_nobody_knows_is_shown_as_it_is(state: Path) -> None:
-    with segments.segment_path(state, 1).open("ab") as file:
-        file.write(b'{"kind":"newer"}\n')
+def test_an_entry_of_another_version_is_shown_as_it_is(state: Path) -> None:
+    signer, _ = log_key.load_key(state, is_log=True)
+    writer = recovery.open_log(state / log_key.LOG, signer)
+    writer.append([b'{"kind":"newer"}'])
+    writer.close()
     assert 'not a record that this version knows: {"kind":"newer"}' in run("--state", str(state))
 
 

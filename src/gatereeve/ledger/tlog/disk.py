@@ -1,4 +1,4 @@
-"""The few calls on files that the writer of a log makes, in one place, so that each of them can fail in a test.
+"""The few calls on files that the writer of a log and the store around it make, in one place, so that each of them can fail in a test.
 
 Nothing here decides anything; errors are the operating system's own (OSError) and are translated by the
 writer. No format of the log is known here.
@@ -35,8 +35,16 @@ class Disk(Protocol):
         """Open an empty file for writing, in place of one that is there; the file descriptor."""
         ...
 
+    def open_append(self, path: Path) -> int:
+        """Open a file for appending, made if it is not there; the file descriptor."""
+        ...
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         """Write on; how many bytes were taken, which may be fewer."""
+        ...
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to `size` bytes."""
         ...
 
     def sync(self, descriptor: int) -> None:
@@ -90,8 +98,14 @@ class OsDisk:
     def create(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
+    def open_append(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         return os.write(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
         os.fsync(descriptor)

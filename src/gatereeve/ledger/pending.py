@@ -1,0 +1,138 @@
+"""The file of entries that wait to be committed to the log: `.state/pending`, beside the writer's state.
+
+A commit costs about ten calls of fsync, however few its entries; one write puts an entry into the hands of the
+operating system, and one fsync makes it durable. The store therefore appends here first and commits many at once.
+A frame is: index in the log (8 bytes, big-endian), length (4), CRC-32 of both and the entry (4), the entry.
+The indexes rise by one, so what is in the log already is recognised after a kill.
+Knows bytes only, no record. Errors are OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatereeve.ledger.tlog.files import DurableFiles
+from gatereeve.ledger.tlog.state import FOLDER
+
+FILE = f"{FOLDER}/pending"
+_HEAD = struct.Struct(">QII")
+_MAX_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What the file holds. first: index of the first entry; None where there is no whole one.
+
+    torn: bytes behind the last whole frame.
+    """
+
+    first: int | None
+    entries: list[bytes]
+    torn: bytes
+
+    @property
+    def torn_count(self) -> int:
+        """How many entries the torn bytes are pieces of, as far as their lengths can be read; at least 1."""
+        count, start = 0, 0
+        while start < len(self.torn):
+            count += 1
+            if len(self.torn) - start < _HEAD.size:
+                break
+            _, length, _ = _HEAD.unpack_from(self.torn, start)
+            if not length:
+                break
+            start += _HEAD.size + length
+        return count
+
+
+class PendingFile:
+    """Made by `open_pending`. One caller at a time. After a failed call the next one first repairs the file."""
+
+    def __init__(self, files: DurableFiles, descriptor: int, size: int) -> None:
+        self._files = files
+        self._descriptor = descriptor
+        self._size = size
+        self._is_torn = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of whole frames."""
+        return self._size
+
+    def append(self, first: int, entries: Sequence[bytes]) -> None:
+        """Append `entries`, the first of which will have the index `first`. All of them or none."""
+        self._repair()
+        left = memoryview(
+            b"".join([_frame(index, entry) for index, entry in enumerate(entries, first)])
+        )
+        length = len(left)
+        self._is_torn = True
+        try:
+            while left:
+                left = left[self._files.disk.write(self._descriptor, left) :]
+        except OSError:
+            with contextlib.suppress(OSError):  # the next call tries again before it writes
+                self._repair()
+            raise
+        self._size += length
+        self._is_torn = False
+
+    def sync(self) -> None:
+        """Return when what was appended would survive a power cut. After OSError that is never known."""
+        self._files.disk.sync(self._descriptor)
+
+    def clear(self) -> None:
+        """Drop all frames; they are in the log. Needs no sync: the indexes tell, should they come back."""
+        self._size, self._is_torn = 0, True
+        self._repair()
+
+    def close(self) -> None:
+        self._files.disk.close(self._descriptor)
+
+    def _repair(self) -> None:
+        """Cut what lies behind the last whole frame."""
+        if self._is_torn:
+            self._files.disk.truncate(self._descriptor, self._size)
+            self._is_torn = False
+
+
+def open_pending(files: DurableFiles) -> tuple[PendingFile, Waiting]:
+    """Open the file, made durably if it is missing, and read what is in it."""
+    waiting = _read(files)
+    descriptor = files.disk.open_append(files.root / FILE)
+    try:
+        files.sync_folder(FOLDER)
+    except OSError:
+        files.disk.close(descriptor)
+        raise
+    size = sum(_HEAD.size + len(entry) for entry in waiting.entries)
+    file = PendingFile(files, descriptor, size)
+    file._is_torn = bool(waiting.torn)  # noqa: SLF001 - its own module
+    return file, waiting
+
+
+def _frame(index: int, entry: bytes) -> bytes:
+    head = struct.pack(">QI", index, len(entry))
+    return head + struct.pack(">I", zlib.crc32(entry, zlib.crc32(head))) + entry
+
+
+def _read(files: DurableFiles) -> Waiting:
+    data = files.read(FILE, _MAX_BYTES) or b""
+    first: int | None = None
+    entries: list[bytes] = []
+    start = 0
+    while len(data) - start >= _HEAD.size:
+        index, length, _ = _HEAD.unpack_from(data, start)
+        end = start + _HEAD.size + length
+        entry = data[start + _HEAD.size : end]
+        expected = index if first is None else first + len(entries)
+        if end > len(data) or index != expected or _frame(index, entry) != data[start:end]:
+            break
+        first = index if first is None else first
+        entries.append(entry)
+        start = end
+    return Waiting(first=first, entries=entries, torn=data[start:])
