@@ -21,6 +21,7 @@ from gatereeve.cli import (
     gate,
     guards,
     install,
+    ledger,
     recorder,
     status,
     tail,
@@ -53,7 +54,9 @@ app.command("approve", short_help="Approve a version as it is now.")(approve.app
 app.command("reject", short_help="Reject a version as it is now.")(approve.reject)
 app.command("guards", short_help="Roles and policies for a cluster.")(guards.guards)
 app.command("status", short_help="Which gate runs what, and why not.")(status.status)
-app.command("tail", short_help="The records: requests, changes, losses.")(tail.tail)
+app.command("tail", short_help="The newest records, as `ledger tail`.")(tail.tail)
+app.add_typer(ledger.app, name="ledger", short_help="The record: show, prove, verify, export.",
+              help="The record of requests and changes: look into it, prove it, verify a copy of it.")  # fmt: skip
 app.command("audit-cluster", short_help="What is ungoverned or risky in a cluster.")(
     audit_cluster.audit_cluster
 )

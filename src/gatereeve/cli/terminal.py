@@ -58,3 +58,8 @@ def summary(findings: Iterable[Finding]) -> str:
 def counted(count: int, word: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Control characters made visible: callers choose some of these texts."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
