@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from examples.lending.chapters import assistant, changing, looking, refusing, serving
+from examples.lending.chapters import assistant, changing, looking, proving, refusing, serving
 from examples.lending.processes import NotReadyError
 from examples.lending.stage import Stage, open_stage
 from examples.lending.telling import Telling
@@ -28,6 +28,7 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
     *assistant.CHAPTERS,
     *changing.CHAPTERS,
     *looking.CHAPTERS,
+    *proving.CHAPTERS,
 )
 
 

@@ -24,7 +24,7 @@ def read_the_record(stage: Stage) -> None:
     answer = stage.ask(
         "A partner in the USA, where a shadow rule would say no", partner, status=200
     )
-    record = _record(stage, answer.record)
+    record = record_of(stage, answer.record)
     caller = record.caller if record is not None else None
     stage.telling.check(
         "Its record, found by the id in the answer",
@@ -57,7 +57,7 @@ def _tell_losses(stage: Stage) -> None:
     )
 
 
-def _record(stage: Stage, record_id: str | None) -> records.RequestRecord | None:
+def record_of(stage: Stage, record_id: str | None) -> records.RequestRecord | None:
     """The record with this id; None when it does not come within CHANGE_S."""
     found: list[records.Record] = []
 

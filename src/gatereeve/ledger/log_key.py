@@ -26,6 +26,8 @@ VKEY = "log.vkey"
 LOG = "ledger"
 _ORIGIN = "gatereeve.dev/ledger/"
 _MAX_BYTES = 4096
+_FS_GROUP = 0o660
+"""What Kubernetes makes of 0600 in a volume with `fsGroup`, which is our own group: taken back, not refused."""
 
 
 def load_key(state: Path, *, is_log: bool) -> tuple[notes.Signer, bool]:
@@ -106,5 +108,7 @@ def _check_private(key: Path) -> None:
         raise refusal("key-exposed", key=key, what="is not a regular file")
     if found.st_uid != os.getuid():
         raise refusal("key-exposed", key=key, what="belongs to another user")
-    if mode & 0o077:
+    if mode == _FS_GROUP and found.st_gid == os.getegid():
+        key.chmod(0o600)
+    elif mode & 0o077:
         raise refusal("key-exposed", key=key, what=f"may be read or written by others ({mode:04o})")

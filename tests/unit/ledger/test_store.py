@@ -174,6 +174,13 @@ def test_it_refuses_to_start_in_doubt(state: Path, spoil: object, expected: str)
     assert reason(state) == expected
 
 
+def test_the_mode_that_kubernetes_gives_is_taken_back(state: Path) -> None:
+    write(state, request(1))
+    (state / KEY).chmod(0o660)
+    write(state, request(2))
+    assert (state / KEY).stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("remaining", [(KEY,), (KEY, LOG), (KEY, LOG, VKEY)])
 def test_a_first_start_that_was_interrupted_is_finished(
     state: Path, remaining: tuple[str, ...]
