@@ -56,7 +56,7 @@ def prove(
 ) -> None:
     """Write a receipt (C2SP tlog-proof) for the newest record with the id ID, and the entry beside it.
 
-    Whoever has the log's public key can check both, without the log and without us.
+    The log's public key is all that is needed to check both: no log, no Gatereeve that runs.
     """
     log = open_log(state)
     index, entry = _find(log, record)[0]

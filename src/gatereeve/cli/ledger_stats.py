@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from gatereeve.cli.state_log import StateOption, open_log
@@ -64,7 +64,7 @@ def stats(
     for _, entry in log.read():
         found.add(entry)
     if as_json:
-        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+        typer.echo(msgspec.json.encode(found))
         return
     OUT.print(f"{found.size:,} entries in {log.directory}")
     if found.size:

@@ -20,7 +20,7 @@ from gatereeve.ledger.tlog import verify as tlog
 from gatereeve.ledger.tlog.faults import Fault, TlogError
 
 _LONG: Final = 100_000
-"""A log of so many entries has its progress told also where no terminal is."""
+"""A log of so many entries shows its progress also where no terminal is."""
 _SHOWN: Final = 100
 """Faults that are shown one by one; all are counted, and `--json` has up to 10,000."""
 
@@ -145,12 +145,12 @@ def _verify_receipt(file: Path, entry: Path | None, trust: policy.Policy) -> Non
 def _progress() -> Iterator[tlog.Progress]:
     """On a terminal a bar; elsewhere a line for each tenth of a long log. On standard error."""
     if not ERR.is_terminal:
-        told = 0
+        shown = 0
 
         def tell(done: int, size: int) -> None:
-            nonlocal told
-            if size >= _LONG and done * 10 // size > told:
-                told = done * 10 // size
+            nonlocal shown
+            if size >= _LONG and done * 10 // size > shown:
+                shown = done * 10 // size
                 ERR.print(f"checked {done:,} of {size:,} entries")
 
         yield tell

@@ -6,7 +6,7 @@
 
 `append` writes to the file of entries that wait (`pending`): they are in the operating system's hands. `sync`
 makes that file durable. `commit` puts all that waits into the log, in one batch, signed; the runtime calls it a few
-times a second. After a failed commit the log is opened again, and its size tells what is in it. Nothing is given
+times a second. After a failed commit the log is opened again, and its size says what is in it. Nothing is given
 up meanwhile: the entries wait in the file, and in memory.
 """
 
