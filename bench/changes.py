@@ -24,6 +24,8 @@ from bench.context import Benchmark, Context
 from bench.data_plane import BODY
 from bench.figures import Figure, percentile
 from bench.processes import BenchError
+from gatereeve.runtime import settings
+from gatereeve.runtime.last_good import LastGood
 
 SIZES = (1_000, 10_000)
 QUICK_SIZES = (10,)
@@ -33,6 +35,8 @@ PAUSE_S = 0.65
 """Between changes; the source gathers what follows a change within half a second."""
 POLL_S = 0.001
 PATIENCE_S = 30.0
+SAVED_S = 8.0
+"""By then the last good configuration of the last change is saved."""
 WORKERS = 1
 
 
@@ -61,24 +65,38 @@ def _at(models: int, work: Path, changes: int) -> Iterator[Figure]:
         setup = made.setup(https=port, backend=stack.enter_context(backend.serving()))
         texts = documents.folder(models, setup)
         began = time.perf_counter()
-        gate = stack.enter_context(
-            governed.serving(
-                work, texts, workers=WORKERS, is_ready=lambda: caller.ask() == _ALLOWED
-            )
-        )
-        started = time.perf_counter() - began
-        file = gate.folder / documents.policy_file(index)
-        variants = {
-            denied: documents.model_text(index, setup, denied=denied) for denied in (True, False)
-        }
-        times = list(flips(caller, file, variants, changes))
-        memory = processes.resident_mb(gate.control), processes.resident_mb(gate.envoy)
+
+        def is_ready() -> bool:
+            return caller.ask() == _ALLOWED
+
+        with governed.serving(work, texts, workers=WORKERS, is_ready=is_ready) as gate:
+            started = time.perf_counter() - began
+            file = gate.folder / documents.policy_file(index)
+            variants = {
+                denied: documents.model_text(index, setup, denied=denied)
+                for denied in (True, False)
+            }
+            times = list(flips(caller, file, variants, changes))
+            memory = processes.resident_mb(gate.control), processes.resident_mb(gate.envoy)
+            time.sleep(SAVED_S)
+        began = time.perf_counter()
+        (kept,) = settings.state_paths(gate.state).last_good_files()
+        if LastGood(kept).load() is None:
+            raise BenchError("no last good configuration was kept")
+        loaded = time.perf_counter() - began
+        began = time.perf_counter()
+        with governed.serving(work, {}, workers=WORKERS, is_ready=is_ready):
+            restarted = time.perf_counter() - began
     note = (
         f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes; the bar is"
         f" held against p99; served {started:.0f} s after the start; {hops.described(models)}"
     )
     yield Figure(f"change-enforced-{models}", percentile(times, 0.99), "ms", note)
     yield Figure(f"change-enforced-{models}-p50", percentile(times, 0.5), "ms", "")
+    about = "what gates accepted last, from the disk; a gate that connects then has it at once"
+    yield Figure(f"last-good-{models}", loaded, "s", about)
+    about = "`up` ended with its gate and begun again, until the first answer: it reads and compiles all"
+    yield Figure(f"restart-{models}", restarted, "s", about)
     for name, value in zip(("control plane", "Envoy"), memory, strict=True):
         words = name.lower().replace(" ", "-")
         yield Figure(
@@ -137,6 +155,8 @@ BENCHMARK = Benchmark(
         for name in (
             f"change-enforced-{n}",
             f"change-enforced-{n}-p50",
+            f"last-good-{n}",
+            f"restart-{n}",
             f"memory-control-plane-{n}",
             f"memory-envoy-{n}",
         )

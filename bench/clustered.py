@@ -288,8 +288,9 @@ def _at(house: House, models: int, changes: int) -> Iterator[Figure]:
     new = models - house.models
     house.grow(models)
     if models == SIZES[1]:
+        house.until_served(last)
         times, _ = _flips(house, 0, changes)
-        note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes, right after {new} models were written, while the leader writes their statuses"
+        note = f"p50 {percentile(times, 0.5):.0f}, max {max(times):.0f} of {changes} changes, as soon as {new} new models are served, while the leader writes their statuses"
         yield Figure(f"cluster-change-{models}-busy", percentile(times, 0.99), "ms", note)
         house.until_told()
     else:

@@ -39,6 +39,7 @@ BARS: Mapping[str, Bar] = {
     "change-enforced-1000-p50": Bar("at most", 40),
     "change-enforced-10000": Bar("at most", 200),
     "change-enforced-10000-p50": Bar("at most", 100),
+    "last-good-10000": Bar("at most", 3),
     "compile-10000-time": Bar("at most", 8),
     "compile-10000-memory": Bar("at most", 700),
     "admission-p99": Bar("at most", 20),

@@ -17,7 +17,7 @@ GATE_ADDRESS = "192.0.2.1"
 def settled(compiled: Compiled) -> RuntimeFacts:
     """One Envoy for each gate, which runs what was compiled and is met at GATE_ADDRESS; Gateways
     with an address of their own at 198.51.100.1 and on, in order."""
-    own = [key for key, b in compiled.outcome.bindings.items() if b.front is not None]
+    own = [key for key, b in compiled.outcome.bindings.items() if b.listener_set is not None]
     return RuntimeFacts(
         gates={
             gate.name: GateFacts(

@@ -76,7 +76,7 @@ def index_world(world: World, tables: CompilerTables | None = None) -> WorldInde
     routes: defaultdict[str, list[tuple[str, AnyDoc]]] = defaultdict(list)
     for document in tables.routes.documents():
         for host_route in document.entries:
-            request = host_route.claim
+            request = host_route.route_request
             routes[host_route.host].append((request.path.value, request.doc))
     attached: defaultdict[Key, list[AnyDoc]] = defaultdict(list)
     for route in world.http_routes.values():
@@ -252,7 +252,7 @@ def _find_conflicting_routes(index: WorldIndex, world: World, doc: AnyDoc) -> li
     tables.update_routes(world)
     for document in tables.routes.documents():
         for host_route in document.entries:
-            own = host_route.claim.path.value
+            own = host_route.route_request.path.value
             for path, other in index.routes.get(host_route.host, ()):
                 if path == own or is_under(path, own) or is_under(own, path):
                     routes.setdefault(other.ref, other)

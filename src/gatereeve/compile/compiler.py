@@ -318,9 +318,9 @@ class GateTables(Stage):
         """That of the Gate, then those of its Gateways by namespace and name."""
         routes = self._tables.routes
         own = [
-            binding.front
+            binding.listener_set
             for _, binding in sorted(routes.bindings().items())
-            if binding.gate == self._name and binding.front is not None
+            if binding.gate == self._name and binding.listener_set is not None
         ]
         return [shared_listener_set(doc, routes.classes.value.opened), *own]
 
@@ -349,7 +349,7 @@ class GateTables(Stage):
         listener_set, chosen = hosts.listener_set.value, hosts.chosen.value
         gateway = listener_set.gateway
         origin = None if gateway is None else self._tables.routes.gateways.rows[gateway]
-        for port in listener_set.doors:
+        for port in listener_set.listener_ports:
             known = self._listeners.get(port.name)
             if known is None or known.of is not hosts:
                 known = self._listeners[port.name] = _ListenerHosts(hosts, port.name)
@@ -403,7 +403,9 @@ class _ListenerHosts:
 
 
 def _tls_port(listener_set: ListenerSet) -> int | None:
-    return next((port.shown for port in listener_set.doors if port.protocol == "https"), None)
+    return next(
+        (port.shown for port in listener_set.listener_ports if port.protocol == "https"), None
+    )
 
 
 def _requests(spec: GateRequests) -> Requests:

@@ -145,7 +145,7 @@ def _gateway(
     reading: StatusIndex, key: Key, binding: Binding, attached: Mapping[tuple[Key, str], int]
 ) -> ObjectStatus:
     facts = reading.facts(binding.gate)
-    addresses = facts.addresses if binding.front is None else reading.gateway_addresses(key)
+    addresses = facts.addresses if binding.listener_set is None else reading.gateway_addresses(key)
     listeners = tuple(
         _listener(reading, binding, state, listener, attached.get((key, state.name), 0))
         for state, listener in zip(binding.states, binding.doc.spec.listeners, strict=False)
@@ -267,7 +267,7 @@ def _listener_programmed(
         return conditions.false("Programmed", "Invalid", accepted.message)
     if resolved.status != "True" and resolved.reason != "InvalidRouteKinds":
         return conditions.false("Programmed", "Invalid", resolved.message)
-    if not any(x.name == state.attached.door for x in _doors(reading, binding)):
+    if not any(x.name == state.attached.listener_port for x in _doors(reading, binding)):
         message = f"port {state.attached.port} is not open on Gate {binding.gate} yet"
         return conditions.false("Programmed", "Pending", message)
     if not reading.facts(binding.gate).running:
@@ -276,8 +276,8 @@ def _listener_programmed(
 
 
 def _doors(reading: StatusIndex, binding: Binding) -> tuple[ListenerPort, ...]:
-    front = binding.front or reading.own_listener_set(binding.gate)
-    return front.doors
+    listener_set = binding.listener_set or reading.own_listener_set(binding.gate)
+    return listener_set.listener_ports
 
 
 def derive_route(reading: StatusIndex, document: RouteDocument) -> ObjectStatus:
@@ -294,7 +294,7 @@ def _targets(
     services, policies = reading.services, reading.policies_on(gate)
     uses: list[tuple[RouteRule, tuple[HostGrantDoc, ...] | None]] = []
     for rule in claimed.rules:
-        places = (e for e in claimed.entries if e.gate == gate and e.claim.rule is rule)
+        places = (e for e in claimed.entries if e.gate == gate and e.route_request.rule is rule)
         grant_sets = dict.fromkeys(entry.grants for entry in places)
         uses += [(rule, grants) for grants in grant_sets or (None,)]
     return tuple(
@@ -302,7 +302,7 @@ def _targets(
             claimed.doc,
             backend,
             grants,
-            plans=policies,
+            model_policies=policies,
             found=services,
         )
         for rule, grants in uses
@@ -355,7 +355,8 @@ def _accepted(reading: StatusIndex, claimed: RouteDocument, parent: ParentRef) -
         )
     refused = conditions.of_codes(findings, "host-not-granted")
     if refused and not any(
-        entry.gate == parent.gate and entry.gateway == parent.front for entry in claimed.entries
+        entry.gate == parent.gate and entry.gateway == parent.listener_set
+        for entry in claimed.entries
     ):
         return conditions.false("Accepted", "HostNotGranted", conditions.text(refused))
     return conditions.true("Accepted", "Accepted")
@@ -385,7 +386,7 @@ def _reservations(
     if dropped:
         message = f"Dropped Rule: {conditions.text(dropped)}"
         reservations.append(conditions.true("PartiallyInvalid", "UnsupportedValue", message))
-    its = reading.at_listener_set(parent.gate, parent.front, claimed.doc)
+    its = reading.at_listener_set(parent.gate, parent.listener_set, claimed.doc)
     lost = conditions.of_codes(its, "route-conflict")
     if lost:
         reservations.append(conditions.true(OVERLAP, "RouteConflict", conditions.text(lost)))

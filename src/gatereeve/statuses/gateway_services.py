@@ -1,7 +1,7 @@
 """The Services of Gateways with addresses of their own: which there should be, and with which ports.
 
 Pure. The leading controller writes what `wanted` says and deletes what `orphans` says; every
-controller reads the result back with the World (`fronts`). A port that was given is never taken away
+controller reads the result back with the World (`listener_sets`). A port that was given is never taken away
 while its Gateway asks for it, so no allocation moves because another Gateway comes or goes.
 """
 
@@ -39,7 +39,7 @@ class GatewayService:
 
 
 def wanted(world: World, compiled: Compiled) -> tuple[GatewayService, ...]:
-    """The Service of every Gateway that has a front of its own, by gate and Gateway.
+    """The Service of every Gateway that has a listener set of its own, by gate and Gateway.
 
     Ports that are given stay; the others are given in the order of the Gateways' age, each the first
     free one from a place that its name decides. A Gateway of which no port is served, or for which

@@ -45,37 +45,44 @@ def derive_model(reading: StatusIndex, doc: ModelDoc) -> ObjectStatus:
 
 
 def _model(
-    reading: StatusIndex, doc: ModelDoc, plans: _Plans, gates: tuple[str, ...], serving: Served
+    reading: StatusIndex,
+    doc: ModelDoc,
+    model_policies: _Plans,
+    gates: tuple[str, ...],
+    serving: Served,
 ) -> ObjectStatus:
-    known = {version for plan in plans for version in plan.known}
+    known = {version for model_policy in model_policies for version in model_policy.known}
     served = tuple(version for version, _ in serving if version in known)
-    eligible = {c.version for plan in plans for c in plan.candidates}
+    eligible = {c.version for model_policy in model_policies for c in model_policy.candidates}
     return status(
         doc,
         ModelBody(digest=doc.digest, gates=gates, eligible=tuple(sorted(eligible)), served=served),
         conditions.accepted(reading.of(doc)),
-        _routed(plans, gates),
-        _answers(reading, doc, plans, gates, served),
+        _routed(model_policies, gates),
+        _answers(reading, doc, model_policies, gates, served),
     )
 
 
-def _routed(plans: _Plans, gates: tuple[str, ...]) -> Condition:
+def _routed(model_policies: _Plans, gates: tuple[str, ...]) -> Condition:
     if gates:
         return conditions.true("Routed", "Routed", f"on {', '.join(gates)}")
-    why = "NoGate" if not plans else "ModelUnrouted"  # every gate plans every model
+    why = "NoGate" if not model_policies else "ModelUnrouted"  # every gate plans every model
     return conditions.false("Routed", why, "no route reaches it")
 
 
 def _answers(
     reading: StatusIndex,
     doc: ModelDoc,
-    plans: _Plans,
+    model_policies: _Plans,
     gates: tuple[str, ...],
     served: tuple[str, ...],
 ) -> Condition:
     if served:
         return conditions.true("Served", "Served", f"versions {', '.join(served)}")
-    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
+    refused = next(
+        (model_policy.refuse for model_policy in model_policies if model_policy.refuse is not None),
+        None,
+    )
     if refused is not None:
         return conditions.false(
             "Served", conditions.reason(refused), conditions.text(reading.of(doc))
@@ -105,13 +112,13 @@ def _version(
     reading: StatusIndex,
     doc: ModelVersionDoc,
     model: ModelDoc | None,
-    plans: _Plans,
+    model_policies: _Plans,
     routed: bool,  # noqa: FBT001 - whether a route reaches the model
     serving: Served,
 ) -> ObjectStatus:
-    gates = dict(serving).get(doc.spec.version, ()) if _is_candidate(doc, plans) else ()
-    approved = _approved(reading, doc, model, plans)
-    eligible = _eligible(reading, doc, plans, approved)
+    gates = dict(serving).get(doc.spec.version, ()) if _is_candidate(doc, model_policies) else ()
+    approved = _approved(reading, doc, model, model_policies)
+    eligible = _eligible(reading, doc, model_policies, approved)
     return status(
         doc,
         ModelVersionBody(digest=doc.digest, gates=gates),
@@ -124,19 +131,19 @@ def _version(
     )
 
 
-def _is_candidate(doc: ModelVersionDoc, plans: _Plans) -> bool:
-    return any(c.doc is doc for plan in plans for c in plan.candidates)
+def _is_candidate(doc: ModelVersionDoc, model_policies: _Plans) -> bool:
+    return any(c.doc is doc for model_policy in model_policies for c in model_policy.candidates)
 
 
 def _approved(
-    reading: StatusIndex, doc: ModelVersionDoc, model: ModelDoc | None, plans: _Plans
+    reading: StatusIndex, doc: ModelVersionDoc, model: ModelDoc | None, model_policies: _Plans
 ) -> Condition:
     if model is None:
         message = f"there is no Model {doc.ref.namespace}/{doc.spec.model}"
         return conditions.false("Approved", "ModelNotFound", message)
-    if not plans:
+    if not model_policies:
         return conditions.unknown("Approved", "NoGate", _NO_GATE)
-    if _is_candidate(doc, plans):
+    if _is_candidate(doc, model_policies):
         return conditions.true("Approved", "Approved")
     why = conditions.of_codes(reading.of(doc), "version-duplicate", *_APPROVAL_CODES)
     if why:
@@ -146,17 +153,22 @@ def _approved(
 
 
 def _eligible(
-    reading: StatusIndex, doc: ModelVersionDoc, plans: _Plans, approved: Condition
+    reading: StatusIndex, doc: ModelVersionDoc, model_policies: _Plans, approved: Condition
 ) -> Condition:
     if approved.status != "True":
         message = "it is not approved" if approved.status == "False" else approved.message
         return replace(approved, type="Eligible", message=message)
-    lawful = {v for plan in plans for c in plan.classes for v in c.versions}
+    lawful = {
+        v for model_policy in model_policies for c in model_policy.classes for v in c.versions
+    }
     if doc.spec.version not in lawful:
         why = conditions.of_codes(reading.of(doc), "residency-unlawful")
         message = conditions.text(why) or f"it stands in {doc.spec.region}"
         return conditions.false("Eligible", "ResidencyUnlawful", message)
-    refused = next((plan.refuse for plan in plans if plan.refuse is not None), None)
+    refused = next(
+        (model_policy.refuse for model_policy in model_policies if model_policy.refuse is not None),
+        None,
+    )
     if refused is not None:
         return conditions.false(
             "Eligible", conditions.reason(refused), f"Model {doc.spec.model} is refused"
@@ -247,10 +259,12 @@ def derive_rollout(reading: StatusIndex, doc: RolloutDoc) -> ObjectStatus:
     return _rollout(reading, doc, reading.policies((doc.ref.namespace, doc.spec.model)))
 
 
-def _rollout(reading: StatusIndex, doc: RolloutDoc, plans: _Plans) -> ObjectStatus:
-    chosen = [plan for plan in plans if plan.rollout is doc]
+def _rollout(reading: StatusIndex, doc: RolloutDoc, model_policies: _Plans) -> ObjectStatus:
+    chosen = [model_policy for model_policy in model_policies if model_policy.rollout is doc]
     named = {split.version for split in doc.spec.split}
-    candidate_versions = {c.version for plan in chosen for c in plan.candidates} & named
+    candidate_versions = {
+        c.version for model_policy in chosen for c in model_policy.candidates
+    } & named
     return status(
         doc,
         RolloutBody(digest=doc.digest, versions=tuple(sorted(candidate_versions))),
@@ -271,6 +285,6 @@ def _effective(
         if why:
             return conditions.from_findings("Effective", why)
         return conditions.false("Effective", "RolloutNoCandidate", "no version of it may be served")
-    if any(plan.refuse is not None for plan in chosen):
+    if any(model_policy.refuse is not None for model_policy in chosen):
         return conditions.false("Effective", "ModelRefused", f"Model {doc.spec.model} is refused")
     return conditions.true("Effective", "Effective", f"versions {', '.join(sorted(versions))}")

@@ -24,7 +24,7 @@ from gatereeve.core.report import describe
 class ModelBackend:
     """pinned: versions that the named Service stands behind. service: its name, or None."""
 
-    plan: ModelPolicy
+    model_policy: ModelPolicy
     pinned: tuple[str, ...] | None = None
     service: str | None = None
 
@@ -52,7 +52,7 @@ def resolve(
     backend: Backend,
     grants: tuple[HostGrantDoc, ...] | None,
     *,
-    plans: ModelPolicies,
+    model_policies: ModelPolicies,
     found: services.ServiceIndex,
 ) -> ResolvedBackend:
     """What `backend` of `doc` is. Never raises; what cannot be served is `UnresolvedBackend`.
@@ -79,27 +79,27 @@ def resolve(
             kind=backend.kind, name=backend.name,
         )  # fmt: skip
     if backend.kind == "Model":
-        return _model(backend, plans)
-    return _service(doc, backend, grants, plans, found)
+        return _model(backend, model_policies)
+    return _service(doc, backend, grants, model_policies, found)
 
 
 def _unresolved(text: str, /, *, governed: bool, **values: object) -> UnresolvedBackend:
     return UnresolvedBackend(problem=describe(text, **values), governed=governed)
 
 
-def _model(backend: Backend, plans: ModelPolicies) -> ResolvedBackend:
-    plan = plans.get((backend.namespace, backend.name))
-    if plan is None:
+def _model(backend: Backend, model_policies: ModelPolicies) -> ResolvedBackend:
+    model_policy = model_policies.get((backend.namespace, backend.name))
+    if model_policy is None:
         model = f"{backend.namespace}/{backend.name}"
         return _unresolved("model-not-found.backend", governed=True, model=model)
-    return ModelBackend(plan=plan)
+    return ModelBackend(model_policy=model_policy)
 
 
 def _service(
     doc: AnyDoc,
     backend: Backend,
     grants: tuple[HostGrantDoc, ...] | None,
-    plans: ModelPolicies,
+    model_policies: ModelPolicies,
     index: services.ServiceIndex,
 ) -> ResolvedBackend:
     key = (backend.namespace, backend.name)
@@ -110,15 +110,17 @@ def _service(
             return _unresolved(
                 "service-behind-models", governed=True, service=backend.name, models=models
             )
-        plan = plans.get((backend.namespace, models[0]))
-        if plan is None:
+        model_policy = model_policies.get((backend.namespace, models[0]))
+        if model_policy is None:
             model = f"{backend.namespace}/{models[0]}"
             return _unresolved(
                 "model-not-found.service", governed=True, service=backend.name, model=model
             )
         pinned = tuple(sorted({version.spec.version for version in versions}))
-        everything = set(plan.known) <= set(pinned)
-        return ModelBackend(plan=plan, pinned=None if everything else pinned, service=backend.name)
+        everything = set(model_policy.known) <= set(pinned)
+        return ModelBackend(
+            model_policy=model_policy, pinned=None if everything else pinned, service=backend.name
+        )
     hiding = index.hiding_in(backend.namespace)
     if hiding is not None:
         return _unresolved(

@@ -119,18 +119,18 @@ def _model(version: ModelVersionDoc) -> Key:
     return version.ref.namespace, version.spec.model
 
 
-def _policy(plan: ModelPolicy, version: ModelVersionDoc) -> tuple[object, ...]:
+def _policy(model_policy: ModelPolicy, version: ModelVersionDoc) -> tuple[object, ...]:
     """Everything that must be equal: who may do what, what is recorded, where, and whether at all."""
-    access, spec = plan.access, plan.doc.spec
+    access, spec = model_policy.access, model_policy.doc.spec
     sides = (access.deny, access.allow, access.shadow_deny, access.shadow_allow)
     return (
         tuple(tuple(_rule(rule) for rule in rules) for rules in sides),
-        plan.refuse,
+        model_policy.refuse,
         spec.risk_class,
         spec.audit,
         spec.residency,
         version.spec.region,
-        any(candidate.doc is version for candidate in plan.candidates),
+        any(candidate.doc is version for candidate in model_policy.candidates),
     )
 
 
@@ -138,13 +138,18 @@ def _rule(rule: Rule) -> tuple[object, ...]:
     return rule.subjects, rule.regions, rule.purposes, rule.operations, rule.limit
 
 
-def _refused(plan: ModelPolicy, place: str, rest: str) -> ModelPolicy:
+def _refused(model_policy: ModelPolicy, place: str, rest: str) -> ModelPolicy:
     problem: Finding = finding(
-        plan.doc, "shared-server", "spec", model=plan.doc.ref.short, server=place, others=rest
+        model_policy.doc,
+        "shared-server",
+        "spec",
+        model=model_policy.doc.ref.short,
+        server=place,
+        others=rest,
     )
     return replace(
-        plan,
-        refuse=plan.refuse or "no-eligible-version",
-        policy=PolicyHash(combine([plan.policy, "shared-server"])),
-        findings=(*plan.findings, problem),
+        model_policy,
+        refuse=model_policy.refuse or "no-eligible-version",
+        policy=PolicyHash(combine([model_policy.policy, "shared-server"])),
+        findings=(*model_policy.findings, problem),
     )

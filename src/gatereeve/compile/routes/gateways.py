@@ -1,4 +1,4 @@
-"""Gateways: their listeners, attached to the ports of a front, and which routes they admit.
+"""Gateways: their listeners, attached to the ports of a listener set, and which routes they admit.
 
 Gateway API v1. On a Gate whose Gateways share its addresses a listener is served when its port is the
 port of the address of its protocol; where each Gateway has addresses of its own, any port will do.
@@ -25,14 +25,14 @@ GROUP = "gateway.networking.k8s.io"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attached:
-    """One listener that is served. host: `*` when the listener names none. door: of its front."""
+    """One listener that is served. host: `*` when the listener names none. listener_port: of its listener set."""
 
     position: int
     name: str
     port: int
     protocol: Protocol
     host: str
-    door: str
+    listener_port: str
     admits: kube.AllowedRoutes
     certificates: tuple[kube.SecretObjectReference, ...]
 
@@ -58,15 +58,15 @@ class ListenerState:
 class Binding:
     """One Gateway on one gate. grants: what the Gateway's own namespace may claim.
 
-    front: its own; None when it shares that of the gate. states: of every listener, in order.
+    listener_set: its own; None when it shares that of the gate. states: of every listener, in order.
     refused: why the whole Gateway is not served: (reason, message). certificates: what the listeners
-    of its own front show for their own hosts, whether a route asks for them or not.
+    of its own listener set show for their own hosts, whether a route asks for them or not.
     """
 
     doc: GatewayDoc
     gate: str
     grants: Grants
-    front: ListenerSet | None
+    listener_set: ListenerSet | None
     listeners: tuple[Attached, ...]
     states: tuple[ListenerState, ...]
     refused: tuple[str, str] | None
@@ -76,7 +76,7 @@ class Binding:
     @property
     def gateway(self) -> Key | None:
         """The Gateway of its own listener set, as in `HostRoute.gateway`; None when it has none."""
-        return None if self.front is None else self.front.gateway
+        return None if self.listener_set is None else self.listener_set.gateway
 
 
 def bind(
@@ -92,34 +92,34 @@ def bind(
     refused = work.refusal()
     states = [] if refused else [work.state(n, x) for n, x in enumerate(doc.spec.listeners)]
     attached = [state.attached for state in states if state.attached is not None]
-    front = None
+    listener_set = None
     if gate.spec.gateways is not None:
         protocols = {listener.port: listener.protocol for listener in attached}
-        front = own_listener_set(gate, doc, protocols, dict(ports))
-        work.say_pending(front, attached)
+        listener_set = own_listener_set(gate, doc, protocols, dict(ports))
+        work.say_pending(listener_set, attached)
     return Binding(
         doc=doc,
         gate=gate.ref.name,
         grants=grants,
-        front=front,
+        listener_set=listener_set,
         listeners=tuple(attached),
         states=tuple(states),
         refused=refused,
         certificates=()
-        if front is None
-        else tuple(_own_certificates(doc, front, grants, attached)),
+        if listener_set is None
+        else tuple(_own_certificates(doc, listener_set, grants, attached)),
         findings=tuple(work.report.findings),
     )
 
 
 def _own_certificates(
-    doc: GatewayDoc, front: ListenerSet, grants: Grants, attached: list[Attached]
+    doc: GatewayDoc, listener_set: ListenerSet, grants: Grants, attached: list[Attached]
 ) -> Iterator[CertificateRequest]:
     """The certificates of each listener for its own host, as far as the Gateway is granted it."""
     for listener in attached:
         if grants.has_host(listener.host):
             for number, reference in enumerate(listener.certificates):
-                yield certificate_claim(doc, front.gate, front.gateway, listener, number, reference,
+                yield certificate_claim(doc, listener_set.gate, listener_set.gateway, listener, number, reference,
                                         listener.host)  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def certificate_claim(
     reference: kube.SecretObjectReference,
     host: str,
 ) -> CertificateRequest:
-    """The claim of one certificateRef of a listener, for one host."""
+    """The request of one certificateRef of a listener, for one host."""
     return CertificateRequest(
         gate=gate,
         gateway=gateway,
@@ -172,8 +172,11 @@ class _Binder:
             return "UnsupportedAddress", problem.message
         return None
 
-    def say_pending(self, front: ListenerSet, attached: list[Attached]) -> None:
-        missing = sorted({x.port for x in attached} - {door.shown for door in front.doors})
+    def say_pending(self, listener_set: ListenerSet, attached: list[Attached]) -> None:
+        missing = sorted(
+            {x.port for x in attached}
+            - {listener_port.shown for listener_port in listener_set.listener_ports}
+        )
         if missing:
             self.report("gateway-pending", ports=missing, gate=self._gate.ref.name)
 
@@ -200,7 +203,7 @@ class _Binder:
             port=listener.port,
             protocol=protocol,
             host=host,
-            door=self._door(listener, protocol),
+            listener_port=self._door(listener, protocol),
             admits=listener.allowed_routes,
             certificates=listener.tls.certificate_refs
             if protocol == "https" and listener.tls

@@ -1,4 +1,4 @@
-"""HTTPRoute documents to claims: parents, hosts, matches, filters, weighted backends.
+"""HTTPRoute documents to route requests: parents, hosts, matches, filters, weighted backends.
 
 Gateway API v1. A route is attached to the listeners of its parents that admit it; it claims the
 hosts that it has in common with them, and only those that its own namespace is granted.
@@ -83,15 +83,19 @@ def compile_http_route(
         return RouteDocument(
             doc=doc, parents=tuple(states), rules=rules, findings=tuple(report.findings)
         )
-    claims = _claims(report, rules)
-    entries = _entries(report, attached, claims, grants)
+    route_requests = _claims(report, rules)
+    entries = _entries(report, attached, route_requests, grants)
     return RouteDocument(
         doc=doc,
         entries=tuple(entries),
         certificates=tuple(_certificates(report, attached, entries)),
         parents=tuple(states),
         rules=rules,
-        live=frozenset(claim.place[1] for claim in claims if not claim.rule.broken),
+        live=frozenset(
+            route_request.place[1]
+            for route_request in route_requests
+            if not route_request.rule.broken
+        ),
         findings=tuple(dict.fromkeys(report.findings)),
     )
 
@@ -118,7 +122,11 @@ def _attached(
     reference = report.doc.spec.parent_refs[number]
     gateway = (binding.doc.ref.namespace, binding.doc.ref.name)
     state = ParentRef(
-        number=number, gateway=gateway, gate=binding.gate, front=binding.gateway, refused=None
+        number=number,
+        gateway=gateway,
+        gate=binding.gate,
+        listener_set=binding.gateway,
+        refused=None,
     )
     named = [
         listener
@@ -176,27 +184,27 @@ def _hosts(report: Report[HTTPRouteDoc]) -> tuple[str, ...]:
 def _entries(
     report: Report[HTTPRouteDoc],
     attached: list[_Place],
-    claims: list[RouteRequest],
+    route_requests: list[RouteRequest],
     grants: Grants,
 ) -> list[HostRoute]:
-    """Every claim on every host of every listener set, as far as the namespace is granted it."""
+    """Every route request for every host of every listener set, as far as the namespace is granted it."""
     listeners: defaultdict[tuple[str, Key | None, str], list[Attached]] = defaultdict(list)
     for place in attached:
         for host in place.served:
             listeners[place.binding.gate, place.binding.gateway, host].append(place.listener)
     entries: list[HostRoute] = []
     for (gate, gateway, host), sharing in sorted(listeners.items(), key=_by_front):
-        doors = tuple(sorted({listener.door for listener in sharing}))
+        listener_ports = tuple(sorted({listener.listener_port for listener in sharing}))
         protocols = tuple(sorted({listener.protocol for listener in sharing}))
-        for claim in claims:
-            covering = grants.covering(host, claim.path)
+        for route_request in route_requests:
+            covering = grants.covering(host, route_request.path)
             if covering:
                 entries.append(
                     HostRoute(gate=gate, gateway=gateway, host=host, grants=covering,
-                          single_label=False, doors=doors, protocols=protocols, claim=claim)
+                          single_label=False, listener_ports=listener_ports, protocols=protocols, route_request=route_request)
                 )  # fmt: skip
             else:
-                report_not_granted(report, claim.where, host, claim.path.value)
+                report_not_granted(report, route_request.where, host, route_request.path.value)
     return entries
 
 
@@ -217,15 +225,15 @@ def _spec_rules(doc: HTTPRouteDoc) -> tuple[kube.HTTPRouteRule, ...]:
 
 
 def _claims(report: Report[HTTPRouteDoc], rules: tuple[RouteRule, ...]) -> list[RouteRequest]:
-    claims = []
+    route_requests = []
     for number, (spec_rule, rule) in enumerate(zip(_spec_rules(report.doc), rules, strict=True)):
         at = rule.path
         for position, match in enumerate(spec_rule.matches or (kube.HTTPRouteMatch(),)):
             where = f"{at}.matches[{position}]" if spec_rule.matches else at
-            claim = _claim(report, where, (number, position), match, rule)
-            if claim is not None:
-                claims.append(claim)
-    return claims
+            route_request = _claim(report, where, (number, position), match, rule)
+            if route_request is not None:
+                route_requests.append(route_request)
+    return route_requests
 
 
 def _rule(report: Report[HTTPRouteDoc], at: str, spec_rule: kube.HTTPRouteRule) -> RouteRule:
@@ -293,7 +301,7 @@ def _claim(
     match: kube.HTTPRouteMatch,
     rule: RouteRule,
 ) -> RouteRequest | None:
-    """A match as a claim. One that cannot be kept is not served: it would match something else."""
+    """A match as a route request. One that cannot be kept is not served: it would match something else."""
     before = len(report.findings)
     path = _path(report, where, match.path)
     headers = _values(report, where, "headers", match.headers)
@@ -376,7 +384,7 @@ def _certificates(
     A Gateway shows a certificate only for hosts that its own namespace is granted.
     """
     claimed = {(entry.gate, entry.gateway, entry.host) for entry in entries}
-    claims = []
+    route_requests = []
     for place in attached:
         binding, listener = place.binding, place.listener
         at = f"spec.listeners[{listener.position}]"
@@ -387,10 +395,10 @@ def _certificates(
                 of_gateway = Report(binding.doc, report.findings)
                 report_not_granted(of_gateway, at, host, "(certificate)")
                 continue
-            claims += [
+            route_requests += [
                 gateways.certificate_claim(
                     binding.doc, binding.gate, binding.gateway, listener, number, ref, host
                 )
                 for number, ref in enumerate(listener.certificates)
             ]
-    return claims
+    return route_requests

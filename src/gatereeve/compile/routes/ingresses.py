@@ -1,4 +1,4 @@
-"""Ingress documents to claims: classes, annotations, hosts, path types, default backend, TLS.
+"""Ingress documents to route requests: classes, annotations, hosts, path types, default backend, TLS.
 
 networking.k8s.io/v1. `*` of a host is one label. ImplementationSpecific paths are prefixes. The
 default backend answers what the Ingress itself does not: its own hosts, and every host that no
@@ -30,7 +30,7 @@ DEFAULT_RULE = 1_000_000
 
 
 def compile_ingress(doc: IngressDoc, gate: str, grants: Grants) -> RouteDocument:
-    """What one Ingress of ours claims on `gate`.
+    """What one Ingress of ours asks for on `gate`.
 
     Findings: annotation-refused, annotation-ignored, host-invalid, path-refused, host-not-granted.
     """
@@ -91,28 +91,28 @@ def _rule_entries(
             report_not_granted(report, where, host, match.value)
             continue
         backend = _backend(doc, path.backend, f"{where}.backend")
-        claim = RouteRequest(
+        route_request = RouteRequest(
             doc=doc,
             where=where,
             place=(age(doc), number, position),
             path=match,
             rule=RouteRule(backends=(backend,), path=where),
         )
-        entries.append(_entry(gate, host, covering, claim))
+        entries.append(_entry(gate, host, covering, route_request))
     return entries
 
 
 def _entry(
-    gate: str, host: str, covering: tuple[HostGrantDoc, ...], claim: RouteRequest
+    gate: str, host: str, covering: tuple[HostGrantDoc, ...], route_request: RouteRequest
 ) -> HostRoute:
     return HostRoute(
         gate=gate,
         host=host,
         grants=covering,
         single_label=host.startswith("*."),
-        doors=("http", "https"),
+        listener_ports=("http", "https"),
         protocols=("http", "https"),
-        claim=claim,
+        route_request=route_request,
     )
 
 
@@ -162,9 +162,9 @@ def _default_entries(
         return []
     at = "spec.defaultBackend"
     root = PathMatch(kind="prefix", value="/")
-    taken = {e.host for e in entries if e.claim.path == root}
+    taken = {e.host for e in entries if e.route_request.path == root}
     hosts = {"*", *(h for rule in doc.spec.rules if (h := host_of(rule.host)))}
-    claim = RouteRequest(
+    route_request = RouteRequest(
         doc=doc,
         where=at,
         place=(age(doc), DEFAULT_RULE, 0),
@@ -175,7 +175,7 @@ def _default_entries(
     for host in sorted(hosts - taken):
         covering = grants.covering(host, root)
         if covering:
-            defaults.append(_entry(gate, host, covering, claim))
+            defaults.append(_entry(gate, host, covering, route_request))
         else:
             report_not_granted(report, at, host, "/")
     return defaults
@@ -185,7 +185,7 @@ def _certificates(
     report: Report[IngressDoc], gate: str, grants: Grants
 ) -> list[CertificateRequest]:
     doc = report.doc
-    claims = []
+    route_requests = []
     for number, tls in enumerate(doc.spec.tls):
         at = f"spec.tls[{number}]"
         if not tls.secret_name:
@@ -199,11 +199,11 @@ def _certificates(
             elif not grants.has_host(host):
                 report_not_granted(report, path, host, "(certificate)")
             else:
-                claims.append(
+                route_requests.append(
                     CertificateRequest(
                         gate=gate, host=host, doc=doc, where=f"{at}.secretName",
                         place=(age(doc), number, position),
                         namespace=doc.ref.namespace, name=tls.secret_name,
                     )
                 )  # fmt: skip
-    return claims
+    return route_requests

@@ -1,7 +1,7 @@
 """Fronts: the sets of ports at which one gate is met, and which port of the gate each of them is.
 
-Every gate has the front of its Gate document: `https` and `http`, for Ingresses, and for Gateways as
-long as they share it. Where the Gate says `gateways`, each Gateway has a front of its own: a Service
+Every gate has the listener set of its Gate document: `https` and `http`, for Ingresses, and for Gateways as
+long as they share it. Where the Gate says `gateways`, each Gateway has a listener set of its own: a Service
 leads its ports to ports of the gate that are for it alone, so that what comes in through one Gateway
 meets the routes of that Gateway only.
 
@@ -33,7 +33,7 @@ _SLUG = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerPort:
-    """One port of a front. name: of the IR listener, unique in the gate. port: where the gate binds.
+    """One port of a listener set. name: of the IR listener, unique in the gate. port: where the gate binds.
 
     shown: the port that callers use; None where it is `port` itself.
     """
@@ -47,21 +47,21 @@ class ListenerPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSet:
-    """gateway: whose own front it is; None for that of the Gate document. doors: https first."""
+    """gateway: whose own listener set it is; None for that of the Gate document. listener_ports: https first."""
 
     gate: str
     gateway: Key | None
-    doors: tuple[ListenerPort, ...]
+    listener_ports: tuple[ListenerPort, ...]
 
 
 def shared_listener_set(gate: GateDoc, opened: frozenset[tuple[str, str]]) -> ListenerSet:
     """The addresses of the Gate document. opened: (gate, protocol) that no other gate has."""
-    doors = []
+    listener_ports = []
     if gate.spec.https is not None and (gate.ref.name, "https") in opened:
-        doors.append(_listener_port("https", gate.spec.https))
+        listener_ports.append(_listener_port("https", gate.spec.https))
     if gate.spec.http is not None and (gate.ref.name, "http") in opened:
-        doors.append(_listener_port("http", gate.spec.http))
-    return ListenerSet(gate=gate.ref.name, gateway=None, doors=tuple(doors))
+        listener_ports.append(_listener_port("http", gate.spec.http))
+    return ListenerSet(gate=gate.ref.name, gateway=None, listener_ports=tuple(listener_ports))
 
 
 def _listener_port(protocol: Protocol, at: Address) -> ListenerPort:
@@ -73,13 +73,13 @@ def _listener_port(protocol: Protocol, at: Address) -> ListenerPort:
 def own_listener_set(
     gate: GateDoc, gateway: GatewayDoc, protocols: Mapping[int, Protocol], ports: Mapping[int, int]
 ) -> ListenerSet:
-    """The front of one Gateway.
+    """The listener set of one Gateway.
 
     protocols: of the ports that its listeners serve. ports: those of the gate that it was given; a
     port that is not among them is not met yet.
     """
     key = (gateway.ref.namespace, gateway.ref.name)
-    doors = [
+    listener_ports = [
         ListenerPort(
             name=listener_port_name(gate.ref.name, key, port),
             protocol=protocol,
@@ -93,7 +93,15 @@ def own_listener_set(
     return ListenerSet(
         gate=gate.ref.name,
         gateway=key,
-        doors=tuple(sorted(doors, key=lambda door: (door.protocol == "http", door.shown or 0))),
+        listener_ports=tuple(
+            sorted(
+                listener_ports,
+                key=lambda listener_port: (
+                    listener_port.protocol == "http",
+                    listener_port.shown or 0,
+                ),
+            )
+        ),
     )
 
 

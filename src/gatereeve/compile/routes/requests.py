@@ -80,11 +80,11 @@ class RouteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostRoute:
-    """A claim on a host of one front of a gate (`fronts`), at the doors that its parents offer.
+    """A route request for a host of one listener set of a gate (`listener_sets`), at the ports that its parents offer.
 
-    gateway: whose own front it is; None for that of the Gate. doors: by name, sorted. protocols: of
-    those doors, sorted.
-    grants: the HostGrants that cover the host and the claim's path, by name: they say what may be
+    gateway: whose own listener set it is; None for that of the Gate. listener_ports: by name, sorted. protocols: of
+    those ports, sorted.
+    grants: the HostGrants that cover the host and the route request's path, by name: they say what may be
     reached there.
     single_label: `*` of the host stands for exactly one label (Ingress).
     """
@@ -94,9 +94,9 @@ class HostRoute:
     host: str
     grants: tuple[HostGrantDoc, ...]
     single_label: bool
-    doors: tuple[str, ...]
+    listener_ports: tuple[str, ...]
     protocols: tuple[Protocol, ...]
-    claim: RouteRequest
+    route_request: RouteRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,14 +120,14 @@ class CertificateRequest:
 class ParentRef:
     """What became of one parentRef of a route that names a Gateway of ours.
 
-    number: its place. gateway: the Gateway, on `gate`; front: as `HostRoute.gateway`. refused: why the route is not attached to it:
+    number: its place. gateway: the Gateway, on `gate`; listener_set: as `HostRoute.gateway`. refused: why the route is not attached to it:
     (reason, message), in Gateway API's reasons; None when it is. listeners: those it is attached to.
     """
 
     number: int
     gateway: Key
     gate: str
-    front: Key | None
+    listener_set: Key | None
     refused: tuple[str, str] | None
     listeners: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ Age: TypeAlias = tuple[float, str, str, str]
 """(creation in seconds since 1970, namespace, name, kind)."""
 
 DocumentOrder: TypeAlias = tuple[Age, int, int]
-"""A rule and match of a document; totally ordered over all claims of one host."""
+"""A rule and match of a document; totally ordered over all route requests of one host."""
 
 Precedence: TypeAlias = tuple[int, int, str, int, int, int, int]
 

@@ -158,7 +158,7 @@ class RouteTables(Stage):
 
 
 def _age(route: HostRoute) -> DocumentOrder:
-    return route.claim.place
+    return route.route_request.place
 
 
 def _host_routes(

@@ -1,4 +1,4 @@
-"""Which certificate a host is shown: the oldest claim with a valid Secret that covers the host.
+"""Which certificate a host is shown: the oldest request with a valid Secret that covers the host.
 
 A Secret in another namespace needs a ReferenceGrant. A certificate that does not cover its host is
 not used: the host then has the Gate's default certificate, or none.
@@ -119,7 +119,7 @@ class ChosenCertificate:
 def choose(
     gate: GateDoc,
     hosts: tuple[str, ...],
-    claims: tuple[CertificateRequest, ...],
+    requests: tuple[CertificateRequest, ...],
     secrets: Secrets,
 ) -> ChosenCertificate:
     """The certificates of one gate for `hosts`.
@@ -128,12 +128,12 @@ def choose(
     """
     found: dict[tuple[str, str, str, str, str], tls.KeyPair | Finding] = {}
     pairs: list[tuple[CertificateRequest, tls.KeyPair | Finding]] = []
-    for claim in claims:
-        ref = claim.doc.ref
-        key = (ref.group, ref.kind, ref.namespace, claim.namespace, claim.name)
+    for request in requests:
+        ref = request.doc.ref
+        key = (ref.group, ref.kind, ref.namespace, request.namespace, request.name)
         if key not in found:
-            found[key] = secrets.key_pair(claim.doc, claim.namespace, claim.name)
-        pairs.append((claim, found[key]))
+            found[key] = secrets.key_pair(request.doc, request.namespace, request.name)
+        pairs.append((request, found[key]))
     findings: list[Finding] = []
     usable = _usable(pairs, findings)
     default = _default(gate, usable, secrets, findings)
@@ -173,22 +173,22 @@ def _default(
 def _usable(
     pairs: Iterable[tuple[CertificateRequest, tls.KeyPair | Finding]], findings: list[Finding]
 ) -> Mapping[str, list[tls.KeyPair]]:
-    """Valid key pairs by the host that they were claimed for, oldest claim first."""
+    """Valid key pairs by the host that they were claimed for, oldest request first."""
     usable: defaultdict[str, list[tls.KeyPair]] = defaultdict(list)
-    for claim, pair in sorted(pairs, key=lambda item: (item[0].place, item[0].host)):
+    for request, pair in sorted(pairs, key=lambda item: (item[0].place, item[0].host)):
         if isinstance(pair, Finding):
-            findings.append(place(claim.doc, claim.where, pair))
+            findings.append(place(request.doc, request.where, pair))
             continue
-        usable[claim.host].append(pair)
-        if claim.host != "*" and not pair.covers(claim.host):
+        usable[request.host].append(pair)
+        if request.host != "*" and not pair.covers(request.host):
             findings.append(
                 finding(
-                    claim.doc,
+                    request.doc,
                     "tls-host-mismatch",
-                    claim.where,
+                    request.where,
                     secret=pair.secret.ref,
                     names=pair.names,
-                    host=claim.host,
+                    host=request.host,
                 )
             )
     return usable

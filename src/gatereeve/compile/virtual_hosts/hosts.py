@@ -193,7 +193,9 @@ def _settle_wildcards(
         if route.single_label == first.single_label:
             kept.append(route)
         else:
-            findings.append(lost_to(route.claim, first.claim, f"the wildcard {name}"))
+            findings.append(
+                lost_to(route.route_request, first.route_request, f"the wildcard {name}")
+            )
     return tuple(kept)
 
 
@@ -243,9 +245,9 @@ class _HostCompiler:
     def _answers(self, clusters: tuple[Cluster, ...]) -> frozenset[tuple[str, str]]:
         used = {
             share.cluster
-            for door in self._listener_set.doors
-            if (host := self._hosts.get(door.name)) is not None
-            if door.protocol == "https" or host.tls == "any"
+            for listener_port in self._listener_set.listener_ports
+            if (host := self._hosts.get(listener_port.name)) is not None
+            if listener_port.protocol == "https" or host.tls == "any"
             for route in host.routes
             if route.governance is not None and isinstance(route.action, Forward)
             for share in route.action.shares
@@ -261,36 +263,49 @@ class _HostCompiler:
     def _serve(self) -> None:
         rows = {entry: self._compile(entry) for entry in self._routes}
         governed = any(found.governed for found in rows.values())
-        doors, certified = self._listener_set.doors, self._certified
-        secure = {door.name for door in doors if door.protocol == "https" and certified}
+        listener_ports, certified = self._listener_set.listener_ports, self._certified
+        secure = {
+            listener_port.name
+            for listener_port in listener_ports
+            if listener_port.protocol == "https" and certified
+        }
         over_tls = _at(rows, secure)
         self._report_unserved(rows, secure, governed=governed)
         tls: Tls = "any"
         if governed:  # plain HTTP never serves it; the rows there only say what there is
             tls = self._gate.spec.plain_http if over_tls else "refuse"
-        for door in doors:
-            found = _at(rows, {door.name})
-            if door.protocol == "https":
+        for listener_port in listener_ports:
+            found = _at(rows, {listener_port.name})
+            if listener_port.protocol == "https":
                 if found and certified:
-                    self._open(door, found, tls)
+                    self._open(listener_port, found, tls)
             elif governed:
                 found = over_tls or found or tuple(rows.values())
-                self._open(door, found, tls)
+                self._open(listener_port, found, tls)
             elif found:
-                self._open(door, found, tls)
+                self._open(listener_port, found, tls)
 
     def _compile(self, entry: HostRoute) -> CompiledRoutes:
-        claim = entry.claim
-        found = self._compiled.get((claim, entry.grants))
+        route_request = entry.route_request
+        found = self._compiled.get((route_request, entry.grants))
         if found is None:
-            backends = [*claim.rule.backends, *(mirror.backend for mirror in claim.rule.mirrors)]
+            backends = [
+                *route_request.rule.backends,
+                *(mirror.backend for mirror in route_request.rule.mirrors),
+            ]
             resolved = tuple(
-                resolve(claim.doc, one, entry.grants, plans=self._policies, found=self._services)
+                resolve(
+                    route_request.doc,
+                    one,
+                    entry.grants,
+                    model_policies=self._policies,
+                    found=self._services,
+                )
                 for one in backends
             )
-            count = len(claim.rule.backends)
-            found = compile_route_request(claim, resolved[:count], resolved[count:])
-            self._compiled[claim, entry.grants] = found
+            count = len(route_request.rule.backends)
+            found = compile_route_request(route_request, resolved[:count], resolved[count:])
+            self._compiled[route_request, entry.grants] = found
             self._findings += found.findings
         return found
 
@@ -301,36 +316,44 @@ class _HostCompiler:
         *,
         governed: bool,
     ) -> None:
-        """tls-unavailable for every claim that needs TLS and does not get it."""
-        front = self._listener_set
-        there = {door.name for door in front.doors}
+        """tls-unavailable for every route request that needs TLS and does not get it."""
+        listener_set = self._listener_set
+        there = {listener_port.name for listener_port in listener_set.listener_ports}
         over_tls = bool(_at(rows, secure))
         for entry in rows:
-            if not secure.isdisjoint(entry.doors):
+            if not secure.isdisjoint(entry.listener_ports):
                 continue
             if not governed and entry.protocols != ("https",):
                 continue
-            if front.gateway is not None and there.isdisjoint(entry.doors):
+            if listener_set.gateway is not None and there.isdisjoint(entry.listener_ports):
                 continue  # gateway-pending says it
-            claim = entry.claim
+            route_request = entry.route_request
             self._findings.append(
                 finding(
-                    claim.doc,
+                    route_request.doc,
                     "tls-unavailable" if over_tls else "tls-unavailable.certificate",
-                    claim.where,
+                    route_request.where,
                     host=self._host,
                 )
             )
 
-    def _open(self, door: ListenerPort, rows: tuple[CompiledRoutes, ...], tls: Tls) -> None:
+    def _open(
+        self, listener_port: ListenerPort, rows: tuple[CompiledRoutes, ...], tls: Tls
+    ) -> None:
         single_label = self._routes[0].single_label
         made: OrderedRoutes = order_routes(self._host, rows, single_label=single_label, tls=tls)
         self._findings += made.findings
-        self._hosts[door.name] = made.vhost
-        if door.protocol == "https" or tls == "any":
+        self._hosts[listener_port.name] = made.vhost
+        if listener_port.protocol == "https" or tls == "any":
             self._served |= made.served
 
 
-def _at(rows: Mapping[HostRoute, CompiledRoutes], doors: set[str]) -> tuple[CompiledRoutes, ...]:
-    """The rows of the claims that are made at one of these doors."""
-    return tuple(found for entry, found in rows.items() if not doors.isdisjoint(entry.doors))
+def _at(
+    rows: Mapping[HostRoute, CompiledRoutes], listener_ports: set[str]
+) -> tuple[CompiledRoutes, ...]:
+    """The rows of the route requests that are made at one of these ports."""
+    return tuple(
+        found
+        for entry, found in rows.items()
+        if not listener_ports.isdisjoint(entry.listener_ports)
+    )

@@ -1,6 +1,6 @@
-"""A model on a gate: its plan (who may, which versions), and the route rows where it is mounted.
+"""A model on a gate: its policy (who may, which versions), and the route rows where it is mounted.
 
-The plan is made once per gate and model; `compile_model_routes` then writes one block of rows for every
+The policy is made once per gate and model; `compile_model_routes` then writes one block of rows for every
 operation of the model's protocol, in the order in which they must be tried: residency classes,
 in each the rollout's match rules, then the sticky split. What is no operation is refused.
 Everything that could not be decided is a refusing row with a reason, never a missing one (P2).
@@ -81,17 +81,17 @@ class ModelRoutes:
     findings: tuple[Finding, ...]
 
 
-def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
+def compile_model_routes(model_policy: ModelPolicy, mount: Mount) -> ModelRoutes:
     """The rows of one mounted model.
 
     Findings: path-outside-protocol when an exact path is no operation, pattern-refused for regex.
     """
     if mount.path.kind == "regex":
-        return _refused(plan, mount, "pattern-refused.mount")
-    writer = _RouteWriter(plan, mount)
+        return _refused(model_policy, mount, "pattern-refused.mount")
+    writer = _RouteWriter(model_policy, mount)
     routes: list[Route] = []
     shared: list[Route] = []
-    served = calls(plan.protocol, plan.served_name, plan.known)
+    served = calls(model_policy.protocol, model_policy.served_name, model_policy.known)
     under_path = any(_is_under(call.path, mount.path.value) for call in served if not call.server)
     for call in served:
         placed = _place(call, mount, under_path=under_path)
@@ -99,14 +99,14 @@ def compile_model_routes(plan: ModelPolicy, mount: Mount) -> ModelRoutes:
             (shared if call.server else routes).extend(writer.write(call, *placed))
     if not routes:
         return _refused(
-            plan,
+            model_policy,
             mount,
             "path-outside-protocol",
             path=mount.path.value,
-            model=plan.doc.ref.short,
-            protocol=plan.protocol,
+            model=model_policy.doc.ref.short,
+            protocol=model_policy.protocol,
         )
-    shared += _closing_rows(plan, mount, routes)
+    shared += _closing_rows(model_policy, mount, routes)
     return ModelRoutes(
         routes=tuple(routes),
         shared=tuple(shared),
@@ -163,16 +163,16 @@ class _Choice:
 
 
 def _choices(
-    plan: ModelPolicy, mount: Mount, requested: str | None, lawful: LawfulClass
+    model_policy: ModelPolicy, mount: Mount, requested: str | None, lawful: LawfulClass
 ) -> list[_Choice]:
     """Design section 5.5, for one residency class: requested, match rules, split, fallback."""
     open_versions = [v for v in lawful.versions if mount.admits(v)]
-    if plan.refuse is not None:
+    if model_policy.refuse is not None:
         return [_Choice(rule="refused", shares=(), regions=lawful.regions)]
     if requested is not None:
         wanted = requested if requested in open_versions else None
         return [_Choice(rule="requested", shares=_whole(wanted), regions=lawful.regions)]
-    rollout = plan.rollout
+    rollout = model_policy.rollout
     if rollout is None or not mount.is_choice:
         only = open_versions[0] if len(open_versions) == 1 else None
         return [_Choice(rule="default", shares=_whole(only), regions=lawful.regions)]
@@ -182,7 +182,7 @@ def _choices(
             continue
         regions = lawful.regions
         if rule.regions is not None:
-            asked = expand_regions(rule.regions, plan.region_groups)
+            asked = expand_regions(rule.regions, model_policy.region_groups)
             regions = tuple(r for r in asked if not lawful.regions or r in lawful.regions)
             if not regions:
                 continue
@@ -223,13 +223,13 @@ class _RouteWriter:
     Most calls of a model are answered alike: what they share is made once.
     """
 
-    def __init__(self, plan: ModelPolicy, mount: Mount) -> None:
-        self._plan = plan
+    def __init__(self, model_policy: ModelPolicy, mount: Mount) -> None:
+        self._plan = model_policy
         self._mount = mount
         self.clusters: dict[str, Cluster] = {}
-        self._by_version = {candidate.version: candidate for candidate in plan.candidates}
-        self._sticky = _sticky(plan)
-        self._caller_headers = tuple(sorted(set(plan.doc.spec.caller_headers)))
+        self._by_version = {candidate.version: candidate for candidate in model_policy.candidates}
+        self._sticky = _sticky(model_policy)
+        self._caller_headers = tuple(sorted(set(model_policy.doc.spec.caller_headers)))
         self._choices: dict[str | None, list[tuple[str, LawfulClass, _Choice]]] = {}
         self._actions: dict[tuple[object, ...], Forward | Refuse] = {}
         self._governance: dict[tuple[object, ...], Governance] = {}
@@ -318,13 +318,13 @@ class _RouteWriter:
         key = (call.operation, rule, call.requested or None)
         governance = self._governance.get(key)
         if governance is None:
-            plan = self._plan
+            model_policy = self._plan
             governance = self._governance[key] = Governance(
-                model=plan.doc.ref.short,
-                protocol=plan.doc.spec.protocol,
+                model=model_policy.doc.ref.short,
+                protocol=model_policy.doc.spec.protocol,
                 operation=call.operation,
-                audit=plan.doc.spec.audit,
-                policy=plan.policy,
+                audit=model_policy.doc.spec.audit,
+                policy=model_policy.policy,
                 route_rule=rule,
                 requested=call.requested or None,
                 caller_headers=self._caller_headers,
@@ -364,22 +364,25 @@ class _RouteWriter:
         return name
 
 
-def _sticky(plan: ModelPolicy) -> tuple[StickyKey, ...]:
+def _sticky(model_policy: ModelPolicy) -> tuple[StickyKey, ...]:
     keys: list[StickyKey] = []
-    if plan.rollout is not None and plan.rollout.spec.sticky_by.attribute == "subject":
-        header = subject_header(plan.doc)
+    if (
+        model_policy.rollout is not None
+        and model_policy.rollout.spec.sticky_by.attribute == "subject"
+    ):
+        header = subject_header(model_policy.doc)
         if header is not None:
             keys.append(StickyHeader(name=header))
     return (*keys, StickyPrincipal(), StickyAddress())
 
 
-def _cluster(plan: ModelPolicy, name: str, chain: list[Candidate]) -> Cluster:
+def _cluster(model_policy: ModelPolicy, name: str, chain: list[Candidate]) -> Cluster:
     first = chain[0]
     spec = first.doc.spec
     health = spec.health
     return Cluster(
         name=name,
-        model=plan.doc.ref.short,
+        model=model_policy.doc.ref.short,
         version=first.version,
         endpoints=EndpointSet(
             cluster=name,
@@ -402,29 +405,29 @@ def _cluster(plan: ModelPolicy, name: str, chain: list[Candidate]) -> Cluster:
     )
 
 
-def _closing_rows(plan: ModelPolicy, mount: Mount, routes: list[Route]) -> list[Route]:
+def _closing_rows(model_policy: ModelPolicy, mount: Mount, routes: list[Route]) -> list[Route]:
     """What lies at the mount and is no operation is refused, by its path or by its method, and so is a
     body that names no model."""
     narrowed = {r.match.path for r in routes if r.match.methods != mount.methods}
     rows = [
-        _refusal(plan, mount, path, "unknown-operation")
+        _refusal(model_policy, mount, path, "unknown-operation")
         for path in sorted(narrowed, key=lambda path: path.value)
     ]
-    if plan.protocol == "openai":
+    if model_policy.protocol == "openai":
         paths = sorted({r.match.path.value for r in routes if r.match.body_model is not None})
         rows += [
-            _refusal(plan, mount, PathMatch(kind="exact", value=path), "unknown-model")
+            _refusal(model_policy, mount, PathMatch(kind="exact", value=path), "unknown-model")
             for path in paths
         ]
-    if mount.path.kind == "prefix" and plan.protocol != "json":
-        rows.append(_refusal(plan, mount, mount.path, "unknown-operation"))
+    if mount.path.kind == "prefix" and model_policy.protocol != "json":
+        rows.append(_refusal(model_policy, mount, mount.path, "unknown-operation"))
     return rows
 
 
-def _refusal(plan: ModelPolicy, mount: Mount, path: PathMatch, code: str) -> Route:
+def _refusal(model_policy: ModelPolicy, mount: Mount, path: PathMatch, code: str) -> Route:
     """A refusing row without governance: it reveals nothing about the model."""
     return Route(
-        name=f"{plan.protocol}:{code}:{path.value}",
+        name=f"{model_policy.protocol}:{code}:{path.value}",
         match=Match(path=path, methods=mount.methods, headers=mount.headers, query=mount.query),
         action=Refuse(code=code),
         governance=None,
@@ -432,8 +435,8 @@ def _refusal(plan: ModelPolicy, mount: Mount, path: PathMatch, code: str) -> Rou
     )
 
 
-def _refused(plan: ModelPolicy, mount: Mount, text: str, **values: object) -> ModelRoutes:
+def _refused(model_policy: ModelPolicy, mount: Mount, text: str, **values: object) -> ModelRoutes:
     path = mount.path if mount.path.kind != "regex" else None
-    rows = () if path is None else (_refusal(plan, mount, path, "unknown-operation"),)
+    rows = () if path is None else (_refusal(model_policy, mount, path, "unknown-operation"),)
     problem = describe(text, mount.origin, **values)
     return ModelRoutes(routes=(), shared=rows, clusters=(), findings=(problem,))

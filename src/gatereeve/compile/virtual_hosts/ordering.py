@@ -1,6 +1,6 @@
 """Claims on one host to a virtual host: who wins identical matches, and the order of the rows.
 
-Rows of one claim that ask for the same (a `_Block`: path, methods, headers, query, model in the
+Rows of one route request that ask for the same (a `_Block`: path, methods, headers, query, model in the
 body) stand or fall together and keep their order, because a rollout's rules are tried in order.
 Identical matches have one winner, the oldest; the losers get a finding that names it.
 """
@@ -34,7 +34,7 @@ _Slot: TypeAlias = tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderedRoutes:
-    """A virtual host and what was found while claims on it were weighed.
+    """A virtual host and what was found while route requests for it were weighed.
 
     served: documents that own some row of it.
     """
@@ -46,7 +46,7 @@ class OrderedRoutes:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Block:
-    """Rows of one claim in one slot, in order. shared: gives way to another model's rows."""
+    """Rows of one route request in one slot, in order. shared: gives way to another model's rows."""
 
     rows: CompiledRoutes
     position: int
@@ -58,11 +58,11 @@ class _Block:
 def order_routes(
     host: str, rows: tuple[CompiledRoutes, ...], *, single_label: bool, tls: Tls
 ) -> OrderedRoutes:
-    """The virtual host of all claims on `host`, at least one, in any order.
+    """The virtual host of all route requests for `host`, at least one, in any order.
 
     Findings: route-conflict.
     """
-    ordered = sorted(rows, key=lambda r: r.claim.place)
+    ordered = sorted(rows, key=lambda r: r.route_request.place)
     slots: defaultdict[_Slot, list[_Block]] = defaultdict(list)
     for position, claimed in enumerate(ordered):
         _add_blocks(slots, claimed, position, claimed.routes, shared=False)
@@ -88,9 +88,9 @@ def order_routes(
                 r.match.body_model is not None or r.match.body_stream is not None for r in routes
             ),
             routes=routes,
-            origin=ordered[0].claim.doc.origin(),
+            origin=ordered[0].route_request.doc.origin(),
         ),
-        served=frozenset(block.rows.claim.doc.ref for _, block in winners),
+        served=frozenset(block.rows.route_request.doc.ref for _, block in winners),
         findings=tuple(conflicts.values()),
     )
 
@@ -103,7 +103,7 @@ def _add_blocks(
     *,
     shared: bool,
 ) -> None:
-    claim = claimed.claim
+    route_request = claimed.route_request
     matches: set[Match] = set()
     for route in routes:
         match = route.match
@@ -115,8 +115,8 @@ def _add_blocks(
             match.path.kind,
             match.path.value,
             match.methods,
-            claim.headers,
-            claim.query,
+            route_request.headers,
+            route_request.query,
             match.body_model,
         )
         blocks = slots[slot]
@@ -140,19 +140,21 @@ def _winner(blocks: list[_Block]) -> _Block:
 def _key(
     slot: _Slot, block: _Block
 ) -> tuple[route_order.Precedence, route_order.DocumentOrder, bool, str]:
-    claim = block.rows.claim
+    route_request = block.rows.route_request
     precedence = route_order.precedence(
         block.path,
         methods=slot[2],
-        headers=len(claim.headers),
-        query=len(claim.query),
+        headers=len(route_request.headers),
+        query=len(route_request.query),
         by_body=slot[5] is not None,
     )
-    return precedence, claim.place, block.shared, block.routes[0].name
+    return precedence, route_request.place, block.shared, block.routes[0].name
 
 
 def _conflict(host: str, loser: _Block, winner: _Block) -> Finding:
-    return lost_to(loser.rows.claim, winner.rows.claim, f"{host} {loser.path.value}")
+    return lost_to(
+        loser.rows.route_request, winner.rows.route_request, f"{host} {loser.path.value}"
+    )
 
 
 def lost_to(loser: RouteRequest, winner: RouteRequest, what: str) -> Finding:

@@ -1,4 +1,4 @@
-"""One claim and what it reaches, as rows: of a model, of a Service, a redirect or a refusal.
+"""One route request and what it reaches, as rows: of a model, of a Service, a redirect or a refusal.
 
 A rule answers for models or for Services, never for both, so that no weight can lead around a
 policy. A part of a rule that cannot be kept turns the whole rule, or the share that asked,
@@ -32,10 +32,10 @@ _BOUND = 1024
 class CompiledRoutes:
     """routes: in order. shared: rows that give way to another model's. models: `namespace/name`.
 
-    governed: the claim was meant for a model, served or refused.
+    governed: the request was meant for a model, served or refused.
     """
 
-    claim: RouteRequest
+    route_request: RouteRequest
     routes: tuple[Route, ...]
     shared: tuple[Route, ...] = ()
     clusters: tuple[Cluster, ...] = ()
@@ -45,34 +45,38 @@ class CompiledRoutes:
 
 
 def compile_route_request(
-    claim: RouteRequest, targets: tuple[ResolvedBackend, ...], mirrors: tuple[ResolvedBackend, ...]
+    route_request: RouteRequest,
+    targets: tuple[ResolvedBackend, ...],
+    mirrors: tuple[ResolvedBackend, ...],
 ) -> CompiledRoutes:
-    """The rows of one claim.
+    """The rows of one route request.
 
-    targets, mirrors: one per backend and mirror of the claim's rule, in order.
+    targets, mirrors: one per backend and mirror of the route request's rule, in order.
     """
-    rule = claim.rule
+    rule = route_request.rule
     if rule.redirect is not None and not rule.broken:
-        return CompiledRoutes(claim=claim, routes=(_route(claim, rule.redirect),))
+        return CompiledRoutes(
+            route_request=route_request, routes=(_route(route_request, rule.redirect),)
+        )
     pairs = list(zip(rule.backends, targets, strict=True))
-    findings = _target_findings(claim, pairs)
+    findings = _target_findings(route_request, pairs)
     governed = any(_is_governed(target) for target in (*targets, *mirrors))
     weighed = [(backend, target) for backend, target in pairs if backend.weight > 0]
     if rule.broken or not weighed:
-        return _refused(claim, findings, governed=governed)
+        return _refused(route_request, findings, governed=governed)
     to_models = [(b, t) for b, t in weighed if isinstance(t, ModelBackend)]
     if not to_models:
         if (
             any(isinstance(t, UnresolvedBackend) and t.governed for _, t in weighed)
             and len(weighed) > 1
         ):
-            findings.append(_mixed(claim))
-            return _refused(claim, findings, governed=True)
-        return _service_rows(claim, weighed, mirrors, findings, governed=governed)
-    problem = _model_problem(claim, weighed, to_models)
+            findings.append(_mixed(route_request))
+            return _refused(route_request, findings, governed=True)
+        return _service_rows(route_request, weighed, mirrors, findings, governed=governed)
+    problem = _model_problem(route_request, weighed, to_models)
     if problem is not None:
-        return _refused(claim, [*findings, problem], governed=True)
-    return _model_rows(claim, to_models, findings)
+        return _refused(route_request, [*findings, problem], governed=True)
+    return _model_rows(route_request, to_models, findings)
 
 
 def _is_governed(target: ResolvedBackend) -> bool:
@@ -81,139 +85,153 @@ def _is_governed(target: ResolvedBackend) -> bool:
     )
 
 
-def _route(claim: RouteRequest, action: Action) -> Route:
+def _route(route_request: RouteRequest, action: Action) -> Route:
     return Route(
-        name=f"{claim.doc.ref.kind}/{claim.doc.ref.short}:{claim.where}",
+        name=f"{route_request.doc.ref.kind}/{route_request.doc.ref.short}:{route_request.where}",
         match=Match(
-            path=claim.path, methods=claim.methods, headers=claim.headers, query=claim.query
+            path=route_request.path,
+            methods=route_request.methods,
+            headers=route_request.headers,
+            query=route_request.query,
         ),
         action=action,
         governance=None,
-        origin=claim.doc.origin(claim.where),
+        origin=route_request.doc.origin(route_request.where),
     )
 
 
-def _refused(claim: RouteRequest, findings: list[Finding], *, governed: bool) -> CompiledRoutes:
+def _refused(
+    route_request: RouteRequest, findings: list[Finding], *, governed: bool
+) -> CompiledRoutes:
     return CompiledRoutes(
-        claim=claim,
-        routes=(_route(claim, Refuse(code="no-backend")),),
+        route_request=route_request,
+        routes=(_route(route_request, Refuse(code="no-backend")),),
         findings=tuple(findings),
         governed=governed,
     )
 
 
 def _target_findings(
-    claim: RouteRequest, pairs: list[tuple[Backend, ResolvedBackend]]
+    route_request: RouteRequest, pairs: list[tuple[Backend, ResolvedBackend]]
 ) -> list[Finding]:
     findings = []
     for backend, target in pairs:
         if isinstance(target, UnresolvedBackend):
-            findings.append(place(claim.doc, backend.path, target.problem))
+            findings.append(place(route_request.doc, backend.path, target.problem))
         elif isinstance(target, ServiceBackend):
             findings += target.servers.findings
         elif target.service is not None:
             findings.append(
                 finding(
-                    claim.doc,
+                    route_request.doc,
                     "service-behind-model",
                     backend.path,
                     service=target.service,
-                    model=target.plan.doc.ref,
+                    model=target.model_policy.doc.ref,
                     versions=target.pinned or "all versions",
                 )
             )
     return findings
 
 
-def _mixed(claim: RouteRequest) -> Finding:
-    return finding(claim.doc, "backend-mix", claim.rule.path)
+def _mixed(route_request: RouteRequest) -> Finding:
+    return finding(route_request.doc, "backend-mix", route_request.rule.path)
 
 
 def _model_problem(
-    claim: RouteRequest,
+    route_request: RouteRequest,
     weighed: list[tuple[Backend, ResolvedBackend]],
     to_models: list[tuple[Backend, ModelBackend]],
 ) -> Finding | None:
     """Why a rule that names models cannot be kept, if it cannot."""
-    if claim.path.kind == "regex" or _has_pattern(claim):
-        return finding(claim.doc, "pattern-refused.model", claim.where)
-    if claim.rule.mirrors:
-        return finding(claim.doc, "filter-unsupported.mirror-of-model", claim.rule.path)
-    plans = {target.plan.key: target.plan for _, target in to_models}
-    catalogue = all(plan.protocol == "openai" for plan in plans.values())
+    if route_request.path.kind == "regex" or _has_pattern(route_request):
+        return finding(route_request.doc, "pattern-refused.model", route_request.where)
+    if route_request.rule.mirrors:
+        return finding(
+            route_request.doc, "filter-unsupported.mirror-of-model", route_request.rule.path
+        )
+    model_policies = {target.model_policy.key: target.model_policy for _, target in to_models}
+    catalogue = all(model_policy.protocol == "openai" for model_policy in model_policies.values())
     strangers = [t for _, t in weighed if not isinstance(t, ModelBackend)]
     if any(isinstance(t, ServiceBackend) for t in strangers) or (strangers and not catalogue):
-        return _mixed(claim)
-    return _mixed(claim) if len(plans) > 1 and not catalogue else None
+        return _mixed(route_request)
+    return _mixed(route_request) if len(model_policies) > 1 and not catalogue else None
 
 
-def _has_pattern(claim: RouteRequest) -> bool:
-    return any(value.kind == "regex" for value in (*claim.headers, *claim.query))
+def _has_pattern(route_request: RouteRequest) -> bool:
+    return any(value.kind == "regex" for value in (*route_request.headers, *route_request.query))
 
 
 def _model_rows(
-    claim: RouteRequest, to_models: list[tuple[Backend, ModelBackend]], findings: list[Finding]
+    route_request: RouteRequest,
+    to_models: list[tuple[Backend, ModelBackend]],
+    findings: list[Finding],
 ) -> CompiledRoutes:
     """The rows of one model, or of a catalogue of openai models, which the body chooses among."""
     if len({backend.weight for backend, _ in to_models}) > 1:
-        findings.append(finding(claim.doc, "weights-ignored", claim.rule.path))
+        findings.append(finding(route_request.doc, "weights-ignored", route_request.rule.path))
     pins: dict[tuple[str, str], set[str] | None] = {}
-    plans = {}
+    model_policies = {}
     for _, target in to_models:
-        key = target.plan.key
-        plans[key] = target.plan
+        key = target.model_policy.key
+        model_policies[key] = target.model_policy
         before = pins.setdefault(key, set())
         if target.pinned is None or before is None:
             pins[key] = None
         else:
             before.update(target.pinned)
     made = []
-    for key, plan in sorted(plans.items()):
+    for key, model_policy in sorted(model_policies.items()):
         pinned = pins[key]
-        versions = None if pinned is None or pinned >= set(plan.known) else tuple(sorted(pinned))
-        made.append(compile_model_routes(plan, _mount(claim, versions)))
+        versions = (
+            None if pinned is None or pinned >= set(model_policy.known) else tuple(sorted(pinned))
+        )
+        made.append(compile_model_routes(model_policy, _mount(route_request, versions)))
     return CompiledRoutes(
-        claim=claim,
+        route_request=route_request,
         routes=tuple(route for rows in made for route in rows.routes),
         shared=tuple(route for rows in made for route in rows.shared),
         clusters=tuple(cluster for rows in made for cluster in rows.clusters),
-        findings=(*findings, *(found for rows in made for found in _placed(claim, rows))),
-        models=tuple(sorted(plans)),
+        findings=(*findings, *(found for rows in made for found in _placed(route_request, rows))),
+        models=tuple(sorted(model_policies)),
         governed=True,
     )
 
 
-def _placed(claim: RouteRequest, rows: ModelRoutes) -> list[Finding]:
-    """Findings of a mount, with the line that the claim's document knows."""
-    return [place(claim.doc, claim.where, f) if f.where is None else f for f in rows.findings]
+def _placed(route_request: RouteRequest, rows: ModelRoutes) -> list[Finding]:
+    """Findings of a mount, with the line that the route request's document knows."""
+    return [
+        place(route_request.doc, route_request.where, f) if f.where is None else f
+        for f in rows.findings
+    ]
 
 
-def _mount(claim: RouteRequest, pinned: tuple[str, ...] | None) -> Mount:
-    rule = claim.rule
+def _mount(route_request: RouteRequest, pinned: tuple[str, ...] | None) -> Mount:
+    rule = route_request.rule
     return Mount(
-        path=claim.path,
-        methods=claim.methods,
-        headers=claim.headers,
-        query=claim.query,
+        path=route_request.path,
+        methods=route_request.methods,
+        headers=route_request.headers,
+        query=route_request.query,
         rewrite=rule.rewrite,
         rewrite_host=rule.rewrite_host,
         request_headers=rule.request_headers,
         response_headers=rule.response_headers,
         timeout_s=rule.timeout_s,
         pinned=pinned,
-        origin=claim.doc.origin(claim.where),
+        origin=route_request.doc.origin(route_request.where),
     )
 
 
 def _service_rows(
-    claim: RouteRequest,
+    route_request: RouteRequest,
     weighed: list[tuple[Backend, ResolvedBackend]],
     mirrors: tuple[ResolvedBackend, ...],
     findings: list[Finding],
     *,
     governed: bool,
 ) -> CompiledRoutes:
-    rule = claim.rule
+    rule = route_request.rule
     clusters: dict[str, Cluster] = {}
     shares = []
     for backend, target in weighed:
@@ -223,9 +241,9 @@ def _service_rows(
             clusters[cluster.name] = cluster
             name = cluster.name
         shares.append(Share(cluster=name, version="", weight=backend.weight))
-    copies = _mirrors(claim, rule.mirrors, mirrors, clusters, findings)
+    copies = _mirrors(route_request, rule.mirrors, mirrors, clusters, findings)
     if copies is None or not any(share.cluster for share in shares):
-        return _refused(claim, findings, governed=governed)
+        return _refused(route_request, findings, governed=governed)
     forward = Forward(
         shares=tuple(shares),
         mirrors=copies,
@@ -236,8 +254,8 @@ def _service_rows(
         timeout_s=rule.timeout_s if rule.timeout_s is not None else DEFAULT_TIMEOUT_S,
     )
     return CompiledRoutes(
-        claim=claim,
-        routes=(_route(claim, forward),),
+        route_request=route_request,
+        routes=(_route(route_request, forward),),
         clusters=tuple(clusters.values()),
         findings=tuple(findings),
         governed=governed,
@@ -245,7 +263,7 @@ def _service_rows(
 
 
 def _mirrors(
-    claim: RouteRequest,
+    route_request: RouteRequest,
     wanted: tuple[MirrorBackend, ...],
     targets: tuple[ResolvedBackend, ...],
     clusters: dict[str, Cluster],
@@ -259,10 +277,10 @@ def _mirrors(
     for mirror, target in zip(wanted, targets, strict=True):
         path = mirror.backend.path
         if isinstance(target, ModelBackend):
-            findings.append(finding(claim.doc, "filter-unsupported.mirror-to-model", path))
+            findings.append(finding(route_request.doc, "filter-unsupported.mirror-to-model", path))
             return None
         if isinstance(target, UnresolvedBackend):
-            findings.append(place(claim.doc, path, target.problem))
+            findings.append(place(route_request.doc, path, target.problem))
             if target.governed:
                 return None
         elif mirror.per_million > 0:
