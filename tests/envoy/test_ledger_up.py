@@ -98,16 +98,15 @@ def test_it_does_not_start_without_the_key_of_its_log(up: Up) -> None:
     assert up.end() == 0
     key = up.state / "log.key"
     key.rename(up.state / "away")
-    for spoil, words in (
-        (lambda: None, "is missing"),
-        (lambda: (up.state / "away").rename(key).chmod(0o644), "may be read or written by others"),
-    ):
-        spoil()
+    for words in ("is missing", "may be read or written by others"):
         done = up.run("up", str(up.folder), "--state", str(up.state))
         assert done.returncode == 3
         assert done.stderr.count("error: ") == 1
         assert words in " ".join(done.stderr.split())
         assert "hint:" in done.stderr
+        if not key.exists():
+            (up.state / "away").rename(key)
+            key.chmod(0o644)
     key.chmod(0o600)
     up.begin()
     assert up.end() == 0
