@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -173,7 +175,7 @@ def test_an_interrupted_opening_goes_on(tmp_path: Path) -> None:
     intake = Intake(FaultyDisk(disk))
     intake.write(1, 2)
     start = disk.clone()  # killed here
-    descriptor = start.open_append(MEMORY_LOG / ".state/pending")
+    descriptor = start.open_append(MEMORY_LOG / ".state/pending-0")
     start.write(descriptor, b"torn")
     start.close(descriptor)
     counting = FaultyDisk(start.clone())
@@ -233,12 +235,12 @@ def test_on_a_full_disk_nothing_half_written_stays(tmp_path: Path) -> None:
     disk = FailingDisk()
     store = real(tmp_path / "log", disk)
     store.append([request(1)])
-    before = (tmp_path / "log/.state/pending").read_bytes()
+    before = (tmp_path / "log/.state/pending-0").read_bytes()
     disk.failing = {"write"}
     with pytest.raises(errors.StorageError) as full:
         store.append([request(2), request(3)])
     assert full.value.reason == "pending-failed"
-    assert (tmp_path / "log/.state/pending").read_bytes() == before
+    assert (tmp_path / "log/.state/pending-0").read_bytes() == before
     disk.failing = {"write", "truncate"}
     for _ in range(2):
         with pytest.raises(errors.StorageError):
@@ -263,6 +265,41 @@ def test_while_the_log_cannot_be_written_records_wait(tmp_path: Path) -> None:
     store.close()  # they wait for the next process
     disk.failing = set()
     assert reopened(tmp_path / "log") == [1, 2]
+
+
+class WaitingDisk(QuickDisk):
+    """The real disk, which makes a commit wait until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.go.set()
+
+    def create(self, path: Path) -> int:
+        self.reached.set()
+        assert self.go.wait(60)
+        return super().create(path)
+
+
+def test_append_and_sync_do_not_wait_for_a_commit(tmp_path: Path) -> None:
+    disk = WaitingDisk()
+    log = tmp_path / "log"
+    store = open_records(log, tlogs.SIGNER, StillClock(), is_new=True, disk=disk)
+    store.append([request(1), request(2)])
+    disk.reached.clear()
+    disk.go.clear()
+    commit = threading.Thread(target=store.commit)
+    commit.start()
+    assert disk.reached.wait(60)
+    store.append([request(3)])
+    store.sync()
+    shutil.copytree(log, tmp_path / "killed")
+    disk.go.set()
+    commit.join()
+    assert (store.waiting, RecordLog(log).size()) == (1, 2)
+    shutil.copytree(log, tmp_path / "later")
+    store.close()
+    for directory in (log, tmp_path / "killed", tmp_path / "later"):
+        assert reopened(directory) == [1, 2, 3]
 
 
 def test_after_a_failed_sync_only_a_commit_makes_durable(tmp_path: Path) -> None:

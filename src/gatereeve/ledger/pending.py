@@ -1,7 +1,8 @@
-"""The file of entries that wait to be committed to the log: `.state/pending`, beside the writer's state.
+"""The files of entries that wait to be committed to the log: `.state/pending-0` and `-1`, beside the writer's state.
 
 A commit costs about ten calls of fsync, however few its entries; one write puts an entry into the hands of the
-operating system, and one fsync makes it durable. The store therefore appends here first and commits many at once.
+operating system, and one fsync makes it durable. The store therefore appends here first and commits many at once. There are two files in turn: while the entries of
+one are committed, the other takes new ones.
 A frame is: index in the log (8 bytes, big-endian), length (4), CRC-32 of both and the entry (4), the entry.
 The indexes rise by one, so what is in the log already is recognised after a kill.
 Knows bytes only, no record. Errors are OSError.
@@ -18,14 +19,14 @@ from dataclasses import dataclass
 from gatereeve.ledger.tlog.files import DurableFiles
 from gatereeve.ledger.tlog.state import FOLDER
 
-FILE = f"{FOLDER}/pending"
+FILES = (f"{FOLDER}/pending-0", f"{FOLDER}/pending-1")
 _HEAD = struct.Struct(">QII")
 _MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What the file holds. first: index of the first entry; None where there is no whole one.
+    """What a file holds. first: index of the first entry; None where there is no whole one.
 
     torn: bytes behind the last whole frame.
     """
@@ -33,6 +34,11 @@ class Waiting:
     first: int | None
     entries: list[bytes]
     torn: bytes
+
+    @property
+    def end(self) -> int:
+        """The index behind the last whole entry; 0 where there is none."""
+        return 0 if self.first is None else self.first + len(self.entries)
 
     @property
     def torn_count(self) -> int:
@@ -57,11 +63,23 @@ class PendingFile:
         self._descriptor = descriptor
         self._size = size
         self._is_torn = False
+        self._end = 0
+        self._is_doubtful = False
 
     @property
     def size(self) -> int:
         """Bytes of whole frames."""
         return self._size
+
+    @property
+    def end(self) -> int:
+        """The index behind the last entry; 0 where there is none."""
+        return self._end
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a sync failed: what is in the file may be gone after a power cut, even if a later sync succeeds."""
+        return self._is_doubtful
 
     def append(self, first: int, entries: Sequence[bytes]) -> None:
         """Append `entries`, the first of which will have the index `first`. All of them or none."""
@@ -79,15 +97,22 @@ class PendingFile:
                 self._repair()
             raise
         self._size += length
+        self._end = first + len(entries)
         self._is_torn = False
 
     def sync(self) -> None:
-        """Return when what was appended would survive a power cut. After OSError that is never known."""
-        self._files.disk.sync(self._descriptor)
+        """Return when what was appended would survive a power cut. After OSError it is doubtful until `clear`."""
+        try:
+            self._repair()
+            self._files.disk.sync(self._descriptor)
+        except OSError:
+            # The kernel may have dropped the pages and would answer "durable" if asked again.
+            self._is_doubtful = True
+            raise
 
     def clear(self) -> None:
-        """Drop all frames; they are in the log. Needs no sync: the indexes tell, should they come back."""
-        self._size, self._is_torn = 0, True
+        """Drop all frames; they are in the log. Needs no sync: the indexes show it, should they come back."""
+        self._size, self._end, self._is_torn, self._is_doubtful = 0, 0, True, False
         self._repair()
 
     def close(self) -> None:
@@ -100,10 +125,10 @@ class PendingFile:
             self._is_torn = False
 
 
-def open_pending(files: DurableFiles) -> tuple[PendingFile, Waiting]:
-    """Open the file, made durably if it is missing, and read what is in it."""
-    waiting = _read(files)
-    descriptor = files.disk.open_append(files.root / FILE)
+def open_pending(files: DurableFiles, path: str) -> tuple[PendingFile, Waiting]:
+    """Open one of the files, made durably if it is missing, and read what is in it."""
+    waiting = _read(files, path)
+    descriptor = files.disk.open_append(files.root / path)
     try:
         files.sync_folder(FOLDER)
     except OSError:
@@ -120,8 +145,8 @@ def _frame(index: int, entry: bytes) -> bytes:
     return head + struct.pack(">I", zlib.crc32(entry, zlib.crc32(head))) + entry
 
 
-def _read(files: DurableFiles) -> Waiting:
-    data = files.read(FILE, _MAX_BYTES) or b""
+def _read(files: DurableFiles, path: str) -> Waiting:
+    data = files.read(path, _MAX_BYTES) or b""
     first: int | None = None
     entries: list[bytes] = []
     start = 0

@@ -112,28 +112,34 @@ class Counts:
         self._files = files
         self._ranges = ranges
         self._current = _Range(size, size, {})
+        self._finished: list[_Range] = []
 
     def add(self, first: int, batch: Sequence[records.Record]) -> None:
-        """`batch` will be in the log from index `first` on."""
-        if first != self._current.end:
-            self._current = _Range(first, first, {})
+        """`batch` will be in the log from index `first` on, behind all that was added before."""
         for record in batch:
             self._current.add(record)
-        self._current.end += len(batch)
+        self._current.end = first + len(batch)
+        if self._current.end - self._current.start >= RANGE:
+            self._finish()
 
     def keep(self, size: int) -> None:
-        """The log has `size` entries, all that were added: write a summary if it is time."""
-        if self._current.end == size and size - self._current.start >= RANGE:
-            self.flush()
+        """The log has `size` entries: write the summaries that are all of such."""
+        while self._finished and self._finished[0].end <= size:
+            self._save(self._finished.pop(0))
 
-    def flush(self) -> None:
-        """Write the summary of what was added since the last one."""
+    def flush(self, size: int) -> None:
+        """Write the summary of what was added since the last one, and is in the log of `size` entries."""
+        self._finish()
+        self.keep(size)
+
+    def _finish(self) -> None:
         done, self._current = self._current, _Range(self._current.end, self._current.end, {})
         if done.end > done.start:
-            self._save(done)
+            self._finished.append(done)
 
     def count(self, node: str, began_us: int, size: int) -> RecordedCounts:
-        """What the log of `size` entries has of `node` since `began_us`. Raises RecordError."""
+        """What the log of `size` entries, all that were added, has of `node` since `began_us`. Raises RecordError."""
+        self.keep(size)
         began = records.instant(datetime.fromtimestamp(began_us / 1_000_000, UTC))
         self._fill_gaps(size)
         parts: list[RecordedCounts] = []

@@ -1,10 +1,10 @@
 """The store of records: canonical JSON entries in a transparency log, behind `protocols.Recorder`.
 
     STATE/ledger/           the log (docs/reference/ledger-format.md), copied and verified as it is
-    STATE/ledger/.state/    private: state and lock of the writer, entries that wait, counts for `resume`
+    STATE/ledger/.state/    private: state and locks, entries that wait (`pending`), counts for `resume`
     STATE/log.key, log.vkey see `log_key`
 
-`append` writes to the file of entries that wait (`pending`): they are in the operating system's hands. `sync`
+`append` writes to a file of entries that wait (`pending`): they are in the operating system's hands. `sync`
 makes that file durable. `commit` puts all that waits into the log, in one batch, signed; the runtime calls it a few
 times a second. After a failed commit the log is opened again, and its size says what is in it. Nothing is given
 up meanwhile: the entries wait in the file, and in memory.
@@ -40,9 +40,9 @@ _LOCK: Final = f"{FOLDER}/store.lock"
 
 class LedgerStore:
     """Made by `open_store`. Keeps the contract of `protocols.Recorder`, and may be called from several
-    threads: each call is done whole before the next begins.
+    threads: each call is done whole before the next begins, but `append` and `sync` do not wait for a `commit`.
 
-    After a failed sync it is unknown what of the file of waiting entries is durable, and asking again would
+    After a failed sync it is unknown what of a file of waiting entries is durable, and asking again would
     prove nothing. `sync` then commits to the log instead, from memory, until that has succeeded.
     """
 
@@ -52,21 +52,22 @@ class LedgerStore:
         signer: notes.Signer,
         lock: int,
         writer: Writer,
-        file: pending.PendingFile,
+        pair: Sequence[pending.PendingFile],
         counts: resume.Counts,
     ) -> None:
         self._files = files
         self._signer = signer
         self._lock = lock
-        self._writer: Writer | None = writer
-        self._file = file
+        self._writer: Writer | None = writer  # of the thread that commits
+        self._active, self._other = pair
         self._counts = counts
         self._size = writer.size
         self._waiting: list[bytes] = []
-        self._is_doubtful = False
         self._fatal: errors.LedgerError | None = None
         self._closed = False
         self._one_at_a_time = threading.Lock()
+        self._committing = threading.Lock()
+        """Taken before `_one_at_a_time`, never after it."""
 
     @property
     def waiting(self) -> int:
@@ -81,91 +82,114 @@ class LedgerStore:
         if not batch:
             return
         entries = [shorten.encode_entry(record) for record in batch]
+        if len(self._waiting) >= MAX_WAITING or self._active.size >= MAX_WAITING_BYTES:
+            self.commit()
         with self._one_at_a_time, _translated(self._files):
             self._check_usable()
-            if len(self._waiting) >= MAX_WAITING or self._file.size >= MAX_WAITING_BYTES:
-                self._commit()
             first = self._size + len(self._waiting)
-            self._file.append(first, entries)
+            self._active.append(first, entries)
             self._waiting += entries
             self._counts.add(first, batch)
 
     def sync(self) -> None:
         """Return when all records appended so far would survive a power cut."""
-        with self._one_at_a_time, _translated(self._files):
+        with self._one_at_a_time:
             self._check_usable()
-            if not self._is_doubtful:
-                try:
-                    self._file.sync()
-                except OSError:
-                    # The kernel may have dropped the pages and would answer "durable" if asked again.
-                    self._is_doubtful = True
-                else:
-                    return
-            self._commit()
+            if self._sync_files():
+                return
+        self.commit()
 
     def commit(self) -> None:
         """Put all records that wait into the log. They are then durable, signed and provable.
 
         Raises LedgerError. StorageError: the records still wait, and the next call tries again.
         """
-        with self._one_at_a_time, _translated(self._files):
-            self._check_usable()
+        with self._committing, _translated(self._files):
+            with self._one_at_a_time:
+                self._check_usable()
             self._commit()
 
     def count(self, node: str, began_us: int) -> resume.RecordedCounts:
         """What is kept of `node` since `began_us`. Raises RecordError when it cannot be read."""
-        with self._one_at_a_time:
-            self._check_usable()
-            self._commit()
-            return self._counts.count(node, began_us, self._size)
+        while True:
+            self.commit()
+            with self._one_at_a_time:
+                if not self._waiting:
+                    return self._counts.count(node, began_us, self._size)
 
     def close(self) -> None:
         """Commit, or at least sync, and let go of the directory. A second call does nothing."""
-        with (
-            self._one_at_a_time,
-            _translated(self._files),
-            contextlib.ExitStack() as each,
-        ):
-            if self._closed:
-                return
-            self._closed = True
+        with self._committing, _translated(self._files), contextlib.ExitStack() as each:
+            with self._one_at_a_time:
+                if self._closed:
+                    return
+                self._closed = True
             each.callback(self._files.disk.close, self._lock)
-            each.callback(self._file.close)
+            each.callback(self._active.close)
+            each.callback(self._other.close)
             each.callback(self._close_writer)
             if self._fatal is not None:
                 return
             try:
                 self._commit()
-            except errors.StorageError:
-                if self._is_doubtful:
+            except errors.LedgerError:
+                if self._fatal is not None or not self._sync_files():
                     raise
-                self._file.sync()  # the next opening commits them
-            self._counts.flush()
+                return  # the next opening commits them
+            self._counts.flush(self._size)
+
+    def _sync_files(self) -> bool:
+        """Sync what waits. False where only a commit makes it durable."""
+        try:
+            for file in (
+                self._other,
+                self._active,
+            ):  # the older one first: no gap after a power cut
+                if file.is_doubtful:
+                    return False
+                if file.end:
+                    file.sync()
+        except OSError:
+            return False
+        return True
 
     def _commit(self) -> None:
-        if not self._waiting:
+        with self._one_at_a_time:
+            batch = list(self._waiting)
+            if batch and not self._other.end:
+                self._change_files()
+        if not batch:
             return
         if self._writer is None:
-            self._reopen()
-        if self._waiting and self._writer is not None:
+            del batch[: self._reopen(batch)]
+        if batch and self._writer is not None:
             try:
-                self._writer.append(self._waiting)
+                self._writer.append(batch)
             except errors.StorageError:
                 self._close_writer()
                 raise
-            self._done(len(self._waiting))
+            self._done(len(batch))
 
-    def _reopen(self) -> None:
-        """Open the log again after an error, and find out which records are in it."""
+    def _change_files(self) -> None:
+        """Let new entries go to the other file, which is empty.
+
+        Durable first: the entries of the other file must never be there without those before them.
+        """
+        if not self._active.is_doubtful:
+            with contextlib.suppress(OSError):
+                self._active.sync()
+                self._active, self._other = self._other, self._active
+
+    def _reopen(self, batch: Sequence[bytes]) -> int:
+        """Open the log again after an error, and find out how many entries of `batch` are in it."""
         try:
             writer = recovery.open_log(self._files.root, self._signer, disk=self._files.disk)
         except errors.TamperError as error:
             self._fatal = error
             raise
         count = writer.size - self._size
-        is_ours = 0 <= count <= len(self._waiting)
-        if not is_ours or _read(self._files, self._size, writer.size) != self._waiting[:count]:
+        is_ours = 0 <= count <= len(batch)
+        if not is_ours or _read(self._files, self._size, writer.size) != batch[:count]:
             writer.close()
             self._fatal = refusal(
                 "log-moved", errors.TamperError,
@@ -174,17 +198,20 @@ class LedgerStore:
             raise self._fatal
         self._writer = writer
         self._done(count)
+        return count
 
     def _done(self, count: int) -> None:
         """So many of the waiting entries are in the log."""
-        del self._waiting[:count]
-        self._size += count
-        if self._waiting:
-            return
-        self._is_doubtful = False
-        with contextlib.suppress(OSError):  # the next append tries again; the indexes tell
-            self._file.clear()
-        self._counts.keep(self._size)
+        with self._one_at_a_time:
+            del self._waiting[:count]
+            self._size += count
+            for file in (self._other, self._active):
+                if file.end <= self._size:
+                    with contextlib.suppress(
+                        OSError
+                    ):  # its next append tries again; the indexes show it
+                        file.clear()
+            self._counts.keep(self._size)
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -233,12 +260,15 @@ def open_records(
         writer = begin(log, signer, disk=files.disk)
         undo.callback(writer.close)
         lock = _take(files, undo)
-        file, waiting = pending.open_pending(files)
-        undo.callback(file.close)
-        _commit_waiting(files, writer, file, waiting, clock)
-        store = LedgerStore(
-            files, signer, lock, writer, file, resume.open_counts(files, writer.size)
-        )
+        opened = [pending.open_pending(files, path) for path in pending.FILES]
+        for file, _ in opened:
+            undo.callback(file.close)
+        _commit_waiting(files, writer, [waiting for _, waiting in opened], clock)
+        for file, waiting in opened:
+            if waiting.entries or waiting.torn:
+                file.clear()
+        counts = resume.open_counts(files, writer.size)
+        store = LedgerStore(files, signer, lock, writer, [file for file, _ in opened], counts)
         undo.pop_all()
     return store
 
@@ -246,32 +276,35 @@ def open_records(
 def _commit_waiting(
     files: DurableFiles,
     writer: Writer,
-    file: pending.PendingFile,
-    waiting: pending.Waiting,
+    found: Sequence[pending.Waiting],
     clock: protocols.Clock,
 ) -> None:
     """Put what waited into the log, with a note of what was torn; the torn bytes are kept aside, durably.
 
-    A kill after the commit brings the file back as it was. The log then has the entries, and the note as its last.
+    A kill after the commit brings the files back as they were. The log then has the entries, and the notes last.
     """
-    first = writer.size if waiting.first is None else waiting.first
-    if first > writer.size:
-        raise refusal(
-            "pending-ahead", errors.TamperError,
-            file=pending.FILE, first=first, size=writer.size,
-        )  # fmt: skip
-    new = waiting.entries[writer.size - first :]
-    if waiting.torn:
-        name = f"{FOLDER}/torn-{canonical.sha256(waiting.torn).removeprefix('sha256:')[:16]}"
-        note = _note(waiting, name, clock)
-        last = _read(files, max(writer.size - 1, 0), writer.size)
-        if not any(note.record_id.encode() in entry for entry in last):
-            files.write([(name, waiting.torn)])
-            new.append(records.encode(note))
-    for start in range(0, len(new), MAX_WAITING):
-        writer.append(new[start : start + MAX_WAITING])
-    if waiting.entries or waiting.torn:
-        file.clear()
+    new: list[bytes] = []
+    end = writer.size
+    for waiting in sorted(found, key=lambda each: each.end or end + 1):
+        if waiting.first is None:
+            continue
+        if waiting.first > end:
+            raise refusal(
+                "pending-ahead", errors.TamperError,
+                file=FOLDER, first=waiting.first, size=writer.size,
+            )  # fmt: skip
+        new += waiting.entries[end - waiting.first :]
+        end = max(end, waiting.end)
+    last = b"".join(_read(files, max(writer.size - len(found), 0), writer.size))
+    for waiting in found:
+        if waiting.torn:
+            name = f"{FOLDER}/torn-{canonical.sha256(waiting.torn).removeprefix('sha256:')[:16]}"
+            note = _note(waiting, name, clock)
+            if note.record_id.encode() not in last:
+                files.write([(name, waiting.torn)])
+                new.append(records.encode(note))
+    if new:
+        writer.append(new)
 
 
 def _read(files: DurableFiles, start: int, end: int) -> list[bytes]:

@@ -45,7 +45,7 @@ def reason(state: Path) -> str:
 
 
 def waiting_file(state: Path) -> Path:
-    return state / LOG / pending.FILE
+    return state / LOG / pending.FILES[0]
 
 
 def killed(state: Path, *given: records.Record) -> bytes:
