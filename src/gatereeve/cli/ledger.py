@@ -16,7 +16,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from gatereeve.cli import ledger_stats, ledger_verify, tail
+from gatereeve.cli import ledger_query, ledger_stats, ledger_verify, tail
 from gatereeve.cli.state_log import StateOption, open_log
 from gatereeve.cli.terminal import ERR, OUT, fail, printable
 from gatereeve.core import errors
@@ -93,6 +93,7 @@ def export(
         raise errors.RecordError(f"{output or 'standard output'}: {error.strerror}") from error
 
 
+app.command("query", short_help="SQL, or a ready question.")(ledger_query.query)
 app.command("stats", short_help="How many records of what kind.")(ledger_stats.stats)
 app.command("verify", short_help="Check a copy of the log, or a receipt.")(ledger_verify.verify)
 

@@ -26,8 +26,9 @@ class RecordLog:
     """The log of the state directory `state`, or the log in a directory that is a copy of one."""
 
     def __init__(self, state: Path) -> None:
-        inside = state / LOG
-        self.directory = state if (state / "checkpoint").exists() else inside
+        self.is_of_state = not (state / "checkpoint").exists()
+        """Whether it was found in a state directory."""
+        self.directory = state / LOG if self.is_of_state else state
         self.reader = LogReader(self.directory)
 
     def size(self) -> int:
@@ -51,14 +52,17 @@ class RecordLog:
         """
         while True:
             end = self.size()
-            for bundle in range(start // WIDTH, -(-end // WIDTH)):
-                first = bundle * WIDTH
-                for index, entry in enumerate(self._bundle(bundle, end), first):
-                    if index >= start:
-                        yield index, entry
+            yield from self.read_range(start, end)
             start = max(start, end)
             if wait is None or not wait():
                 return
+
+    def read_range(self, start: int, end: int) -> Iterator[Indexed]:
+        """Entries `start` to `end` (not included) of a log that has them. Raises RecordError."""
+        for bundle in range(start // WIDTH, -(-end // WIDTH)):
+            for index, entry in enumerate(self._bundle(bundle, end), bundle * WIDTH):
+                if index >= start:
+                    yield index, entry
 
     def read_backwards(self, end: int | None = None) -> Iterator[Indexed]:
         """Entries before index `end` (None: all), newest first. Raises RecordError."""

@@ -198,3 +198,33 @@ def test_a_copy_of_a_log_is_read_like_a_state_directory(state: Path, tmp_path: P
 def test_where_there_is_no_log_it_is_said_so(tmp_path: Path, command: tuple[str, ...]) -> None:
     with pytest.raises(errors.SettingsError, match="there is no log"):
         invoke(*command, "--state", tmp_path)
+
+
+def test_query_answers_in_rows_or_json(state: Path) -> None:
+    said = run("query", "who-used", "lending/credit", "--state", state).splitlines()
+    assert said[0].split() == ["principal", "version", "requests", "served", "refused", "first", "last"]  # fmt: skip
+    assert said[1].split()[:2] == ["anonymous", "8"]
+    assert said[-1] == "(1 row)"
+    counted = run("query", "SELECT count(*) AS n FROM records", "--json", "--state", state)
+    assert json.loads(counted) == {"n": 300}
+    assert (state / "query").stat().st_mode & 0o077 == 0
+
+
+def test_query_without_a_question_lists_them(state: Path) -> None:
+    said = run("query", "--state", state)
+    for word in ("who-used MODEL", "refusals-of PRINCIPAL", "about RECORD_ID", "changes [SINCE]", "started_at"):  # fmt: skip
+        assert word in said
+
+
+@pytest.mark.parametrize("words", [("SELECT nothing FROM records",), ("who-used",), ("nothing",)])
+def test_a_question_that_cannot_be_answered_is_wrong_usage(
+    state: Path, words: tuple[str, ...]
+) -> None:
+    assert invoke("query", *words, "--state", state).exit_code == 2
+
+
+def test_a_query_over_a_copy_leaves_nothing_in_it(state: Path, tmp_path: Path) -> None:
+    shutil.copytree(state / "ledger", tmp_path / "copy")
+    before = sorted(tmp_path.rglob("*"))
+    run("query", "changes", "--state", tmp_path / "copy")
+    assert sorted(tmp_path.rglob("*")) == before
