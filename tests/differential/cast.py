@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 
+from gatereeve.decide.request import ClientCertificate
 from tests.support import keys
 
 NAMESPACE = "team"
@@ -31,7 +32,18 @@ OPERATIONS = ("infer", "stream", "embeddings", "metadata", "health")
 API_KEYS = {"acme": "acme-0123456789abcdef", "globex": "globex-0123456789abcde"}
 WRONG_KEY = "wrong-key-0123456789"
 SPIFFE = "spiffe://mesh/batch"
-STRANGER = "spiffe://mesh/unknown"
+DNS_NAME = "Nightly.Mesh.example"
+CERTIFICATES = (
+    ClientCertificate(uris=(SPIFFE,)),
+    ClientCertificate(uris=("spiffe://mesh/unknown",)),
+    ClientCertificate(uris=("spiffe://Mesh/batch",)),
+    ClientCertificate(dns=("nightly.mesh.example",)),
+    ClientCertificate(dns=("NIGHTLY.Mesh.Example",)),
+    ClientCertificate(dns=("*.mesh.example",)),
+    ClientCertificate(dns=("nightly.mesh.example", "other.example")),
+    ClientCertificate(uris=("spiffe://mesh/unknown",), dns=("nightly.mesh.example",)),
+)
+"""What clients show. A URI is compared as it is written, a DNS name without case."""
 ISSUERS = {"corp": "https://corp.example", "lab": "https://lab.example/realms/night"}
 
 

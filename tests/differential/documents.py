@@ -61,7 +61,8 @@ def gate(random: Random, ports: Ports) -> list[Document]:
              "secret": {"namespace": NAMESPACE, "name": f"key-{name}"}} for name in cast.API_KEYS]}  # fmt: skip
     if random.random() < 0.8:
         identity["mtls"] = {"name": "mesh", "ca": {"secret": {"namespace": NAMESPACE, "name": "ca"}},
-                            "identities": [{"id": "batch", "uri": cast.SPIFFE, "groups": ["batch"]}]}  # fmt: skip
+                            "identities": [{"id": "batch", "uri": cast.SPIFFE, "groups": ["batch"]},
+                                           {"id": "nightly", "dns": cast.DNS_NAME, "groups": ["batch"]}]}  # fmt: skip
     spec = {
         "region": "de",
         "https": {"host": "127.0.0.1", "port": ports.https},

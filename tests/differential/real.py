@@ -13,7 +13,7 @@ from typing import Self
 
 from gatereeve.core import errors
 from gatereeve.core.records import Record, RequestRecord
-from gatereeve.decide.request import Request
+from gatereeve.decide.request import ClientCertificate, Request
 from gatereeve.intake.access_log import AccessLog
 from gatereeve.ir.gates import Gate
 from gatereeve.proxy import bootstrap, configuration, drain
@@ -98,7 +98,7 @@ class RealGate:
         self.records = Collector()
         self._stack = contextlib.AsyncExitStack()
         self._builder = configuration.Builder()
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._contexts: dict[ClientCertificate | None, ssl.SSLContext] = {}
         self._seen: dict[str, Seen] = {}
         self._published: str | None = None
         self.rejections: list[Nacked] = []
@@ -225,18 +225,18 @@ class RealGate:
             writer.transport.abort()
 
     def _context(self, request: Request) -> ssl.SSLContext:
-        uri = request.certificate.uris[0] if request.certificate is not None else None
-        if uri not in self._contexts:
+        shown = request.certificate
+        if shown not in self._contexts:
             context = ssl.create_default_context(cadata=cast.server_authority().certificate)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            if uri is not None:
-                pair = cast.authority().issue(uris=(uri,), client=True)
+            if shown is not None:
+                pair = cast.authority().issue(uris=shown.uris, dns=shown.dns, client=True)
                 chain = self._root / f"{len(self._contexts)}.pem"
                 chain.write_text(pair.certificate + pair.key)
                 context.load_cert_chain(chain)
-            self._contexts[uri] = context
-        return self._contexts[uri]
+            self._contexts[shown] = context
+        return self._contexts[shown]
 
     async def _answer(self, reader: asyncio.StreamReader, method: str) -> Answer:
         head = await reader.readuntil(b"\r\n\r\n")

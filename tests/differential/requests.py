@@ -281,6 +281,5 @@ def _credentials(
         value = random.choice((*[*cast.API_KEYS.values()] * 4, cast.WRONG_KEY, ""))
         headers.append(("x-api-key", value))
     if who in (5, 8, 9) and scheme == "https":
-        uri = random.choice((cast.SPIFFE, cast.SPIFFE, cast.SPIFFE, cast.STRANGER))
-        certificate = ClientCertificate(uris=(uri,))
+        certificate = random.choice((*[cast.CERTIFICATES[0]] * 4, *cast.CERTIFICATES))
     return headers, certificate

@@ -200,11 +200,11 @@ class CertificateIdentity(Spec, rules=(exactly_one_of("uri", "dns"),)):
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f\"\\]{1,400}$")] | None
     ) = Field(
         default=None,
-        description="Subject alternative name of type URI. Example: spiffe://example/pricing.",
+        description="Subject alternative name of type URI, compared as it is written. Example: spiffe://example/pricing.",
     )
     dns: Annotated[str, Field(pattern=r"^[a-zA-Z0-9.-]{1,253}$")] | None = Field(
         default=None,
-        description="Subject alternative name of type DNS. Example: pricing.example.com.",
+        description="Subject alternative name of type DNS, compared without case. A wildcard matches nothing: a client has one name. Example: pricing.example.com.",
     )
     groups: Groups = Field(
         default=(), description="Groups of the caller. Absent: no group. Example: [services]."

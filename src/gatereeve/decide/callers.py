@@ -215,7 +215,8 @@ def _identify_by_certificate(
     uri = certificate.uris[0] if len(certificate.uris) == 1 else None
     dns = certificate.dns[0] if len(certificate.dns) == 1 else None
     matches = [i for i in provider.identities if i.uri is not None and i.uri == uri]
-    matches += [i for i in provider.identities if i.dns is not None and i.dns == dns]
+    if dns is not None and dns.isascii():  # RFC 4343: DNS names have no case
+        matches += [i for i in provider.identities if i.dns == dns.lower()]
     if not matches:
         return IdentifiedCaller(
             invalid=Invalid(why="the client certificate has no name that this gate knows"),

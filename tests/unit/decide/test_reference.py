@@ -21,10 +21,12 @@ from gatereeve.ir.access import (
 from gatereeve.ir.gates import Gate
 from gatereeve.ir.identity import (
     Attributes,
+    CertificateIdentity,
     CidrSource,
     ClaimSource,
     HeaderSource,
     Identity,
+    MtlsProvider,
 )
 from gatereeve.ir.routes import (
     Forward,
@@ -239,6 +241,32 @@ class TestIdentity:
     def test_a_certificate_without_a_known_name(self, certificate: ClientCertificate) -> None:
         decision = ask(gate(), CORP.header(), certificate=certificate)
         assert outcome(decision) == (401, "invalid-credential")
+
+    @pytest.mark.parametrize(
+        ("certificate", "is_known"),
+        [
+            (ClientCertificate(dns=("BATCH.Corp.Example",)), True),
+            (ClientCertificate(dns=("batch.corp.example",)), True),
+            (ClientCertificate(dns=("*.corp.example",)), False),
+            (ClientCertificate(dns=("bat\u212ah.corp.example",)), False),
+            (ClientCertificate(uris=("spiffe://CORP/batch",)), False),
+        ],
+    )
+    def test_dns_names_have_no_case_and_uris_have(
+        self, certificate: ClientCertificate, *, is_known: bool
+    ) -> None:
+        identities = (
+            CertificateIdentity(
+                id="batch", groups=(), uri=None, dns="batch.corp.example", origin=ir.origin()
+            ),
+            CertificateIdentity(
+                id="uri", groups=(), uri="spiffe://corp/batch", dns=None, origin=ir.origin()
+            ),
+        )
+        mtls = MtlsProvider(name="mesh", ca="", identities=identities, origin=ir.origin())
+        anyone = ir.rule(subjects=(FromProvider(provider="mesh"),))
+        here = gate(identity=Identity(mtls=mtls), access=(ir.access(allow=(anyone,)),))
+        assert ask(here, certificate=certificate).forwarded is is_known
 
     def test_the_scheme_may_have_any_case(self) -> None:
         for scheme in ("Bearer", "bearer", "BEARER", "bEARER"):

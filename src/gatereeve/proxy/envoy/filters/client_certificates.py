@@ -1,13 +1,15 @@
 """Client certificates: a name in a verified certificate becomes the caller's metadata.
 
 One filter for URI names, one for DNS names; the first that writes stays. Several names of a kind
-are one joined value to Envoy and match nothing: which was meant is not the gate's to guess.
+are one joined value to Envoy and match nothing: which was meant is not the gate's to guess. A URI
+is compared as it is written (RFC 3986 section 6.2.1), a DNS name without case (RFC 4343).
 """
 
 from __future__ import annotations
 
 from envoy.extensions.matching.common_inputs.ssl.v3 import ssl_inputs_pb2
-from google.protobuf.message import Message
+from google.protobuf import any_pb2
+from xds.type.matcher.v3 import matcher_pb2
 
 from gatereeve.ir import record_fields
 from gatereeve.ir.identity import CertificateIdentity, MtlsProvider
@@ -24,20 +26,22 @@ def build(context: FilterContext) -> tuple[HttpFilter, ...]:
     by_dns = {i.dns: i for i in reversed(provider.identities) if i.dns is not None}
     uri, dns = ssl_inputs_pb2.UriSanInput(), ssl_inputs_pb2.DnsSanInput()
     return (
-        _filter(names.CERTIFICATE_URI, uri, provider, by_uri),
-        _filter(names.CERTIFICATE_DNS, dns, provider, by_dns),
+        _filter(names.CERTIFICATE_URI, matching.by_exact(uri, _writers(provider, by_uri))),
+        _filter(names.CERTIFICATE_DNS, matching.by_name(dns, _writers(provider, by_dns))),
     )
 
 
-def _filter(
-    name: str, source: Message, provider: MtlsProvider, known: dict[str, CertificateIdentity]
-) -> HttpFilter:
-    filters = {
-        san: matching.writing(
+def _writers(
+    provider: MtlsProvider, known: dict[str, CertificateIdentity]
+) -> dict[str, any_pb2.Any]:
+    return {
+        name: matching.writing(
             record_fields.MTLS_NAMESPACE,
-            {"provider": provider.name, "id": one.id, "groups": list(one.groups)},
+            {"provider": provider.name, "id": identity.id, "groups": list(identity.groups)},
         )
-        for san, one in known.items()
+        for name, identity in known.items()
     }
-    config = matching.composite(matching.by_exact(source, filters))
-    return HttpFilter(name=name, config=config, discovered=True)
+
+
+def _filter(name: str, matcher: matcher_pb2.Matcher) -> HttpFilter:
+    return HttpFilter(name=name, config=matching.composite(matcher), discovered=True)

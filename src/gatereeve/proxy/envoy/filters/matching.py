@@ -19,7 +19,7 @@ from envoy.extensions.matching.input_matchers.ip.v3 import ip_pb2
 from google.protobuf import any_pb2, wrappers_pb2
 from google.protobuf.message import Message
 from xds.core.v3 import extension_pb2 as xds_extension_pb2
-from xds.type.matcher.v3 import matcher_pb2
+from xds.type.matcher.v3 import matcher_pb2, string_pb2
 
 from gatereeve.core.canonical import Json
 from gatereeve.proxy.envoy import packing
@@ -52,6 +52,26 @@ def by_exact(source: Message, filters: Mapping[str, any_pb2.Any]) -> matcher_pb2
         ),
     )
     return matcher_pb2.Matcher(matcher_tree=tree)
+
+
+def by_name(source: Message, filters: Mapping[str, any_pb2.Any]) -> matcher_pb2.Matcher:
+    """The filter (as `Any`) of the first name that the input has, without case (ASCII)."""
+    if not filters:
+        return _nothing()
+    predicate = matcher_pb2.Matcher.MatcherList.Predicate
+    matchers = [
+        matcher_pb2.Matcher.MatcherList.FieldMatcher(
+            predicate=predicate(
+                single_predicate=predicate.SinglePredicate(
+                    input=_input(source),
+                    value_match=string_pb2.StringMatcher(exact=name, ignore_case=True),
+                )
+            ),
+            on_match=_running(config),
+        )
+        for name, config in filters.items()
+    ]
+    return matcher_pb2.Matcher(matcher_list=matcher_pb2.Matcher.MatcherList(matchers=matchers))
 
 
 def by_network(

@@ -5,6 +5,7 @@ from google.protobuf.internal.containers import MessageMap, RepeatedCompositeFie
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 import envoy.config.core.v3.extension_pb2
+import envoy.type.matcher.v3.string_pb2
 
 class Matcher(Message):
     class OnMatch(Message):
@@ -15,8 +16,9 @@ class Matcher(Message):
         class Predicate(Message):
             class SinglePredicate(Message):
                 input: envoy.config.core.v3.extension_pb2.TypedExtensionConfig
+                value_match: envoy.type.matcher.v3.string_pb2.StringMatcher
                 custom_match: envoy.config.core.v3.extension_pb2.TypedExtensionConfig
-                def __init__(self, *, input: envoy.config.core.v3.extension_pb2.TypedExtensionConfig | Mapping[str, Any] | None = ..., custom_match: envoy.config.core.v3.extension_pb2.TypedExtensionConfig | Mapping[str, Any] | None = ...) -> None: ...
+                def __init__(self, *, input: envoy.config.core.v3.extension_pb2.TypedExtensionConfig | Mapping[str, Any] | None = ..., value_match: envoy.type.matcher.v3.string_pb2.StringMatcher | Mapping[str, Any] | None = ..., custom_match: envoy.config.core.v3.extension_pb2.TypedExtensionConfig | Mapping[str, Any] | None = ...) -> None: ...
             single_predicate: Matcher.MatcherList.Predicate.SinglePredicate
             def __init__(self, *, single_predicate: Matcher.MatcherList.Predicate.SinglePredicate | Mapping[str, Any] | None = ...) -> None: ...
         class FieldMatcher(Message):
