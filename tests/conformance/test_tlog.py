@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from gatereeve.ledger import log_key
+from gatereeve.ledger.store import open_store
 from gatereeve.ledger.tlog import recovery
 from tests.cluster import tools
+from tests.recording import StillClock, request
 from tests.support import tlogs
 
 LACKING = tools.missing("tlog-check")
@@ -50,6 +53,20 @@ def test_others_accept_a_log_and_its_past(log: tuple[Path, list[Path]]) -> None:
     done = check(directory, VKEY, *older)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("intact: 66000 entries")
+
+
+def test_others_accept_the_log_of_the_store_of_records(tmp_path: Path) -> None:
+    for start in range(0, 600, 200):
+        store = open_store(tmp_path, StillClock())
+        for number in range(start, start + 200):
+            store.append([request(number)])
+            if number % 7 == 0:
+                store.commit()
+        store.close()
+    key = (tmp_path / log_key.VKEY).read_text().strip()
+    done = check(tmp_path / log_key.LOG, key)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("intact: 600 entries")
 
 
 @pytest.mark.parametrize("size", [1, 3, 256, 300])

@@ -70,6 +70,11 @@ class LedgerStore:
         """Taken before `_one_at_a_time`, never after it."""
 
     @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        return self._size
+
+    @property
     def waiting(self) -> int:
         """How many records are not in the log yet."""
         return len(self._waiting)

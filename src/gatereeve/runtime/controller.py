@@ -248,6 +248,7 @@ class ControllerProcess:
                 metrics.of_reviews(self._webhook.counts if self._webhook is not None else None),
                 self._environment.metrics(),
                 metrics.of_tasks(self._supervisor.failures),
+                metrics.of_ledger(self._store),
             )
         )
 

@@ -22,6 +22,7 @@ from gatereeve.admission.server import BUCKETS_S, OUTCOMES, Counts
 from gatereeve.core.findings import Severity
 from gatereeve.core.protocols import Clock
 from gatereeve.intake.access_log import AccessLog
+from gatereeve.ledger.store import LedgerStore
 from gatereeve.proxy.xds import snapshot as snap
 from gatereeve.proxy.xds.server import AdsServer
 from gatereeve.runtime.control_plane import ControlPlane
@@ -124,12 +125,17 @@ RECORDS_LOST: Final = _metric(
 RECORDS_WAITING: Final = _metric(
     "recorder", "gauge", "records_waiting", "records in memory because the store does not take them"
 )  # fmt: skip
+LEDGER_ENTRIES: Final = _metric("every", "gauge", "ledger_entries", "entries of the log of records")
+LEDGER_WAITING: Final = _metric(
+    "every", "gauge", "ledger_waiting", "records that are stored and not yet in the log, signed"
+)  # fmt: skip
 
 REGISTRY: Final = (
     GATE_INFO, GATE_CURRENT, GATE_NODES, XDS_STREAMS, XDS_OPENED, XDS_REFUSED, XDS_PUSHES,
     XDS_RESOURCES, XDS_NACKS, COMPILE_S, WORLD_AGE_S, FINDINGS, FINDING_CODES, LEADING, REVIEWS, REVIEW_S, REVIEW_CODES, GUARDS,
     CERTIFICATE_S, FAILURES,
     GATE_READY, GATE_DRAINING, ENVOY_RESTARTS, RECORDS, RECORDS_LOST, RECORDS_WAITING,
+    LEDGER_ENTRIES, LEDGER_WAITING,
 )  # fmt: skip
 
 
@@ -246,3 +252,8 @@ def of_recorder(intake: AccessLog) -> Measured:
     yield RECORDS, [((), intake.received)]
     yield RECORDS_LOST, [((), intake.lost)]
     yield RECORDS_WAITING, [((), intake.waiting)]
+
+
+def of_ledger(store: LedgerStore) -> Measured:
+    yield LEDGER_ENTRIES, [((), store.size)]
+    yield LEDGER_WAITING, [((), store.waiting)]

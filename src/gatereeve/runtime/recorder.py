@@ -135,5 +135,9 @@ class RecorderProcess:
 
     async def _measure(self) -> bytes:
         return metrics.render(
-            chain(metrics.of_recorder(self._intake), metrics.of_tasks(self._supervisor.failures))
+            chain(
+                metrics.of_recorder(self._intake),
+                metrics.of_tasks(self._supervisor.failures),
+                metrics.of_ledger(self._store),
+            )
         )
