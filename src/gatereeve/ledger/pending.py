@@ -3,7 +3,8 @@
 A commit costs about ten calls of fsync, however few its entries; one write puts an entry into the hands of the
 operating system, and one fsync makes it durable. The store therefore appends here first and commits many at once. There are two files in turn: while the entries of
 one are committed, the other takes new ones.
-A frame is: index in the log (8 bytes, big-endian), length (4), CRC-32 of both and the entry (4), the entry.
+A frame is: index in the log (8 bytes, big-endian), length (4), CRC-32 of the entry that starts from both (4), the
+entry.
 The indexes rise by one, so what is in the log already is recognised after a kill.
 Knows bytes only, no record. Errors are OSError.
 """
@@ -22,6 +23,7 @@ from gatereeve.ledger.tlog.state import FOLDER
 FILES = (f"{FOLDER}/pending-0", f"{FOLDER}/pending-1")
 _HEAD = struct.Struct(">QII")
 _MAX_BYTES = 1 << 30
+_32_BITS = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +143,8 @@ def open_pending(files: DurableFiles, path: str) -> tuple[PendingFile, Waiting]:
 
 
 def _frame(index: int, entry: bytes) -> bytes:
-    head = struct.pack(">QI", index, len(entry))
-    return head + struct.pack(">I", zlib.crc32(entry, zlib.crc32(head))) + entry
+    length = len(entry)
+    return _HEAD.pack(index, length, zlib.crc32(entry, (index ^ length) & _32_BITS)) + entry
 
 
 def _read(files: DurableFiles, path: str) -> Waiting:

@@ -238,9 +238,8 @@ def test_the_pieces_of_a_torn_end_are_counted(state: Path) -> None:
 def test_a_log_older_than_what_waits_is_refused(state: Path) -> None:
     killed(state, request(1))
     entry = records.encode(request(9))
-    head = struct.pack(">QI", 7, len(entry))
-    crc = struct.pack(">I", zlib.crc32(entry, zlib.crc32(head)))
-    waiting_file(state).write_bytes(head + crc + entry)
+    frame = struct.pack(">QII", 7, len(entry), zlib.crc32(entry, 7 ^ len(entry))) + entry
+    waiting_file(state).write_bytes(frame)
     assert reason(state) == "pending-ahead"
 
 
