@@ -98,7 +98,7 @@ def test_it_does_not_start_without_the_key_of_its_log(up: Up) -> None:
     assert up.end() == 0
     key = up.state / "log.key"
     key.rename(up.state / "away")
-    for words in ("is missing", "may be read or written by others"):
+    for words in ("error: key-missing: ", "error: key-exposed: "):
         done = up.run("up", str(up.folder), "--state", str(up.state))
         assert done.returncode == 3
         assert done.stderr.count("error: ") == 1

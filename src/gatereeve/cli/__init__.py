@@ -30,7 +30,7 @@ from gatereeve.cli import (
     version,
     who_can,
 )
-from gatereeve.cli.terminal import fail
+from gatereeve.cli.terminal import fail_with
 from gatereeve.core.errors import GatereeveError
 
 app = typer.Typer(
@@ -71,7 +71,7 @@ def main() -> None:
     try:
         app()
     except GatereeveError as error:
-        fail(str(error), error.hint)
+        fail_with(error)
         sys.exit(3)
     except BrokenPipeError:
         sys.stderr.close()

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gatereeve.cli.terminal import fail
+from gatereeve.cli.terminal import fail_with
 from gatereeve.core.errors import GatereeveError
 from gatereeve.core.logs import line_of
 
@@ -39,7 +39,7 @@ def serve(serving: Coroutine[object, object, None], log_format: LogFormat = LogF
         asyncio.run(serving)
     except* GatereeveError as group:
         for error in _leaves(group):
-            fail(str(error), getattr(error, "hint", ""))
+            fail_with(error)
         raise typer.Exit(3) from None
 
 
@@ -71,8 +71,8 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def _leaves(group: BaseExceptionGroup[GatereeveError]) -> list[BaseException]:
-    leaves: list[BaseException] = []
+def _leaves(group: BaseExceptionGroup[GatereeveError]) -> list[GatereeveError]:
+    leaves: list[GatereeveError] = []
     for error in group.exceptions:
         leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return leaves

@@ -1,4 +1,4 @@
-"""`gatereeve tail`: the records of a state directory, as rows for people or lines for programs.
+"""`gatereeve ledger tail`, also `gatereeve tail`: the newest records, as rows for people or lines for programs.
 
 Reads while a recorder writes, and works without a running gatereeve.
 """

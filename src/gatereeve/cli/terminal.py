@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from gatereeve.core.errors import GatereeveError, LedgerError
 from gatereeve.core.findings import Finding, Severity
 
 # No markup: file names, messages and what callers sent are printed as they are.
@@ -27,6 +28,12 @@ def fail(message: str, hint: str = "") -> None:
     ERR.print(Text.assemble(("error: ", "bold red"), message))
     if hint:
         ERR.print(Text.assemble(("hint:  ", "dim"), hint))
+
+
+def fail_with(error: GatereeveError) -> None:
+    """The same for an error of ours; a refusal of the ledger begins with its code."""
+    code = f"{error.reason}: " if isinstance(error, LedgerError) and error.reason else ""
+    fail(f"{code}{error}", error.hint)
 
 
 def print_findings(findings: Iterable[Finding], console: Console = OUT) -> None:
