@@ -3,7 +3,7 @@
 Rates depend on the disk and on what else uses it, so the same bytes are also written to one plain file with one
 fdatasync for each batch, in the same run: the ratio to that is what the log costs.
 
-    python -m bench.ledger append|grow|start|verify FOLDER RECORDS      one measurement, as JSON
+    python -m bench.ledger append|grow|start|store|verify FOLDER RECORDS      one measurement, as JSON
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
@@ -20,8 +21,11 @@ from typing import TypedDict
 from bench import processes
 from bench.context import Benchmark, Context
 from bench.figures import Figure, percentile
+from gatereeve.core.records import Caller, RequestRecord
+from gatereeve.ledger.store import open_store
 from gatereeve.ledger.tlog import notes, recovery, verify
 from gatereeve.ledger.tlog.writer import Writer
+from gatereeve.runtime.supervise import SystemClock
 
 SIGNER = notes.Signer("bench.example.com/log", bytes(range(32)))
 ENTRY_BYTES = 600
@@ -30,6 +34,7 @@ BATCH = 1_000
 APPENDED, QUICK_APPENDED = 300_000, 10_000
 GROWN, QUICK_GROWN = 10_000_000, 200_000
 _SMALL_BATCHES = (1, 64)
+_STORED_BATCH = 64
 _REPEATS = 3
 
 
@@ -44,6 +49,8 @@ class Sample(TypedDict, total=False):
     peak: float
     growth: float
     size: int
+    append_ms: float
+    sync_ms: float
 
 
 def append(folder: Path, records: int) -> Sample:
@@ -104,6 +111,57 @@ def start(folder: Path, records: int) -> Sample:
     return Sample(start=took)
 
 
+def keep(folder: Path, records: int) -> Sample:
+    """Request records through the store, as the intake gives them: 64 at a time, a commit for each 1,280."""
+    state = folder / "state"
+    state.mkdir()
+    batch = [_record(number) for number in range(_STORED_BATCH)]
+    store = open_store(state, SystemClock())
+    appends = []
+    began, cpu = time.perf_counter(), time.process_time()
+    for number in range(records // _STORED_BATCH):
+        at = time.perf_counter()
+        store.append(batch)
+        appends.append((time.perf_counter() - at) * 1e3)
+        if number % 20 == 19:
+            store.commit()
+    store.commit()
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    syncs = []
+    for _ in range(200):
+        store.append(batch[:1])
+        at = time.perf_counter()
+        store.sync()
+        syncs.append((time.perf_counter() - at) * 1e3)
+    store.close()
+    began = time.perf_counter()
+    store = open_store(state, SystemClock())
+    store.count("gate/edge-0", 0)
+    started = time.perf_counter() - began
+    store.close()
+    stored = records // _STORED_BATCH * _STORED_BATCH
+    return Sample(
+        rate=stored / took,
+        cpu_us=cpu / stored * 1e6,
+        append_ms=percentile(appends, 0.99),
+        sync_ms=percentile(syncs, 0.5),
+        start=started,
+    )
+
+
+def _record(number: int) -> RequestRecord:
+    return RequestRecord(
+        record_id=str(uuid.UUID(int=number)), gate="edge", node="gate/edge-0", sequence=number,
+        started_at="2026-11-24T12:00:00.000000Z", outcome="served", status=200, duration_us=2345,
+        scheme="https", host="credit.example", method="POST", path="/v2/models/credit/infer",
+        protocol="kserve-v2", source_ip="192.0.2.1", region="eu", purpose="underwriting",
+        caller=Caller(provider="corp", id="u-17", method="jwt", groups=("staff",)),
+        operation="infer", model="lending/credit", version="v1", route_rule="default",
+        rule="lending/staff/allow[0]", policy="sha256:" + "a" * 64, config="sha256:" + "b" * 64,
+        audit="recorded", upstream="192.0.2.9:8080", attempts=1, request_bytes=300, response_bytes=90,
+    )  # fmt: skip
+
+
 def verify_all(folder: Path, records: int) -> Sample:
     began = time.perf_counter()
     verdict = verify.verify(folder / "log", SIGNER.verifier)
@@ -113,7 +171,13 @@ def verify_all(folder: Path, records: int) -> Sample:
     return Sample(rate=verdict.size / took, peak=processes.peak_mb())
 
 
-MEASUREMENTS = {"append": append, "grow": grow, "start": start, "verify": verify_all}
+MEASUREMENTS = {
+    "append": append,
+    "grow": grow,
+    "start": start,
+    "store": keep,
+    "verify": verify_all,
+}
 
 
 def run(context: Context) -> Iterator[Figure]:
@@ -140,6 +204,7 @@ def run(context: Context) -> Iterator[Figure]:
         yield Figure(f"ledger-commit-{count}-p50", median, "ms", f"a batch of {count}")
     rate = percentile([sample["rate"] for sample in verified], 0.5)
     yield Figure("ledger-verify-rate", rate, "records/s", f"{ENTRY_BYTES} bytes each, one core")
+    yield from _store(context)
     records = QUICK_GROWN if context.quick else GROWN
     folder = context.work / "grown"
     folder.mkdir()
@@ -151,6 +216,30 @@ def run(context: Context) -> Iterator[Figure]:
     long = _in_process("verify", folder, records)
     note = f"{records:,} short records; peak {long['peak']:.0f} MB"
     yield Figure("ledger-verify-long-rate", long["rate"], "records/s", note)
+
+
+def _store(context: Context) -> Iterator[Figure]:
+    records = QUICK_APPENDED if context.quick else APPENDED
+    samples = []
+    for number in range(1 if context.quick else _REPEATS):
+        folder = context.work / f"store-{number}"
+        folder.mkdir()
+        samples.append(_in_process("store", folder, records))
+        shutil.rmtree(folder)
+    cpu = percentile([sample["cpu_us"] for sample in samples], 0.5)
+    yield Figure(
+        "ledger-store-cpu", cpu, "µs", "for each request record, from record to signed log"
+    )
+    rate = percentile([sample["rate"] for sample in samples], 0.5)
+    yield Figure("ledger-store-rate", rate, "records/s", f"{_STORED_BATCH} at a time, in the log")
+    late = percentile([sample["append_ms"] for sample in samples], 0.5)
+    yield Figure("ledger-store-append-p99", late, "ms", f"{_STORED_BATCH} records, no sync")
+    sync = percentile([sample["sync_ms"] for sample in samples], 0.5)
+    yield Figure("ledger-store-sync-p50", sync, "ms", "one record is durable, not yet in the log")
+    started = max(sample["start"] for sample in samples)
+    yield Figure(
+        "ledger-store-start", started, "s", f"open and count for resume, {records:,} records"
+    )
 
 
 def _in_process(what: str, folder: Path, records: int) -> Sample:
