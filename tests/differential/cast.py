@@ -26,7 +26,15 @@ CALLED = (
 )
 REGIONS = ("de", "fr", "us")
 PURPOSES = ("lending", "marketing")
-GROUPS = ("corp/beta", "corp/staff", "lab/beta", "lab/night", "partners/gold", "mesh/batch")
+GROUPS = (
+    "corp/beta",
+    "corp/staff",
+    "corp/Domain Users",
+    "lab/beta",
+    "lab/night",
+    "partners/gold",
+    "mesh/batch",
+)
 PROTOCOLS = ("kserve-v2", "openai", "json", "kserve-v1")
 OPERATIONS = ("infer", "stream", "embeddings", "metadata", "health")
 API_KEYS = {"acme": "acme-0123456789abcdef", "globex": "globex-0123456789abcde"}
@@ -77,7 +85,7 @@ def _corp(user: str, **more: object) -> dict[str, object]:
     now = int(time.time())
     claims: dict[str, object] = {
         "iss": ISSUERS["corp"], "aud": "gate", "sub": user, "iat": now, "exp": now + 7200,
-        "groups": ["beta", "staff"] if user == "alice" else "staff",
+        "groups": ["beta", "staff", "Domain Users"] if user == "alice" else "staff",
     }  # fmt: skip
     return {k: v for k, v in (claims | more).items() if v is not None}
 

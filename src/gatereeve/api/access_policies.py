@@ -7,12 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gatereeve.api.host_grants import LabelSelector
-from gatereeve.api.spec import Label, Name, Region, Spec, Token, at_least_one_of, exactly_one_of
+from gatereeve.api.spec import (
+    Label,
+    Name,
+    ProvidedGroup,
+    ProvidedName,
+    Region,
+    Spec,
+    Token,
+    at_least_one_of,
+    exactly_one_of,
+)
 
 Operation = Literal["infer", "stream", "embeddings", "metadata", "health"]
 OPERATIONS: tuple[Operation, ...] = ("infer", "stream", "embeddings", "metadata", "health")
-
-ProvidedName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}$")]
 
 
 class Subject(Spec, rules=(exactly_one_of("principal", "group", "provider", "anonymous"),)):
@@ -21,8 +29,10 @@ class Subject(Spec, rules=(exactly_one_of("principal", "group", "provider", "ano
     principal: ProvidedName | None = Field(
         default=None, description="One caller, as `provider/id`. Example: corp/anna."
     )
-    group: ProvidedName | None = Field(
-        default=None, description="Members of a group, as `provider/group`. Example: corp/lending."
+    group: ProvidedGroup | None = Field(
+        default=None,
+        description="Members of a group, as `provider/group`; the group may have spaces. "
+        "Example: corp/lending.",
     )
     provider: Label | None = Field(
         default=None,

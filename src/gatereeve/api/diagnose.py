@@ -45,6 +45,9 @@ _PATTERNS: dict[str, str] = {
     _pattern_of(spec.HeaderName): "a header name: letters, digits and `-`, no `_`",
     _pattern_of(spec.Token): "a word without spaces and quotes",
     _pattern_of(spec.Identifier): "an id without spaces, quotes and control characters",
+    _pattern_of(spec.Group): "a group without quotes, control characters and spaces at its ends",
+    _pattern_of(spec.ProvidedName): "`provider/id`, like `corp/anna`",
+    _pattern_of(spec.ProvidedGroup): "`provider/group`, like `corp/lending`",
     _pattern_of(spec.ClaimPath): "a claim name, with `.` for a claim inside a claim",
     _pattern_of(spec.Region): "a region in lower case, like `de`, `eu` or `us-east`",
     _pattern_of(spec.RelativeFile): "a file beside the documents, like `keys/jwks.json`",
@@ -104,9 +107,10 @@ def _drop_consequences(
     places: dict[tuple[str, str], list[tuple[ErrorDetails, tuple[Step, ...]]]],
 ) -> None:
     """Drops 'too short' for a list whose entries are wrong: pydantic reports both."""
-    entries = {path.rpartition("[")[0] for path, _ in places if path.endswith("]")}
+    paths = [path for path, _ in places]
     for key, items in list(places.items()):
-        if key[0] in entries and all(item["type"] == "too_short" for item, _ in items):
+        is_wrong_inside = any(path.startswith(f"{key[0]}[") for path in paths)
+        if is_wrong_inside and all(item["type"] == "too_short" for item, _ in items):
             del places[key]
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from gatereeve.api.people import GateGovernance
 from gatereeve.api.spec import (
     ClaimPath,
+    Group,
     Identifier,
     Label,
     Name,
@@ -32,7 +33,7 @@ from gatereeve.core.trusted_headers import IDENTITY
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]{2,45}(/\d{1,3})?$")]
 SecretEntry = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$")]
-Groups = Annotated[tuple[Identifier, ...], Field(max_length=64)]
+Groups = Annotated[tuple[Group, ...], Field(max_length=64)]
 
 
 class Address(Spec):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Annotated, ClassVar, Self, TypeVar, cast
+from typing import Annotated, ClassVar, Final, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -250,7 +250,18 @@ Token = Annotated[str, _S(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:/@+]{0,254})$", m
 """An identifier without white space, quotes or control characters: versions, purposes, claims."""
 
 Identifier = Annotated[str, _S(pattern=r"^[^\x00-\x20\x7f\"\\]{1,255}$", max_length=255)]
-"""An id or group as an identity provider issues it: no white space, control characters, quotes."""
+"""An id as an identity provider issues it: no white space, control characters, quotes."""
+
+_GROUP: Final = r"[^\x00-\x20\x7f\"\\]([^\x00-\x1f\x7f\"\\]{0,253}[^\x00-\x20\x7f\"\\])?"
+
+Group = Annotated[str, _S(pattern=rf"^{_GROUP}$", max_length=255)]
+"""A group as an identity provider issues it, like `Domain Users`: no control characters, no quotes."""
+
+ProvidedName = Annotated[str, _S(pattern=r"^[a-z0-9-]{1,63}/[^\x00-\x20\x7f\"\\]{1,255}$")]
+"""An identity provider and a caller's id."""
+
+ProvidedGroup = Annotated[str, _S(pattern=rf"^[a-z0-9-]{{1,63}}/{_GROUP}$")]
+"""An identity provider and a group."""
 
 ClaimPath = Annotated[str, _S(pattern=r"^[A-Za-z0-9_/-]+(\.[A-Za-z0-9_/-]+){0,7}$", max_length=200)]
 """A claim; `.` descends into objects. No `:`, which separates in Envoy's formats."""

@@ -455,3 +455,19 @@ def test_many_mistakes_are_counted_not_listed() -> None:
     found = list(read(text).findings)
     assert 20 < len(found) < 40
     assert "more places" in found[-1].message
+
+
+@pytest.mark.parametrize("group", ["Domain Users", "/platform/ml ops", "a", "Führung"])
+def test_groups_may_have_spaces(group: str) -> None:
+    text = documents.POLICY.replace("regions: [ru]", f'subjects: [{{group: "corp/{group}"}}]')
+    (doc,) = parse.parse_text(text, "f.yaml").docs
+    assert isinstance(doc.spec, governance.AccessPolicySpec)
+    assert [s.group for rule in doc.spec.deny for s in rule.subjects or ()] == [f"corp/{group}"]
+
+
+@pytest.mark.parametrize("group", [" a", "a ", " ", "a\\tb", 'a\\"b'])
+def test_a_wrong_group_is_one_finding_about_the_group(group: str) -> None:
+    text = documents.POLICY.replace("regions: [ru]", f'subjects: [{{group: "corp/{group}"}}]')
+    (finding,) = parse.parse_text(text, "f.yaml").findings
+    assert "subjects[0].group" in finding.message
+    assert "`provider/group`" in finding.hint
