@@ -389,7 +389,8 @@ async def test_files_come_from_the_mounted_directory(tmp_path: Path) -> None:
     async with cluster(tmp_path, files=files, files_look=0.02) as c:
         put(c.server, GATE_WITH_FILE)
         assert (await c.world()).files == {"keys/jwks.json": b"{}"}
-        (files / "keys" / "jwks.json").write_text('{"keys": []}')
+        (files / "new").write_text('{"keys": []}')
+        (files / "new").rename(files / "keys" / "jwks.json")  # whole, as the kubelet does it
         assert (await c.world()).files == {"keys/jwks.json": b'{"keys": []}'}
 
 
