@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Protocol
 
 from gatereeve.api import registry
@@ -49,12 +48,12 @@ class Contents(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Claim:
-    holder: str
     what: AnyDoc | Broken
     is_kept: bool = False
 
 
-Claims = dict[refs.Ref, tuple[_Claim, ...]]
+Claims = dict[refs.Ref, list[_Claim]]
+"""What one file or object claims, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,9 @@ class DocumentStore:
 
     def __init__(self) -> None:
         self.revision = 0
-        self._claims: Claims = {}
+        self._claims: dict[refs.Ref, dict[str, list[_Claim]]] = {}
         self._names: dict[str, frozenset[refs.Ref]] = {}
+        self._noted: dict[str, dict[refs.Ref, refs.Where]] = {}
         self._findings: dict[str, tuple[findings.Finding, ...]] = {}
         self._refused: dict[refs.Ref, _Refusal] = {}
         self._tables: dict[KindKey, Table] = {kind: {} for kind in registry.BY_KIND}
@@ -144,22 +144,30 @@ class DocumentStore:
         """Returns whether they differ from those before."""
         before = self._findings.pop(holder, ())
         given = () if contents is None else tuple(contents.findings)
+        self._noted.pop(holder, None)
         if given:
             self._findings[holder] = given
+            noted = self._noted[holder] = {}
+            for finding in given:
+                if finding.where is not None and finding.origin is not None:
+                    noted.setdefault(finding.origin.ref, finding.where)
         return before != given
 
     def _take_claims(self, holder: str, contents: Contents | None) -> Iterator[refs.Ref]:
         """Notes what is claimed now; gives the names of which the holder claims something else."""
-        claims = {} if contents is None else _claims(holder, contents)
+        claims = {} if contents is None else _claims(contents)
         for ref in self._names.pop(holder, frozenset()) | claims.keys():
-            before = self._claims.get(ref, ())
-            given = claims.get(ref, ())
-            if _says(given) == _says(c for c in before if c.holder == holder):
+            holders = self._claims.setdefault(ref, {})
+            before, given = holders.get(holder, []), claims.get(ref, [])
+            if [(id(c.what), c.is_kept) for c in before] == [
+                (id(c.what), c.is_kept) for c in given
+            ]:
                 continue
-            others = [c for c in before if c.holder != holder]
-            if others or given:
-                self._claims[ref] = tuple(sorted((*others, *given), key=attrgetter("holder")))
+            if given:
+                holders[holder] = given
             else:
+                del holders[holder]
+            if not holders:
                 del self._claims[ref]
             yield ref
         if claims:
@@ -167,7 +175,8 @@ class DocumentStore:
 
     def _decide(self, ref: refs.Ref) -> bool:
         """Decides who has the name; whether a World shows another answer than before."""
-        claims = self._claims.get(ref, ())
+        holders = self._claims.get(ref, {})
+        claims = [claim for holder in sorted(holders) for claim in holders[holder]]
         last = self._in_force(ref)
         docs = [c.what for c in claims if isinstance(c.what, Doc) and not c.is_kept]
         broken = [c.what for c in claims if isinstance(c.what, Broken)]
@@ -214,11 +223,8 @@ class DocumentStore:
 
     def _noted_at(self, ref: refs.Ref) -> refs.Where | None:
         """Where the first finding about that name is, by the order of the files."""
-        for claim in self._claims[ref]:
-            for finding in self._findings.get(claim.holder, ()):
-                if finding.where and finding.origin is not None and finding.origin.ref == ref:
-                    return finding.where
-        return None
+        places = (self._noted.get(holder, {}).get(ref) for holder in sorted(self._claims[ref]))
+        return next((place for place in places if place is not None), None)
 
 
 def assemble(contents: Iterable[Parsed], *, at: datetime) -> World:
@@ -228,20 +234,16 @@ def assemble(contents: Iterable[Parsed], *, at: datetime) -> World:
     return store.world(at=at)
 
 
-def _claims(holder: str, contents: Contents) -> Claims:
+def _claims(contents: Contents) -> Claims:
     given = [
-        *(_Claim(holder, doc) for doc in contents.docs),
-        *(_Claim(holder, broken) for broken in contents.broken),
-        *(_Claim(holder, doc, is_kept=True) for doc in contents.kept),
+        *map(_Claim, contents.docs),
+        *map(_Claim, contents.broken),
+        *(_Claim(doc, is_kept=True) for doc in contents.kept),
     ]
     claims: Claims = {}
     for claim in given:
-        claims[claim.what.ref] = (*claims.get(claim.what.ref, ()), claim)
+        claims.setdefault(claim.what.ref, []).append(claim)
     return claims
-
-
-def _says(claims: Iterable[_Claim]) -> list[tuple[int, bool]]:
-    return [(id(claim.what), claim.is_kept) for claim in claims]
 
 
 def _is_same(broken: Broken, doc: AnyDoc) -> bool:
