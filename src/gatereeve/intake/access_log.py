@@ -39,9 +39,9 @@ MAX_BACKLOG: Final = 10_000
 
 _BREATH: Final = 256
 _SHARE: Final = 20.0
-"""After a question about its counters a gate is left alone so many times as long as the round took,"""
+"""A gate is not asked again for so many times as long as it took to answer, at most `_SELDOM_S`."""
 _SELDOM_S: Final = 4.0
-"""but not longer: losses are certain after `loss.SETTLE_S`."""
+"""Below `loss.SETTLE_S`. What a gate answers after its last count, before it ends, is uncounted."""
 _MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 _LOG = EventLog(__name__)
 
@@ -124,21 +124,26 @@ class AccessLog:
         loop = asyncio.get_running_loop()
         ask_at = 0.0
         while True:
-            began = loop.time()
             with contextlib.suppress(errors.ProxyError):
-                if began >= ask_at:
-                    await self.check(gate, node, read)
-                    ask_at = loop.time() + min(_SHARE * (loop.time() - began), _SELDOM_S)
-                else:
+                if loop.time() < ask_at:
                     await self._settle((gate, node))
+                else:
+                    took_s = await self.check(gate, node, read)
+                    ask_at = loop.time() + min(_SHARE * took_s, _SELDOM_S)
             await asyncio.sleep(every_s)
 
-    async def check(self, gate: str, node: str, read: ReadStats) -> None:
-        """One round of `reconcile`. Raises ProxyError when the gate does not answer."""
+    async def check(self, gate: str, node: str, read: ReadStats) -> float:
+        """One round of `reconcile`. Returns the seconds that the gate took to answer. Raises ProxyError
+        when it does not."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
-            self._watch((gate, node)).count(loss.counters_of(await read()), self._now_us())
+            stats = await read()
+            took_s = loop.time() - began
+            self._watch((gate, node)).count(loss.counters_of(stats), self._now_us())
         finally:
             await self._settle((gate, node))
+        return took_s
 
     async def _settle(self, stream: _Stream) -> None:
         self._note(stream, self._watch(stream).settle(self._now_us()))
